@@ -1,0 +1,104 @@
+//! What a plugin is asked and what it answers, over NATS and over stdin/stdout alike.
+
+use crate::{EventType, HostId, Message, metrics::Metrics};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// What a plugin says of itself. Only the name is needed.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
+#[serde(default)]
+pub struct PluginInfo {
+    /// The plugin's identifier.
+    pub name: String,
+    /// For people.
+    pub display_name: String,
+    /// Semantic version.
+    pub version: String,
+    /// Who made it.
+    pub author: String,
+    /// What it does.
+    pub description: String,
+    /// Everything else that it says, kept as it is.
+    #[serde(flatten)]
+    pub more: Map<String, Value>,
+}
+
+/// "Is the host idle, as far as you know?" May come bare from a shell.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
+pub struct CheckIdle {
+    /// The readings, in the names of the original plugin protocol.
+    pub metrics: Metrics,
+    /// The host that is asked about; absent in requests from a shell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<HostId>,
+}
+
+impl Message for CheckIdle {
+    const KIND: &'static str = "check_idle";
+    const HAS_EFFECT: bool = false;
+}
+
+/// The answer, the original's result without an envelope.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
+#[serde(untagged)]
+pub enum CheckIdleResult {
+    /// The plugin failed; counts as unknown.
+    Error {
+        /// Why.
+        error: String,
+    },
+    /// The plugin's opinion.
+    Opinion {
+        /// Whether nobody uses what it watches.
+        is_idle: bool,
+        /// Why, for people.
+        #[serde(default)]
+        reason: String,
+        /// What it rests on.
+        #[serde(default, skip_serializing_if = "Map::is_empty")]
+        details: Map<String, Value>,
+    },
+}
+
+/// "Who are you?"
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
+pub struct Info {}
+
+impl Message for Info {
+    const KIND: &'static str = "info";
+    const HAS_EFFECT: bool = false;
+}
+
+/// "Take this configuration."
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
+pub struct Configure {
+    /// The plugin's own keys.
+    pub config: Map<String, Value>,
+}
+
+impl Message for Configure {
+    const KIND: &'static str = "configure";
+}
+
+/// "Which events can you handle?"
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
+pub struct SupportedEvents {}
+
+impl Message for SupportedEvents {
+    const KIND: &'static str = "supported_events";
+    const HAS_EFFECT: bool = false;
+}
+
+/// The types that a plugin handles; `custom` stands for every `custom.*` too.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
+pub struct SupportedEventsResult {
+    /// The types.
+    pub events: Vec<EventType>,
+}

@@ -1,0 +1,4 @@
+//! What has been written down about the messages must stay true: schemas as generated, fixtures as released.
+
+mod fixtures;
+mod generated_schemas;
