@@ -1,0 +1,319 @@
+//! Looks at every plan before it is carried out: whoever carries plans out refuses one that is wrong.
+//!
+//! It keeps its own small account of what was written, filed, asked and answered, apart from the
+//! machine's, so that a mistake in the machine cannot excuse itself. It never plans anything.
+
+mod guarded;
+mod phases;
+mod violation;
+
+use crate::claim::{
+    Action, Answer, AuditEntry, AuditKind, Batch, Claim, ClaimNumber, Entry, GRACE_MS, Gate, HostRecord,
+    Input, Key, Permit, Phase, Planned, Revision, Ticket, Value, Verified,
+};
+use crate::policy::{Policy, Role};
+use crate::time::{Boot, Now};
+use crate::verdict::VoteState;
+use alloc::{collections::BTreeMap, string::String, vec::Vec};
+pub use guarded::Guarded;
+use phases::{begins, follows, inherits};
+pub use violation::Violation;
+
+#[derive(Debug)]
+struct Pending {
+    planned_at: Boot,
+    due: Boot,
+    action: Action,
+}
+
+impl Pending {
+    fn is_of_keys(&self) -> bool {
+        matches!(self.action, Action::Write(_) | Action::ReadState { .. })
+    }
+}
+
+/// The account of one machine's plans.
+#[derive(Debug)]
+pub struct Checker {
+    policy: Policy,
+    holder: String,
+    /// The host's key as last written or read.
+    known: Entry<HostRecord>,
+    gate: Option<Revision>,
+    last_ticket: Option<Ticket>,
+    pending: BTreeMap<Ticket, Pending>,
+    /// Planned for the audit trail and not acknowledged yet.
+    unfiled: Vec<AuditEntry>,
+    doubt: bool,
+    committed: bool,
+    filed: Vec<AuditKind>,
+    verified_at: Option<Boot>,
+    claimed: Option<ClaimNumber>,
+    calls: u32,
+    ended: bool,
+}
+
+impl Checker {
+    /// An account that begins with the host's key as the machine was given it.
+    #[must_use]
+    pub fn new(policy: Policy, holder: String, key: Entry<HostRecord>) -> Checker {
+        Checker {
+            policy,
+            holder,
+            known: key,
+            gate: None,
+            last_ticket: None,
+            pending: BTreeMap::new(),
+            unfiled: Vec::new(),
+            doubt: false,
+            committed: false,
+            filed: Vec::new(),
+            verified_at: None,
+            claimed: None,
+            calls: 0,
+            ended: false,
+        }
+    }
+
+    /// Notes what the machine is told, before it is told.
+    pub fn heard(&mut self, now: Now, input: &Input) {
+        let Input::Answer { ticket, answer } = input else {
+            if let Input::KeyChanged(entry) = input
+                && entry.revision > self.known.revision
+            {
+                self.adopt(entry);
+            }
+            return;
+        };
+        let Some(Pending {
+            planned_at, action, ..
+        }) = self.pending.remove(ticket)
+        else {
+            return;
+        };
+        match (action, answer) {
+            (Action::Write(batch), Answer::Written { revision }) => self.written(&batch, *revision),
+            (Action::Write(_), Answer::Conflict) => {}
+            (Action::Write(_), _) => self.doubt = true,
+            (Action::ReadState { .. }, Answer::State(state)) => {
+                self.doubt = false;
+                self.gate = Some(state.gate.revision);
+                self.adopt(&state.host);
+            }
+            (Action::Audit(entry), Answer::Filed) => {
+                self.unfiled.retain(|other| *other != entry);
+                self.filed.push(entry.kind);
+            }
+            (Action::Verify { claim, nonce, .. }, Answer::Verified(answer)) => {
+                let asked = claim == answer.claim && nonce == answer.nonce;
+                let fresh = now.boot.since(planned_at) < self.policy.freshness_ms;
+                let ours = self.claimed == Some(claim);
+                if asked && fresh && ours && self.all_required_idle(answer) {
+                    self.verified_at = Some(planned_at);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Says whether a plan may be carried out, and notes it.
+    ///
+    /// # Errors
+    /// The rule that it breaks.
+    pub fn inspect(&mut self, now: Now, planned: &Planned) -> Result<(), Violation> {
+        if self.ended {
+            return Err(Violation::PlanAfterEnd);
+        }
+        if self.last_ticket.is_some_and(|last| planned.ticket <= last) {
+            return Err(Violation::TicketUsedTwice);
+        }
+        self.last_ticket = Some(planned.ticket);
+        self.forget_overdue(now);
+        match &planned.action {
+            Action::Write(batch) => self.inspect_write(batch)?,
+            Action::ReadState { .. } => self.alone_in_flight()?,
+            Action::Audit(entry) if self.unfiled.contains(entry) => {}
+            Action::Audit(entry) => self.unfiled.push(entry.clone()),
+            Action::Call(permit) => self.inspect_call(now, permit)?,
+            Action::Finished(_) => self.ended = true,
+            Action::Prepare { .. } => self.after(AuditKind::Intent)?,
+            Action::ReadProtections | Action::Verify { .. } => self.after(AuditKind::Notice)?,
+            Action::ReadInstance | Action::WriteTags(_) | Action::Cancel { .. } => self.nothing_unfiled()?,
+        }
+        let pending = Pending {
+            planned_at: now.boot,
+            due: now.boot.plus(planned.within_ms).plus(GRACE_MS),
+            action: planned.action.clone(),
+        };
+        self.pending.insert(planned.ticket, pending);
+        Ok(())
+    }
+
+    /// What was never answered is not in flight any more; a write of which nobody told leaves a doubt.
+    fn forget_overdue(&mut self, now: Now) {
+        let overdue = |pending: &Pending| pending.is_of_keys() && now.boot >= pending.due;
+        let writes = |pending: &Pending| overdue(pending) && matches!(pending.action, Action::Write(_));
+        self.doubt |= self.pending.values().any(writes);
+        self.pending.retain(|_, pending| !overdue(pending));
+    }
+
+    fn inspect_call(&mut self, now: Now, permit: &Permit) -> Result<(), Violation> {
+        if self.calls > 0 {
+            return Err(Violation::SecondCall);
+        }
+        if !self.committed || self.claimed != Some(permit.claim) {
+            return Err(Violation::CallWithoutCommit);
+        }
+        self.after(AuditKind::Committed)?;
+        let verified_at = self.verified_at.ok_or(Violation::CallWithoutVerification)?;
+        let stale = verified_at.plus(self.policy.freshness_ms);
+        if now.boot >= stale || permit.not_after > stale {
+            return Err(Violation::CallOnStaleVerification);
+        }
+        self.calls += 1;
+        Ok(())
+    }
+
+    fn inspect_write(&mut self, batch: &Batch) -> Result<(), Violation> {
+        self.alone_in_flight()?;
+        if self.doubt {
+            return Err(Violation::WriteInDoubt);
+        }
+        let (record, expected) = host_write(batch)?;
+        if expected != self.known.revision {
+            return Err(Violation::WriteAtUnknownRevision);
+        }
+        self.slots_and_claim(batch, record)?;
+        let before = self.known.value.claim.as_ref();
+        let Some(after) = &record.claim else {
+            let over = matches!(
+                before.map(|claim| claim.phase),
+                Some(Phase::Stopped | Phase::Cancelled)
+            );
+            return if over {
+                Ok(())
+            } else {
+                Err(Violation::ForbiddenPhase)
+            };
+        };
+        if after.phase == Phase::Committed && before.map(|claim| claim.phase) != Some(Phase::Committed) {
+            self.inspect_commit(batch, after)?;
+        }
+        match before {
+            Some(before) if before.holder != self.holder => inherits(before, after),
+            Some(before) => follows(before, after),
+            None => begins(after),
+        }
+    }
+
+    fn inspect_commit(&self, batch: &Batch, claim: &Claim) -> Result<(), Violation> {
+        self.after(AuditKind::Verified)?;
+        if self.verified_at.is_none() {
+            return Err(Violation::CommitWithoutVerification);
+        }
+        let gate = batch.writes.iter().find(|write| write.key == Key::Gate);
+        match gate.map(|write| (&write.value, write.expected)) {
+            Some((
+                Value::Gate(Gate {
+                    frozen: None,
+                    freezes,
+                    ..
+                }),
+                expected,
+            )) if *freezes == claim.freezes && self.gate.is_none_or(|known| known <= expected) => Ok(()),
+            _ => Err(Violation::CommitPastTheGate),
+        }
+    }
+
+    fn slots_and_claim(&self, batch: &Batch, record: &HostRecord) -> Result<(), Violation> {
+        let slots = |kind: fn(&Value) -> bool| {
+            let of_kind = batch
+                .writes
+                .iter()
+                .filter(|write| matches!(write.key, Key::Slot { .. }) && kind(&write.value));
+            of_kind.count()
+        };
+        let taken = slots(|value| matches!(value, Value::Slot(_)));
+        let given_back = slots(|value| matches!(value, Value::Delete));
+        let before = self.known.value.claim.as_ref();
+        let together = match (before, &record.claim) {
+            (None, Some(claim)) => given_back == 0 && taken == claim.slots.len(),
+            // After a read, a slot that is no longer this host's is left alone.
+            (Some(claim), None) => taken == 0 && given_back <= claim.slots.len(),
+            _ => taken == 0 && given_back == 0,
+        };
+        if together {
+            Ok(())
+        } else {
+            Err(Violation::SlotsApart)
+        }
+    }
+
+    fn alone_in_flight(&self) -> Result<(), Violation> {
+        if self.pending.values().any(Pending::is_of_keys) {
+            return Err(Violation::TwoWritesInFlight);
+        }
+        Ok(())
+    }
+
+    fn nothing_unfiled(&self) -> Result<(), Violation> {
+        if self.unfiled.is_empty() {
+            Ok(())
+        } else {
+            Err(Violation::StepBeforeAudit)
+        }
+    }
+
+    fn after(&self, kind: AuditKind) -> Result<(), Violation> {
+        self.nothing_unfiled()?;
+        if self.filed.contains(&kind) {
+            Ok(())
+        } else {
+            Err(Violation::StepBeforeAudit)
+        }
+    }
+
+    fn written(&mut self, batch: &Batch, revision: Revision) {
+        if let Ok((record, _)) = host_write(batch) {
+            let value = record.clone();
+            self.adopt(&Entry { revision, value });
+        }
+    }
+
+    fn adopt(&mut self, entry: &Entry<HostRecord>) {
+        self.known = entry.clone();
+        let Some(claim) = &entry.value.claim else {
+            return;
+        };
+        if claim.holder == self.holder {
+            self.claimed = Some(claim.number_at(entry.revision));
+            self.committed = claim.phase == Phase::Committed;
+        }
+    }
+
+    /// The property that is never broken, counted by hand and not with `combine`.
+    fn all_required_idle(&self, answer: &Verified) -> bool {
+        let votes = &answer.verdict.votes;
+        let idle = |state: VoteState| state == VoteState::Idle;
+        let required = votes
+            .iter()
+            .filter(|vote| self.policy.role_of(&vote.voter) == Role::Required);
+        let heard = |name: &str| votes.iter().any(|vote| vote.voter == name);
+        answer.prepared
+            && required.clone().all(|vote| idle(vote.state) && idle(vote.raw))
+            && self.policy.must_be_heard().all(heard)
+            && votes.iter().any(|vote| idle(vote.state))
+    }
+}
+
+fn host_write(batch: &Batch) -> Result<(&HostRecord, Revision), Violation> {
+    let hosts = batch.writes.iter().filter(|write| write.key == Key::Host).count();
+    match batch
+        .writes
+        .last()
+        .map(|write| (&write.key, &write.value, write.expected))
+    {
+        Some((Key::Host, Value::Host(record), expected)) if hosts == 1 => Ok((record, expected)),
+        _ => Err(Violation::HostKeyNotLast),
+    }
+}

@@ -1,0 +1,5 @@
+//! The rules of snoozing one host (P) and of its limits (L), each by its name.
+
+mod calling;
+mod competing;
+mod limits;
