@@ -1,0 +1,24 @@
+//! What is kept: streams, buckets and durable consumers, how they are made, written and read.
+//!
+//! It speaks JetStream's own request protocol, so that every subject that it uses stands in the role
+//! table, and so that no write ever carries a header that our streams refuse. Hosts never get further
+//! than a direct get of one subject: nothing here makes a consumer but the set-up and a watch.
+
+mod api;
+mod batch;
+mod bucket;
+mod events;
+mod file;
+mod read;
+mod setup;
+mod stored;
+mod streams;
+mod watch;
+
+pub use batch::{BatchWrite, MAX_BATCH};
+pub use bucket::{BucketHandle, Entry, Look};
+pub use events::{EventConsumer, EventDelivery};
+pub use file::Expect;
+pub use read::Stored;
+pub use streams::{Bucket, Stream};
+pub use watch::{Change, Watch};

@@ -1,0 +1,59 @@
+//! Making streams, buckets and durable consumers, or bringing them to what the data says.
+//!
+//! Only the role `set-up` may do this. Running it again changes nothing.
+
+use super::{
+    api::{code, failed},
+    streams::{Bucket, Stream, consumer_config, consumer_name},
+};
+use crate::{Bus, error::BusError, subject::SubjectFilter};
+use serde_json::{Value, json};
+use snooze_schemas::event::Severity;
+
+impl Bus {
+    /// Makes every stream, bucket and durable consumer that is missing and updates those that differ.
+    ///
+    /// # Errors
+    /// When the server refuses one of them, as it does where one exists with something that can no longer
+    /// be changed, or does not answer.
+    pub async fn set_up(&self) -> Result<(), BusError> {
+        let streams = Stream::ALL.map(|stream| (stream.name(), stream.config()));
+        let buckets = Bucket::ALL.map(|bucket| (bucket.stream(), bucket.config()));
+        for (name, config) in streams.into_iter().chain(buckets) {
+            self.make_stream(name, &config).await?;
+        }
+        for severity in Severity::DESCENDING {
+            self.make_consumer(severity).await?;
+        }
+        Ok(())
+    }
+
+    async fn make_stream(&self, name: &str, config: &Value) -> Result<(), BusError> {
+        let made = self
+            .api::<Value>(format!("$JS.API.STREAM.CREATE.{name}"), config)
+            .await?;
+        let error = match made {
+            Ok(_) => return Ok(()),
+            Err(error) => error,
+        };
+        if error.err_code != code::STREAM_NAME_IN_USE {
+            return Err(failed(format!("making the stream {name}"), error));
+        }
+        self.api::<Value>(format!("$JS.API.STREAM.UPDATE.{name}"), config)
+            .await?
+            .map(drop)
+            .map_err(|error| failed(format!("updating the stream {name}"), error))
+    }
+
+    async fn make_consumer(&self, severity: Severity) -> Result<(), BusError> {
+        let stream = Stream::of_events(severity).name();
+        let name = consumer_name(severity);
+        let filter = SubjectFilter::EventsOfSeverity(severity);
+        let subject = format!("$JS.API.CONSUMER.CREATE.{stream}.{name}.{filter}");
+        let body = json!({ "stream_name": stream, "config": consumer_config(severity) });
+        self.api::<Value>(subject, &body)
+            .await?
+            .map(drop)
+            .map_err(|error| failed(format!("making the consumer {name} of {stream}"), error))
+    }
+}

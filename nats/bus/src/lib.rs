@@ -1,0 +1,47 @@
+//! All that CloudSnooze knows about NATS: subjects, keys, the codec, headers and trace context,
+//! requests and answers, streams and buckets, roles and credentials.
+//!
+//! **Invariant:** only this crate names `async-nats`, and only [`Subject`] and [`keys`] build a subject
+//! or a key. **Invariant:** it holds no rule about hosts, votes or events; it carries them.
+//!
+//! - [`Bus::connect`], [`Bus::publish`], [`Bus::request`], [`Bus::subscribe`] and [`serve()`]: talking.
+//! - [`Bus::set_up`], [`Bus::file`], [`Bus::history`], [`Bus::bucket`], [`Bus::write_batch`],
+//!   [`Bus::events`]: what is kept.
+//! - [`Role`], [`User`], [`Keys`], [`ServerConfig`]: who may say what, and the server that fences it.
+
+mod codec;
+mod connect;
+mod counters;
+mod credentials;
+mod error;
+mod headers;
+mod inbox;
+mod jetstream;
+pub mod keys;
+mod raw;
+mod request;
+mod roles;
+mod serve;
+mod server_config;
+mod subject;
+mod subscription;
+pub mod trace;
+
+pub use codec::{DecodeError, EncodeError, Format, MAX_BODY, MAX_DEPTH, decode, encode};
+pub use connect::{Bus, BusConfig, BusStatus};
+pub use counters::BusCounters;
+pub use credentials::{CredentialsError, Keys, Trust};
+pub use error::{BusError, Cause, FileError, RequestError, WriteError};
+pub use headers::{KIND, VERSION};
+pub use jetstream::{
+    BatchWrite, Bucket, BucketHandle, Change, Entry, EventConsumer, EventDelivery, Expect, Look, MAX_BATCH,
+    Stored, Stream, Watch,
+};
+pub use raw::{RawMessage, RawSubscription};
+pub use roles::{Account, Permissions, Role, User};
+pub use serve::serve;
+pub use server_config::{ServerConfig, listening};
+pub use subject::{
+    GatewayVerb, InvalidSubject, OpsVerb, PluginMethod, RunnerVerb, Subject, SubjectFilter, UnknownVerb,
+};
+pub use subscription::{Delivery, EXECUTOR_QUEUE, GATEWAY_QUEUE, Subscription};

@@ -1,0 +1,13 @@
+//! The bus against a real nats-server.
+
+mod buckets;
+mod events;
+mod fixtures;
+mod messages;
+mod proxy;
+mod reply_subjects;
+mod roles;
+mod state;
+mod streams;
+mod support;
+mod trace;

@@ -1,0 +1,44 @@
+//! Starts the real servers that tests talk to, and waits for what tests wait for. Never a mock, and
+//! never a server that outlives its test.
+//!
+//! - [`NatsServer::open`]: a nats-server with JetStream that fences nobody;
+//!   [`url`](NatsServer::url) is what a client connects to.
+//! - [`NatsServer::with_roles`]: the product's own configuration, every role behind its fence;
+//!   [`credentials`](NatsServer::credentials) gives the file of a [`User`](snooze_bus::User).
+//! - [`NatsServer::bus`]: a connection of a user, on either kind of server.
+//! - [`NatsServer::kill`] and [`NatsServer::restart`]: a crash, and the way back on the same port with
+//!   the same store; for tests of blips.
+//! - [`MotoServer::start`]: moto as EC2; [`Ec2Proxy::before`] it delays, drops, applies late,
+//!   throttles, refuses and resets.
+//! - [`Process`]: one of our own programs, to be killed.
+//! - [`wait_until`] and [`wait_for`]: look again and again, with a limit and a name for what is awaited.
+//! - [`Redis`]; [`OtlpReceiver`], which shows the spans that it received.
+//! - [`TcpProxy`]: a line that can be cut, held and slowed down.
+//! - [`python()`]: the interpreter with nats-py, redis and boto3, for plugins and for looking into moto.
+//!
+//! All servers listen on loopback, on free ports. A program that is missing fails the test with a
+//! message that says how to install it.
+
+#![expect(
+    clippy::disallowed_methods,
+    reason = "tests start real servers, and wait by the real clock"
+)]
+
+mod ec2_proxy;
+mod listening;
+mod moto;
+mod nats;
+mod otlp;
+mod process;
+mod proxy;
+mod redis;
+mod wait;
+
+pub use ec2_proxy::{Ec2Call, Ec2Fault, Ec2Proxy, GaveUp};
+pub use moto::MotoServer;
+pub use nats::NatsServer;
+pub use otlp::{OtlpReceiver, ReceivedSpan};
+pub use process::{Process, nats_server, python};
+pub use proxy::TcpProxy;
+pub use redis::Redis;
+pub use wait::{wait_for, wait_until};

@@ -1,0 +1,162 @@
+//! What tests do to moto's instances, past everything that is under test: EC2's Query API, spoken by hand,
+//! so that no SDK that could be wrong in the same way stands between.
+
+use super::MotoServer;
+use std::{collections::BTreeMap, time::Duration};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+
+/// moto answers within milliseconds; its first call loads its models.
+const ANSWER_WITHIN: Duration = Duration::from_secs(20);
+
+/// The image that moto knows from the start.
+const IMAGE: &str = "ami-12c6146b";
+
+impl MotoServer {
+    /// Starts an instance and returns its id; `more` is added to `RunInstances`.
+    pub async fn run_instance(&self, region: &str, more: &[(&str, &str)]) -> String {
+        let mut form = vec![
+            ("ImageId", IMAGE),
+            ("InstanceType", "t3.medium"),
+            ("MinCount", "1"),
+            ("MaxCount", "1"),
+        ];
+        form.extend_from_slice(more);
+        let answer = self.ask(region, "RunInstances", &form).await;
+        let [instance] = values(&answer, "instanceId")
+            .try_into()
+            .expect("one instance was started");
+        instance
+    }
+
+    /// What an instance is doing, in EC2's words.
+    pub async fn state_of(&self, region: &str, instance: &str) -> String {
+        let answer = self
+            .ask(region, "DescribeInstances", &[("InstanceId.1", instance)])
+            .await;
+        let (_, state) = answer
+            .split_once("<instanceState>")
+            .expect("an instance has a state");
+        values(state, "name").swap_remove(0)
+    }
+
+    /// The tags of an instance.
+    pub async fn tags_of(&self, region: &str, instance: &str) -> BTreeMap<String, String> {
+        let filter = [("Filter.1.Name", "resource-id"), ("Filter.1.Value.1", instance)];
+        let answer = self.ask(region, "DescribeTags", &filter).await;
+        values(&answer, "key")
+            .into_iter()
+            .zip(values(&answer, "value"))
+            .collect()
+    }
+
+    /// Writes a tag, as a person would.
+    pub async fn set_tag(&self, region: &str, instance: &str, key: &str, value: &str) {
+        let form = [
+            ("ResourceId.1", instance),
+            ("Tag.1.Key", key),
+            ("Tag.1.Value", value),
+        ];
+        self.ask(region, "CreateTags", &form).await;
+    }
+
+    /// Switches stop protection on.
+    pub async fn protect_from_stop(&self, region: &str, instance: &str) {
+        let form = [("InstanceId", instance), ("DisableApiStop.Value", "true")];
+        self.ask(region, "ModifyInstanceAttribute", &form).await;
+    }
+
+    /// Stops an instance, as a person would.
+    pub async fn stop_instance(&self, region: &str, instance: &str) {
+        self.ask(region, "StopInstances", &[("InstanceId.1", instance)])
+            .await;
+    }
+
+    /// Starts an instance again, as a person would.
+    pub async fn start_instance(&self, region: &str, instance: &str) {
+        self.ask(region, "StartInstances", &[("InstanceId.1", instance)])
+            .await;
+    }
+
+    /// Terminates an instance, as a person would.
+    pub async fn terminate_instance(&self, region: &str, instance: &str) {
+        self.ask(region, "TerminateInstances", &[("InstanceId.1", instance)])
+            .await;
+    }
+
+    async fn ask(&self, region: &str, action: &str, form: &[(&str, &str)]) -> String {
+        let mut body = format!("Action={action}&Version=2016-11-15");
+        for (name, value) in form {
+            body.push_str(&format!("&{}={}", encoded(name), encoded(value)));
+        }
+        // moto takes service and region from the credential's scope and checks no signature.
+        let request = format!(
+            "POST / HTTP/1.1\r\nhost: {}\r\nauthorization: AWS4-HMAC-SHA256 \
+             Credential=test/20260101/{region}/ec2/aws4_request, SignedHeaders=host, Signature=none\r\n\
+             content-type: application/x-www-form-urlencoded\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
+            self.address(),
+            body.len(),
+        );
+        let exchange = async {
+            let mut server = TcpStream::connect(self.address()).await?;
+            server.write_all(request.as_bytes()).await?;
+            let mut answer = String::new();
+            server.read_to_string(&mut answer).await?;
+            Ok::<_, std::io::Error>(answer)
+        };
+        let answer = tokio::time::timeout(ANSWER_WITHIN, exchange)
+            .await
+            .unwrap_or_else(|_| panic!("moto did not answer {action} in time"))
+            .unwrap_or_else(|error| panic!("moto did not answer {action}: {error}"));
+        assert!(
+            answer.starts_with("HTTP/1.1 200"),
+            "moto refused {action}:\n{answer}"
+        );
+        answer
+    }
+}
+
+/// The texts of every element of this name, in their order, with XML's five entities resolved.
+fn values(xml: &str, element: &str) -> Vec<String> {
+    let (open, close) = (format!("<{element}>"), format!("</{element}>"));
+    let inside = xml
+        .split(&open)
+        .skip(1)
+        .filter_map(|rest| rest.split(&close).next());
+    inside
+        .map(|text| {
+            let text = text
+                .replace("&lt;", "<")
+                .replace("&gt;", ">")
+                .replace("&quot;", "\"");
+            text.replace("&#39;", "'")
+                .replace("&apos;", "'")
+                .replace("&amp;", "&")
+        })
+        .collect()
+}
+
+/// Percent-encoding of everything that is not unreserved (RFC 3986, 2.3).
+fn encoded(text: &str) -> String {
+    let byte = |byte: u8| match byte {
+        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
+        other => format!("%{other:02X}"),
+    };
+    text.bytes().map(byte).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_read_and_written_as_they_are_meant() {
+        assert_eq!(
+            values("<a>1 &amp; 2</a><b>x</b><a>&lt;3</a>", "a"),
+            ["1 & 2", "<3"]
+        );
+        assert_eq!(encoded("aws:x y"), "aws%3Ax%20y");
+    }
+}

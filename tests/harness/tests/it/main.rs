@@ -1,0 +1,5 @@
+//! The harness against the real servers that it starts.
+
+mod nats;
+mod others;
+mod proxy;

