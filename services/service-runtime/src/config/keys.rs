@@ -1,0 +1,349 @@
+//! Every key that is known, as data: its kind, range, default and what it does here.
+//!
+//! The policy keys are those of the shared policy type, which this crate may not name; a test of the
+//! workspace compares the two.
+
+use super::kind::Kind;
+
+/// One known key.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Key {
+    /// Its canonical name, levels joined by dots.
+    pub path: &'static str,
+    /// What its value is.
+    pub kind: Kind,
+    /// Its default as JSON; `null` where there is none.
+    pub default: &'static str,
+    /// Other names for its last level, beside those that differ only in case and separators.
+    pub also: &'static [&'static str],
+    /// What it does.
+    pub effect: Effect,
+    /// Whether CloudSnooze 0.1 read it.
+    pub since: Since,
+}
+
+/// What a key does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effect {
+    /// It is part of the policy that decides over hosts.
+    Policy,
+    /// It concerns only this machine.
+    Local,
+    /// It is an older name of another key, which beats it.
+    OlderNameOf(&'static str),
+    /// Nothing; the text says what holds instead.
+    None(&'static str),
+}
+
+/// Since when there is a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Since {
+    /// The original read it.
+    Original,
+    /// The original documented it and did not read it, or it is new here.
+    Here,
+}
+
+impl Key {
+    /// The unit of its value, as people know it; the name ends in it, except that `kbps` means KiB/s.
+    #[must_use]
+    pub fn unit(&self) -> Option<&'static str> {
+        let unit = self.path.rsplit('_').next()?;
+        match unit {
+            "percent" => Some("%"),
+            "kbps" => Some("KiB/s"),
+            "seconds" | "secs" => Some("s"),
+            "minutes" => Some("min"),
+            _ => None,
+        }
+    }
+}
+
+/// The key of that canonical name.
+#[must_use]
+pub fn key(path: &str) -> Option<&'static Key> {
+    KEYS.iter().find(|key| key.path == path)
+}
+
+/// Whether there are keys below this path.
+pub(super) fn is_section(path: &str) -> bool {
+    KEYS.iter().any(|key| {
+        key.path
+            .strip_prefix(path)
+            .is_some_and(|rest| rest.starts_with('.'))
+    })
+}
+
+const fn of(path: &'static str, kind: Kind, default: &'static str, effect: Effect, since: Since) -> Key {
+    Key {
+        path,
+        kind,
+        default,
+        also: &[],
+        effect,
+        since,
+    }
+}
+
+const fn original(path: &'static str, kind: Kind, default: &'static str) -> Key {
+    of(path, kind, default, Effect::Policy, Since::Original)
+}
+
+const fn policy(path: &'static str, kind: Kind, default: &'static str) -> Key {
+    of(path, kind, default, Effect::Policy, Since::Here)
+}
+
+const fn idle(path: &'static str, kind: Kind, default: &'static str, instead: &'static str) -> Key {
+    of(path, kind, default, Effect::None(instead), Since::Original)
+}
+
+const fn local(path: &'static str, kind: Kind, default: &'static str) -> Key {
+    of(path, kind, default, Effect::Local, Since::Here)
+}
+
+impl Key {
+    const fn also(mut self, names: &'static [&'static str]) -> Key {
+        self.also = names;
+        self
+    }
+}
+
+const PERCENT: Kind = Kind::Number { min: 0.0, max: 100.0 };
+/// Beyond a terabyte a second a threshold is a slip of the finger.
+const RATE: Kind = Kind::Number { min: 0.0, max: 1e9 };
+/// A tenth of a second is the shortest that the readings' own clocks resolve well; a day the longest that is of use.
+const INTERVAL: Kind = Kind::Number {
+    min: 0.1,
+    max: 86_400.0,
+};
+/// Waits that may be left out.
+const PAUSE: Kind = Kind::Number {
+    min: 0.0,
+    max: 86_400.0,
+};
+/// Up to thirty days. A naptime of nothing would stop a host at its first quiet moment.
+const NAPTIME: Kind = Kind::Number {
+    min: 0.01,
+    max: 43_200.0,
+};
+const MINUTES: Kind = Kind::Number {
+    min: 0.0,
+    max: 43_200.0,
+};
+
+const LOGS_GO_TO_STDERR: &str = "logs go to stderr, where systemd's journal keeps them";
+const TAGS_ARE_READ_BEFORE_A_STOP: &str = "tags are read right before a stop";
+const PROVIDER_IS_FOUND: &str = "provider, account and region come from the host's record in the roster";
+
+/// All of them.
+pub const KEYS: &[Key] = &[
+    original("check_interval_seconds", INTERVAL, "60").also(&["check_interval"]),
+    original("naptime_minutes", NAPTIME, "30").also(&["naptime"]),
+    original("cpu_threshold_percent", PERCENT, "10").also(&["cpu_threshold"]),
+    original("memory_threshold_percent", PERCENT, "30").also(&["memory_threshold"]),
+    original("network_threshold_kbps", RATE, "50").also(&["network_threshold"]),
+    original("disk_io_threshold_kbps", RATE, "100").also(&["disk_io_threshold"]),
+    original(
+        "input_idle_threshold_secs",
+        Kind::Whole {
+            min: 0,
+            max: 2_592_000,
+        },
+        "900",
+    )
+    .also(&["input_idle_threshold"]),
+    original("gpu_monitoring_enabled", Kind::Bool, "true").also(&["gpu_monitoring"]),
+    original("gpu_threshold_percent", PERCENT, "5").also(&["gpu_threshold"]),
+    policy("mode", Kind::Choice(&["observe", "act"]), "\"observe\""),
+    policy("combine", Kind::Combine, "\"all\""),
+    policy("voters", Kind::Voters, "{}"),
+    policy("action", Kind::Choice(&["stop", "hibernate"]), "\"stop\""),
+    policy("self_stop", Kind::Bool, "false"),
+    policy("opt_in_tag", Kind::Text, "null"),
+    policy("opt_out_tag", Kind::Text, "\"cloudsnooze:disable\""),
+    policy(
+        "stop_despite",
+        Kind::Choices(&["stop_protected", "instance_store", "one_time_spot", "asg_member"]),
+        "[]",
+    ),
+    policy("notice_seconds", PAUSE, "60"),
+    policy("settle_seconds", PAUSE, "5"),
+    policy("heartbeat_seconds", INTERVAL, "60"),
+    policy("pre_snooze_seconds", PAUSE, "300"),
+    policy("boot_grace_minutes", MINUTES, "10"),
+    policy("cooldown_minutes", MINUTES, "10"),
+    policy("freshness_seconds", INTERVAL, "20"),
+    policy("call_timeout_seconds", INTERVAL, "10"),
+    policy("signature_life_seconds", PAUSE, "300"),
+    policy("application_seconds", PAUSE, "300"),
+    policy("quarantine_seconds", INTERVAL, "900"),
+    policy("beat_seconds", INTERVAL, "2"),
+    policy("takeover_seconds", INTERVAL, "10"),
+    policy("verify_window_seconds", INTERVAL, "5"),
+    policy("plugin_timeout_seconds", INTERVAL, "5"),
+    policy("max_concurrent_stops", Kind::Whole { min: 1, max: 100_000 }, "5"),
+    original("enable_instance_tags", Kind::Bool, "true"),
+    original("tagging_prefix", Kind::Text, "\"CloudSnooze\""),
+    original("detailed_instance_tags", Kind::Bool, "true"),
+    policy("enable_restart_flag", Kind::Bool, "false"),
+    policy("allowed_restarter_ids", Kind::Texts, "[]"),
+    local("host_id", Kind::HostId, "null"),
+    of(
+        "logging.log_level",
+        Kind::Choice(&["error", "warn", "info", "debug", "trace"]),
+        "\"info\"",
+        Effect::Local,
+        Since::Original,
+    ),
+    idle(
+        "logging.enable_file_logging",
+        Kind::Bool,
+        "true",
+        LOGS_GO_TO_STDERR,
+    ),
+    idle(
+        "logging.log_file_path",
+        Kind::Text,
+        "\"/var/log/cloudsnooze.log\"",
+        LOGS_GO_TO_STDERR,
+    ),
+    idle("logging.enable_syslog", Kind::Bool, "false", LOGS_GO_TO_STDERR),
+    idle(
+        "logging.enable_cloudwatch",
+        Kind::Bool,
+        "false",
+        LOGS_GO_TO_STDERR,
+    ),
+    idle(
+        "logging.cloudwatch_log_group",
+        Kind::Text,
+        "\"CloudSnooze\"",
+        LOGS_GO_TO_STDERR,
+    ),
+    local("telemetry.otlp_endpoint", Kind::Text, "null"),
+    local("plugins.enabled", Kind::Bool, "true"),
+    local(
+        "plugins.directories",
+        Kind::Texts,
+        "[\"/etc/cloudsnooze/plugins\"]",
+    ),
+    local("plugins.plugin_configs", Kind::PluginConfigs, "{}"),
+    of(
+        "plugins.external_repositories",
+        Kind::Anything,
+        "[]",
+        Effect::None("plugins are installed by hand"),
+        Since::Here,
+    ),
+    of(
+        "plugins_enabled",
+        Kind::Bool,
+        "true",
+        Effect::OlderNameOf("plugins.enabled"),
+        Since::Original,
+    ),
+    of(
+        "plugins_dir",
+        Kind::Text,
+        "\"/etc/cloudsnooze/plugins\"",
+        Effect::OlderNameOf("plugins.directories"),
+        Since::Original,
+    ),
+    idle("provider_type", Kind::MaybeEmptyText, "\"\"", PROVIDER_IS_FOUND),
+    idle(
+        "aws_region",
+        Kind::MaybeEmptyText,
+        "\"us-east-1\"",
+        "it never counts: the region comes from the host's record in the roster",
+    ),
+    of(
+        "provider",
+        Kind::Anything,
+        "null",
+        Effect::None(PROVIDER_IS_FOUND),
+        Since::Here,
+    ),
+    of(
+        "provider_configs",
+        Kind::Anything,
+        "null",
+        Effect::None(PROVIDER_IS_FOUND),
+        Since::Here,
+    ),
+    idle(
+        "tag_polling_enabled",
+        Kind::Bool,
+        "true",
+        TAGS_ARE_READ_BEFORE_A_STOP,
+    ),
+    idle(
+        "tag_polling_interval_secs",
+        Kind::Whole { min: 0, max: 86_400 },
+        "60",
+        TAGS_ARE_READ_BEFORE_A_STOP,
+    ),
+    idle(
+        "monitoring_mode",
+        Kind::Text,
+        "\"basic\"",
+        "every reading is always taken",
+    ),
+    of(
+        "event_handlers",
+        Kind::Anything,
+        "null",
+        Effect::None("a plugin says itself which events it handles, and with which priority"),
+        Since::Here,
+    ),
+    of(
+        "webhooks",
+        Kind::Anything,
+        "null",
+        Effect::None("nothing calls webhooks yet"),
+        Since::Here,
+    ),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn every_default_is_a_value_of_its_own_kind() {
+        for key in KEYS {
+            let default: serde_json::Value = serde_json::from_str(key.default).expect(key.path);
+            if !default.is_null() {
+                assert_eq!(key.kind.check(&default).map(drop), Ok(()), "{}", key.path);
+            }
+        }
+    }
+
+    #[test]
+    fn no_two_keys_can_be_written_alike() {
+        let mut seen = BTreeSet::new();
+        for key in KEYS {
+            let (section, last) = key.path.rsplit_once('.').unwrap_or(("", key.path));
+            for name in std::iter::once(&last).chain(key.also) {
+                let squashed = super::super::spelling::squash(name);
+                assert!(seen.insert((section, squashed)), "{} as {name}", key.path);
+            }
+        }
+    }
+
+    #[test]
+    fn an_older_name_points_to_a_key() {
+        for known in KEYS {
+            if let Effect::OlderNameOf(path) = known.effect {
+                assert!(key(path).is_some(), "{path}");
+            }
+        }
+    }
+
+    #[test]
+    fn units_are_those_of_the_names() {
+        assert_eq!(key("network_threshold_kbps").and_then(Key::unit), Some("KiB/s"));
+        assert_eq!(key("input_idle_threshold_secs").and_then(Key::unit), Some("s"));
+        assert_eq!(key("mode").and_then(Key::unit), None);
+    }
+}

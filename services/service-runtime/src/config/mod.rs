@@ -1,0 +1,126 @@
+//! The configuration: the original's file as it is, the environment over it, every mistake at once.
+//!
+//! Layers, each over the one before: defaults, the file, `SNOOZE_<KEY>` with `__` between levels.
+//! Spellings are brought to one form first. What decides over hosts comes out as `policy`, a map of the
+//! keys that were set; what concerns only this machine as [`LocalConfig`]. This module never guesses a
+//! value and never changes a file.
+
+mod document;
+mod keys;
+mod kind;
+mod layers;
+mod local;
+mod notice;
+mod relations;
+mod source;
+mod spelling;
+
+pub use keys::{Effect, KEYS, Key, Since, key};
+pub use kind::Kind;
+pub use local::{LocalConfig, LoggingConfig, PluginsConfig};
+pub use notice::{ConfigError, Notice, Origin};
+pub use source::{FixedSource, RealSource, Source};
+
+use document::Document;
+use serde_json::{Map, Value};
+use std::path::{Path, PathBuf};
+
+/// Where the original keeps its configuration.
+pub const DEFAULT_PATH: &str = "/etc/snooze/snooze.json";
+
+/// What the file and the environment say together.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LoadedConfig {
+    /// The file that was read; none where the default one does not exist.
+    pub file: Option<PathBuf>,
+    /// The policy keys that were set, by their canonical names, in the units of their names.
+    pub policy: Map<String, Value>,
+    /// What concerns only this machine, defaults filled in.
+    pub local: LocalConfig,
+    /// What the operator should know: of the file first, then of the variables.
+    pub notices: Vec<Notice>,
+}
+
+impl LoadedConfig {
+    /// Logs every notice, each once.
+    pub fn log_notices(&self) {
+        for notice in &self.notices {
+            tracing::warn!(%notice, "configuration");
+        }
+    }
+}
+
+/// Reads the configuration.
+///
+/// A `path` that was asked for must exist; without one [`DEFAULT_PATH`] is read if it exists.
+///
+/// # Errors
+/// Every mistake of the file and of the environment together.
+pub fn load(source: &impl Source, path: Option<&Path>) -> Result<LoadedConfig, Vec<ConfigError>> {
+    let (origin, text) = read(source, path)?;
+    let file = text.map_or_else(Document::default, |text| document_of(&text, &origin));
+    let variables = document::from_variables(&source.variables(), &file);
+
+    let mut errors = [file.errors.as_slice(), variables.errors.as_slice()].concat();
+    let merged = layers::merged(&file, &variables).map_err(|error| {
+        vec![of_file(
+            &origin,
+            format!("lay the layers over each other: {error}"),
+        )]
+    })?;
+    if errors.is_empty() {
+        errors = relations::broken(&merged, &file, &variables);
+    }
+    if !errors.is_empty() {
+        return Err(errors);
+    }
+
+    let policy: Map<String, Value> = merged
+        .iter()
+        .filter(|(path, _)| key(path).is_some_and(|key| key.effect == Effect::Policy))
+        .map(|(path, value)| (path.clone(), value.clone()))
+        .collect();
+    let mut notices = [file.notices, variables.notices].concat();
+    let path = match (&origin, file.is_there) {
+        (Origin::File(path), true) => Some(path.clone()),
+        _ => None,
+    };
+    if let (Some(file), false) = (&path, policy.contains_key("mode")) {
+        notices.push(Notice::ObserveOnly { file: file.clone() });
+    }
+    Ok(LoadedConfig {
+        file: path,
+        local: LocalConfig::from_merged(&merged),
+        policy,
+        notices,
+    })
+}
+
+/// The file's text; none where nobody asked for a file and the default one does not exist.
+fn read(source: &impl Source, path: Option<&Path>) -> Result<(Origin, Option<String>), Vec<ConfigError>> {
+    let asked = path.unwrap_or(Path::new(DEFAULT_PATH));
+    let origin = Origin::File(asked.to_owned());
+    match source.read(asked) {
+        Ok(None) if path.is_some() => Err(vec![of_file(&origin, "there is no such file".to_owned())]),
+        Ok(text) => Ok((origin, text)),
+        Err(error) => Err(vec![of_file(&origin, format!("it cannot be read: {error}"))]),
+    }
+}
+
+fn document_of(text: &str, origin: &Origin) -> Document {
+    let mut document = match serde_json::from_str(text) {
+        Ok(Value::Object(top)) => document::from_file(&top, origin),
+        Ok(_) => Document::with_error(of_file(origin, "expected an object".to_owned())),
+        Err(error) => Document::with_error(of_file(origin, format!("it is not JSON: {error}"))),
+    };
+    document.is_there = true;
+    document
+}
+
+fn of_file(origin: &Origin, problem: String) -> ConfigError {
+    ConfigError {
+        key: String::new(),
+        origin: origin.clone(),
+        problem,
+    }
+}

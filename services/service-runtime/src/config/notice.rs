@@ -1,0 +1,149 @@
+//! What is told about a configuration: mistakes, which stop the start, and notices, which do not.
+
+use crate::exit::{Exit, Failure};
+use std::{fmt, path::PathBuf};
+
+/// Where a value came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// A configuration file.
+    File(PathBuf),
+    /// A variable of the environment, by its name.
+    Variable(String),
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Origin::File(path) => write!(out, "{}", path.display()),
+            Origin::Variable(name) => write!(out, "environment variable {name}"),
+        }
+    }
+}
+
+/// A mistake: with it nothing starts.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{origin}: {}{problem}", if key.is_empty() { String::new() } else { format!("{key}: ") })]
+pub struct ConfigError {
+    /// The key as it was written, levels joined by dots; empty for the file as a whole.
+    pub key: String,
+    /// Where it was written.
+    pub origin: Origin,
+    /// What was expected, and what is there.
+    pub problem: String,
+}
+
+/// Something that the operator should know and that stops nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Notice {
+    /// No such key; it has no effect.
+    UnknownKey {
+        /// As written.
+        key: String,
+        /// Where.
+        origin: Origin,
+        /// What was probably meant.
+        likely: Option<&'static str>,
+    },
+    /// A known key that has no effect here.
+    NoEffect {
+        /// As written.
+        key: String,
+        /// Where.
+        origin: Origin,
+        /// What holds instead.
+        instead: &'static str,
+    },
+    /// A spelling that the original's daemon did not read: now it counts.
+    Respelt {
+        /// As written.
+        key: String,
+        /// Where.
+        origin: Origin,
+        /// The canonical name.
+        read_as: &'static str,
+        /// Its value, as JSON.
+        value: String,
+        /// What the original really used, as JSON: its default. None where it had no such key.
+        before: Option<&'static str>,
+    },
+    /// One value was overruled by another spelling of the same thing.
+    Overruled {
+        /// The key without effect.
+        key: String,
+        /// Where.
+        origin: Origin,
+        /// What beats it.
+        by: String,
+    },
+    /// The file says nothing of a mode: everything is observed, nothing is stopped (S1).
+    ObserveOnly {
+        /// Where to write it.
+        file: PathBuf,
+    },
+}
+
+impl fmt::Display for Notice {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Notice::UnknownKey {
+                key,
+                origin,
+                likely: Some(likely),
+            } => {
+                write!(
+                    out,
+                    "{origin}: unknown key {key}, has no effect; did you mean {likely}?"
+                )
+            }
+            Notice::UnknownKey {
+                key,
+                origin,
+                likely: None,
+            } => {
+                write!(out, "{origin}: unknown key {key}, has no effect")
+            }
+            Notice::NoEffect { key, origin, instead } => {
+                write!(out, "{origin}: {key} has no effect: {instead}")
+            }
+            Notice::Respelt {
+                key,
+                origin,
+                read_as,
+                value,
+                before: Some(before),
+            } => write!(
+                out,
+                "{origin}: {key} is read as {read_as}, {value}; CloudSnooze 0.1 ignored this spelling and used {before}"
+            ),
+            Notice::Respelt {
+                key,
+                origin,
+                read_as,
+                value,
+                before: None,
+            } => {
+                write!(out, "{origin}: {key} is read as {read_as}, {value}")
+            }
+            Notice::Overruled { key, origin, by } => {
+                write!(out, "{origin}: {key} has no effect, {by} beats it")
+            }
+            Notice::ObserveOnly { file } => write!(
+                out,
+                "{}: no \"mode\", so hosts are observed and never stopped; add \"mode\": \"act\" to switch stopping on",
+                file.display()
+            ),
+        }
+    }
+}
+
+impl From<Vec<ConfigError>> for Failure {
+    /// Every mistake on its own line, exit code 64.
+    fn from(errors: Vec<ConfigError>) -> Failure {
+        let lines: Vec<String> = errors.iter().map(|error| format!("  {error}")).collect();
+        Failure::new(
+            Exit::Usage,
+            format!("mistakes in the configuration:\n{}", lines.join("\n")),
+        )
+    }
+}

@@ -1,0 +1,5 @@
+//! What a service gets from its configuration, its telemetry and its frame, from the outside.
+
+mod config_environment;
+mod config_file;
+mod traces;
