@@ -1,0 +1,141 @@
+//! What the runner is told at its start; nothing here is read from the environment.
+
+use crate::backoff::Restarts;
+use serde_json::{Map, Value};
+use snooze_schemas::{HostId, PluginName};
+use snooze_service_runtime::{Clocks, config::PluginsConfig};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+    time::Duration,
+};
+
+/// Where plugins find other programs. The runner's own `PATH` is none of their business.
+pub const SEARCH_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// How long a plugin may take to introduce itself: an interpreter with many imports on a loaded
+/// machine takes seconds.
+const HANDSHAKE_LIMIT: Duration = Duration::from_secs(15);
+
+/// The key of a plugin's configuration that says what it runs in.
+const RUNTIME: &str = "runtime";
+
+/// What the runner is told at its start.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The host that it runs on.
+    pub host: HostId,
+    /// The kernel's boot id.
+    pub boot_id: String,
+    /// The launch generation of the instance, where there is one.
+    pub launch: Option<String>,
+    /// Where journals are kept; they must survive a reboot.
+    pub state: PathBuf,
+    /// Where runs of idleness are kept over a restart; they must not survive a reboot (T4).
+    pub runtime: PathBuf,
+    /// Where executables are looked for, in this order.
+    pub plugin_folders: Vec<PathBuf>,
+    /// What the host's own file says of each plugin.
+    pub plugin_configs: BTreeMap<String, Map<String, Value>>,
+    /// The `PATH` of plugins.
+    pub search_path: String,
+    /// How long a plugin may take to introduce itself.
+    pub handshake_limit: Duration,
+    /// How restarts of plugins are spaced.
+    pub restarts: Restarts,
+    /// The policy that holds until the bus gave one.
+    pub local_policy: Map<String, Value>,
+    /// Where the terminals of people are, who are told before a stop.
+    pub terminals: PathBuf,
+    /// The clocks.
+    pub clocks: Clocks,
+}
+
+impl Config {
+    /// A runner without plugins, with the defaults of everything else.
+    #[must_use]
+    pub fn new(host: HostId, boot_id: String, state: PathBuf, runtime: PathBuf) -> Config {
+        Config {
+            host,
+            boot_id,
+            launch: None,
+            state,
+            runtime,
+            plugin_folders: Vec::new(),
+            plugin_configs: BTreeMap::new(),
+            search_path: SEARCH_PATH.to_owned(),
+            handshake_limit: HANDSHAKE_LIMIT,
+            restarts: Restarts::default(),
+            local_policy: Map::new(),
+            terminals: PathBuf::from("/dev"),
+            clocks: Clocks::real(),
+        }
+    }
+
+    /// With the plugins that the host's own file asks for.
+    #[must_use]
+    pub fn with_plugins(mut self, plugins: &PluginsConfig) -> Config {
+        if plugins.enabled {
+            self.plugin_folders.clone_from(&plugins.directories);
+            self.plugin_configs.clone_from(&plugins.configs);
+        }
+        self
+    }
+
+    /// Where plugins are at home: not beside the journals.
+    pub(crate) fn plugin_home(&self) -> PathBuf {
+        self.state.join("plugins")
+    }
+
+    /// The plugins that the file says to run on the bus: `plugin_configs.<name>.runtime` is `nats`.
+    pub(crate) fn named_on_bus(&self) -> BTreeSet<PluginName> {
+        self.plugin_configs
+            .iter()
+            .filter(|(_, config)| config.get(RUNTIME).and_then(Value::as_str) == Some("nats"))
+            .filter_map(|(name, _)| crate::discovery::sanitised(name))
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_plugin_on_the_bus_is_named_by_its_runtime() {
+        let mut config = Config::new(
+            "h1".parse().expect("a host id"),
+            String::new(),
+            "/s".into(),
+            "/r".into(),
+        );
+        for (name, runtime) in [("notebook_monitor", "nats"), ("redis", "process")] {
+            let own = json!({"runtime": runtime}).as_object().expect("a map").clone();
+            config.plugin_configs.insert(name.to_owned(), own);
+        }
+        let named: Vec<String> = config.named_on_bus().iter().map(ToString::to_string).collect();
+        assert_eq!(named, ["notebook-monitor"]);
+    }
+
+    #[test]
+    fn plugins_that_are_switched_off_are_not_looked_for() {
+        let config = Config::new(
+            "h1".parse().expect("a host id"),
+            String::new(),
+            "/s".into(),
+            "/r".into(),
+        );
+        let off = PluginsConfig {
+            enabled: false,
+            ..PluginsConfig::default()
+        };
+        assert!(config.clone().with_plugins(&off).plugin_folders.is_empty());
+        assert!(
+            !config
+                .with_plugins(&PluginsConfig::default())
+                .plugin_folders
+                .is_empty()
+        );
+    }
+}

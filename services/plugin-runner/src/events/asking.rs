@@ -1,0 +1,99 @@
+//! One handler and one event: asked at most once, inside its share of the time.
+
+use super::{Desk, Known, Tier, handlers::Handler, millis};
+use crate::plugin::AskError;
+use snooze_schemas::{
+    EventId, PluginName,
+    event::{Event, HandlerOutcome, HandlerResult},
+};
+use snooze_service_runtime::exit::one_line;
+use std::time::Duration;
+
+impl Desk {
+    /// What earlier runners' handlers came to: ended ones as they ended, and those that were started
+    /// and did not end as interrupted, unless they may be asked again.
+    pub(super) async fn earlier(&self, known: &Known, tiers: &[Tier]) -> Vec<HandlerOutcome> {
+        let mut outcomes = Vec::new();
+        for (plugin, ended) in &known.handlers {
+            match ended {
+                Some(outcome) => outcomes.push(outcome.clone()),
+                None if tiers
+                    .iter()
+                    .flatten()
+                    .any(|handler| handler.may_be_asked_again(plugin)) => {}
+                None => {
+                    let outcome = failed(
+                        plugin,
+                        "interrupted: it was started before a restart and did not end",
+                        0,
+                    );
+                    self.note_end(&known.event.id, outcome.clone()).await;
+                    outcomes.push(outcome);
+                }
+            }
+        }
+        outcomes
+    }
+
+    pub(super) async fn ask(&self, event: &Event, handler: Handler, share: Duration) -> HandlerOutcome {
+        let name = handler.plugin.name();
+        let within = handler.time_out.map_or(share, |own| own.min(share));
+        if within.is_zero() {
+            return failed(&name, "no time was left for it before the deadline", 0);
+        }
+        let (id, plugin) = (event.id.clone(), name.clone());
+        if let Err(error) = self.write(move |journal| journal.start(&id, plugin)).await {
+            return failed(&name, &format!("it was not asked: {}", one_line(&error)), 0);
+        }
+        let begun = tokio::time::Instant::now();
+        // One that crashed not long ago may be back in time.
+        handler.plugin.ready(within / 2).await;
+        let left = within.saturating_sub(begun.elapsed());
+        let said = handler.plugin.handle_event(event, left).await;
+        let took_ms = millis(begun.elapsed());
+        let outcome = match said {
+            Ok(result) => HandlerOutcome {
+                plugin: name,
+                result,
+                took_ms,
+            },
+            // Not to know the method is a way to say that it is none of its business.
+            Err(AskError::UnknownMethod | AskError::Absent) => HandlerOutcome {
+                plugin: name,
+                result: HandlerResult {
+                    handled: false,
+                    succeeded: true,
+                    message: "it does not handle events".to_owned(),
+                    details: serde_json::Map::new(),
+                },
+                took_ms,
+            },
+            Err(error) => failed(&name, &error.to_string(), took_ms),
+        };
+        self.note_end(&event.id, outcome.clone()).await;
+        outcome
+    }
+
+    async fn note_end(&self, id: &EventId, outcome: HandlerOutcome) {
+        let id = id.clone();
+        if let Err(error) = self.write(move |journal| journal.end(&id, outcome)).await {
+            tracing::error!(
+                error = one_line(&error),
+                "a handler's outcome cannot be journalled"
+            );
+        }
+    }
+}
+
+fn failed(plugin: &PluginName, message: &str, took_ms: u64) -> HandlerOutcome {
+    HandlerOutcome {
+        plugin: plugin.clone(),
+        result: HandlerResult {
+            handled: false,
+            succeeded: false,
+            message: message.to_owned(),
+            details: serde_json::Map::new(),
+        },
+        took_ms,
+    }
+}

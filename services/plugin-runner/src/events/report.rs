@@ -1,0 +1,97 @@
+//! Files outcomes of events in the audit trail, by themselves, as soon as the bus takes them (E4).
+
+use super::{Desk, one_line};
+use snooze_bus::{Bus, Expect, Subject};
+use snooze_schemas::{
+    audit::{AuditKind, AuditRecord},
+    event::{EventOutcome, Scope},
+};
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+/// How long the stream may take to acknowledge one entry.
+const FILE_LIMIT: Duration = Duration::from_secs(5);
+
+/// Between two attempts: a broker that is away comes back within seconds, or not for a while.
+const RETRY: Duration = Duration::from_secs(2);
+
+pub(super) async fn run(
+    desk: &Desk,
+    bus: &Bus,
+    agent: &str,
+    mut outcomes: mpsc::Receiver<EventOutcome>,
+    shutdown: CancellationToken,
+) {
+    let all = async {
+        while let Some(outcome) = outcomes.recv().await {
+            file(desk, bus, agent, &outcome).await;
+            let id = outcome.id;
+            let noted = desk.write(move |journal| journal.reported(&id)).await;
+            if let Err(error) = noted {
+                tracing::error!(
+                    error = one_line(&error),
+                    "a report cannot be journalled; it is sent again after a restart"
+                );
+            }
+        }
+    };
+    // What is cancelled here is in the journal as not reported.
+    tokio::select! {
+        () = all => {}
+        () = shutdown.cancelled() => {}
+    }
+}
+
+async fn file(desk: &Desk, bus: &Bus, agent: &str, outcome: &EventOutcome) {
+    let scope = Scope::Host(desk.host.clone());
+    let record = AuditRecord {
+        at: desk.clocks.wall(),
+        host: scope.clone(),
+        kind: AuditKind::Event,
+        actor: format!("plugin-runner {}", agent.get(..8).unwrap_or(agent)),
+        claim: None,
+        message: sentence(outcome),
+        details: match serde_json::to_value(outcome) {
+            Ok(serde_json::Value::Object(details)) => details,
+            Ok(_) | Err(_) => serde_json::Map::new(),
+        },
+    };
+    let subject = Subject::Audit {
+        scope,
+        kind: AuditKind::Event,
+    };
+    let mut told = false;
+    while let Err(error) = bus.file(&subject, &record, Expect::Anything, FILE_LIMIT).await {
+        if !told {
+            tracing::info!(event = %outcome.id, error = one_line(&error), "an outcome waits for the bus");
+            told = true;
+        }
+        tokio::time::sleep(RETRY).await;
+    }
+}
+
+fn sentence(outcome: &EventOutcome) -> String {
+    let handled = outcome
+        .handlers
+        .iter()
+        .filter(|handler| handler.result.handled)
+        .count();
+    let failed: Vec<&str> = outcome
+        .handlers
+        .iter()
+        .filter(|handler| !handler.result.succeeded)
+        .map(|handler| handler.plugin.as_str())
+        .collect();
+    let event = format!("{} {}", outcome.event_type, outcome.id);
+    match (outcome.handlers.len(), failed.is_empty()) {
+        (0, _) => format!("{event}: no plugin handles it"),
+        (count, true) => format!("{event}: {handled} of {count} plugins handled it"),
+        (count, false) => {
+            format!(
+                "{event}: {handled} of {count} plugins handled it, failed: {}",
+                failed.join(" ")
+            )
+        }
+    }
+}

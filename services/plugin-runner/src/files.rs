@@ -1,0 +1,150 @@
+//! Small files that are replaced as a whole: the journals, and the state on tmpfs.
+//!
+//! A reader sees the old content or the new one, never a part, also after a crash.
+
+use serde::{Serialize, de::DeserializeOwned};
+use std::{
+    fs::{self, File},
+    io::{self, Write},
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+};
+
+/// Why a file of ours could not be written or read.
+#[derive(Debug, thiserror::Error)]
+pub enum FileError {
+    /// It could not be written.
+    #[error("write {}", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// What the kernel says.
+        source: io::Error,
+    },
+    /// It could not be read.
+    #[error("read {}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the kernel says.
+        source: io::Error,
+    },
+    /// What is in it is not what was written there.
+    #[error("understand {}", path.display())]
+    Understand {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: serde_json::Error,
+    },
+}
+
+/// Whether a write waits until it is on the disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Durability {
+    /// It survives the loss of power: for journals, whose word others rely on.
+    Synced,
+    /// It survives the end of this process: for what is worthless after a reboot.
+    Plain,
+}
+
+/// Replaces a file by this value as JSON.
+///
+/// # Errors
+/// When it could not be replaced; the old content is then still there.
+pub(crate) fn replace(path: &Path, value: &impl Serialize, durability: Durability) -> Result<(), FileError> {
+    let write = |source| FileError::Write {
+        path: path.to_owned(),
+        source,
+    };
+    let bytes = serde_json::to_vec(value).map_err(|error| write(error.into()))?;
+    let beside = path.with_extension("new");
+    let attempt = || -> io::Result<()> {
+        let mut file = fs::OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&beside)?;
+        file.write_all(&bytes)?;
+        if durability == Durability::Synced {
+            file.sync_all()?;
+        }
+        fs::rename(&beside, path)?;
+        if durability == Durability::Synced
+            && let Some(folder) = path.parent()
+        {
+            // The new name is in the folder, and the folder is a file of its own.
+            File::open(folder)?.sync_all()?;
+        }
+        Ok(())
+    };
+    attempt().map_err(write)
+}
+
+/// Reads such a file; nothing where there is none.
+///
+/// # Errors
+/// When it is there and cannot be read or understood.
+pub(crate) fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, FileError> {
+    let bytes = match fs::read(path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(source) => {
+            return Err(FileError::Read {
+                path: path.to_owned(),
+                source,
+            });
+        }
+    };
+    let understood = serde_json::from_slice(&bytes);
+    understood.map(Some).map_err(|source| FileError::Understand {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+/// Makes a folder that only its owner may look into.
+///
+/// # Errors
+/// When it cannot be made.
+pub(crate) fn private_folder(path: &Path) -> Result<(), FileError> {
+    use std::os::unix::fs::DirBuilderExt;
+    let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
+    made.map_err(|source| FileError::Write {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_replaced_as_a_whole() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("journal.json");
+        assert_eq!(read::<Vec<u64>>(&path).expect("reads"), None);
+        for durability in [Durability::Plain, Durability::Synced] {
+            replace(&path, &vec![1u64, 2], durability).expect("writes");
+            assert_eq!(read::<Vec<u64>>(&path).expect("reads"), Some(vec![1, 2]));
+        }
+        assert_eq!(
+            fs::read_dir(folder.path()).expect("lists").count(),
+            1,
+            "nothing is left beside it"
+        );
+    }
+
+    #[test]
+    fn a_file_that_was_spoiled_is_an_error_and_not_an_empty_one() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("journal.json");
+        fs::write(&path, "{").expect("writes");
+        assert!(matches!(
+            read::<Vec<u64>>(&path),
+            Err(FileError::Understand { .. })
+        ));
+    }
+}

@@ -1,0 +1,56 @@
+//! Turns a host's samples into votes, asks its plugins, keeps for how long each has been idle, and
+//! publishes the verdict. It prepares the host for a stop, verifies that it is idle, and lets plugins
+//! handle events.
+//!
+//! **Invariant:** it decides nothing about the host. **Invariant:** what was not heard, in time, from
+//! who may say it, is never idle. **Invariant:** only `process.rs` starts plugin processes, and none
+//! outlives the runner. **Invariant:** what is answered as accepted is in a journal on the disk.
+
+mod backoff;
+mod config;
+mod config_book;
+mod discovery;
+mod engine;
+mod events;
+mod files;
+mod hosting;
+mod intake;
+mod keep;
+mod line;
+mod moment;
+mod nats_plugin;
+mod plugin;
+mod plugins;
+mod policy;
+mod prepare;
+mod process;
+mod publishing;
+mod runs;
+mod samples;
+mod service;
+mod stderr;
+mod stdio;
+mod tally;
+mod verbs;
+mod verify;
+mod votes;
+
+/// The pieces that ask a plugin, without a host around them: for benchmarks, and for whoever tries a
+/// plugin by itself.
+pub mod asking {
+    pub use crate::{
+        config_book::ConfigBook,
+        line::{Method, PluginOpinion, PluginSaid},
+        nats_plugin::NatsPlugin,
+        plugin::{AskError, Plugin, Runtime},
+        process::{PipeError, Program},
+        stdio::{CallError, Settings, Stage, StdioPlugin, Wanted},
+    };
+}
+
+pub use backoff::Restarts;
+pub use config::{Config, SEARCH_PATH};
+pub use events::JournalError;
+pub use files::FileError;
+pub use policy::PolicyError;
+pub use service::{RunnerError, run};

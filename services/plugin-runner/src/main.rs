@@ -1,0 +1,90 @@
+//! The plugin runner as a process of its own.
+
+use clap::Parser;
+use snooze_bus::{Bus, BusConfig, Role};
+use snooze_plugin_runner::Config;
+use snooze_schemas::HostId;
+use snooze_service_runtime::{
+    Exit, Failure, LoadedConfig, ServiceArgs, Threads, args,
+    config::{self, RealSource},
+    identity, run_service,
+};
+use std::{path::PathBuf, process::ExitCode, time::Duration};
+
+const NAME: &str = "snooze-plugin-runner";
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Turns samples into votes and hosts plugins.
+#[derive(Debug, Parser)]
+#[command(name = NAME, version)]
+struct Arguments {
+    #[command(flatten)]
+    service: ServiceArgs,
+    /// Folder for journals that survive a reboot
+    #[arg(
+        long,
+        value_name = "FOLDER",
+        env = "SNOOZE_STATE",
+        default_value = "/var/lib/snooze"
+    )]
+    state: PathBuf,
+    /// Folder on tmpfs for what must not survive one
+    #[arg(
+        long,
+        value_name = "FOLDER",
+        env = "XDG_RUNTIME_DIR",
+        default_value = "/dev/shm"
+    )]
+    runtime: PathBuf,
+}
+
+fn main() -> ExitCode {
+    let arguments = match args::parse::<Arguments>() {
+        Ok(arguments) => arguments,
+        Err(exit) => return exit,
+    };
+    let loaded = match config::load(&RealSource, arguments.service.config.as_deref()) {
+        Ok(loaded) => loaded,
+        Err(mistakes) => return Failure::from(mistakes).report(NAME),
+    };
+    let telemetry = loaded.local.telemetry();
+    run_service(NAME, Threads::One, &telemetry, async |shutdown| {
+        loaded.log_notices();
+        let config = settle(&arguments, &loaded)?;
+        let servers = arguments
+            .service
+            .server
+            .unwrap_or_else(|| "nats://127.0.0.1:4222".to_owned());
+        let bus = Bus::connect(BusConfig {
+            servers,
+            credentials: arguments.service.credentials,
+            role: Role::Host,
+            name: config.host.to_string(),
+            service: NAME.to_owned(),
+            connect_timeout: CONNECT_TIMEOUT,
+        })
+        .await
+        .map_err(|error| Failure::bus(&error))?;
+        let run = snooze_plugin_runner::run(config, bus, shutdown).await;
+        run.map_err(|error| Failure::from_error(Exit::Failed, &error))
+    })
+}
+
+fn settle(arguments: &Arguments, loaded: &LoadedConfig) -> Result<Config, Failure> {
+    let host = match arguments.service.host.as_ref().or(loaded.local.host_id.as_ref()) {
+        Some(name) => name
+            .parse::<HostId>()
+            .map_err(|error| Failure::from_error(Exit::Usage, &error))?,
+        None => HostId::from_host_name(&identity::host_name()),
+    };
+    let boot_id = identity::boot_id().map_err(|error| Failure::from_error(Exit::Failed, &error))?;
+    // Two people's runners share /dev/shm: each has a folder of its own.
+    let own = format!("snooze-{}", rustix::process::geteuid().as_raw());
+    let state = arguments.state.join("runner");
+    let config =
+        Config::new(host, boot_id, state, arguments.runtime.join(own)).with_plugins(&loaded.local.plugins);
+    Ok(Config {
+        local_policy: loaded.policy.clone(),
+        ..config
+    })
+}

@@ -1,0 +1,130 @@
+//! A plugin that answers on its own subjects, with any NATS client, in any language.
+//!
+//! It is named in the configuration; nobody can vote here by merely showing up on the bus.
+
+use crate::{line::PluginOpinion, plugin::AskError};
+use serde::de::DeserializeOwned;
+use snooze_bus::{Bus, PluginMethod, Subject};
+use snooze_schemas::{
+    EventType, HostId, Message, PluginName,
+    event::{Event, HandleEvent, HandlerResult},
+    metrics::Metrics,
+    plugin::{CheckIdle, CheckIdleResult, Info, PluginInfo, SupportedEvents, SupportedEventsResult},
+};
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
+
+/// A plugin on the bus.
+#[derive(Debug)]
+pub struct NatsPlugin {
+    bus: Bus,
+    host: HostId,
+    name: PluginName,
+    present: AtomicBool,
+}
+
+impl NatsPlugin {
+    /// The plugin of this name on this host.
+    #[must_use]
+    pub fn new(bus: Bus, host: HostId, name: PluginName) -> NatsPlugin {
+        NatsPlugin {
+            bus,
+            host,
+            name,
+            present: AtomicBool::new(false),
+        }
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &PluginName {
+        &self.name
+    }
+
+    /// Whether somebody answered for it the last time.
+    #[must_use]
+    pub fn is_present(&self) -> bool {
+        self.present.load(Ordering::Relaxed)
+    }
+
+    /// The subject that it is asked on.
+    #[must_use]
+    pub fn origin(&self) -> String {
+        self.subject(PluginMethod::CheckIdle).to_string()
+    }
+
+    pub(crate) async fn check_idle(
+        &self,
+        metrics: &Metrics,
+        host: &HostId,
+        within: Duration,
+    ) -> Result<PluginOpinion, AskError> {
+        let question = CheckIdle {
+            metrics: metrics.clone(),
+            host: Some(host.clone()),
+        };
+        match self.ask(PluginMethod::CheckIdle, &question, within).await? {
+            CheckIdleResult::Error { error } => Err(AskError::Said(error)),
+            CheckIdleResult::Opinion {
+                is_idle,
+                reason,
+                details,
+            } => Ok(PluginOpinion {
+                is_idle,
+                reason,
+                details,
+            }),
+        }
+    }
+
+    pub(crate) async fn handle_event(
+        &self,
+        event: &Event,
+        left: Duration,
+    ) -> Result<HandlerResult, AskError> {
+        let left_ms = Some(u64::try_from(left.as_millis()).unwrap_or(u64::MAX));
+        let question = HandleEvent {
+            event: event.clone(),
+            left_ms,
+        };
+        self.ask(PluginMethod::HandleEvent, &question, left).await
+    }
+
+    pub(crate) async fn supported_events(&self, within: Duration) -> Result<Vec<EventType>, AskError> {
+        let answer: SupportedEventsResult = self
+            .ask(PluginMethod::SupportedEvents, &SupportedEvents {}, within)
+            .await?;
+        Ok(answer.events)
+    }
+
+    pub(crate) async fn info(&self, within: Duration) -> Result<PluginInfo, AskError> {
+        self.ask(PluginMethod::Info, &Info {}, within).await
+    }
+
+    async fn ask<Q: Message, A: DeserializeOwned>(
+        &self,
+        method: PluginMethod,
+        question: &Q,
+        within: Duration,
+    ) -> Result<A, AskError> {
+        let outcome = self
+            .bus
+            .request_bare(&self.subject(method), question, within)
+            .await;
+        // A plugin need not listen to every method; whether it is there shows in the two that all have.
+        if outcome.is_ok() || matches!(method, PluginMethod::CheckIdle | PluginMethod::Info) {
+            self.present.store(outcome.is_ok(), Ordering::Relaxed);
+        }
+        outcome.map_err(|error| AskError::of_request(&error))
+    }
+
+    fn subject(&self, method: PluginMethod) -> Subject {
+        Subject::HostPlugin {
+            host: self.host.clone(),
+            plugin: self.name.clone(),
+            method,
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! Which policy holds for this host: the layers of fleet, group and host, read by direct get.
+//!
+//! It keeps no consumer at the broker: it hears of changes by plain subscriptions to the keys and
+//! reads them again, and after every reconnect. Without a broker the last copy holds, also over a
+//! restart. A policy that cannot hold is refused as a whole, and the one before stays.
+
+mod source;
+
+pub(crate) use source::PolicySource;
+
+use crate::tally::ms;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use snooze_schemas::{
+    PluginName,
+    policy::{ConfigLayer, PluginLayer, Policy},
+};
+use std::collections::BTreeMap;
+
+/// The policy that holds, and what it was made of.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct PolicyInForce {
+    /// Every value set.
+    pub policy: Policy,
+    /// The revisions `fleet/group/host`; `local` before the bus was heard for the first time.
+    pub revision: String,
+    /// What the layers say of plugins, the narrower laid over the wider.
+    pub plugins: BTreeMap<PluginName, PluginLayer>,
+}
+
+/// The layers as they were read.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Layers {
+    layers: [Option<(ConfigLayer, u64)>; 3],
+}
+
+/// Why layers cannot hold.
+#[derive(Debug, thiserror::Error)]
+pub enum PolicyError {
+    /// A key has a value that does not fit.
+    #[error("understand the policy")]
+    Merge(#[source] serde_json::Error),
+    /// A verification could never be fresh enough.
+    #[error(
+        "verify_window_seconds {window} and plugin_timeout_seconds {time_out} together must stay below freshness_seconds {freshness}"
+    )]
+    NeverFresh {
+        /// `verify_window_seconds`
+        window: f64,
+        /// `plugin_timeout_seconds`
+        time_out: f64,
+        /// `freshness_seconds`
+        freshness: f64,
+    },
+}
+
+impl PolicyInForce {
+    /// What holds before the bus was heard for the first time: the host's own file over the defaults.
+    /// Its revision is nobody else's, so that no executor takes such a verdict for idle.
+    ///
+    /// # Errors
+    /// When the file's policy cannot hold.
+    pub(crate) fn local(policy: &Map<String, Value>) -> Result<PolicyInForce, PolicyError> {
+        let layer = ConfigLayer {
+            policy: policy.clone(),
+            ..ConfigLayer::default()
+        };
+        let policy = Policy::from_layers([&layer]).map_err(PolicyError::Merge)?;
+        check(&policy)?;
+        Ok(PolicyInForce {
+            policy,
+            revision: "local".to_owned(),
+            plugins: BTreeMap::new(),
+        })
+    }
+
+    fn merged(layers: &Layers) -> Result<PolicyInForce, PolicyError> {
+        let present = || layers.layers.iter().flatten().map(|(layer, _)| layer);
+        let policy = Policy::from_layers(present()).map_err(PolicyError::Merge)?;
+        check(&policy)?;
+        let mut plugins: BTreeMap<PluginName, PluginLayer> = BTreeMap::new();
+        for (name, over) in present().flat_map(|layer| &layer.plugins) {
+            let Ok(name) = name.parse() else {
+                tracing::warn!(name, "a configuration layer names a plugin that cannot be");
+                continue;
+            };
+            lay_over(plugins.entry(name).or_default(), over);
+        }
+        let revision = layers
+            .layers
+            .each_ref()
+            .map(|layer| layer.as_ref().map_or(0, |(_, revision)| *revision).to_string())
+            .join("/");
+        Ok(PolicyInForce {
+            policy,
+            revision,
+            plugins,
+        })
+    }
+}
+
+fn lay_over(under: &mut PluginLayer, over: &PluginLayer) {
+    if over.enabled.is_some() {
+        under.enabled = over.enabled;
+    }
+    if let Some(config) = &over.config {
+        under.config.get_or_insert_default().extend(config.clone());
+    }
+}
+
+/// A verification takes its window and then the slowest plugin's time; it must still be fresh then.
+fn check(policy: &Policy) -> Result<(), PolicyError> {
+    let takes = ms(policy.verify_window_seconds).saturating_add(ms(policy.plugin_timeout_seconds));
+    if takes < ms(policy.freshness_seconds) {
+        Ok(())
+    } else {
+        Err(PolicyError::NeverFresh {
+            window: policy.verify_window_seconds,
+            time_out: policy.plugin_timeout_seconds,
+            freshness: policy.freshness_seconds,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn layer(value: Value) -> ConfigLayer {
+        serde_json::from_value(value).expect("a layer")
+    }
+
+    #[test]
+    fn the_revision_names_all_three_layers_and_0_an_absent_one() {
+        let layers = Layers {
+            layers: [Some((layer(json!({})), 7)), None, Some((layer(json!({})), 12))],
+        };
+        assert_eq!(PolicyInForce::merged(&layers).expect("merges").revision, "7/0/12");
+    }
+
+    #[test]
+    fn the_narrower_layer_wins_for_plugins_too() {
+        let fleet = layer(json!({"plugins": {"redis": {"enabled": true, "config": {"a": 1, "b": 1}}}}));
+        let host =
+            layer(json!({"plugins": {"redis": {"enabled": false, "config": {"b": 2}}, "No Name": {}}}));
+        let merged = PolicyInForce::merged(&Layers {
+            layers: [Some((fleet, 1)), None, Some((host, 1))],
+        })
+        .expect("merges");
+        let redis = &merged.plugins[&"redis".parse().expect("a name")];
+        assert_eq!(redis.enabled, Some(false));
+        assert_eq!(
+            redis.config,
+            serde_json::from_value(json!({"a": 1, "b": 2})).expect("a map")
+        );
+        assert_eq!(merged.plugins.len(), 1);
+    }
+
+    #[test]
+    fn p3_a_verification_that_could_never_be_fresh_is_refused() {
+        let slow = json!({"policy": {"verify_window_seconds": 10, "plugin_timeout_seconds": 10, "freshness_seconds": 20}});
+        let layers = Layers {
+            layers: [Some((layer(slow), 1)), None, None],
+        };
+        assert!(matches!(
+            PolicyInForce::merged(&layers),
+            Err(PolicyError::NeverFresh { .. })
+        ));
+    }
+}

@@ -1,0 +1,243 @@
+//! The service: puts the parts together and runs them until shutdown.
+
+use crate::{
+    Config,
+    config_book::ConfigBook,
+    discovery,
+    engine::{self, Engine},
+    events::{self, Desk, JournalError},
+    files::{self, FileError},
+    hosting,
+    keep::Keep,
+    plugins::Plugins,
+    policy::{PolicyError, PolicyInForce, PolicySource},
+    prepare::{self, Preparations},
+    process::Program,
+    samples::SampleFeed,
+    stdio::{Settings, StdioPlugin},
+    verbs::Verbs,
+    verify::Verifier,
+};
+use snooze_bus::{Bus, BusError, BusStatus, Subject, SubjectFilter, serve};
+use snooze_service_runtime::{AgentId, CancellationToken, TaskError, Tasks, exit::one_line};
+use std::{convert::Infallible, sync::Arc, time::Duration};
+use tokio::sync::{mpsc, watch};
+
+/// How long the parts have to end after shutdown: plugins get two seconds to end by themselves.
+const GRACE: Duration = Duration::from_secs(8);
+
+/// How long the start waits for the policy on the bus before it goes on with what it has.
+const FIRST_POLICY: Duration = Duration::from_secs(2);
+
+/// So many requests are answered at once; a stop needs one, a dispatcher a few.
+const VERBS: usize = 64;
+
+/// How long answers that are under way may take after shutdown.
+const VERBS_GRACE: Duration = Duration::from_secs(2);
+
+/// Why the runner could not start, or ended.
+#[derive(Debug, thiserror::Error)]
+pub enum RunnerError {
+    /// The folder of its journals is of no use.
+    #[error("make the runner's state folder")]
+    StateFolder(#[source] FileError),
+    /// The journal of events is of no use, and without it events could be handled twice.
+    #[error("open the journal of events")]
+    EventJournal(#[source] JournalError),
+    /// The journal of preparations is of no use, and without it an old claim could not be refused.
+    #[error("open the journal of preparations")]
+    PrepareJournal(#[source] FileError),
+    /// The policy of the host's own file cannot hold.
+    #[error("read the host's own policy")]
+    LocalPolicy(#[source] PolicyError),
+    /// The bus denies what the runner needs.
+    #[error("listen on the bus")]
+    Listen(#[source] BusError),
+    /// The bus was lost for good.
+    #[error("the bus denies what the runner needs: {0}")]
+    Denied(String),
+    /// A part of it ended.
+    #[error(transparent)]
+    Part(#[from] TaskError),
+}
+
+/// Runs the service until `shutdown`.
+///
+/// # Errors
+/// When it cannot start, when a part of it fails, or when the bus denies what it needs.
+pub async fn run(config: Config, bus: Bus, shutdown: CancellationToken) -> Result<(), RunnerError> {
+    for folder in [&config.state, &config.plugin_home()] {
+        files::private_folder(folder).map_err(RunnerError::StateFolder)?;
+    }
+    let local = PolicyInForce::local(&config.local_policy).map_err(RunnerError::LocalPolicy)?;
+    let samples = SubjectFilter::Exactly(Subject::Metrics(config.host.clone()));
+    let samples = bus.subscribe(&samples, None).await.map_err(RunnerError::Listen)?;
+
+    let mut tasks = Tasks::new(shutdown.clone());
+    let source = PolicySource::new(bus.clone(), config.host.clone(), config.state.join("policy.json"));
+    let (policy_in, mut policy) = watch::channel(Arc::new(source.kept().unwrap_or(local)));
+    tasks.start("policy", source.follow(policy_in, shutdown.clone()));
+
+    let plugins = plugins_of(&config, &bus);
+    for process in plugins.processes() {
+        let (process, shutdown) = (process.clone(), shutdown.clone());
+        let name = format!("plugin {}", process.name());
+        tasks.start(name, async move {
+            let supervised = process.clone().supervise();
+            tokio::pin!(supervised);
+            tokio::select! {
+                () = &mut supervised => {}
+                () = shutdown.cancelled() => {
+                    process.stop();
+                    supervised.await;
+                }
+            }
+            Ok::<(), Infallible>(())
+        });
+    }
+
+    // A first policy within a moment spares a verdict under none; without a broker it never comes.
+    drop(tokio::time::timeout(FIRST_POLICY, policy.changed()).await);
+    let agent = AgentId::fresh().to_string();
+    let (requests_in, requests) = mpsc::channel(engine::REQUESTS);
+    serve_verbs(&config, &bus, &plugins, &policy, &agent, requests_in, &mut tasks).await?;
+    let engine = Engine {
+        host: config.host.clone(),
+        boot_id: config.boot_id.clone(),
+        agent,
+        launch: config.launch.clone(),
+        bus: bus.clone(),
+        clocks: config.clocks.clone(),
+        policy: policy.clone(),
+        plugins: plugins.clone(),
+        keep: Keep::below(&config.runtime, &config.host),
+        requests,
+        samples: SampleFeed::new(bus.clone(), config.host.clone(), samples),
+    };
+    tasks.start("votes", engine.run(shutdown.clone()));
+
+    let outcome = tasks.run(GRACE).await;
+    if let BusStatus::Fatal(why) = &*bus.status().borrow() {
+        return Err(RunnerError::Denied(why.clone()));
+    }
+    Ok(outcome?)
+}
+
+/// Everything that can be asked of the runner: verbs, events, and the plugins that it hosts.
+async fn serve_verbs(
+    config: &Config,
+    bus: &Bus,
+    plugins: &Arc<Plugins>,
+    policy: &watch::Receiver<Arc<PolicyInForce>>,
+    agent: &str,
+    engine: mpsc::Sender<engine::Request>,
+    tasks: &mut Tasks,
+) -> Result<(), RunnerError> {
+    let shutdown = tasks.shutdown();
+    let parts = events::Parts {
+        host: config.host.clone(),
+        boot_id: config.boot_id.clone(),
+        clocks: config.clocks.clone(),
+        plugins: plugins.clone(),
+        policy: policy.clone(),
+        journal: config.state.join("events.jsonl"),
+        shutdown: shutdown.clone(),
+    };
+    let (desk, outcomes) = Desk::open(parts).map_err(RunnerError::EventJournal)?;
+    let reporting = events::report(
+        desk.clone(),
+        bus.clone(),
+        agent.to_owned(),
+        outcomes,
+        shutdown.clone(),
+    );
+    tasks.start("reports", ends_well(reporting));
+    let preparations = Preparations::open(prepare::Parts {
+        host: config.host.clone(),
+        boot_id: config.boot_id.clone(),
+        clocks: config.clocks.clone(),
+        desk: desk.clone(),
+        policy: policy.clone(),
+        terminals: config.terminals.clone(),
+        journal: config.state.join("prepare.json"),
+        shutdown: shutdown.clone(),
+    })
+    .map_err(RunnerError::PrepareJournal)?;
+    desk.resume().await;
+    tasks.start("preparations", ends_well(preparations.clone().watch()));
+    let verifier = Verifier {
+        host: config.host.clone(),
+        boot_id: config.boot_id.clone(),
+        bus: bus.clone(),
+        clocks: config.clocks.clone(),
+        policy: policy.clone(),
+        plugins: plugins.clone(),
+        engine: engine.clone(),
+        preparations: preparations.clone(),
+    };
+    let verbs = Arc::new(Verbs {
+        desk,
+        preparations,
+        verifier,
+        plugins: plugins.clone(),
+        engine,
+    });
+    let asked = SubjectFilter::RunnerOf(config.host.clone());
+    let asked = bus.subscribe(&asked, None).await.map_err(RunnerError::Listen)?;
+    let stop = shutdown.clone().cancelled_owned();
+    let handler = move |delivery| verbs.clone().answer(delivery);
+    tasks.start(
+        "verbs",
+        ends_well(serve(asked, VERBS, VERBS_GRACE, stop, handler)),
+    );
+    for process in plugins.processes() {
+        let hosting = hosting::host(
+            bus.clone(),
+            config.host.clone(),
+            plugins.clone(),
+            process.clone(),
+            shutdown.clone(),
+        );
+        tasks.start(format!("hosting {}", process.name()), hosting);
+    }
+    Ok(())
+}
+
+/// A part that cannot fail.
+async fn ends_well(part: impl Future<Output = ()>) -> Result<(), Infallible> {
+    part.await;
+    Ok(())
+}
+
+fn plugins_of(config: &Config, bus: &Bus) -> Arc<Plugins> {
+    let (found, passed_over) = discovery::discover(&config.plugin_folders);
+    for why in passed_over {
+        tracing::warn!(why = one_line(&why), "a plugin is passed over");
+    }
+    let configs = Arc::new(ConfigBook::new(config.plugin_configs.clone()));
+    let processes = found
+        .into_iter()
+        .map(|found| {
+            tracing::info!(plugin = %found.name, path = %found.path.display(), "a plugin was found");
+            let program = Program {
+                path: found.path,
+                search_path: config.search_path.clone(),
+                home: config.plugin_home(),
+            };
+            let settings = Settings {
+                program,
+                provisional: found.name,
+                handshake_limit: config.handshake_limit,
+                restarts: config.restarts,
+            };
+            StdioPlugin::new(settings, configs.clone())
+        })
+        .collect();
+    Plugins::new(
+        bus.clone(),
+        config.host.clone(),
+        configs,
+        processes,
+        config.named_on_bus(),
+    )
+}

@@ -1,0 +1,287 @@
+//! All that is known of a host's votes: the newest opinions, the runs, what objects to them.
+//!
+//! Pure: samples, answers and moments go in, votes come out. It decides nothing about the host; it
+//! only never says *idle* of anything that it did not hear in time.
+
+mod standing;
+
+use crate::{
+    intake::Intake,
+    moment::{Jump, Moment},
+    runs::{Runs, Terms},
+    votes::{BuiltIn, Opinion, built_in},
+};
+use serde::{Deserialize, Serialize};
+use snooze_schemas::{VoterName, metrics::Metrics, policy::Policy, sample::Sample};
+use std::{collections::BTreeMap, time::Duration};
+
+/// How late a sample may be beyond two intervals before it counts as missing: what a machine under load
+/// takes to measure and to send.
+const LATENESS_MS: u64 = 500;
+
+/// A voter that is asked: a plugin, or a name that the policy requires and nothing answers to.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct AskedVoter {
+    /// What it votes by; another text means that it was reconfigured (T3).
+    pub terms: String,
+    /// Why it cannot vote, where that is known without asking.
+    pub barred: Option<String>,
+}
+
+/// An answer of a plugin, and when it was asked.
+#[derive(Debug, Clone, PartialEq)]
+struct Answered {
+    opinion: Opinion,
+    asked_at: Moment,
+}
+
+/// The newest sample that may be built upon.
+#[derive(Debug, Clone)]
+struct Newest {
+    end: Moment,
+    votes: Vec<BuiltIn>,
+    metrics: Metrics,
+}
+
+/// What happened that is worth a line in the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Remark {
+    /// A sample was not built upon, and every run broke.
+    Objected(String),
+    /// The clocks jumped, and every run broke.
+    Jumped(Jump),
+    /// Voters came, went or changed, and every run broke (T3).
+    Changed(Vec<VoterName>),
+}
+
+/// What is kept over a restart of the runner (T4).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct KeptTally {
+    runs: Runs,
+    intake: Intake,
+    grace_from_boottime_ms: u64,
+}
+
+/// The votes of one host.
+#[derive(Debug)]
+pub(crate) struct Tally {
+    boot_id: String,
+    runs: Runs,
+    intake: Intake,
+    newest: Option<Newest>,
+    asked: BTreeMap<VoterName, AskedVoter>,
+    answers: BTreeMap<VoterName, Answered>,
+    objection: Option<String>,
+    /// From when boot grace counts: the boot, or the last jump of the clocks.
+    grace_from_boottime_ms: u64,
+}
+
+impl Tally {
+    /// Nothing is known yet.
+    #[must_use]
+    pub(crate) fn new(boot_id: String) -> Tally {
+        Tally {
+            boot_id,
+            runs: Runs::default(),
+            intake: Intake::default(),
+            newest: None,
+            asked: BTreeMap::new(),
+            answers: BTreeMap::new(),
+            objection: None,
+            grace_from_boottime_ms: 0,
+        }
+    }
+
+    /// Goes on with what an earlier runner of this boot kept, over one hole of less than two intervals (T4).
+    #[must_use]
+    pub(crate) fn resume(boot_id: String, kept: KeptTally, interval_ms: u64) -> Tally {
+        let mut intake = kept.intake;
+        intake.bridge_once(interval_ms);
+        Tally {
+            runs: kept.runs,
+            intake,
+            grace_from_boottime_ms: kept.grace_from_boottime_ms,
+            ..Tally::new(boot_id)
+        }
+    }
+
+    /// What a later runner of this boot can go on with.
+    #[must_use]
+    pub(crate) fn keep(&self) -> KeptTally {
+        KeptTally {
+            runs: self.runs.clone(),
+            intake: self.intake.clone(),
+            grace_from_boottime_ms: self.grace_from_boottime_ms,
+        }
+    }
+
+    /// Says which plugins vote from now on.
+    pub(crate) fn ask_these(
+        &mut self,
+        asked: BTreeMap<VoterName, AskedVoter>,
+        policy: &Policy,
+    ) -> Vec<Remark> {
+        self.answers
+            .retain(|voter, _| asked.get(voter) == self.asked.get(voter));
+        self.asked = asked;
+        self.declare(policy)
+    }
+
+    /// Looks at the clocks between samples (T1).
+    pub(crate) fn look(&mut self, now: Moment) -> Vec<Remark> {
+        match self.intake.look(now) {
+            Some(jump) => vec![self.jumped(jump, now)],
+            None => Vec::new(),
+        }
+    }
+
+    /// Takes a sample in, early or late (T2). Returns whether it may be built upon, and what to say.
+    pub(crate) fn sample(&mut self, sample: &Sample, policy: &Policy, now: Moment) -> (bool, Vec<Remark>) {
+        let interval_ms = interval_ms(policy);
+        let admission = match self.intake.admit(sample, &self.boot_id, now, interval_ms) {
+            Ok(admission) => admission,
+            Err(objection) => {
+                let text = objection.to_string();
+                self.runs.break_all();
+                let new = self.objection.as_ref() != Some(&text);
+                self.objection = Some(text.clone());
+                return (
+                    false,
+                    if new {
+                        vec![Remark::Objected(text)]
+                    } else {
+                        Vec::new()
+                    },
+                );
+            }
+        };
+        self.objection = None;
+        let mut remarks = Vec::new();
+        if let Some(jump) = admission.jump {
+            remarks.push(self.jumped(jump, now));
+        }
+        let votes = built_in(sample, policy);
+        self.newest = Some(Newest {
+            end: Moment::end_of(sample),
+            votes,
+            metrics: Metrics::from(sample),
+        });
+        remarks.extend(self.declare(policy));
+        let votes = self
+            .newest
+            .as_ref()
+            .map(|newest| &newest.votes[..])
+            .unwrap_or_default();
+        for vote in votes {
+            self.runs.cover(
+                &vote.voter,
+                admission.span,
+                vote.opinion.state,
+                admission.crack_ms,
+            );
+        }
+        (true, remarks)
+    }
+
+    /// Takes a plugin's answer in. One that was asked under other terms counts for nothing.
+    pub(crate) fn answer(
+        &mut self,
+        voter: &VoterName,
+        terms: &str,
+        asked_at: Moment,
+        opinion: Opinion,
+        policy: &Policy,
+    ) {
+        if self.asked.get(voter).is_none_or(|asked| asked.terms != terms) {
+            return;
+        }
+        let gap_ms = Self::gap_ms(policy);
+        self.runs
+            .point(voter, asked_at.monotonic_ms, opinion.state, gap_ms);
+        self.answers.insert(voter.clone(), Answered { opinion, asked_at });
+    }
+
+    /// The readings that plugins are told: those of the newest sample, whose own time says how old they are.
+    #[must_use]
+    pub(crate) fn metrics(&self) -> Metrics {
+        self.newest
+            .as_ref()
+            .map(|newest| newest.metrics.clone())
+            .unwrap_or_default()
+    }
+
+    /// Age of the newest sample on the boot-time clock; since the boot where there is none.
+    #[must_use]
+    pub(crate) fn sample_age_ms(&self, now: Moment) -> u64 {
+        let end = self.newest.as_ref().map_or(0, |newest| newest.end.boottime_ms);
+        now.boottime_ms.saturating_sub(end)
+    }
+
+    /// What is left of boot grace (S6).
+    #[must_use]
+    pub(crate) fn boot_grace_left_ms(&self, policy: &Policy, now: Moment) -> u64 {
+        self.grace_from_boottime_ms
+            .saturating_add(ms(policy.boot_grace_minutes * 60.0))
+            .saturating_sub(now.boottime_ms)
+    }
+
+    /// After how long without a sample the built-in votes are unknown. How long a sample covers does not
+    /// matter here: one that covers an hour is old as soon as any other.
+    #[must_use]
+    pub(crate) fn silence_ms(policy: &Policy) -> u64 {
+        interval_ms(policy).saturating_mul(2).saturating_add(LATENESS_MS)
+    }
+
+    /// How far apart two answers of a plugin may be.
+    fn gap_ms(policy: &Policy) -> u64 {
+        Self::silence_ms(policy).saturating_add(ms(policy.plugin_timeout_seconds))
+    }
+
+    fn jumped(&mut self, jump: Jump, now: Moment) -> Remark {
+        self.runs.break_all();
+        self.grace_from_boottime_ms = now.boottime_ms;
+        Remark::Jumped(jump)
+    }
+
+    fn declare(&mut self, policy: &Policy) -> Vec<Remark> {
+        let Some(newest) = &self.newest else {
+            // Who the built-in voters are depends on the machine, so nothing is declared before the
+            // first sample: else a restart would see a GPU leave and come back.
+            return Vec::new();
+        };
+        let terms = |voter: &VoterName, text: &str| Terms {
+            role: policy.role_of(voter),
+            text: text.to_owned(),
+        };
+        let mut declared: BTreeMap<VoterName, Terms> = newest
+            .votes
+            .iter()
+            .map(|vote| (vote.voter.clone(), terms(&vote.voter, &vote.terms)))
+            .collect();
+        for (voter, asked) in &self.asked {
+            declared.insert(voter.clone(), terms(voter, &asked.terms));
+        }
+        let changed = self.runs.declare(&declared);
+        if changed.is_empty() {
+            Vec::new()
+        } else {
+            vec![Remark::Changed(changed)]
+        }
+    }
+}
+
+/// The time between two samples, as the policy wants it; never less than a millisecond.
+#[must_use]
+pub(crate) fn interval_ms(policy: &Policy) -> u64 {
+    ms(policy.check_interval_seconds).max(1)
+}
+
+/// Seconds of a policy as milliseconds; what is no number of seconds is none at all.
+#[must_use]
+pub(crate) fn ms(seconds: f64) -> u64 {
+    let duration = Duration::try_from_secs_f64(seconds).unwrap_or_default();
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,139 @@
+//! The votes as they stand, and beside a fresh look.
+
+use super::Tally;
+use crate::{
+    moment::Moment,
+    votes::{BuiltIn, Opinion, built_in},
+};
+use snooze_schemas::{
+    VoterName,
+    policy::Policy,
+    sample::Sample,
+    verdict::{Vote, VoteState},
+};
+use std::collections::BTreeMap;
+
+impl Tally {
+    /// All votes as they stand.
+    #[must_use]
+    pub(crate) fn votes(&self, policy: &Policy, now: Moment) -> Vec<Vote> {
+        let mut votes: Vec<Vote> = self
+            .built_in_now(policy, now)
+            .into_iter()
+            .chain(
+                self.asked
+                    .keys()
+                    .map(|voter| (voter.clone(), self.asked_now(voter, policy, now))),
+            )
+            .map(|(voter, opinion)| self.vote(voter, opinion, policy))
+            .collect();
+        votes.sort_by(|one, other| one.voter.cmp(&other.voter));
+        votes
+    }
+
+    fn vote(&self, voter: VoterName, opinion: Opinion, policy: &Policy) -> Vote {
+        let idle_ms = if opinion.state == VoteState::Idle {
+            self.runs.idle_ms(&voter)
+        } else {
+            0
+        };
+        Vote {
+            role: policy.role_of(&voter),
+            state: opinion.state,
+            raw: opinion.state,
+            reason: opinion.reason,
+            evidence: opinion.evidence,
+            idle_ms,
+            voter,
+        }
+    }
+
+    fn built_in_now(&self, policy: &Policy, now: Moment) -> Vec<(VoterName, Opinion)> {
+        let age_ms = self.sample_age_ms(now);
+        let against = match (&self.objection, &self.newest) {
+            (Some(objection), _) => Some(objection.clone()),
+            (None, None) => Some("no sample has come yet".to_owned()),
+            (None, Some(_)) if age_ms > Self::silence_ms(policy) => {
+                Some(format!("the newest sample is {} s old", age_ms / 1000))
+            }
+            (None, Some(_)) => None,
+        };
+        let votes = match &self.newest {
+            Some(newest) => newest.votes.clone(),
+            None => votes_of_nothing(policy),
+        };
+        votes
+            .into_iter()
+            .map(|vote| match &against {
+                Some(why) => (vote.voter, Opinion::unknown(why.clone())),
+                None => (vote.voter, vote.opinion),
+            })
+            .collect()
+    }
+
+    fn asked_now(&self, voter: &VoterName, policy: &Policy, now: Moment) -> Opinion {
+        if let Some(why) = self.asked.get(voter).and_then(|asked| asked.barred.as_ref()) {
+            return Opinion::unknown(why.clone());
+        }
+        let Some(answer) = self.answers.get(voter) else {
+            return Opinion::unknown("it has not been asked yet");
+        };
+        let age_ms = now.boottime_ms.saturating_sub(answer.asked_at.boottime_ms);
+        if age_ms > Self::gap_ms(policy) {
+            return Opinion::unknown(format!("its newest answer is {} s old", age_ms / 1000));
+        }
+        answer.opinion.clone()
+    }
+
+    /// The votes of a fresh look beside the standing ones (P3): `raw` is what was said now, `state` what
+    /// has stood over time, and either one that is not idle breaks the run.
+    ///
+    /// `fresh` holds what every voter said to the question; who is missing in it is unknown.
+    pub(crate) fn fresh_votes(
+        &mut self,
+        fresh: &BTreeMap<VoterName, Opinion>,
+        policy: &Policy,
+        now: Moment,
+    ) -> Vec<Vote> {
+        let mut votes = self.votes(policy, now);
+        for voter in fresh
+            .keys()
+            .filter(|voter| !votes.iter().any(|vote| vote.voter == **voter))
+            .cloned()
+            .collect::<Vec<_>>()
+        {
+            let unheard = Opinion::unknown("it voted for the first time just now");
+            votes.push(self.vote(voter, unheard, policy));
+        }
+        for vote in &mut votes {
+            let said = fresh.get(&vote.voter).cloned();
+            let said =
+                said.unwrap_or_else(|| Opinion::unknown("it did not say anything when it was asked again"));
+            vote.raw = said.state;
+            if said.state != VoteState::Idle {
+                self.runs.break_one(&vote.voter);
+                vote.idle_ms = 0;
+                vote.reason = said.reason;
+                vote.evidence = said.evidence;
+            }
+        }
+        votes
+    }
+}
+
+/// The built-in voters of a machine of which no sample has come.
+fn votes_of_nothing(policy: &Policy) -> Vec<BuiltIn> {
+    let nothing = Sample {
+        host: "nobody".parse().expect("a valid host id"),
+        boot_id: String::new(),
+        agent: String::new(),
+        seq: 0,
+        taken_at: snooze_schemas::Timestamp::UNIX_EPOCH,
+        covers_ms: 0,
+        ends_monotonic_ms: 0,
+        ends_boottime_ms: 0,
+        readings: BTreeMap::new(),
+        gpus: Vec::new(),
+    };
+    built_in(&nothing, policy)
+}

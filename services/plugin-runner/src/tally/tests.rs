@@ -1,0 +1,365 @@
+//! A host's votes over time, told by hand.
+
+use super::*;
+use snooze_schemas::{
+    Timestamp,
+    sample::{Reading, Unit, name},
+    verdict::{Role, Vote, VoteState},
+};
+
+const BOOT: &str = "boot";
+
+fn policy() -> Policy {
+    serde_json::from_value(serde_json::json!({
+        "check_interval_seconds": 1.0,
+        "plugin_timeout_seconds": 0.5,
+        "boot_grace_minutes": 1.0,
+        "input_idle_threshold_secs": 0,
+        "voters": {
+            "memory": {"role": "advisory"},
+            "network": {"role": "advisory"},
+            "disk_io": {"role": "advisory"},
+            "people": {"role": "advisory"},
+        },
+    }))
+    .expect("a policy")
+}
+
+fn at(ms: u64) -> Moment {
+    Moment {
+        monotonic_ms: ms,
+        boottime_ms: ms,
+        real_ms: i64::try_from(ms).expect("small"),
+    }
+}
+
+fn sample(seq: u64, end: u64, cpu: f64) -> Sample {
+    let reading = Reading::Known {
+        value: cpu,
+        unit: Unit::Percent,
+        took_ms: 0,
+    };
+    Sample {
+        host: "h1".parse().expect("a host id"),
+        boot_id: BOOT.to_owned(),
+        agent: "collector".to_owned(),
+        seq,
+        taken_at: Timestamp::from_millisecond(i64::try_from(end).expect("small")).expect("in range"),
+        covers_ms: 1_000,
+        ends_monotonic_ms: end,
+        ends_boottime_ms: end,
+        readings: [(name::CPU_PERCENT.to_owned(), reading)].into(),
+        gpus: Vec::new(),
+    }
+}
+
+fn plugin(terms: &str) -> BTreeMap<VoterName, AskedVoter> {
+    [(
+        voter("redis"),
+        AskedVoter {
+            terms: terms.to_owned(),
+            barred: None,
+        },
+    )]
+    .into()
+}
+
+fn voter(name: &str) -> VoterName {
+    name.parse().expect("a voter name")
+}
+
+fn idle() -> Opinion {
+    Opinion::new(VoteState::Idle, "idle")
+}
+
+struct Desk {
+    tally: Tally,
+    policy: Policy,
+    seq: u64,
+}
+
+impl Desk {
+    fn new() -> Desk {
+        let mut tally = Tally::new(BOOT.to_owned());
+        tally.ask_these(plugin("a"), &policy());
+        Desk {
+            tally,
+            policy: policy(),
+            seq: 0,
+        }
+    }
+
+    /// A sample that arrives when its interval ends, and an idle answer of the plugin.
+    fn quiet_second(&mut self, end: u64) {
+        self.late(end, end, 1.0);
+        self.tally
+            .answer(&voter("redis"), "a", at(end), idle(), &self.policy);
+    }
+
+    fn late(&mut self, end: u64, now: u64, cpu: f64) {
+        self.seq += 1;
+        let (taken, _) = self
+            .tally
+            .sample(&sample(self.seq, end, cpu), &self.policy, at(now));
+        assert!(taken, "sample {} was refused", self.seq);
+    }
+
+    fn vote(&self, who: &str, now: u64) -> Vote {
+        let votes = self.tally.votes(&self.policy, at(now));
+        votes
+            .into_iter()
+            .find(|vote| vote.voter.as_str() == who)
+            .expect("it votes")
+    }
+}
+
+#[test]
+fn a_quiet_host_collects_idle_time() {
+    let mut desk = Desk::new();
+    for end in [2_000, 3_000, 4_000] {
+        desk.quiet_second(end);
+    }
+    assert_eq!(desk.vote("cpu", 4_000).idle_ms, 3_000);
+    assert_eq!(
+        desk.vote("redis", 4_000).idle_ms,
+        2_000,
+        "nothing is known of the time before the first answer"
+    );
+}
+
+#[test]
+fn s2_before_anything_was_heard_every_voter_is_unknown() {
+    let tally = Desk::new().tally;
+    let votes = tally.votes(&policy(), at(1_000));
+    assert!(votes.len() >= 6);
+    for vote in votes {
+        assert_eq!((vote.state, vote.idle_ms), (VoteState::Unknown, 0), "{vote:?}");
+    }
+}
+
+#[test]
+fn s3_a_sample_or_answer_that_is_too_old_is_unknown() {
+    let mut desk = Desk::new();
+    desk.quiet_second(2_000);
+    assert_eq!(desk.vote("cpu", 4_500).state, VoteState::Idle);
+    assert_eq!(desk.vote("cpu", 4_501).state, VoteState::Unknown);
+    assert_eq!(desk.vote("redis", 5_000).state, VoteState::Idle);
+    assert_eq!(desk.vote("redis", 5_001).state, VoteState::Unknown);
+    assert_eq!(desk.vote("redis", 5_001).idle_ms, 0);
+}
+
+#[test]
+fn t2_a_broker_that_was_away_costs_nobody_their_naptime() {
+    let mut desk = Desk::new();
+    desk.quiet_second(2_000);
+    // For ten seconds no sample arrives; the plugin is asked all the same.
+    for now in (3_500..12_000).step_by(1_500) {
+        desk.tally
+            .answer(&voter("redis"), "a", at(now), idle(), &desk.policy);
+    }
+    assert_eq!(
+        desk.vote("cpu", 12_000).state,
+        VoteState::Unknown,
+        "as long as it lasts nothing is idle"
+    );
+    for end in (3_000..=12_000).step_by(1_000) {
+        desk.late(end, 12_100, 1.0);
+    }
+    assert_eq!(desk.vote("cpu", 12_100).idle_ms, 11_000);
+    assert_eq!(desk.vote("redis", 12_100).idle_ms, 9_000);
+    assert_eq!(desk.tally.sample_age_ms(at(12_100)), 100);
+}
+
+#[test]
+fn t2_a_late_busy_sample_is_not_overlooked() {
+    let mut desk = Desk::new();
+    desk.quiet_second(2_000);
+    desk.late(3_000, 9_000, 1.0);
+    desk.late(4_000, 9_000, 90.0);
+    desk.late(5_000, 9_000, 1.0);
+    assert_eq!(desk.tally.votes(&desk.policy, at(5_000))[0].idle_ms, 1_000);
+}
+
+#[test]
+fn t1_a_suspend_breaks_every_run_and_begins_boot_grace_again() {
+    let mut desk = Desk::new();
+    for end in [100_000, 101_000, 102_000] {
+        desk.quiet_second(end);
+    }
+    assert_eq!(desk.tally.boot_grace_left_ms(&desk.policy, at(102_000)), 0);
+    let woken = Moment {
+        monotonic_ms: 102_100,
+        boottime_ms: 702_100,
+        real_ms: 702_100,
+    };
+    assert!(matches!(
+        desk.tally.look(woken)[..],
+        [Remark::Jumped(Jump::Suspended { .. })]
+    ));
+    let votes = desk.tally.votes(&desk.policy, at(102_100));
+    assert!(votes.iter().all(|vote| vote.idle_ms == 0), "{votes:?}");
+    assert_eq!(desk.tally.boot_grace_left_ms(&desk.policy, woken), 60_000);
+}
+
+#[test]
+fn t1_a_clock_that_is_set_breaks_every_run() {
+    let mut desk = Desk::new();
+    for end in [100_000, 101_000] {
+        desk.quiet_second(end);
+    }
+    let set = Moment {
+        real_ms: -5_000_000,
+        ..at(101_500)
+    };
+    assert!(matches!(
+        desk.tally.look(set)[..],
+        [Remark::Jumped(Jump::RealTimeSet { .. })]
+    ));
+    assert_eq!(desk.vote("cpu", 101_500).idle_ms, 0);
+}
+
+#[test]
+fn s6_boot_grace_counts_from_the_boot() {
+    let tally = Tally::new(BOOT.to_owned());
+    assert_eq!(tally.boot_grace_left_ms(&policy(), at(20_000)), 40_000);
+    assert_eq!(tally.boot_grace_left_ms(&policy(), at(60_000)), 0);
+}
+
+#[test]
+fn t3_a_reconfigured_plugin_breaks_every_run_and_its_old_answer_counts_for_nothing() {
+    let mut desk = Desk::new();
+    for end in [2_000, 3_000] {
+        desk.quiet_second(end);
+    }
+    let policy = desk.policy.clone();
+    let remarks = desk.tally.ask_these(plugin("b"), &policy);
+    assert_eq!(remarks, [Remark::Changed(vec![voter("redis")])]);
+    assert_eq!(desk.vote("cpu", 3_000).idle_ms, 0);
+    assert_eq!(desk.vote("redis", 3_000).state, VoteState::Unknown);
+    desk.tally
+        .answer(&voter("redis"), "a", at(3_100), idle(), &policy);
+    assert_eq!(
+        desk.vote("redis", 3_100).state,
+        VoteState::Unknown,
+        "asked under the old terms"
+    );
+}
+
+#[test]
+fn t3_a_changed_threshold_or_role_breaks_every_run() {
+    let changes: [fn(&mut Policy); 2] = [
+        |policy| policy.cpu_threshold_percent = 20.0,
+        |policy| policy.voters.entry(voter("cpu")).or_default().role = Some(Role::Advisory),
+    ];
+    for change in changes {
+        let mut desk = Desk::new();
+        for end in [2_000, 3_000] {
+            desk.quiet_second(end);
+        }
+        change(&mut desk.policy);
+        desk.quiet_second(4_000);
+        assert_eq!(desk.vote("redis", 4_000).idle_ms, 0);
+    }
+}
+
+#[test]
+fn i2_a_repeated_sample_makes_nobody_idle_and_says_so() {
+    let mut desk = Desk::new();
+    for end in [2_000, 3_000] {
+        desk.quiet_second(end);
+    }
+    let (taken, remarks) = desk.tally.sample(&sample(2, 4_000, 1.0), &desk.policy, at(4_000));
+    assert!(!taken);
+    assert!(
+        matches!(&remarks[..], [Remark::Objected(why)] if why.contains("repeated")),
+        "{remarks:?}"
+    );
+    let cpu = desk.vote("cpu", 4_000);
+    assert_eq!((cpu.state, cpu.idle_ms), (VoteState::Unknown, 0));
+    assert!(cpu.reason.contains("repeated"), "{}", cpu.reason);
+    assert_eq!(desk.vote("redis", 4_000).idle_ms, 0);
+}
+
+#[test]
+fn t4_a_restart_bridges_a_hole_of_less_than_two_intervals() {
+    for (first_end, expected) in [(5_900, 3_000), (6_100, 1_000)] {
+        let mut desk = Desk::new();
+        for end in [2_000, 3_000] {
+            desk.quiet_second(end);
+        }
+        let text = serde_json::to_string(&desk.tally.keep()).expect("writes");
+        let kept = serde_json::from_str(&text).expect("reads");
+        desk.tally = Tally::resume(BOOT.to_owned(), kept, 1_000);
+        desk.tally.ask_these(plugin("a"), &desk.policy);
+        desk.seq += 2;
+        desk.late(first_end, first_end, 1.0);
+        assert_eq!(
+            desk.vote("cpu", first_end).idle_ms,
+            expected,
+            "a first sample until {first_end}"
+        );
+    }
+}
+
+#[test]
+fn p3_a_fresh_look_shows_raw_beside_what_has_stood() {
+    let mut desk = Desk::new();
+    for end in [2_000, 3_000] {
+        desk.quiet_second(end);
+    }
+    let fresh = [
+        (voter("cpu"), idle()),
+        (voter("redis"), Opinion::new(VoteState::Busy, "a client")),
+    ]
+    .into();
+    let votes = desk.tally.fresh_votes(&fresh, &desk.policy, at(3_000));
+    let vote = |who: &str| {
+        votes
+            .iter()
+            .find(|vote| vote.voter.as_str() == who)
+            .expect("it votes")
+    };
+    assert_eq!(
+        (vote("cpu").state, vote("cpu").raw, vote("cpu").idle_ms),
+        (VoteState::Idle, VoteState::Idle, 2_000)
+    );
+    assert_eq!(
+        (vote("redis").state, vote("redis").raw, vote("redis").idle_ms),
+        (VoteState::Idle, VoteState::Busy, 0)
+    );
+    assert_eq!(vote("redis").reason, "a client");
+    assert_eq!(
+        vote("memory").raw,
+        VoteState::Unknown,
+        "who was not asked again has not said anything"
+    );
+    assert_eq!(desk.vote("redis", 3_000).idle_ms, 0, "its run is broken for good");
+}
+
+#[test]
+fn s2_who_is_required_and_missing_is_unknown() {
+    let mut desk = Desk::new();
+    let missing = AskedVoter {
+        terms: "barred".to_owned(),
+        barred: Some("it is missing".to_owned()),
+    };
+    desk.tally
+        .ask_these([(voter("redis"), missing)].into(), &desk.policy);
+    desk.late(2_000, 2_000, 1.0);
+    let redis = desk.vote("redis", 2_000);
+    assert_eq!(
+        (redis.state, redis.role, redis.reason.as_str()),
+        (VoteState::Unknown, Role::Required, "it is missing")
+    );
+}
+
+#[test]
+fn s3_a_sample_that_covers_a_long_time_is_old_as_soon_as_any_other() {
+    let mut desk = Desk::new();
+    desk.seq += 1;
+    let mut long = sample(desk.seq, 900_000, 1.0);
+    long.covers_ms = 600_000;
+    let (taken, _) = desk.tally.sample(&long, &desk.policy, at(900_000));
+    assert!(taken);
+    assert_eq!(desk.vote("cpu", 902_501).state, VoteState::Unknown);
+}

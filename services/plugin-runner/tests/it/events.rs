@@ -1,0 +1,361 @@
+//! Events as a dispatcher hands them over: accepted, handled in order, once, and reported.
+
+use crate::stage::{SOON, Stage};
+use serde_json::{Value, json};
+use snooze_bus::{RequestError, RunnerVerb, Stream, SubjectFilter};
+use snooze_schemas::{
+    ErrorCode,
+    audit::AuditRecord,
+    event::{Accepted, Event, EventOutcome, HandleEvent, Scope},
+    host::{ListPlugins, PluginList},
+};
+use snooze_test_harness::{wait_for, wait_until};
+use std::{fs, time::Duration};
+
+const WITHIN: Duration = Duration::from_secs(5);
+
+fn event(id: &str) -> Event {
+    serde_json::from_value(json!({
+        "id": id, "type": "custom.backup", "severity": 1, "source": "custom.test", "host": "h1",
+        "noticed_at": "2026-01-01T00:00:00Z", "data": {"volume": "a"},
+    }))
+    .expect("an event")
+}
+
+async fn send(stage: &Stage, event: Event, left_ms: Option<u64>) -> Result<Accepted, RequestError> {
+    let request = HandleEvent { event, left_ms };
+    stage
+        .gateway
+        .request(&stage.verb(RunnerVerb::HandleEvent), &request, WITHIN)
+        .await
+}
+
+/// A handler that notes begin and end of what it does in the test's file `order`.
+fn handler(stage: &Stage, name: &str, does: &str) -> String {
+    let file = stage.file("order");
+    format!(
+        r#"#!/usr/bin/env python3
+import json, os, sys, threading
+def linger(seconds): threading.Event().wait(seconds)
+def note(text):
+    with open({file:?}, "a") as order: order.write(text + "\n")
+for line in sys.stdin:
+    request = json.loads(line)
+    method = request["method"]
+    result = {{"error": "Unknown method: " + method}}
+    if method == "Info":
+        result = {{"name": "{name}"}}
+    elif method == "Configure":
+        result = {{"success": True}}
+    elif method == "HandleEvent":
+        event = request["params"]["event"]
+        note("{name} begins")
+        result = {does}
+        note("{name} ends")
+    print(json.dumps({{"result": result, "id": request["id"]}}), flush=True)
+"#
+    )
+}
+
+const SUCCESS: &str = r#"{"handled": True, "succeeded": True, "message": event["data"]["volume"]}"#;
+
+fn noted(stage: &Stage) -> Vec<String> {
+    let text = fs::read_to_string(stage.file("order")).unwrap_or_default();
+    text.lines().map(str::to_owned).collect()
+}
+
+/// A configuration in which these plugins handle the test's event by these priorities.
+fn config(stage: &Stage, handlers: &[(&str, Value)]) -> snooze_plugin_runner::Config {
+    let mut config = stage.config();
+    for (name, settings) in handlers {
+        let own = json!({"events": {"custom.backup": settings}});
+        config
+            .plugin_configs
+            .insert((*name).to_owned(), own.as_object().expect("a map").clone());
+    }
+    config
+}
+
+async fn all_run(stage: &Stage) {
+    let subject = stage.verb(RunnerVerb::Plugins);
+    wait_for(SOON, "all plugins run", async || {
+        let list: PluginList = stage
+            .administrator
+            .request(&subject, &ListPlugins::default(), WITHIN)
+            .await
+            .ok()?;
+        list.plugins
+            .iter()
+            .all(|plugin| plugin.state == "running")
+            .then_some(())
+    })
+    .await;
+}
+
+async fn outcomes(stage: &Stage) -> Vec<EventOutcome> {
+    let filter = SubjectFilter::AuditOf(Scope::Host(stage.host.clone()));
+    let trail = stage
+        .executor
+        .history::<AuditRecord>(Stream::Audit, &filter, 100)
+        .await
+        .unwrap_or_default();
+    let outcome = |details| serde_json::from_value(Value::Object(details)).expect("an outcome");
+    trail
+        .into_iter()
+        .map(|stored| outcome(stored.message.details))
+        .collect()
+}
+
+async fn outcome(stage: &Stage) -> EventOutcome {
+    wait_for(SOON, "an outcome is in the audit trail", async || {
+        outcomes(stage).await.pop()
+    })
+    .await
+}
+
+#[tokio::test]
+async fn e4_an_event_is_accepted_at_once_and_its_outcome_reported_by_itself() {
+    let stage = Stage::set().await;
+    stage.plugin(
+        "slow.py",
+        &handler(&stage, "slow", &format!("linger(1) or {SUCCESS}")),
+    );
+    let runner = stage
+        .runner_with(config(&stage, &[("slow", json!({"priority": 1}))]))
+        .await;
+    stage.until_it_answers().await;
+    all_run(&stage).await;
+    let accepted = send(&stage, event("e1"), None).await.expect("accepted");
+    assert_eq!(
+        accepted,
+        Accepted {
+            accepted: true,
+            duplicate: false
+        }
+    );
+    assert!(
+        !noted(&stage).contains(&"slow ends".to_owned()),
+        "nobody waited for the handler"
+    );
+    let journal = fs::read_to_string(stage.state().join("events.jsonl")).expect("a journal");
+    assert!(journal.contains("\"e1\""), "what was accepted is on the disk");
+    let outcome = outcome(&stage).await;
+    assert_eq!(outcome.id.as_str(), "e1");
+    assert_eq!(outcome.handlers[0].result.message, "a");
+    assert!(outcome.handlers[0].took_ms >= 900);
+    runner.stop().await;
+}
+
+#[tokio::test]
+async fn handlers_run_by_falling_priority_and_equal_ones_at_once() {
+    let stage = Stage::set().await;
+    for name in ["first", "left", "right", "last"] {
+        let pause = format!("linger(0.3) or {SUCCESS}");
+        stage.plugin(&format!("{name}.py"), &handler(&stage, name, &pause));
+    }
+    let priorities = [("first", 100), ("left", 50), ("right", 50), ("last", 1)];
+    let handlers = priorities.map(|(name, priority)| (name, json!({"priority": priority, "enabled": true})));
+    let runner = stage.runner_with(config(&stage, &handlers)).await;
+    stage.until_it_answers().await;
+    all_run(&stage).await;
+    send(&stage, event("e1"), None).await.expect("accepted");
+    wait_until(SOON, "the last one is done", async || {
+        noted(&stage).last().is_some_and(|last| last == "last ends")
+    })
+    .await;
+    let order = noted(&stage);
+    assert_eq!(order[..2], ["first begins", "first ends"]);
+    assert!(
+        order[2].ends_with("begins") && order[3].ends_with("begins"),
+        "{order:?}"
+    );
+    assert_eq!(order[6..], ["last begins", "last ends"]);
+    runner.stop().await;
+}
+
+#[tokio::test]
+async fn an_earlier_tier_cannot_starve_a_later_one_nor_pass_the_deadline() {
+    let stage = Stage::set().await;
+    stage.plugin("greedy.py", &handler(&stage, "greedy", "linger(3600)"));
+    stage.plugin("modest.py", &handler(&stage, "modest", SUCCESS));
+    let handlers = [
+        ("greedy", json!({"priority": 100})),
+        ("modest", json!({"priority": 1})),
+    ];
+    let runner = stage.runner_with(config(&stage, &handlers)).await;
+    stage.until_it_answers().await;
+    all_run(&stage).await;
+    send(&stage, event("e1"), Some(2_000)).await.expect("accepted");
+    let outcome = outcome(&stage).await;
+    let took: Vec<u64> = outcome.handlers.iter().map(|handler| handler.took_ms).collect();
+    assert!(
+        took[0] >= 900 && took[0] < 1_800,
+        "half of the time is the later one's: {took:?}"
+    );
+    assert!(!outcome.handlers[0].result.succeeded);
+    assert!(outcome.handlers[1].result.succeeded);
+    runner.stop().await;
+}
+
+#[tokio::test]
+async fn e6_an_event_is_handled_once_per_id_also_across_a_restart() {
+    let stage = Stage::set().await;
+    stage.plugin("quick.py", &handler(&stage, "quick", SUCCESS));
+    let runner = stage.runner_with(config(&stage, &[("quick", json!({}))])).await;
+    stage.until_it_answers().await;
+    all_run(&stage).await;
+    send(&stage, event("e1"), None).await.expect("accepted");
+    outcome(&stage).await;
+    let again = send(&stage, event("e1"), None).await.expect("accepted again");
+    assert!(again.duplicate);
+    runner.stop().await;
+    let runner = stage.runner_with(config(&stage, &[("quick", json!({}))])).await;
+    stage.until_it_answers().await;
+    all_run(&stage).await;
+    assert!(
+        send(&stage, event("e1"), None)
+            .await
+            .expect("accepted again")
+            .duplicate
+    );
+    send(&stage, event("e2"), None).await.expect("accepted");
+    wait_until(SOON, "the other event is reported", async || {
+        outcomes(&stage).await.len() == 2
+    })
+    .await;
+    assert_eq!(noted(&stage).len(), 4, "each was handled once");
+    runner.stop().await;
+}
+
+#[tokio::test]
+async fn e6_a_handler_that_was_interrupted_is_asked_again_only_where_it_is_idempotent() {
+    for (idempotent, begins) in [(false, 1), (true, 2)] {
+        let stage = Stage::set().await;
+        let flag = stage.file("second");
+        let does = format!("linger(0 if os.path.exists({flag:?}) else 3600) or {SUCCESS}");
+        stage.plugin("slow.py", &handler(&stage, "slow", &does));
+        stage.plugin("later.py", &handler(&stage, "later", SUCCESS));
+        let slow = json!({"priority": 100, "idempotent": idempotent});
+        let handlers = [("slow", slow), ("later", json!({"priority": 1}))];
+        let runner = stage.runner_with(config(&stage, &handlers)).await;
+        stage.until_it_answers().await;
+        all_run(&stage).await;
+        send(&stage, event("e1"), None).await.expect("accepted");
+        wait_until(SOON, "the first has begun", async || {
+            noted(&stage) == ["slow begins"]
+        })
+        .await;
+        runner.stop().await;
+        fs::write(&flag, "").expect("writes");
+        let runner = stage.runner_with(config(&stage, &handlers)).await;
+        let outcome = outcome(&stage).await;
+        assert_eq!(
+            noted(&stage).iter().filter(|line| *line == "slow begins").count(),
+            begins,
+            "{idempotent}"
+        );
+        let slow = outcome
+            .handlers
+            .iter()
+            .find(|handler| handler.plugin.as_str() == "slow")
+            .expect("it is told of");
+        assert_eq!(slow.result.succeeded, idempotent);
+        assert_eq!(
+            slow.result.message.contains("interrupted"),
+            !idempotent,
+            "{}",
+            slow.result.message
+        );
+        assert!(
+            noted(&stage).contains(&"later ends".to_owned()),
+            "what had not begun is done"
+        );
+        runner.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn e4_an_outcome_waits_for_the_broker() {
+    let mut stage = Stage::set().await;
+    stage.plugin(
+        "slow.py",
+        &handler(&stage, "slow", &format!("linger(1) or {SUCCESS}")),
+    );
+    let runner = stage.runner_with(config(&stage, &[("slow", json!({}))])).await;
+    stage.until_it_answers().await;
+    all_run(&stage).await;
+    send(&stage, event("e1"), None).await.expect("accepted");
+    stage.server.kill();
+    wait_until(SOON, "the handler is done", async || noted(&stage).len() == 2).await;
+    stage.server.restart().await;
+    assert_eq!(outcome(&stage).await.id.as_str(), "e1");
+    runner.stop().await;
+}
+
+#[tokio::test]
+async fn an_event_of_another_host_or_past_its_deadline_is_refused() {
+    let stage = Stage::set().await;
+    let runner = stage.runner().await;
+    stage.until_it_answers().await;
+    let elsewhere = Event {
+        host: Scope::Host("h2".parse().expect("a host id")),
+        ..event("e1")
+    };
+    let past = Event {
+        deadline: Some("2026-01-01T00:00:00Z".parse().expect("a time")),
+        ..event("e2")
+    };
+    for (event, left, code) in [
+        (elsewhere, None, ErrorCode::Forbidden),
+        (event("e3"), Some(0), ErrorCode::TooLate),
+        (past, None, ErrorCode::TooLate),
+    ] {
+        let refused = send(&stage, event, left).await.expect_err("refused");
+        assert_eq!(refused.refusal().expect("by the runner").code, code);
+    }
+    runner.stop().await;
+}
+
+#[tokio::test]
+async fn an_event_that_no_plugin_handles_is_reported_too() {
+    let stage = Stage::set().await;
+    let runner = stage.runner().await;
+    stage.until_it_answers().await;
+    send(&stage, event("e1"), None).await.expect("accepted");
+    assert!(outcome(&stage).await.handlers.is_empty());
+    runner.stop().await;
+}
+
+#[tokio::test]
+async fn i3_a_verb_with_an_effect_is_refused_without_its_header_and_an_unknown_one_answered() {
+    let stage = Stage::set().await;
+    let runner = stage.runner().await;
+    stage.until_it_answers().await;
+    let mut bare = event("e1");
+    bare.data.clear();
+    // A message of another kind, as a stranger could make a service send it.
+    let subject = stage.verb(RunnerVerb::HandleEvent);
+    let refused: Result<Value, _> = stage.gateway.request(&subject, &bare, WITHIN).await;
+    assert_eq!(
+        refused
+            .expect_err("refused")
+            .refusal()
+            .expect("by the runner")
+            .code,
+        ErrorCode::BadRequest
+    );
+    let subject = stage.verb(RunnerVerb::Stats);
+    let unknown: Result<Value, _> = stage
+        .administrator
+        .request(&subject, &ListPlugins::default(), WITHIN)
+        .await;
+    assert_eq!(
+        unknown
+            .expect_err("refused")
+            .refusal()
+            .expect("by the runner")
+            .code,
+        ErrorCode::NotFound
+    );
+    runner.stop().await;
+}

@@ -1,0 +1,269 @@
+//! Votes over time, as those see them who listen on the bus.
+
+use crate::stage::{SOON, Stage, of, python_plugin};
+use serde_json::json;
+use snooze_bus::{Subject, User};
+use snooze_schemas::{
+    sample::Sample,
+    verdict::{Verdict, VoteState},
+};
+use snooze_test_harness::{wait_for, wait_until};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
+
+#[tokio::test]
+async fn i2_a_verdict_says_which_boot_which_runner_and_under_which_policy() {
+    let mut stage = Stage::set().await;
+    let runner = stage.runner().await;
+    let first = stage
+        .verdict("the policy is the bus's", |verdict| {
+            verdict.policy_revision == "1/0/0"
+        })
+        .await;
+    assert_eq!(first.boot_id, stage.boot_id);
+    stage.collector.cpu(Some(99.0));
+    let second = stage
+        .verdict("something changed", |verdict| verdict.seq > first.seq)
+        .await;
+    assert_eq!(second.agent, first.agent);
+    runner.stop().await;
+    let runner = stage.runner().await;
+    let other = stage
+        .verdict("another runner speaks", |verdict| verdict.agent != first.agent)
+        .await;
+    assert_eq!(other.host, stage.host);
+    runner.stop().await;
+}
+
+#[tokio::test]
+async fn t6_a_change_the_naptime_and_a_heartbeat_are_what_is_published() {
+    let mut stage = Stage::set().await;
+    stage.policy(json!({"heartbeat_seconds": 3})).await;
+    let runner = stage.runner().await;
+    stage.vote("cpu", VoteState::Idle).await;
+    let reached = stage
+        .verdict("the run reached the naptime", |verdict| {
+            of(verdict, "cpu").is_some_and(|vote| vote.idle_ms >= 600)
+        })
+        .await;
+    // Ten samples a second change figures all the time; none of that is a verdict.
+    let next = stage.verdict("it is the next one", |_| true).await;
+    assert_eq!(next.seq, reached.seq + 1);
+    let distance = next.uptime_ms - reached.uptime_ms;
+    assert!(
+        (2_900..8_000).contains(&distance),
+        "the heartbeat came after {distance} ms"
+    );
+    stage.collector.cpu(Some(50.0));
+    let busy = stage.vote("cpu", VoteState::Busy).await;
+    assert_eq!(busy.idle_ms, 0);
+    runner.stop().await;
+}
+
+#[tokio::test]
+async fn s2_an_unreadable_sensor_is_unknown_and_breaks_the_run() {
+    let mut stage = Stage::set().await;
+    let runner = stage.runner().await;
+    stage.vote("cpu", VoteState::Idle).await;
+    stage.collector.cpu(None);
+    let vote = stage.vote("cpu", VoteState::Unknown).await;
+    assert!(vote.reason.contains("the sensor is gone"), "{}", vote.reason);
+    stage.collector.cpu(Some(1.0));
+    let again = stage.vote("cpu", VoteState::Idle).await;
+    assert!(again.idle_ms < 500, "the run began anew: {}", again.idle_ms);
+    runner.stop().await;
+}
+
+#[tokio::test]
+async fn t2_samples_that_reach_nobody_are_asked_for_and_no_run_breaks() {
+    let mut stage = Stage::set().await;
+    stage
+        .policy(json!({"naptime_minutes": 0.05, "heartbeat_seconds": 0.2}))
+        .await;
+    let runner = stage.runner().await;
+    let idle = |verdict: &Verdict| of(verdict, "cpu").map_or(0, |vote| vote.idle_ms);
+    let before = stage.verdict("the CPU is idle for a while", |verdict| idle(verdict) > 500);
+    let before = before.await;
+    stage.collector.lose(3);
+    wait_until(SOON, "they are lost", async || stage.collector.has_lost_all()).await;
+    let after = stage
+        .verdict("a second has passed", |verdict| {
+            verdict.uptime_ms >= before.uptime_ms + 1_000
+        })
+        .await;
+    let passed = after.uptime_ms - before.uptime_ms;
+    let grown = idle(&after).saturating_sub(idle(&before));
+    assert!(grown > passed / 2, "it grew by {grown} ms in {passed} ms");
+    runner.stop().await;
+}
+
+#[tokio::test]
+async fn t2_a_brokers_blip_resets_nobodys_naptime() {
+    let mut stage = Stage::set().await;
+    stage.plugin("quiet.py", &python_plugin("quiet", r#"{"is_idle": True}"#));
+    stage
+        .policy(json!({"naptime_minutes": 0.05, "heartbeat_seconds": 1}))
+        .await;
+    let runner = stage.runner().await;
+    stage.vote("quiet", VoteState::Idle).await;
+    let before = stage.verdict("it goes on for a while", |verdict| {
+        ["cpu", "quiet"]
+            .iter()
+            .all(|voter| of(verdict, voter).is_some_and(|vote| vote.idle_ms > 1_000))
+    });
+    let before = before.await;
+    stage.server.kill();
+    let away = Instant::now();
+    wait_until(SOON, "the broker has been away for a while", async || {
+        away.elapsed() > Duration::from_millis(1_500)
+    })
+    .await;
+    stage.server.restart().await;
+    let after = stage
+        .verdict("both are idle again", |verdict| {
+            ["cpu", "quiet"]
+                .iter()
+                .all(|voter| of(verdict, voter).is_some_and(|vote| vote.state == VoteState::Idle))
+        })
+        .await;
+    let passed = after.uptime_ms - before.uptime_ms;
+    assert!(passed > 1_500);
+    for voter in ["cpu", "quiet"] {
+        let idle = |verdict| of(verdict, voter).expect("it votes").idle_ms;
+        let grown = idle(&after) - idle(&before);
+        assert!(
+            grown > passed / 2 && grown <= passed + 500,
+            "{voter} grew by {grown} ms in {passed} ms"
+        );
+    }
+    runner.stop().await;
+}
+
+#[tokio::test]
+async fn t4_a_quick_restart_of_the_runner_costs_no_naptime() {
+    let mut stage = Stage::set().await;
+    // Room for a restart on a machine that compiles meanwhile: the hole must be below two intervals.
+    stage
+        .policy(json!({"check_interval_seconds": 5, "heartbeat_seconds": 1}))
+        .await;
+    let runner = stage.runner().await;
+    let before = stage
+        .verdict("it has been idle for a second", |verdict| {
+            of(verdict, "cpu").is_some_and(|vote| vote.idle_ms > 1_000)
+        })
+        .await;
+    runner.stop().await;
+    let runner = stage.runner().await;
+    let after = stage
+        .verdict("the next runner has votes", |verdict| {
+            verdict.agent != before.agent
+                && of(verdict, "cpu").is_some_and(|vote| vote.state == VoteState::Idle)
+        })
+        .await;
+    let idle_ms = of(&after, "cpu").expect("it votes").idle_ms;
+    assert!(idle_ms > 1_000, "it went on from {idle_ms} ms");
+    runner.stop().await;
+    // Under another policy nothing goes on.
+    stage
+        .policy(json!({"check_interval_seconds": 5, "heartbeat_seconds": 2}))
+        .await;
+    let runner = stage.runner().await;
+    let anew = stage
+        .verdict("the third runner has votes", |verdict| {
+            verdict.agent != after.agent
+                && of(verdict, "cpu").is_some_and(|vote| vote.state == VoteState::Idle)
+        })
+        .await;
+    assert!(of(&anew, "cpu").expect("it votes").idle_ms < 1_000);
+    runner.stop().await;
+}
+
+#[tokio::test]
+async fn t3_a_threshold_that_is_changed_on_the_bus_breaks_the_run() {
+    let mut stage = Stage::set().await;
+    let runner = stage.runner().await;
+    stage
+        .verdict("it has been idle", |verdict| {
+            of(verdict, "cpu").is_some_and(|vote| vote.idle_ms >= 600)
+        })
+        .await;
+    stage
+        .policy(json!({"cpu_threshold_percent": 20, "heartbeat_seconds": 0.2}))
+        .await;
+    let changed = stage
+        .verdict("the policy is the second", |verdict| {
+            verdict.policy_revision == "2/0/0"
+        })
+        .await;
+    let next = stage
+        .verdict("a sample came under it", |verdict| {
+            of(verdict, "cpu").is_some_and(|vote| vote.evidence["threshold"] == 20.0)
+        })
+        .await;
+    let passed = next.uptime_ms - changed.uptime_ms;
+    let idle_ms = of(&next, "cpu").expect("it votes").idle_ms;
+    assert!(
+        idle_ms <= passed + 500,
+        "{idle_ms} ms of idleness {passed} ms after the change"
+    );
+    runner.stop().await;
+}
+
+#[tokio::test]
+async fn i2_two_collectors_under_one_id_make_nobody_idle_and_that_is_said() {
+    let mut stage = Stage::set().await;
+    let runner = stage.runner().await;
+    stage.vote("cpu", VoteState::Idle).await;
+    let bus = stage.server.bus(&User::host(&stage.host)).await;
+    let second = crate::collector::Collector::start(bus, stage.host.clone(), stage.boot_id.clone()).await;
+    let vote = stage.vote("cpu", VoteState::Unknown).await;
+    assert!(vote.reason.contains("two collectors"), "{}", vote.reason);
+    drop(second);
+    stage.vote("cpu", VoteState::Idle).await;
+    runner.stop().await;
+}
+
+#[tokio::test]
+async fn i2_a_sample_of_another_boot_makes_nobody_idle_and_that_is_said() {
+    let mut stage = Stage::set().await;
+    let runner = stage.runner().await;
+    stage.vote("cpu", VoteState::Idle).await;
+    let bus = stage.server.bus(&User::host(&stage.host)).await;
+    let clone = Sample {
+        host: stage.host.clone(),
+        boot_id: "00000000-0000-0000-0000-000000000000".to_owned(),
+        agent: "clone".to_owned(),
+        seq: 1,
+        taken_at: snooze_schemas::Timestamp::UNIX_EPOCH,
+        covers_ms: 1,
+        ends_monotonic_ms: 1,
+        ends_boottime_ms: 1,
+        readings: BTreeMap::new(),
+        gpus: Vec::new(),
+    };
+    let subject = Subject::Metrics(stage.host.clone());
+    let vote = wait_for(SOON, "the runner objects", async || {
+        bus.publish(&subject, &clone).await.expect("the sample goes");
+        let vote =
+            tokio::time::timeout(Duration::from_millis(500), stage.vote("cpu", VoteState::Unknown)).await;
+        vote.ok()
+    })
+    .await;
+    assert!(vote.reason.contains("another boot"), "{}", vote.reason);
+    runner.stop().await;
+}
+
+#[tokio::test]
+async fn s3_without_samples_nothing_stays_idle() {
+    let mut stage = Stage::set().await;
+    let runner = stage.runner().await;
+    stage.vote("cpu", VoteState::Idle).await;
+    let bus = stage.server.bus(&User::host(&stage.host)).await;
+    let silent = crate::collector::Collector::start(bus, "other".parse().expect("a host id"), String::new());
+    drop(std::mem::replace(&mut stage.collector, silent.await));
+    let vote = stage.vote("cpu", VoteState::Unknown).await;
+    assert!(vote.reason.contains("old"), "{}", vote.reason);
+    runner.stop().await;
+}
