@@ -1,0 +1,68 @@
+//! Hearing how events ended, and clearing their notes.
+//!
+//! A host whose plugins do not care about an event has reported its end before the gateway that offered it
+//! has noted it; so where there is no note yet, it is looked for once more. An outcome that is missed here
+//! costs nothing but time: whoever sweeps looks into the audit trail first.
+
+use snooze_bus::{Bucket, Bus, Delivery, Subscription, WriteError, keys, serve};
+use snooze_schemas::{
+    EventId,
+    audit::AuditRecord,
+    event::{OpenEvent, Scope},
+};
+use snooze_service_runtime::CancellationToken;
+use std::{convert::Infallible, time::Duration};
+
+/// Most of them only wait for their second look, which costs a few hundred bytes each.
+const AT_ONCE: usize = 16_384;
+
+/// Before the second look. A note is written within milliseconds of the acceptance, unless the bucket is busy.
+const SECOND_LOOK: Duration = Duration::from_secs(2);
+
+const GRACE: Duration = Duration::from_secs(5);
+
+/// Clears the note of every event whose outcome is reported, until shutdown.
+pub(crate) async fn clear(
+    reports: Subscription,
+    bus: Bus,
+    shutdown: CancellationToken,
+) -> Result<(), Infallible> {
+    let handler = move |delivery| clear_one(delivery, bus.clone());
+    serve(reports, AT_ONCE, GRACE, shutdown.cancelled_owned(), handler).await;
+    Ok(())
+}
+
+async fn clear_one(delivery: Delivery, bus: Bus) {
+    let record: AuditRecord = match delivery.read() {
+        Ok(record) => record,
+        Err(refusal) => return tracing::warn!(%refusal, "an outcome cannot be read"),
+    };
+    let Some(id) = event_of(&record) else { return };
+    let key = keys::open_key(&record.host, &id);
+    for pause in [Duration::ZERO, SECOND_LOOK] {
+        tokio::time::sleep(pause).await;
+        match bus.bucket(Bucket::Open).get::<OpenEvent>(&key).await {
+            Ok(Some(entry)) => return remove(&bus, &key, entry.revision).await,
+            Ok(None) => {}
+            Err(error) => tracing::warn!(%error, event = %id, "an outcome's note was not read; tried again"),
+        }
+    }
+}
+
+/// Removes a note at the revision that was read; whoever wrote it in between goes on with it.
+pub(crate) async fn remove(bus: &Bus, key: &str, revision: u64) {
+    match bus.bucket(Bucket::Open).delete_for_good(key, revision).await {
+        Ok(_) | Err(WriteError::Conflict { .. }) => {}
+        Err(error) => tracing::warn!(%error, key, "a note was not removed; the sweeper will"),
+    }
+}
+
+/// The event that an entry of the audit trail is about.
+pub(crate) fn event_of(record: &AuditRecord) -> Option<EventId> {
+    record.details.get("id")?.as_str()?.parse().ok()
+}
+
+/// Whether an entry of a host's audit trail says how this event ended.
+pub(crate) fn is_outcome_of(record: &AuditRecord, scope: &Scope, id: &EventId) -> bool {
+    record.host == *scope && event_of(record).as_ref() == Some(id)
+}

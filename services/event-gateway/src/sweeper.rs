@@ -1,0 +1,150 @@
+//! Ending what was accepted and never reported: in DEAD, with that reason (rule E4).
+//!
+//! Every gateway sweeps. Each counts on its own boot-time clock, from when it saw a note, so that no two
+//! machines' clocks are compared; the note's revision says which of them ends it.
+
+use crate::{Config, audit_subject, dead, outcomes};
+use snooze_bus::{Bucket, Bus, BusError, Change, Entry, Stream, WriteError};
+use snooze_schemas::{
+    audit::AuditRecord,
+    event::{OpenEvent, Scope},
+};
+use snooze_service_runtime::CancellationToken;
+use std::{collections::HashMap, convert::Infallible, time::Duration};
+
+/// How far back in a host's audit trail an outcome is looked for.
+const OUTCOMES_BACK: usize = 1_000;
+/// Between a watch that broke and the next one.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// What was seen of one note.
+struct Seen {
+    revision: u64,
+    due_boottime_ms: u64,
+}
+
+/// Sweeps until shutdown. A watch that breaks begins anew.
+pub(crate) async fn sweep(config: Config, bus: Bus, shutdown: CancellationToken) -> Result<(), Infallible> {
+    // Kept over a broken watch: else an unsteady connection would put every end off for ever.
+    let mut seen: HashMap<String, Seen> = HashMap::new();
+    loop {
+        tokio::select! {
+            () = shutdown.cancelled() => return Ok(()),
+            ended = watch(&config, &bus, &mut seen) => {
+                if let Err(error) = ended {
+                    tracing::warn!(%error, "the watch of open events broke and begins anew");
+                }
+            }
+        }
+        tokio::select! {
+            () = shutdown.cancelled() => return Ok(()),
+            () = tokio::time::sleep(PAUSE) => {}
+        }
+    }
+}
+
+async fn watch(config: &Config, bus: &Bus, seen: &mut HashMap<String, Seen>) -> Result<(), BusError> {
+    let mut changes = bus.bucket(Bucket::Open).watch::<OpenEvent>(">").await?;
+    let mut tick = tokio::time::interval(config.sweep_interval);
+    loop {
+        tokio::select! {
+            change = changes.next() => match change {
+                None => return Ok(()),
+                Some(change) => take(config, seen, change?),
+            },
+            _ = tick.tick() => {
+                let now = config.clocks.boottime_ms();
+                let due: Vec<String> = seen
+                    .iter()
+                    .filter(|(_, note)| note.due_boottime_ms <= now)
+                    .map(|(key, _)| key.clone())
+                    .collect();
+                for key in due {
+                    end(config, bus, &key, seen).await?;
+                }
+            }
+        }
+    }
+}
+
+fn take(config: &Config, seen: &mut HashMap<String, Seen>, change: Change<OpenEvent>) {
+    match change {
+        Change::Put(Entry {
+            key, value, revision, ..
+        }) => {
+            if seen.get(&key).is_none_or(|known| known.revision != revision) {
+                let due = config.clocks.boottime_ms().saturating_add(value.sweep_after_ms);
+                seen.insert(
+                    key,
+                    Seen {
+                        revision,
+                        due_boottime_ms: due,
+                    },
+                );
+            }
+        }
+        Change::Deleted { key, .. } => {
+            seen.remove(&key);
+        }
+        Change::Unreadable { key, why, .. } => {
+            tracing::error!(
+                key,
+                why,
+                "an open event cannot be read: look at it and delete it by hand"
+            );
+        }
+        Change::Ready => {}
+    }
+}
+
+/// Ends one whose time is over, if this gateway is the one that gets to.
+async fn end(
+    config: &Config,
+    bus: &Bus,
+    key: &str,
+    seen: &mut HashMap<String, Seen>,
+) -> Result<(), BusError> {
+    let bucket = bus.bucket(Bucket::Open);
+    let Some(entry) = bucket.get::<OpenEvent>(key).await? else {
+        seen.remove(key);
+        return Ok(());
+    };
+    if seen.get(key).is_some_and(|note| note.revision != entry.revision) {
+        // Written in between: the watch will tell, and the count begins anew.
+        return Ok(());
+    }
+    let scope = Scope::Host(entry.value.host.clone());
+    if was_reported(bus, &scope, &entry.value).await? {
+        outcomes::remove(bus, key, entry.revision).await;
+        return Ok(());
+    }
+    let mine = OpenEvent {
+        is_ending: true,
+        sweep_after_ms: u64::try_from(config.report_grace.as_millis()).unwrap_or(u64::MAX),
+        ..entry.value
+    };
+    let revision = match bucket.update(key, &mine, entry.revision).await {
+        Ok(revision) => revision,
+        Err(WriteError::Conflict { .. } | WriteError::Ambiguous { .. }) => return Ok(()),
+        Err(error) => {
+            tracing::warn!(%error, key, "an open event was not ended; tried again");
+            return Ok(());
+        }
+    };
+    let reason = "the runner accepted it and did not report its outcome in time";
+    match dead::bury(bus, &config.clocks, &config.name, scope, &mine.event, reason).await {
+        Ok(()) => outcomes::remove(bus, key, revision).await,
+        Err(error) => tracing::warn!(%error, key, "an open event was not filed in DEAD; tried again"),
+    }
+    Ok(())
+}
+
+async fn was_reported(bus: &Bus, scope: &Scope, open: &OpenEvent) -> Result<bool, BusError> {
+    let filter = audit_subject(scope.clone()).into();
+    let trail = bus
+        .history::<AuditRecord>(Stream::Audit, &filter, OUTCOMES_BACK)
+        .await?;
+    Ok(trail
+        .iter()
+        .any(|entry| outcomes::is_outcome_of(&entry.message, scope, &open.event.id)))
+}

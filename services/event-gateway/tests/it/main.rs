@@ -1,0 +1,6 @@
+//! The gateway over a real bus, every role behind its fence.
+
+mod centre;
+mod custom;
+mod dispatch;
+mod sweeping;
