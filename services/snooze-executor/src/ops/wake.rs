@@ -1,0 +1,104 @@
+//! Wakes (P2): a wish in the host's key, which takes back a claim that is not committed, blocks new ones,
+//! and is cleared only when the machine is seen running.
+
+use super::{change, hold::cut};
+use crate::{
+    context::Context,
+    perform::chain,
+    provider::{CallOutcome, CloudError, InstanceState, Target},
+};
+use snooze_bus::Delivery;
+use snooze_decision::claim::{Wake, apply_wake, note_running, start_is_due, wake_is_late};
+use snooze_schemas::{
+    HostId, Refusal,
+    audit::AuditKind,
+    event::Scope,
+    ops::{WakeRequest, WakeResult},
+};
+use std::time::Duration;
+
+/// For how long a start's answer is waited for.
+const START_WITHIN: Duration = Duration::from_secs(10);
+
+pub(super) async fn wake(context: &Context, delivery: &Delivery) -> Result<WakeResult, Refusal> {
+    let request: WakeRequest = delivery.read()?;
+    let wake = Wake {
+        at: context.now().wall,
+        reason: cut(&request.reason),
+        by: cut(&request.by),
+    };
+    let message = format!("{} wants it started: {}", wake.by, wake.reason);
+    let entry = change(context, &request.host, |entry| {
+        Ok(apply_wake(entry, wake.clone()))
+    })
+    .await?;
+    context
+        .file(Scope::Host(request.host.clone()), AuditKind::Wake, message)
+        .await;
+    let waits_since = wake_is_late(&entry.value).map(crate::convert::timestamp);
+    Ok(WakeResult { waits_since })
+}
+
+/// Asks for the start of a host that somebody wants and nobody has a claim on, or notes that it runs.
+pub(crate) async fn start(context: &Context, host: &HostId) {
+    match try_start(context, host).await {
+        Ok(()) => {}
+        Err(reason) => tracing::warn!(host = %host, reason, "a host that is to be started was not"),
+    }
+}
+
+async fn try_start(context: &Context, host: &HostId) -> Result<(), String> {
+    let entry = context.store.host(host).await.map_err(|error| chain(&error))?;
+    if !start_is_due(&entry.value) {
+        return Ok(());
+    }
+    let record = context.store.roster(host).await.map_err(|error| chain(&error))?;
+    let (_, record) = record.ok_or_else(|| chain(&CloudError::NotEnrolled))?;
+    let target = Target::from_roster(host, &record);
+    let cloud = context.clouds.of(&target).map_err(|error| chain(&error))?;
+    match cloud
+        .instance_state(&target)
+        .await
+        .map_err(|error| chain(&error))?
+    {
+        InstanceState::Running => {
+            let running = note_running(&entry, context.now().wall);
+            // Where the key has moved, the next look tells what is still to be done.
+            match context.store.update(host, running, entry.revision).await {
+                Ok(_) => {}
+                Err(error) => {
+                    tracing::debug!(host = %host, error = %chain(&error), "a wake is not cleared yet");
+                }
+            }
+            context
+                .file(
+                    Scope::Host(host.clone()),
+                    AuditKind::Wake,
+                    "The machine runs.".to_owned(),
+                )
+                .await;
+            Ok(())
+        }
+        InstanceState::Stopped => {
+            let outcome = cloud.start(&target, START_WITHIN).await;
+            let message = match &outcome {
+                CallOutcome::Accepted { .. } => "The cloud accepted the start.".to_owned(),
+                CallOutcome::Refused { code, message } => {
+                    format!("The cloud refused the start: {code}: {message}")
+                }
+                CallOutcome::NotSent { reason } | CallOutcome::Unknown { reason } => {
+                    format!("Nobody knows what became of the start: {reason}")
+                }
+            };
+            context
+                .file(Scope::Host(host.clone()), AuditKind::Wake, message)
+                .await;
+            Ok(())
+        }
+        // On its way up or down: looked at again in a while.
+        InstanceState::Pending | InstanceState::Stopping | InstanceState::Unrecognised => Ok(()),
+        gone @ (InstanceState::ShuttingDown | InstanceState::Terminated) => {
+            Err(format!("the instance is {gone}"))
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! The steps of a claim that ask its cloud something, the one call among them.
+
+use super::{Performer, chain};
+use crate::{
+    convert,
+    provider::{self, Cloud, CloudError, StopRequest, Target, tags},
+};
+use snooze_decision::{
+    Boot,
+    claim::{CallOutcome, InstanceState, Permit, Protections, Tags},
+};
+use snooze_schemas::host;
+use std::{sync::Arc, time::Duration};
+use tracing::Instrument;
+
+impl Performer {
+    fn cloud(&self) -> Result<(&dyn Cloud, Target), CloudError> {
+        let record = self.record.as_ref().ok_or(CloudError::NotEnrolled)?;
+        let target = Target::from_roster(&self.host, record);
+        Ok((self.clouds.of(&target)?, target))
+    }
+
+    /// State, tags and protections, and the roster's record once more: what it names is what is looked at.
+    pub(super) async fn protections(&self) -> Result<Protections, String> {
+        let now = self
+            .store
+            .roster(&self.host)
+            .await
+            .map_err(|error| chain(&error))?;
+        let (cloud, target) = self.cloud().map_err(|error| chain(&error))?;
+        let inspection = cloud.inspect(&target).await.map_err(|error| chain(&error))?;
+        self.learn(|learnt| learnt.can_hibernate = inspection.can_hibernate);
+        let mut forbids: Vec<String> = inspection
+            .protections
+            .iter()
+            .filter(|protection| {
+                protection
+                    .kind()
+                    .is_none_or(|kind| !self.policy.stop_despite.contains(&kind))
+            })
+            .map(|protection| format!("{}: {protection}", target.instance()))
+            .collect();
+        if now.is_none_or(|(_, now)| Target::from_roster(&self.host, &now) != target) {
+            forbids.push("the roster no longer says that the host is this instance".to_owned());
+        }
+        Ok(Protections {
+            state: convert::instance_state(inspection.state)
+                .ok_or("the cloud reports a state that is not known here")?,
+            forbids,
+            tags: inspection.tags,
+        })
+    }
+
+    pub(super) async fn call(&self, permit: Permit) -> CallOutcome {
+        let (cloud, target) = match self.cloud() {
+            Ok(found) => found,
+            Err(error) => {
+                return CallOutcome::NotSent {
+                    reason: chain(&error),
+                };
+            }
+        };
+        let can_hibernate = self.learn(|learnt| learnt.can_hibernate);
+        let action = match convert::wire_action(permit.action) {
+            host::Action::Hibernate if can_hibernate => host::Action::Hibernate,
+            _ => host::Action::Stop,
+        };
+        let within = Duration::from_millis(permit.timeout_ms);
+        let clocks = self.clocks.clone();
+        let guard: provider::SendGuard = Arc::new(move || {
+            if permit.allows(Boot(clocks.boottime_ms())) {
+                Ok(())
+            } else {
+                Err("the verification was too old when the request was about to be sent".to_owned())
+            }
+        });
+        let span = tracing::info_span!(
+            "stop call",
+            otel.kind = "client",
+            rpc.method = "StopInstances",
+            host = %self.host,
+            cloud.resource_id = target.instance(),
+            cloud.region = target.region(),
+        );
+        let request = StopRequest {
+            action,
+            guard,
+            within,
+        };
+        let outcome = cloud.stop(&target, request).instrument(span).await;
+        tracing::info!(host = %self.host, instance = target.instance(), ?outcome, "the stop call was made");
+        match outcome {
+            provider::CallOutcome::Accepted {
+                before: provider::InstanceState::Stopping | provider::InstanceState::Stopped,
+                ..
+            } => CallOutcome::AlreadyStopping,
+            provider::CallOutcome::Accepted { .. } => CallOutcome::Accepted,
+            provider::CallOutcome::Refused { code, message } => CallOutcome::Refused {
+                reason: format!("{code}: {message}"),
+            },
+            provider::CallOutcome::NotSent { reason } => CallOutcome::NotSent { reason },
+            provider::CallOutcome::Unknown { reason } => CallOutcome::Unknown { reason },
+        }
+    }
+
+    pub(super) async fn instance(&self) -> Result<InstanceState, String> {
+        let (cloud, target) = self.cloud().map_err(|error| chain(&error))?;
+        match cloud.instance_state(&target).await {
+            Ok(state) => convert::instance_state(state)
+                .ok_or_else(|| "the cloud reports a state that is not known here".to_owned()),
+            Err(CloudError::NoSuchInstance { .. }) => Ok(InstanceState::Missing),
+            Err(error) => Err(chain(&error)),
+        }
+    }
+
+    pub(super) async fn write_tags(&self, tags: Tags) -> Result<(), String> {
+        let (cloud, target) = self.cloud().map_err(|error| chain(&error))?;
+        let tags = match tags {
+            Tags::Running => tags::mended(&self.policy),
+            Tags::Stopped { at, reason } => {
+                let verdict = self.learn(|learnt| learnt.verdict.clone());
+                let facts = tags::StopFacts {
+                    at: convert::timestamp(at),
+                    reason: &reason,
+                    verdict: verdict.as_ref(),
+                };
+                match &self.record {
+                    Some(record) => tags::stopped(&self.policy, record, &facts),
+                    None => return Err(chain(&CloudError::NotEnrolled)),
+                }
+            }
+        };
+        cloud
+            .write_tags(&target, &tags)
+            .await
+            .map_err(|error| chain(&error))
+    }
+}

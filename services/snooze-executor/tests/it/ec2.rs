@@ -1,0 +1,6 @@
+//! EC2, as moto plays it, behind a proxy that makes trouble; executors as processes of their own, so that
+//! they can be killed at every step.
+
+mod calls;
+mod kills;
+mod support;

@@ -1,0 +1,16 @@
+//! The executor against a real nats-server with every role behind its fence; its cloud is the simulated
+//! one or, with the feature `aws`, moto behind a proxy that makes trouble.
+
+mod claims;
+mod gate;
+mod host;
+mod hosts;
+mod limits;
+mod outcomes;
+mod requests;
+mod self_stop;
+mod support;
+mod takeover;
+
+#[cfg(feature = "aws")]
+mod ec2;
