@@ -1,0 +1,38 @@
+//! `snooze event send`.
+
+use crate::{arguments::EventSend, print, session::Session};
+use snooze_bus::Subject;
+use snooze_schemas::event::{CustomEvent, Filed, Severity};
+use snooze_service_runtime::{Clocks, Exit, Failure};
+
+/// Files an event as the person who sends it, and prints its id.
+pub(super) async fn send(session: &Session, arguments: EventSend) -> Result<(), Failure> {
+    let severity =
+        Severity::try_from(arguments.severity).map_err(|error| Failure::new(Exit::Usage, error))?;
+    let deadline = match arguments.within {
+        None => None,
+        Some(within) => {
+            let deadline = Clocks::real().wall().checked_add(within);
+            Some(deadline.map_err(|error| Failure::from_error(Exit::Usage, &error))?)
+        }
+    };
+    let event = CustomEvent {
+        id: arguments.id,
+        host: arguments.host,
+        severity: Some(severity),
+        deadline,
+        data: arguments.data.unwrap_or_default(),
+    };
+    let subject = Subject::Custom {
+        source: session.user.clone(),
+        event_type: arguments.event_type,
+    };
+    let filed: Filed = session.ask(&subject, &event).await?;
+    if arguments.output.json {
+        return print::json(&filed);
+    }
+    if filed.duplicate {
+        eprintln!("snooze: it had been filed before");
+    }
+    print::lines([filed.id.to_string()])
+}

@@ -1,0 +1,205 @@
+//! The embedded default: a policy that shows a whole stop within a minute, on a desk in use. Pure.
+//!
+//! It stops nothing: its cloud is the simulated one. Only CPU votes, against a threshold that is taken
+//! from this machine's own first seconds, so that a browser and somebody typing do not keep it up.
+
+use crate::view::model::Preface;
+use serde_json::{Map, Value, json};
+use snooze_schemas::{PluginName, VoterName, policy::ConfigLayer};
+
+/// How many samples the threshold is taken from, one a second.
+pub const SAMPLES: usize = 5;
+/// How far above the mean the threshold is: more than a desk in use wavers, less than one busy core of two.
+const ABOVE_MEAN: f64 = 20.0;
+/// A threshold above this would hardly ever be reached, so that load would not show.
+const HIGHEST: f64 = 90.0;
+/// Seconds of idleness before a stop.
+const NAPTIME_SECONDS: f64 = 15.0;
+/// Seconds of notice.
+const NOTICE_SECONDS: f64 = 5.0;
+/// How long the instance stays stopped before it is started again, so that the cycle is seen again.
+pub const STOPPED_SECONDS: u64 = 20;
+
+/// The threshold, and whether the machine is too loaded for it to be of use.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Threshold {
+    /// Percent of all cores; idle is below it.
+    pub cpu_percent: f64,
+    /// The mean that it rests on.
+    pub mean_percent: f64,
+}
+
+impl Threshold {
+    /// From the CPU readings of the first seconds; the cap alone where there are none.
+    #[must_use]
+    pub fn from_readings(cpu_percent: &[f64]) -> Threshold {
+        let count = u32::try_from(cpu_percent.len()).unwrap_or(u32::MAX).max(1);
+        let mean = cpu_percent.iter().sum::<f64>() / f64::from(count);
+        // One decimal: what is printed is what holds.
+        let threshold = ((mean + ABOVE_MEAN) * 10.0).round() / 10.0;
+        Threshold {
+            cpu_percent: threshold.min(HIGHEST),
+            mean_percent: mean,
+        }
+    }
+
+    /// Whether the cap had to be taken: then busy and idle are hard to tell apart.
+    #[must_use]
+    pub fn is_capped(&self) -> bool {
+        self.mean_percent + ABOVE_MEAN > HIGHEST
+    }
+}
+
+/// The policy while the threshold is being measured: everything as later, but nothing is stopped.
+#[must_use]
+pub fn measuring(plugins: &[PluginName]) -> ConfigLayer {
+    let mut layer = layer(plugins);
+    layer.policy.insert("mode".to_owned(), json!("observe"));
+    layer
+}
+
+/// The policy with the threshold.
+#[must_use]
+pub fn acting(plugins: &[PluginName], threshold: Threshold) -> ConfigLayer {
+    let mut layer = layer(plugins);
+    layer.policy.insert("mode".to_owned(), json!("act"));
+    layer
+        .policy
+        .insert("cpu_threshold_percent".to_owned(), json!(threshold.cpu_percent));
+    layer
+}
+
+fn layer(plugins: &[PluginName]) -> ConfigLayer {
+    let built_in = VoterName::BUILT_IN.into_iter().filter(|voter| *voter != "cpu");
+    let advisory: Map<String, Value> = built_in
+        .chain(plugins.iter().map(PluginName::as_str))
+        .map(|voter| (voter.to_owned(), json!({"role": "advisory"})))
+        .collect();
+    let policy = json!({
+        "combine": "all",
+        "voters": advisory,
+        "check_interval_seconds": 1.0,
+        "naptime_minutes": NAPTIME_SECONDS / 60.0,
+        "notice_seconds": NOTICE_SECONDS,
+        "settle_seconds": 1.0,
+        "verify_window_seconds": 2.0,
+        "plugin_timeout_seconds": 2.0,
+        "heartbeat_seconds": 2.0,
+        "boot_grace_minutes": 0.0,
+        "cooldown_minutes": 0.0,
+        "self_stop": true,
+    });
+    let Value::Object(policy) = policy else {
+        unreachable!("written as an object above")
+    };
+    ConfigLayer {
+        policy,
+        ..ConfigLayer::default()
+    }
+}
+
+/// What stands above the view while the threshold is being measured.
+#[must_use]
+pub fn preface_measuring() -> Preface {
+    Preface {
+        essential: vec![
+            WHAT_IT_IS.to_owned(),
+            format!(
+                "policy   measuring the CPU for {SAMPLES} s to find this machine's own threshold; nothing is stopped yet"
+            ),
+        ],
+        details: Vec::new(),
+    }
+}
+
+/// What stands above the view.
+#[must_use]
+pub fn preface(threshold: Threshold) -> Preface {
+    let (highest, mean) = (threshold.cpu_percent, threshold.mean_percent);
+    let mut essential = vec![WHAT_IT_IS.to_owned(), format!("try      {}", load_line())];
+    if threshold.is_capped() {
+        essential.push(format!(
+            "policy   this machine is already loaded: the threshold is capped at {HIGHEST:.0} %, and more load may not show as busy"
+        ));
+    }
+    let details = vec![
+        "         loads every core for 20 s: the CPU's vote turns busy, and a stop on its way is given up"
+            .to_owned(),
+        format!(
+            "policy   only CPU votes: idle below {highest:.1} % (mean of the first {SAMPLES} s, {mean:.1} %, plus {ABOVE_MEAN:.0} points); the other voters are advisory"
+        ),
+        format!(
+            "policy   check interval 1 s, naptime {NAPTIME_SECONDS:.0} s, notice {NOTICE_SECONDS:.0} s, heartbeat 2 s, no boot grace, no cool-down, mode act, self_stop"
+        ),
+    ];
+    Preface { essential, details }
+}
+
+const WHAT_IT_IS: &str =
+    "This is a demonstration: the cloud is simulated, nothing is stopped. Ctrl-C or q ends it.";
+
+/// A line for a shell that loads every core.
+#[must_use]
+pub fn load_line() -> &'static str {
+    "for i in $(seq $(nproc)); do timeout 20 sh -c 'while :; do :; done' & done"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use snooze_schemas::{
+        policy::{Mode, Policy},
+        verdict::Role,
+    };
+
+    #[test]
+    fn the_threshold_is_twenty_points_above_the_mean() {
+        let threshold = Threshold::from_readings(&[1.0, 2.0, 3.0, 4.0, 5.0]);
+        assert_eq!((threshold.cpu_percent, threshold.mean_percent), (23.0, 3.0));
+        assert!(!threshold.is_capped());
+    }
+
+    #[test]
+    fn a_loaded_machine_is_told_that_it_is() {
+        let threshold = Threshold::from_readings(&[95.0, 99.0]);
+        assert_eq!(threshold.cpu_percent, 90.0);
+        assert!(threshold.is_capped());
+        assert!(
+            preface(threshold)
+                .lines()
+                .any(|line| line.contains("already loaded"))
+        );
+    }
+
+    #[test]
+    fn without_a_reading_the_threshold_is_a_number_all_the_same() {
+        assert_eq!(Threshold::from_readings(&[]).cpu_percent, 20.0);
+    }
+
+    #[test]
+    fn s1_nothing_is_stopped_while_the_threshold_is_being_measured() {
+        let policy = Policy::from_layers([&measuring(&[])]).expect("fits");
+        assert_eq!(policy.mode, Mode::Observe);
+    }
+
+    #[test]
+    fn only_the_cpu_votes_and_plugins_advise() {
+        let plugin: PluginName = "redis-idle".parse().expect("a name");
+        let layer = acting(std::slice::from_ref(&plugin), Threshold::from_readings(&[10.0]));
+        let policy = Policy::from_layers([&layer]).expect("fits");
+        assert_eq!(
+            (policy.mode, policy.self_stop, policy.cpu_threshold_percent),
+            (Mode::Act, true, 30.0)
+        );
+        assert_eq!(policy.naptime_minutes * 60.0, 15.0);
+        assert_eq!(policy.role_of(&"cpu".parse().expect("a voter")), Role::Required);
+        for voter in VoterName::BUILT_IN.into_iter().skip(1) {
+            assert_eq!(
+                policy.role_of(&voter.parse().expect("a voter")),
+                Role::Advisory,
+                "{voter}"
+            );
+        }
+        assert_eq!(policy.role_of(&plugin.into()), Role::Advisory);
+    }
+}

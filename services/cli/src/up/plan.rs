@@ -1,0 +1,242 @@
+//! What `snooze up` is going to run, settled before anything is started.
+
+use super::{
+    broker,
+    demonstration::{self, STOPPED_SECONDS},
+    host::Host,
+};
+use crate::{
+    arguments::{Cloud, Up},
+    state_folder::{Home, StateFolder},
+    view::model::Preface,
+};
+use serde_json::{Map, Value, json};
+use snooze_executor::provider::{Clouds, Permission, Target, simulated::SimulatedCloud};
+use snooze_schemas::{
+    SourceName,
+    policy::{ConfigLayer, Policy},
+};
+use snooze_service_runtime::{
+    Clocks, Exit, Failure, LoadedConfig, LocalConfig, Notice,
+    config::{self, PluginsConfig, RealSource},
+    exit::one_line,
+};
+use std::{
+    os::fd::OwnedFd,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+/// The folder with the demonstration's plugins, in a checkout.
+const PLUGINS: &str = "plugins/demonstration";
+
+/// Whether the simulated instance runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Power {
+    /// It does.
+    On,
+    /// It is stopped, and so is all that would run on it.
+    Off,
+}
+
+/// What is run.
+pub(super) struct Plan {
+    /// Where everything is kept.
+    pub(super) state: StateFolder,
+    /// Keeps another one off the state folder for as long as this one runs.
+    pub(super) _claim: OwnedFd,
+    /// The nats-server.
+    pub(super) nats_server: PathBuf,
+    /// This machine, as a host.
+    pub(super) host: Host,
+    /// The clouds that the executor reaches.
+    pub(super) clouds: Clouds,
+    /// The simulated one, where it is used.
+    pub(super) simulated: Option<Arc<SimulatedCloud>>,
+    /// The policy, or none for the demonstration's own.
+    pub(super) layer: Option<ConfigLayer>,
+    /// What concerns only this machine.
+    pub(super) local: LocalConfig,
+    /// What the configuration has to say.
+    pub(super) notices: Vec<Notice>,
+    /// Who types: the administrator's name, and the source of the events that they send.
+    pub(super) user: SourceName,
+    /// Where runs of idleness are kept over a restart.
+    pub(super) runtime: PathBuf,
+    /// The clocks.
+    pub(super) clocks: Clocks,
+}
+
+impl Plan {
+    /// Settles it, as far as that goes without the bus.
+    pub(super) fn make(arguments: &Up, state: Option<&Path>, home: &Home) -> Result<Plan, Failure> {
+        let loaded = load(arguments)?;
+        let (clouds, simulated) = clouds(arguments.cloud)?;
+        let usage = |error: &(dyn std::error::Error + 'static)| Failure::from_error(Exit::Usage, error);
+        let state = StateFolder::locate(state, home).map_err(|error| usage(&error))?;
+        let program =
+            std::env::current_exe().map_err(|error| Failure::new(Exit::Failed, error.to_string()))?;
+        let given = arguments.nats_server.as_deref();
+        let nats_server =
+            broker::find(given, &program, home.search_path.as_deref()).map_err(|error| usage(&error))?;
+        state
+            .create()
+            .map_err(|error| Failure::from_error(Exit::Failed, &error))?;
+        let claim = state
+            .claim()
+            .map_err(|error| Failure::from_error(Exit::Refused, &error))?;
+        let named = loaded.as_ref().and_then(|loaded| loaded.local.host_id.clone());
+        let host = Host::of_this_machine(arguments.cloud, arguments.host.clone(), named)?;
+        let demonstrates = loaded.is_none();
+        let (layer, local, notices) = match loaded {
+            Some(loaded) => (Some(layer_of(loaded.policy)?), loaded.local, loaded.notices),
+            None => (None, LocalConfig::default(), Vec::new()),
+        };
+        let mut plan = Plan {
+            runtime: runtime_folder(home),
+            user: person(home),
+            state,
+            _claim: claim,
+            nats_server,
+            host,
+            clouds,
+            simulated,
+            layer,
+            local,
+            notices,
+            clocks: Clocks::real(),
+        };
+        if demonstrates {
+            plan.local.plugins = plan.demonstration_plugins(arguments.plugins.as_deref(), &program);
+        }
+        Ok(plan)
+    }
+
+    /// Whether this shows what it does, and no more.
+    pub(super) fn demonstrates(&self) -> bool {
+        self.layer.is_none()
+    }
+
+    /// What stands above the view at first.
+    pub(super) fn preface(&self) -> Preface {
+        let mut preface = if self.demonstrates() {
+            demonstration::preface_measuring()
+        } else {
+            let (id, cloud, instance) = (&self.host.id, self.host.cloud(), &self.host.record.instance);
+            Preface {
+                essential: vec![format!("{id} is watched; its {cloud} instance is {instance}.")],
+                details: Vec::new(),
+            }
+        };
+        let notices = self.notices.iter().map(|notice| format!("config   {notice}"));
+        preface.details.extend(notices);
+        preface
+    }
+
+    /// Whether a stop would be allowed, by the cloud's own word; empty for the simulated one.
+    pub(super) async fn permission(&self) -> Vec<String> {
+        if self.simulated.is_some() {
+            return Vec::new();
+        }
+        let target = Target::from_roster(&self.host.id, &self.host.record);
+        let checked = match self.clouds.of(&target) {
+            Ok(cloud) => cloud.permission_check(&target).await,
+            Err(error) => Err(error),
+        };
+        vec![match checked {
+            Ok(Permission::Granted) => {
+                "rights   a stop of this instance is permitted (asked with DryRun)".to_owned()
+            }
+            Ok(Permission::Denied(why)) => {
+                format!("rights   a stop of this instance would be refused: {why}")
+            }
+            Err(error) => format!("rights   not known: {}", one_line(&error)),
+        }]
+    }
+
+    /// What can be typed.
+    pub(super) fn keys(&self) -> String {
+        match self.simulated {
+            Some(_) => "q quit   w start the simulated instance again".to_owned(),
+            None => "q quit".to_owned(),
+        }
+    }
+
+    fn demonstration_plugins(&self, given: Option<&Path>, program: &Path) -> PluginsConfig {
+        let here = Path::new(".").ancestors().chain(program.ancestors().skip(1));
+        let found = here
+            .map(|folder| folder.join(PLUGINS))
+            .find(|folder| folder.is_dir());
+        let folder = given.map(Path::to_owned).or(found);
+        // Plugins are started elsewhere, so where they are must not depend on this folder.
+        let folder = folder.and_then(|folder| std::fs::canonicalize(folder).ok());
+        let mut keep_awake = Map::new();
+        keep_awake.insert("file".to_owned(), json!(self.state.path("keep-awake")));
+        PluginsConfig {
+            enabled: true,
+            directories: folder.into_iter().collect(),
+            configs: [("keep-awake".to_owned(), keep_awake)].into_iter().collect(),
+        }
+    }
+}
+
+/// The configuration that holds, or none for the demonstration.
+fn load(arguments: &Up) -> Result<Option<LoadedConfig>, Failure> {
+    let loaded = match (&arguments.config, arguments.cloud) {
+        (Some(path), _) => config::load(&RealSource, Some(path)),
+        (None, Cloud::Aws) => config::load(&RealSource, None),
+        (None, Cloud::Simulated) => return Ok(None),
+    };
+    loaded.map(Some).map_err(Failure::from)
+}
+
+/// The policy as a layer, after the keys were seen to make one.
+fn layer_of(policy: Map<String, Value>) -> Result<ConfigLayer, Failure> {
+    let layer = ConfigLayer {
+        policy,
+        ..ConfigLayer::default()
+    };
+    match Policy::from_layers([&layer]) {
+        Ok(_) => Ok(layer),
+        Err(error) => Err(Failure::from_error(Exit::Usage, &error)),
+    }
+}
+
+fn clouds(cloud: Cloud) -> Result<(Clouds, Option<Arc<SimulatedCloud>>), Failure> {
+    match cloud {
+        Cloud::Simulated => {
+            let simulated = SimulatedCloud::default();
+            let clouds = Clouds::default().with_simulated(simulated.clone());
+            Ok((clouds, Some(Arc::new(simulated))))
+        }
+        #[cfg(feature = "aws")]
+        Cloud::Aws => {
+            let aws = snooze_executor::provider::aws::AwsCloud::new(None);
+            Ok((Clouds::default().with_aws(aws), None))
+        }
+        #[cfg(not(feature = "aws"))]
+        Cloud::Aws => Err(Failure::new(
+            Exit::Usage,
+            "this program was built without EC2: run `make up CLOUD=aws`, or use --cloud simulated",
+        )),
+    }
+}
+
+/// Who types, as far as that can be a name on the bus.
+fn person(home: &Home) -> SourceName {
+    let name = home.user.as_deref().and_then(|name| name.parse().ok());
+    name.unwrap_or_else(|| "administrator".parse().expect("a valid name"))
+}
+
+/// A folder that does not survive a reboot; two people's runs share no folder.
+fn runtime_folder(home: &Home) -> PathBuf {
+    let base = home.runtime.clone().unwrap_or_else(|| PathBuf::from("/dev/shm"));
+    base.join(format!("snooze-{}", rustix::process::geteuid().as_raw()))
+}
+
+/// What the view says of the simulated instance once it is stopped.
+pub(super) fn stopped_note(instance: &str) -> String {
+    format!(
+        "{instance} is stopped: for real, this machine would be off now, so its collector and runner are. It is started again in {STOPPED_SECONDS} s; w starts it at once."
+    )
+}
