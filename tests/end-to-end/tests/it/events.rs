@@ -1,0 +1,100 @@
+//! People's own events, from the command line and from any NATS client, and what became of them.
+
+use crate::{place::LONG, up::Up};
+use serde_json::{Value, json};
+use snooze_test_harness::wait_for;
+use std::{fs, time::Duration};
+
+/// The address and credentials that `snooze up` left for other terminals.
+async fn connect(up: &Up) -> async_nats::Client {
+    let text = fs::read(up.place.path("state/nats.json")).expect("`snooze up` left its address");
+    let address: Value = serde_json::from_slice(&text).expect("JSON");
+    let field = |name: &str| address[name].as_str().expect("a text").to_owned();
+    async_nats::ConnectOptions::with_credentials_file(field("credentials"))
+        .await
+        .expect("the credentials are read")
+        .custom_inbox_prefix("_INBOX_administrator.ada")
+        .connect(field("server"))
+        .await
+        .expect("an administrator is let in")
+}
+
+/// Waits for the entry of the trail that tells what became of an event.
+async fn outcome(up: &Up, id: &str) -> String {
+    wait_for(
+        LONG,
+        &format!("the outcome of {id} is in the trail"),
+        async || {
+            let out = up.ask(&["history", "-n", "1000"]).await;
+            let is = |line: &&str| line.contains(" event ") && line.contains(id);
+            out.lines().find(is).map(str::to_owned)
+        },
+    )
+    .await
+}
+
+#[tokio::test]
+async fn e4_an_event_from_the_command_line_reaches_a_handler_and_its_outcome_the_trail() {
+    let up = Up::busy().await;
+    let sent = [
+        "event",
+        "send",
+        "backup.started",
+        "--host",
+        "web",
+        "--data",
+        r#"{"size": 3}"#,
+    ];
+    let id = up.ask(&sent).await.trim().to_owned();
+    let outcome = outcome(&up, &id).await;
+    assert!(outcome.contains("custom.backup.started"), "{outcome}");
+    assert!(outcome.contains("1 of 1 plugins handled it"), "{outcome}");
+}
+
+#[tokio::test]
+async fn e1_the_same_id_is_filed_once() {
+    let up = Up::busy().await;
+    let send = [
+        "event",
+        "send",
+        "backup.started",
+        "--host",
+        "web",
+        "--id",
+        "nightly-1",
+        "--json",
+    ];
+    let first: Value = serde_json::from_str(&up.ask(&send).await).expect("JSON");
+    let second: Value = serde_json::from_str(&up.ask(&send).await).expect("JSON");
+    assert_eq!(
+        (&first["duplicate"], &second["duplicate"]),
+        (&json!(false), &json!(true))
+    );
+    assert_eq!(first["id"], second["id"]);
+}
+
+#[tokio::test]
+async fn e8_a_bare_json_request_without_a_header_is_answered_once_it_is_filed() {
+    let up = Up::busy().await;
+    let client = connect(&up).await;
+    let ask = async |body: Value| -> Value {
+        let request = client.request("snooze.v1.custom.ada.x", body.to_string().into());
+        let answer = tokio::time::timeout(Duration::from_secs(10), request).await;
+        let answer = answer.expect("in time").expect("the gateway answers");
+        serde_json::from_slice(&answer.payload).expect("what is asked in JSON is answered in JSON")
+    };
+    let filed = ask(json!({"data": {}})).await;
+    assert_eq!(filed["ok"], json!(true), "{filed}");
+    assert!(filed["id"].is_string(), "{filed}");
+
+    let filed = ask(json!({"host": "web", "data": {"from": "a shell"}})).await;
+    let outcome = outcome(&up, filed["id"].as_str().expect("an id")).await;
+    assert!(outcome.contains("1 of 1 plugins handled it"), "{outcome}");
+
+    let refused = ask(json!({"host": "not a host"})).await;
+    assert_eq!(
+        (&refused["ok"], &refused["code"]),
+        (&json!(false), &json!("bad_request")),
+        "{refused}"
+    );
+}

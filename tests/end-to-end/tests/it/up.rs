@@ -1,0 +1,232 @@
+//! `snooze up`: the whole system on one machine, as a person starts and ends it.
+
+use crate::{
+    place::{Done, LONG, Place, Run},
+    processes::{self, Seen},
+};
+use serde_json::{Value, json};
+use snooze_test_harness::wait_until;
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+};
+
+/// A running `snooze up` that stops its simulated instance once the plugin `keep-awake` lets it: every
+/// other voter only advises, for the machine that runs the tests is busy with them.
+pub(crate) struct Up {
+    run: Run,
+    pub(crate) place: Place,
+}
+
+impl Up {
+    /// One on an idle machine.
+    pub(crate) async fn idle() -> Up {
+        Up::begin(Place::new(), &json!({})).await
+    }
+
+    /// One that somebody keeps awake, by the file `keep-awake`.
+    pub(crate) async fn busy() -> Up {
+        let place = Place::new();
+        place.write("keep-awake", "");
+        Up::begin(place, &json!({})).await
+    }
+
+    /// One with some keys of its policy set otherwise.
+    pub(crate) async fn begin(place: Place, changes: &Value) -> Up {
+        place.add_plugin("demonstration/keep-awake.sh", None);
+        place.add_plugin("demonstration/load-average.py", None);
+        let built_in = ["cpu", "memory", "network", "disk_io", "gpu", "input", "people"];
+        let advisory: serde_json::Map<String, Value> = built_in
+            .into_iter()
+            .chain(["load-average"])
+            .map(|voter| (voter.to_owned(), json!({"role": "advisory"})))
+            .collect();
+        let mut config = json!({
+            "mode": "act", "self_stop": true, "naptime_minutes": 0.05, "check_interval_seconds": 1,
+            "notice_seconds": 1, "settle_seconds": 1, "heartbeat_seconds": 2, "boot_grace_minutes": 0,
+            "cooldown_minutes": 0, "verify_window_seconds": 1, "plugin_timeout_seconds": 2,
+            "voters": advisory,
+            "plugins": {
+                "enabled": true, "directories": [place.text("plugins")],
+                "plugin_configs": {"keep-awake": {"file": place.text("keep-awake")}},
+            },
+        });
+        let (Value::Object(keys), Value::Object(changes)) = (&mut config, changes) else {
+            panic!("a configuration is an object");
+        };
+        keys.extend(changes.clone());
+        place.write("snooze.json", &config.to_string());
+        let run = start(&place);
+        let mut up = Up { run, place };
+        up.wait_for_votes().await;
+        up
+    }
+
+    /// Ends it as a person does, and starts it again on the same state.
+    pub(crate) async fn restart(self) -> Up {
+        let Up { run, place } = self;
+        run.interrupt();
+        let done = run.ended().await;
+        assert_eq!(done.code, 0, "{done:?}");
+        let run = start(&place);
+        let mut up = Up { run, place };
+        up.wait_for_votes().await;
+        up
+    }
+
+    /// Another `snooze` in another terminal.
+    pub(crate) async fn snooze(&self, arguments: &[&str]) -> Done {
+        let state = self.place.text("state");
+        let mut all = vec!["--state", state.as_str()];
+        all.extend(arguments);
+        self.place.run("snooze", &all).await
+    }
+
+    /// What it says on stdout, where it does what it was asked.
+    pub(crate) async fn ask(&self, arguments: &[&str]) -> String {
+        let done = self.snooze(arguments).await;
+        assert_eq!((done.code, done.err.as_str()), (0, ""), "{arguments:?}: {done:?}");
+        done.out
+    }
+
+    /// The executor's report of the one host.
+    pub(crate) async fn report(&self) -> Value {
+        let out = self.ask(&["status", "--json"]).await;
+        let result: Value = serde_json::from_str(&out).expect("--json is JSON");
+        result["hosts"][0].clone()
+    }
+
+    /// The steps of claims that the audit trail has, the oldest first.
+    pub(crate) async fn steps(&self) -> Vec<String> {
+        let out = self.ask(&["history", "--json", "-n", "1000"]).await;
+        let records: Vec<Value> = serde_json::from_str(&out).expect("--json is JSON");
+        let kinds = records.iter().filter(|record| !record["claim"].is_null());
+        kinds
+            .map(|record| record["kind"].as_str().expect("a kind").to_owned())
+            .collect()
+    }
+
+    /// Until the runner's votes have come over the bus.
+    async fn wait_for_votes(&mut self) {
+        let is = |line: &str| line.starts_with("vote     keep-awake is ");
+        self.run.wait_for_line("how the plugin votes", is).await;
+    }
+}
+
+fn start(place: &Place) -> Run {
+    let (state, config) = (place.text("state"), place.text("snooze.json"));
+    let arguments = ["up", "--state", &state, "--config", &config, "--host", "web"];
+    place.start("snooze", &arguments)
+}
+
+/// The kind of entry that a line of the audit trail tells, where it belongs to this claim.
+fn step_of<'a>(line: &'a str, claim: &str) -> Option<&'a str> {
+    let entry = line.strip_prefix("audit ")?.strip_suffix(claim)?;
+    entry.split_whitespace().nth(1)
+}
+
+async fn wait_until_gone(those: &[Seen]) {
+    wait_until(LONG, &format!("none of {those:?} is left"), async || {
+        processes::left(those).is_empty()
+    })
+    .await;
+}
+
+fn files_below(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).into_iter().flatten() {
+        let path = entry.expect("it is read").path();
+        if path.is_dir() {
+            found.extend(files_below(&path));
+        }
+        found.push(path);
+    }
+    found
+}
+
+#[tokio::test]
+async fn s12_an_idle_machine_goes_through_every_step_and_ctrl_c_leaves_no_process() {
+    let mut up = Up::idle().await;
+    up.run
+        .wait_for_line("what it intends", |line| {
+            line.starts_with("audit ") && line.contains(" intent ")
+        })
+        .await;
+    // The plugins vote by now; they go when the simulated machine does.
+    let mut children = processes::below(up.run.id());
+    for needed in ["nats-server", "keep-awake.sh"] {
+        let is_there = children.iter().any(|seen| seen.name == needed);
+        assert!(is_there, "{needed} runs: {children:?}");
+    }
+    let stopped = up
+        .run
+        .wait_for_line("that the instance is stopped", |line| {
+            line.starts_with("audit ") && line.contains(" stopped ") && line.contains(" [claim ")
+        })
+        .await;
+    let claim = &stopped[stopped.find(" [claim ").expect("it was there a moment ago")..];
+    let lines = up.run.lines();
+    let steps: Vec<&str> = lines.iter().filter_map(|line| step_of(line, claim)).collect();
+    assert_eq!(
+        steps,
+        ["intent", "notice", "verified", "committed", "call", "stopped"],
+        "{lines:#?}"
+    );
+    assert!(
+        lines
+            .iter()
+            .any(|line| line == "note     the simulated cloud was asked: StopInstances sim-web")
+    );
+
+    for path in files_below(&up.place.path("state")) {
+        // The broker rewrites its files by renaming others over them.
+        let Ok(about) = fs::symlink_metadata(&path) else {
+            continue;
+        };
+        let mode = about.permissions().mode();
+        assert_eq!(
+            mode & 0o077,
+            0,
+            "{} is for its owner alone, but {mode:o}",
+            path.display()
+        );
+    }
+
+    children.extend(processes::below(up.run.id()));
+    let Up { run, place } = up;
+    run.interrupt();
+    let done = run.ended().await;
+    let log = place.read("state/snooze.log");
+    assert_eq!((done.code, done.err.as_str()), (0, ""), "{}\n{log}", done.out);
+    assert_eq!(processes::left(&children), []);
+}
+
+#[tokio::test]
+async fn a_second_up_on_the_same_state_is_refused_and_disturbs_nobody() {
+    let up = Up::busy().await;
+    let second = start(&up.place).ended().await;
+    assert_eq!(second.code, 4, "{second:?}");
+    assert_eq!(second.err.lines().count(), 1, "{second:?}");
+    assert!(second.err.contains(&up.place.text("state")), "{second:?}");
+    assert!(up.ask(&["hosts"]).await.contains("web"));
+}
+
+#[tokio::test]
+async fn after_a_kill_nothing_is_left_and_the_next_start_works() {
+    let mut up = Up::busy().await;
+    let children = processes::below(up.run.id());
+    assert!(
+        children.iter().any(|seen| seen.name == "nats-server"),
+        "{children:?}"
+    );
+    up.run.kill();
+    wait_until_gone(&children).await;
+    up.run = start(&up.place);
+    up.wait_for_votes().await;
+    let Up { run, place } = up;
+    run.interrupt();
+    let done = run.ended().await;
+    let log = place.read("state/snooze.log");
+    assert_eq!((done.code, done.err.as_str()), (0, ""), "{}\n{log}", done.out);
+}
