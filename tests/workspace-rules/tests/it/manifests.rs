@@ -1,0 +1,97 @@
+//! What every member's manifest inherits.
+
+use crate::expect_none;
+use snooze_workspace_rules::{members, root};
+use toml::Value;
+
+fn inherits(value: Option<&Value>) -> bool {
+    value
+        .and_then(|value| value.get("workspace"))
+        .and_then(Value::as_bool)
+        == Some(true)
+}
+
+#[test]
+fn every_member_inherits_the_lints() {
+    let breaches: Vec<_> = members()
+        .into_iter()
+        .filter(|member| !inherits(member.manifest.get("lints")))
+        .map(|member| member.name)
+        .collect();
+    expect_none(&breaches, "a crate without the workspace's lints has no lints");
+}
+
+#[test]
+fn every_member_inherits_the_package_fields() {
+    let mut breaches = Vec::new();
+    for member in members() {
+        let package = &member.manifest["package"];
+        for field in ["version", "edition", "rust-version", "license", "publish"] {
+            if !inherits(package.get(field)) {
+                breaches.push(format!("{}: {field}", member.folder));
+            }
+        }
+        if package
+            .get("description")
+            .and_then(Value::as_str)
+            .is_none_or(str::is_empty)
+        {
+            breaches.push(format!("{}: description", member.folder));
+        }
+    }
+    expect_none(
+        &breaches,
+        "one version, one edition, one licence; each says what it is for",
+    );
+}
+
+#[test]
+fn every_dependency_is_inherited() {
+    let mut breaches = Vec::new();
+    for member in members() {
+        for dependency in member
+            .dependencies
+            .iter()
+            .filter(|dependency| !dependency.inherited)
+        {
+            breaches.push(format!("{}: {}", member.folder, dependency.name));
+        }
+    }
+    expect_none(
+        &breaches,
+        "versions and features are named once, in the root, so that nothing is built twice",
+    );
+}
+
+#[test]
+fn a_crate_has_one_binary_of_integration_tests() {
+    let mut breaches = Vec::new();
+    for member in members() {
+        let tests = root().join(&member.folder).join("tests");
+        let listed = member
+            .manifest
+            .get("test")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten();
+        for name in listed
+            .filter_map(|test| test.get("name")?.as_str())
+            .filter(|name| *name != "it")
+        {
+            breaches.push(format!("{}: [[test]] {name}", member.folder));
+        }
+        let Ok(entries) = std::fs::read_dir(&tests) else {
+            continue;
+        };
+        for entry in entries {
+            let path = entry.expect("an entry of a folder that was opened").path();
+            // Cargo makes a binary of each file here and of each folder with a main.rs.
+            let is_binary =
+                path.extension().is_some_and(|extension| extension == "rs") || path.join("main.rs").is_file();
+            if is_binary && !path.ends_with("it") {
+                breaches.push(path.display().to_string());
+            }
+        }
+    }
+    expect_none(&breaches, "each further test binary links everything once more");
+}
