@@ -96,7 +96,11 @@ impl Cost {
         let threads = self.threads_ns.saturating_sub(earlier.threads_ns);
         let ticks = self.ticks.saturating_sub(earlier.ticks) * TICK_NS;
         // Time in the program and time in the kernel are cut off to whole ticks each.
-        if ticks > threads + 2 * TICK_NS { ticks } else { threads }
+        if ticks > threads + 2 * TICK_NS {
+            ticks
+        } else {
+            threads
+        }
     }
 }
 
