@@ -2,7 +2,7 @@
 //!
 //! It never ends the process by itself: only `main` returns an exit code.
 
-use std::{error::Error, fmt, process::ExitCode};
+use std::{error::Error, fmt, io::Write as _, process::ExitCode};
 
 /// The exit codes of every program here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,8 +62,10 @@ impl Failure {
     /// Prints the line to stderr with the program's name before it and gives back the exit code.
     #[must_use]
     pub fn report(&self, program: &str) -> ExitCode {
-        eprintln!("{program}: {}", self.line);
-        self.exit.into()
+        match writeln!(std::io::stderr(), "{program}: {}", self.line) {
+            // Where the terminal is gone the exit code says what is left to say.
+            Ok(()) | Err(_) => self.exit.into(),
+        }
     }
 }
 
