@@ -23,7 +23,8 @@ pub struct ServiceArgs {
     #[arg(long, value_name = "PATH", env = "SNOOZE_CONFIG")]
     pub config: Option<PathBuf>,
     /// NATS servers, joined by commas
-    #[arg(long, value_name = "URL", env = "SNOOZE_NATS_URL")]
+    // It may hold a password, which `--help` is not to show.
+    #[arg(long, value_name = "URL", env = "SNOOZE_NATS_URL", hide_env_values = true)]
     pub server: Option<String>,
     /// NATS credentials of this service's role (a .creds file)
     #[arg(long, value_name = "FILE", env = "SNOOZE_CREDENTIALS")]
@@ -50,4 +51,18 @@ pub fn parse<A: Parser>() -> Result<A, ExitCode> {
             Err(_) => Exit::Failed.into(),
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn help_never_shows_the_servers_of_the_environment() {
+        let command = ServiceArgs::augment_args(clap::Command::new("x"));
+        let server = command
+            .get_arguments()
+            .find(|argument| argument.get_id() == "server");
+        assert!(server.expect("there is one").is_hide_env_values_set());
+    }
 }
