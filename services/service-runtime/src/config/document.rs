@@ -7,7 +7,7 @@ use super::{
     notice::{ConfigError, Notice, Origin},
     spelling,
 };
-use crate::args::ARGUMENT_VARIABLES;
+use crate::{args::ARGUMENT_VARIABLES, secret::Secret};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
@@ -87,16 +87,21 @@ impl Document {
                     _ => self.mistake(shown, origin, "expected an object".to_owned()),
                 }
             } else if let Some(key) = key(&canonical) {
-                self.set(key, shown, origin, value);
-                if let (false, Some(setting)) = (
-                    spelling::original_read_it(written, key.path),
-                    self.settings.get(key.path),
-                ) {
+                self.set(key, shown.clone(), origin, value);
+                let counts = self
+                    .settings
+                    .get(key.path)
+                    .filter(|setting| setting.written == shown);
+                if let (false, Some(setting)) = (spelling::original_read_it(written, key.path), counts) {
                     self.notices.push(Notice::Respelt {
                         key: setting.written.clone(),
                         origin: origin.clone(),
                         read_as: key.path,
-                        value: setting.value.to_string(),
+                        value: if key.kind.is_secret() {
+                            Secret::default().to_string()
+                        } else {
+                            setting.value.to_string()
+                        },
                         before: (key.since == Since::Original).then_some(key.default),
                     });
                 }

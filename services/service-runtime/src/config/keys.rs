@@ -220,7 +220,7 @@ pub const KEYS: &[Key] = &[
         "\"CloudSnooze\"",
         LOGS_GO_TO_STDERR,
     ),
-    local("telemetry.otlp_endpoint", Kind::Text, "null"),
+    local("telemetry.otlp_endpoint", Kind::SecretText, "null"),
     local("plugins.enabled", Kind::Bool, "true"),
     local(
         "plugins.directories",

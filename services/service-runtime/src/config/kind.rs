@@ -26,6 +26,8 @@ pub enum Kind {
     Bool,
     /// A text that is not empty.
     Text,
+    /// A text that is not empty and is never shown.
+    SecretText,
     /// A text.
     MaybeEmptyText,
     /// One of these words.
@@ -52,7 +54,7 @@ impl fmt::Display for Kind {
             Kind::Number { min, max } => write!(out, "a number from {min} to {max}"),
             Kind::Whole { min, max } => write!(out, "a whole number from {min} to {max}"),
             Kind::Bool => out.write_str("true or false"),
-            Kind::Text => out.write_str("a text that is not empty"),
+            Kind::Text | Kind::SecretText => out.write_str("a text that is not empty"),
             Kind::MaybeEmptyText => out.write_str("a text"),
             Kind::Choice(words) => write!(out, "one of {}", words.join(", ")),
             Kind::Choices(words) => write!(out, "a list of {}", words.join(", ")),
@@ -100,6 +102,11 @@ impl Kind {
         matches!(self, Kind::Combine)
     }
 
+    /// Whether people may have put a password there.
+    pub(super) fn is_secret(&self) -> bool {
+        matches!(self, Kind::SecretText | Kind::PluginConfigs | Kind::Anything)
+    }
+
     fn fitted(&self, value: &Value) -> Option<Value> {
         match self {
             Kind::Number { min, max } => value
@@ -110,7 +117,7 @@ impl Kind {
                 .filter(|number| (*min..=*max).contains(number))
                 .map(Value::from),
             Kind::Bool => value.is_boolean().then(|| value.clone()),
-            Kind::Text => value
+            Kind::Text | Kind::SecretText => value
                 .as_str()
                 .filter(|text| !text.trim().is_empty())
                 .map(Value::from),
@@ -149,8 +156,7 @@ impl Kind {
 
     fn shown(&self, value: &Value) -> String {
         match (self, value) {
-            // What people put there may be a password.
-            (Kind::PluginConfigs | Kind::Anything, _) => type_name(value).to_owned(),
+            (kind, _) if kind.is_secret() => type_name(value).to_owned(),
             (_, Value::String(text)) => {
                 format!("the text {:?}", text.chars().take(40).collect::<String>())
             }
@@ -173,7 +179,9 @@ impl Kind {
                 "false" | "0" | "no" | "off" => Value::Bool(false),
                 _ => as_text(),
             },
-            Kind::Text | Kind::MaybeEmptyText | Kind::Choice(_) | Kind::HostId => as_text(),
+            Kind::Text | Kind::SecretText | Kind::MaybeEmptyText | Kind::Choice(_) | Kind::HostId => {
+                as_text()
+            }
             Kind::Texts | Kind::Choices(_) => as_json().filter(Value::is_array).unwrap_or_else(|| {
                 text.split(',')
                     .map(str::trim)

@@ -62,7 +62,7 @@ pub enum Notice {
         origin: Origin,
         /// The canonical name.
         read_as: &'static str,
-        /// Its value, as JSON.
+        /// Its value, as JSON; `***` where it may hold a password.
         value: String,
         /// What the original really used, as JSON: its default. None where it had no such key.
         before: Option<&'static str>,

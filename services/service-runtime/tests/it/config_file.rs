@@ -17,7 +17,7 @@ pub(crate) fn loaded(source: &FixedSource) -> LoadedConfig {
     load(source, None).unwrap_or_else(|errors| panic!("{}", Failure::from(errors)))
 }
 
-fn mistakes(text: &str) -> Vec<String> {
+pub(crate) fn mistakes(text: &str) -> Vec<String> {
     let errors = load(&file(text), None).expect_err("it is wrong");
     errors.iter().map(ToString::to_string).collect()
 }
@@ -172,6 +172,7 @@ fn of_two_spellings_the_canonical_one_counts_and_the_other_is_named() {
         told[0].contains("NaptimeMinutes has no effect, naptime_minutes beats it"),
         "{told:#?}"
     );
+    assert_eq!(told.len(), 1, "{told:#?}");
 }
 
 #[test]

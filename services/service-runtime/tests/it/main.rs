@@ -2,4 +2,5 @@
 
 mod config_environment;
 mod config_file;
+mod config_notices;
 mod traces;
