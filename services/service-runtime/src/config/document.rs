@@ -4,6 +4,7 @@
 
 use super::{
     keys::{Effect, Key, Since, key},
+    kind::Kind,
     notice::{ConfigError, Notice, Origin},
     spelling,
 };
@@ -145,6 +146,23 @@ impl Document {
     }
 
     fn set(&mut self, key: &'static Key, written: String, origin: &Origin, value: &Value) {
+        if let Effect::None(instead) = key.effect {
+            // Whatever stands there: what has no effect is no reason not to start.
+            self.notices.push(Notice::NoEffect {
+                key: written,
+                origin: origin.clone(),
+                instead,
+            });
+            return;
+        }
+        if key.since == Since::Original && key.kind == Kind::Text && is_blank(value) {
+            self.notices.push(Notice::Empty {
+                key: written,
+                origin: origin.clone(),
+                default: key.default,
+            });
+            return;
+        }
         let value = match key.kind.check(value) {
             Ok(value) => value,
             Err(misfit) => {
@@ -152,13 +170,6 @@ impl Document {
                 return;
             }
         };
-        if let Effect::None(instead) = key.effect {
-            self.notices.push(Notice::NoEffect {
-                key: written.clone(),
-                origin: origin.clone(),
-                instead,
-            });
-        }
         match self.settings.get_mut(key.path) {
             Some(first) if key.kind.has_levels() && matches!(origin, Origin::Variable(_)) => {
                 merge(&mut first.value, value);
@@ -221,6 +232,11 @@ impl Document {
             problem,
         });
     }
+}
+
+/// The original took an empty text for one that was not set.
+fn is_blank(value: &Value) -> bool {
+    value.as_str().is_some_and(|text| text.trim().is_empty())
 }
 
 /// A variable's text below the levels that its name gives. Variables have no case of their own, so a

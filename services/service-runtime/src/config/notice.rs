@@ -54,6 +54,15 @@ pub enum Notice {
         /// What holds instead.
         instead: &'static str,
     },
+    /// A text that is empty, as the original's file may hold it, and counts as not set.
+    Empty {
+        /// As written.
+        key: String,
+        /// Where.
+        origin: Origin,
+        /// What holds instead, as JSON.
+        default: &'static str,
+    },
     /// A spelling that the original's daemon did not read: now it counts.
     Respelt {
         /// As written.
@@ -106,6 +115,11 @@ impl fmt::Display for Notice {
             Notice::NoEffect { key, origin, instead } => {
                 write!(out, "{origin}: {key} has no effect: {instead}")
             }
+            Notice::Empty {
+                key,
+                origin,
+                default,
+            } => write!(out, "{origin}: {key} is empty and counts as not set: {default} holds"),
             Notice::Respelt {
                 key,
                 origin,

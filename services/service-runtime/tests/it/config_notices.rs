@@ -2,6 +2,7 @@
 //! not, and what is never shown.
 
 use crate::config_file::{file, loaded, mistakes};
+use std::path::Path;
 
 #[test]
 fn secrets_never_show_in_what_is_told_of_a_spelling() {
@@ -21,4 +22,43 @@ fn secrets_never_show_in_what_is_told_of_a_spelling() {
     assert_eq!(config.local.plugins.configs["db"]["Password"], "hunter2");
     let wrong = mistakes(r#"{"telemetry": {"otlp_endpoint": ["http://me:hunter2@x"]}}"#);
     assert!(!wrong.concat().contains("hunter2"), "{wrong:#?}");
+}
+
+#[test]
+fn a_key_without_effect_never_stops_the_start() {
+    let config = loaded(&file(
+        r#"{"mode": "act", "tag_polling_interval_secs": 100000, "monitoring_mode": 7,
+            "logging": {"cloudwatch_log_group": "", "log_file_path": ""}}"#,
+    ));
+    let mut told: Vec<_> = config.notices.iter().map(ToString::to_string).collect();
+    told.sort();
+    assert_eq!(told.len(), 4, "{told:#?}");
+    assert!(
+        told.iter().all(|text| text.contains("has no effect")),
+        "{told:#?}"
+    );
+}
+
+#[test]
+fn an_empty_text_of_the_originals_file_is_one_that_is_not_set() {
+    let config = loaded(&file(
+        r#"{"mode": "act", "plugins_dir": "", "tagging_prefix": " "}"#,
+    ));
+    assert!(!config.policy.contains_key("tagging_prefix"));
+    assert_eq!(
+        config.local.plugins.directories,
+        [Path::new("/etc/cloudsnooze/plugins")]
+    );
+    let told: Vec<_> = config.notices.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        told,
+        [
+            "/etc/snooze/snooze.json: plugins_dir is empty and counts as not set: \"/etc/cloudsnooze/plugins\" holds",
+            "/etc/snooze/snooze.json: tagging_prefix is empty and counts as not set: \"CloudSnooze\" holds",
+        ]
+    );
+    assert!(
+        mistakes(r#"{"opt_in_tag": ""}"#)[0].contains("not empty"),
+        "no limit is lifted by a slip"
+    );
 }
