@@ -116,6 +116,13 @@ const INTERVAL: Kind = Kind::Number {
     min: 0.1,
     max: 86_400.0,
 };
+/// A host that speaks less than once an hour cannot be told from a silent one.
+const CHECK_INTERVAL: Kind = Kind::Number {
+    min: 0.1,
+    max: 3_600.0,
+};
+/// Every verb answers within fifteen seconds, the slowest reader and a plugin's time-out included.
+const VERIFY_WINDOW: Kind = Kind::Number { min: 0.1, max: 10.0 };
 /// Waits that may be left out.
 const PAUSE: Kind = Kind::Number {
     min: 0.0,
@@ -137,7 +144,7 @@ const PROVIDER_IS_FOUND: &str = "provider, account and region come from the host
 
 /// All of them.
 pub const KEYS: &[Key] = &[
-    original("check_interval_seconds", INTERVAL, "60").also(&["check_interval"]),
+    original("check_interval_seconds", CHECK_INTERVAL, "60").also(&["check_interval"]),
     original("naptime_minutes", NAPTIME, "30").also(&["naptime"]),
     original("cpu_threshold_percent", PERCENT, "10").also(&["cpu_threshold"]),
     original("memory_threshold_percent", PERCENT, "30").also(&["memory_threshold"]),
@@ -179,7 +186,7 @@ pub const KEYS: &[Key] = &[
     policy("quarantine_seconds", INTERVAL, "900"),
     policy("beat_seconds", INTERVAL, "2"),
     policy("takeover_seconds", INTERVAL, "10"),
-    policy("verify_window_seconds", INTERVAL, "5"),
+    policy("verify_window_seconds", VERIFY_WINDOW, "5"),
     policy("plugin_timeout_seconds", INTERVAL, "5"),
     policy("max_concurrent_stops", Kind::Whole { min: 1, max: 100_000 }, "5"),
     original("enable_instance_tags", Kind::Bool, "true"),

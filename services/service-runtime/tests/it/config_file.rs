@@ -231,7 +231,7 @@ fn values_that_contradict_each_other_are_a_mistake() {
         told[0].contains("quarantine_seconds (600 s) must be larger than freshness_seconds + signature_life_seconds + application_seconds (620 s)"),
         "{told:#?}"
     );
-    assert!(mistakes(r#"{"verify_window_seconds": 15}"#)[0].contains("else no verification is ever fresh"));
+    assert!(mistakes(r#"{"plugin_timeout_seconds": 15}"#)[0].contains("else no verification is ever fresh"));
 }
 
 #[test]

@@ -62,3 +62,13 @@ fn an_empty_text_of_the_originals_file_is_one_that_is_not_set() {
         "no limit is lifted by a slip"
     );
 }
+
+#[test]
+fn what_the_collector_would_not_do_is_a_mistake() {
+    for (text, range) in [
+        (r#"{"check_interval_seconds": 7200}"#, "a number from 0.1 to 3600"),
+        (r#"{"verify_window_seconds": 11}"#, "a number from 0.1 to 10"),
+    ] {
+        assert!(mistakes(text)[0].contains(range), "{text}");
+    }
+}
