@@ -23,7 +23,11 @@ pub use source::{FixedSource, RealSource, Source};
 
 use document::Document;
 use serde_json::{Map, Value};
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeMap,
+    io::{self, Write},
+    path::{Path, PathBuf},
+};
 
 /// Where the original keeps its configuration.
 pub const DEFAULT_PATH: &str = "/etc/snooze/snooze.json";
@@ -37,16 +41,48 @@ pub struct LoadedConfig {
     pub policy: Map<String, Value>,
     /// What concerns only this machine, defaults filled in.
     pub local: LocalConfig,
-    /// What the operator should know: of the file first, then of the variables.
+    /// What the operator should know where the policy keys count: of the file first, then of the variables.
     pub notices: Vec<Notice>,
+    /// Where each policy key was set, by its canonical name.
+    written: BTreeMap<&'static str, (String, Origin)>,
 }
 
 impl LoadedConfig {
-    /// Logs every notice, each once.
-    pub fn log_notices(&self) {
-        for notice in &self.notices {
-            tracing::warn!(%notice, "configuration");
+    /// What the operator should know of a service that runs on its own: its policy comes from the bucket
+    /// `snooze_config`, and the policy keys of its file and its environment hold at most until it has
+    /// heard from the bus.
+    #[must_use]
+    pub fn service_notices(&self) -> Vec<Notice> {
+        let here = self.notices.iter().map(|notice| match notice {
+            Notice::ObserveOnly { .. } => Notice::ObserveOnlyUnlessTheBusSays,
+            other => other.clone(),
+        });
+        let mut elsewhere: Vec<(Origin, Vec<String>)> = Vec::new();
+        for (key, origin) in self.written.values() {
+            match elsewhere.iter_mut().find(|(known, _)| known == origin) {
+                Some((_, keys)) => keys.push(key.clone()),
+                None => elsewhere.push((origin.clone(), vec![key.clone()])),
+            }
         }
+        let elsewhere = elsewhere
+            .into_iter()
+            .map(|(origin, keys)| Notice::PolicyIsElsewhere { keys, origin });
+        here.chain(elsewhere).collect()
+    }
+
+    /// Writes the notices of a service that runs on its own to stderr, each on its own line, whatever the
+    /// log level: who asked for few logs still has to hear that nothing is going to be stopped.
+    pub fn log_notices(&self) {
+        if let Err(error) = self.write_notices(&mut std::io::stderr().lock()) {
+            tracing::debug!(%error, "nobody reads the configuration's notices");
+        }
+    }
+
+    fn write_notices(&self, out: &mut impl Write) -> io::Result<()> {
+        for notice in self.service_notices() {
+            writeln!(out, "configuration: {notice}")?;
+        }
+        out.flush()
     }
 }
 
@@ -80,6 +116,11 @@ pub fn load(source: &impl Source, path: Option<&Path>) -> Result<LoadedConfig, V
         .filter(|(path, _)| key(path).is_some_and(|key| key.effect == Effect::Policy))
         .map(|(path, value)| (path.clone(), value.clone()))
         .collect();
+    let settings = file.settings.iter().chain(&variables.settings);
+    let written = settings
+        .filter(|(path, _)| policy.contains_key(**path))
+        .map(|(path, setting)| (*path, (setting.written.clone(), setting.origin.clone())))
+        .collect();
     let mut notices = [file.notices, variables.notices].concat();
     let path = match (&origin, file.is_there) {
         (Origin::File(path), true) => Some(path.clone()),
@@ -93,6 +134,7 @@ pub fn load(source: &impl Source, path: Option<&Path>) -> Result<LoadedConfig, V
         local: LocalConfig::from_merged(&merged),
         policy,
         notices,
+        written,
     })
 }
 
@@ -122,5 +164,24 @@ fn of_file(origin: &Origin, problem: String) -> ConfigError {
         key: String::new(),
         origin: origin.clone(),
         problem,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn s1_notices_are_written_whatever_the_log_level() {
+        let file = r#"{"logging": {"log_level": "error"}, "naptime_minute": 60}"#;
+        let source = FixedSource::default().file(DEFAULT_PATH, file);
+        let loaded = load(&source, None).expect("nothing is wrong with it");
+        let mut out = Vec::new();
+        loaded.write_notices(&mut out).expect("there is room");
+        let text = String::from_utf8(out).expect("text");
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines.len(), 2, "{text}");
+        assert!(lines[0].starts_with("configuration: /etc/snooze/snooze.json: unknown key naptime_minute"));
+        assert!(lines[1].contains("never stopped"), "{text}");
     }
 }

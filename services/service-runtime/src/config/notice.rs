@@ -63,6 +63,13 @@ pub enum Notice {
         /// What holds instead, as JSON.
         default: &'static str,
     },
+    /// Policy keys that this service does not go by: its policy comes from the bus.
+    PolicyIsElsewhere {
+        /// As written.
+        keys: Vec<String>,
+        /// Where.
+        origin: Origin,
+    },
     /// A spelling that the original's daemon did not read: now it counts.
     Respelt {
         /// As written.
@@ -90,6 +97,8 @@ pub enum Notice {
         /// Where to write it.
         file: PathBuf,
     },
+    /// The same for a service whose policy comes from the bus.
+    ObserveOnlyUnlessTheBusSays,
 }
 
 impl fmt::Display for Notice {
@@ -120,6 +129,12 @@ impl fmt::Display for Notice {
                 origin,
                 default,
             } => write!(out, "{origin}: {key} is empty and counts as not set: {default} holds"),
+            Notice::PolicyIsElsewhere { keys, origin } => write!(
+                out,
+                "{origin}: without effect on a service of its own, whose policy is what stands below \"policy\" in \
+                 the keys fleet, group.<group> and host.<host> of the bucket snooze_config: {}",
+                keys.join(", ")
+            ),
             Notice::Respelt {
                 key,
                 origin,
@@ -146,6 +161,10 @@ impl fmt::Display for Notice {
                 out,
                 "{}: no \"mode\", so hosts are observed and never stopped; add \"mode\": \"act\" to switch stopping on",
                 file.display()
+            ),
+            Notice::ObserveOnlyUnlessTheBusSays => out.write_str(
+                "hosts are observed and never stopped until {\"policy\": {\"mode\": \"act\"}} stands in the key \
+                 fleet, group.<group> or host.<host> of the bucket snooze_config",
             ),
         }
     }

@@ -72,3 +72,30 @@ fn what_the_collector_would_not_do_is_a_mistake() {
         assert!(mistakes(text)[0].contains(range), "{text}");
     }
 }
+
+#[test]
+fn s1_a_service_of_its_own_says_that_its_policy_is_on_the_bus() {
+    let source = file(r#"{"NaptimeMinutes": 60, "combine": "any", "logging": {"log_level": "info"}}"#)
+        .variable("SNOOZE_CPU_THRESHOLD_PERCENT", "5");
+    let notices = loaded(&source).service_notices();
+    let told: Vec<_> = notices.iter().map(ToString::to_string).collect();
+    for expected in [
+        "environment variable SNOOZE_CPU_THRESHOLD_PERCENT: without effect on a service of its own, whose policy is what stands below \"policy\" in the keys fleet, group.<group> and host.<host> of the bucket snooze_config: cpu_threshold_percent",
+        "of the bucket snooze_config: combine, NaptimeMinutes",
+        "{\"policy\": {\"mode\": \"act\"}} stands in the key fleet, group.<group> or host.<host> of the bucket snooze_config",
+    ] {
+        assert!(
+            told.iter().any(|text| text.contains(expected)),
+            "{expected}\n{told:#?}"
+        );
+    }
+    assert!(
+        !told.iter().any(|text| text.contains("add \"mode\"")),
+        "advice that would change nothing: {told:#?}"
+    );
+    let acting = loaded(&file(r#"{"mode": "act"}"#)).service_notices();
+    assert!(
+        acting[0].to_string().ends_with("snooze_config: mode"),
+        "{acting:?}"
+    );
+}
