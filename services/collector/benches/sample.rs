@@ -109,7 +109,9 @@ fn main() {
         agent: String::new(),
     };
     let whole = runtime.block_on(async {
-        let mut series = Readers::start(identity, &root, &clocks, settings, NVML_LIBRARY.into()).series();
+        let mut series = Readers::start(identity, &root, &clocks, settings, NVML_LIBRARY.into())
+            .series()
+            .await;
         let mut times = Vec::new();
         for _ in 0..RUNS {
             let begun = Instant::now();

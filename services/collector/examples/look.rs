@@ -25,7 +25,9 @@ async fn main() {
     ))
     .expect("there is a root");
     let (_changes, settings) = watch::channel(Settings::default());
-    let mut series = Readers::start(identity, &root, &Clocks::real(), settings, NVML_LIBRARY.into()).series();
+    let mut series = Readers::start(identity, &root, &Clocks::real(), settings, NVML_LIBRARY.into())
+        .series()
+        .await;
     tokio::time::sleep(Duration::from_secs(seconds)).await;
     let sample = series.sample().await;
     println!(

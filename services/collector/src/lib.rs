@@ -1,7 +1,7 @@
 //! Measures this host: one file per reading, each known with a value or unknown with a reason.
 //!
 //! **Invariant:** no reading is ever zero because it could not be read. **Invariant:** a reading that
-//! hangs or fails costs only itself. **Invariant:** it starts no process, decides nothing, and reads
+//! fails costs only itself, and a reader that hangs costs only its own readings. **Invariant:** it starts no process, decides nothing, and reads
 //! everything below one injected root folder (sockets of displays and of logind included).
 //!
 //! - [`run`]: the service. It publishes a sample every interval and answers requests for one.

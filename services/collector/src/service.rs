@@ -68,6 +68,7 @@ pub async fn run(config: Config, bus: Bus, shutdown: CancellationToken) -> Resul
         settings.clone(),
         config.nvml_library,
     );
+    let (watched, first) = (readers.clone(), readers.series().await);
     let unsent = Arc::new(Unsent::default());
     let listen = async |subject| {
         let requests = bus.subscribe(&SubjectFilter::Exactly(subject), None).await;
@@ -79,8 +80,17 @@ pub async fn run(config: Config, bus: Bus, shutdown: CancellationToken) -> Resul
     let mut tasks = Tasks::new(shutdown.clone());
     tasks.start(
         "series",
-        series(readers.series(), settings, Arc::clone(&unsent), shutdown.clone()),
+        series(first, settings, Arc::clone(&unsent), shutdown.clone()),
     );
+    tasks.start("readers", {
+        let shutdown = shutdown.clone();
+        async move {
+            tokio::select! {
+                reader = watched.ended() => Err(Unreadable::NoThread { reader }),
+                () = shutdown.cancelled() => Ok(()),
+            }
+        }
+    });
     tasks.start("on-demand", {
         let stop = shutdown.clone();
         async move {
@@ -184,7 +194,7 @@ async fn take(request: &TakeSample, readers: &Readers) -> Result<Sample, Refusal
         );
         return Err(Refusal::new(ErrorCode::BadRequest, text));
     }
-    let mut series = readers.series();
+    let mut series = readers.series().await;
     tokio::time::sleep(Duration::from_millis(request.window_ms)).await;
     let mut sample = series.sample().await;
     sample.seq = 0;

@@ -29,6 +29,10 @@ pub(super) struct Cpu {
 }
 
 impl Gauge for Cpu {
+    fn names(&self) -> &'static [&'static str] {
+        &[name::CPU_PERCENT]
+    }
+
     fn look(&mut self, root: &Root, monotonic_ms: u64) -> Found {
         let now = root.text(FILE, &mut self.buffer).and_then(parse);
         let percent = self

@@ -27,6 +27,10 @@ pub(super) struct Disk {
 }
 
 impl Gauge for Disk {
+    fn names(&self) -> &'static [&'static str] {
+        &[name::DISK_IO_KBPS]
+    }
+
     fn look(&mut self, root: &Root, monotonic_ms: u64) -> Found {
         let chosen = &mut self.chosen;
         let now = root.text(FILE, &mut self.buffer).and_then(|text| {

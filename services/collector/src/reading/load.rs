@@ -7,6 +7,7 @@ use crate::{Root, Unreadable};
 use snooze_schemas::sample::{Unit, name};
 
 const FILE: &str = "proc/loadavg";
+const NAMES: [&str; 3] = [name::LOAD_1M, name::LOAD_5M, name::LOAD_15M];
 
 #[derive(Debug, Default)]
 pub(super) struct Load {
@@ -14,8 +15,12 @@ pub(super) struct Load {
 }
 
 impl Gauge for Load {
+    fn names(&self) -> &'static [&'static str] {
+        &NAMES
+    }
+
     fn look(&mut self, root: &Root, _monotonic_ms: u64) -> Found {
-        let names = [name::LOAD_1M, name::LOAD_5M, name::LOAD_15M];
+        let names = NAMES;
         let buffer = &mut self.buffer;
         match root.text(FILE, buffer) {
             Ok(text) => (0..)

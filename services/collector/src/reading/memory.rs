@@ -15,6 +15,10 @@ pub(super) struct Memory {
 }
 
 impl Gauge for Memory {
+    fn names(&self) -> &'static [&'static str] {
+        &[name::MEMORY_PERCENT]
+    }
+
     fn look(&mut self, root: &Root, _monotonic_ms: u64) -> Found {
         let percent = root.text(FILE, &mut self.buffer).and_then(parse);
         vec![(

@@ -1,8 +1,9 @@
 //! The registry of readings that the kernel answers at once; one file per reading.
 //!
-//! Everything here reads `/proc` and `/sys` below an injected root, and nothing here can wait on
-//! anything but the kernel's own memory; what may wait has a [lane](crate::lane). Why not `sysinfo`:
-//! it cannot be pointed at another root, it turns what it cannot read into zeros or leaves the old
+//! Everything here reads `/proc` and `/sys` below an injected root. On a plain kernel nothing of that can
+//! wait, but a container's `/proc/stat` and its like may be files of LXCFS, a program that can hang. So all
+//! of them share one [lane](crate::lane), where each other kind of reading has one of its own. Why not
+//! `sysinfo`: it cannot be pointed at another root, it turns what it cannot read into zeros or leaves the old
 //! value, it counts virtual interfaces and its CPU figure runs from its own last refresh. The tests
 //! use it as a second opinion instead.
 
@@ -37,6 +38,9 @@ pub(crate) type Found = Vec<(&'static str, Result<Value, Unreadable>)>;
 
 /// One reader of the registry.
 pub(crate) trait Gauge: Debug + Send {
+    /// What it answers for.
+    fn names(&self) -> &'static [&'static str];
+
     /// Looks once, at this time of the monotonic clock.
     fn look(&mut self, root: &Root, monotonic_ms: u64) -> Found;
 }
@@ -57,6 +61,23 @@ impl Gauges {
             Box::new(load::Load::default()),
             Box::new(pressure::Pressure::default()),
         ])
+    }
+
+    #[cfg(test)]
+    pub(crate) fn of(gauges: Vec<Box<dyn Gauge>>) -> Gauges {
+        Gauges(gauges)
+    }
+
+    /// What is known of everything that they answer for when they did not answer in time.
+    pub(crate) fn unknown(&self, why: &Unreadable, took_ms: u64) -> BTreeMap<String, Reading> {
+        let unknown = why.reason();
+        let names = self.0.iter().flat_map(|gauge| gauge.names());
+        names
+            .map(|name| {
+                let unknown = unknown.clone();
+                ((*name).to_owned(), Reading::Unknown { unknown, took_ms })
+            })
+            .collect()
     }
 
     /// Looks at everything once.
@@ -100,6 +121,16 @@ pub(crate) fn reading(result: Result<Value, Unreadable>, took_ms: u64) -> Readin
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_the_gauges_answer_for_is_what_they_answer() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let root = Root::open(folder.path()).expect("opens");
+        let mut gauges = Gauges::new();
+        let found = gauges.look(&root, 0);
+        let unknown = gauges.unknown(&Unreadable::FirstLook, 1);
+        assert!(found.keys().eq(unknown.keys()), "{found:?} {unknown:?}");
+    }
 
     #[test]
     fn what_is_not_a_number_is_unknown() {

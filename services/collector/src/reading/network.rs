@@ -25,6 +25,10 @@ pub(super) struct Network {
 }
 
 impl Gauge for Network {
+    fn names(&self) -> &'static [&'static str] {
+        &[name::NETWORK_KBPS]
+    }
+
     fn look(&mut self, root: &Root, monotonic_ms: u64) -> Found {
         let chosen = &mut self.chosen;
         let now = root.text(FILE, &mut self.buffer).and_then(|text| {

@@ -19,6 +19,14 @@ pub(super) struct Pressure {
 }
 
 impl Gauge for Pressure {
+    fn names(&self) -> &'static [&'static str] {
+        &[
+            name::PRESSURE_CPU_PERCENT,
+            name::PRESSURE_MEMORY_PERCENT,
+            name::PRESSURE_IO_PERCENT,
+        ]
+    }
+
     fn look(&mut self, root: &Root, _monotonic_ms: u64) -> Found {
         let buffer = &mut self.buffer;
         let mut one = |file| match root.text(file, buffer) {

@@ -160,7 +160,7 @@ impl Machine {
     }
 
     /// A series of samples whose first interval begins now.
-    pub(crate) fn series(&self) -> Sampler {
+    pub(crate) async fn series(&self) -> Sampler {
         let root = Root::open(self.folder.path()).expect("opens");
         let readers = Readers::start(
             identity(),
@@ -169,7 +169,7 @@ impl Machine {
             self.settings.subscribe(),
             "libno-such-nvml.so.1".into(),
         );
-        readers.series()
+        readers.series().await
     }
 
     pub(crate) fn seconds_pass(&self, seconds: u64) {

@@ -4,7 +4,7 @@ use crate::machine::{Machine, known, unknown};
 use snooze_schemas::sample::name;
 
 async fn people(machine: &Machine) -> f64 {
-    known(&machine.series().sample().await, name::PEOPLE_PRESENT)
+    known(&machine.series().await.sample().await, name::PEOPLE_PRESENT)
 }
 
 #[tokio::test]
@@ -12,7 +12,7 @@ async fn s10_somebody_who_types_over_ssh_is_present_until_the_threshold() {
     let machine = Machine::new();
     machine.process(50, "bash", &["-bash"], Some(0));
     machine.typed("pts/0", 600);
-    let mut series = machine.series();
+    let mut series = machine.series().await;
     let sample = series.sample().await;
     assert_eq!(known(&sample, name::PEOPLE_PRESENT), 1.0);
     assert_eq!(known(&sample, name::INPUT_IDLE_SECS), 600.0);
@@ -90,7 +90,7 @@ async fn s10_a_remote_ide_is_somebody_while_a_client_is_connected() {
 #[tokio::test]
 async fn s10_a_process_is_found_when_it_starts_and_when_it_becomes_another_program() {
     let machine = Machine::new();
-    let mut series = machine.series();
+    let mut series = machine.series().await;
     let ide = ["/home/u/.cursor-server/bin/1/node", "server-main.js"];
     for _ in 0..3 {
         machine.seconds_pass(1);
@@ -139,7 +139,7 @@ async fn s10_a_desktop_that_cannot_be_asked_is_unknown() {
         "run/systemd/sessions/c1",
         "TYPE=wayland\nCLASS=user\nSTATE=active\n",
     );
-    let sample = machine.series().sample().await;
+    let sample = machine.series().await.sample().await;
     assert!(unknown(&sample, name::PEOPLE_PRESENT).contains("wayland session c1"));
     assert!(unknown(&sample, name::INPUT_IDLE_SECS).contains("wayland session c1"));
     known(&sample, name::MEMORY_PERCENT);
@@ -149,7 +149,7 @@ async fn s10_a_desktop_that_cannot_be_asked_is_unknown() {
 async fn s10_processes_that_are_hidden_make_people_unknown() {
     let machine = Machine::new();
     machine.remove("proc/1");
-    let sample = machine.series().sample().await;
+    let sample = machine.series().await.sample().await;
     assert!(unknown(&sample, name::PEOPLE_PRESENT).contains("hidepid"));
 }
 
@@ -160,14 +160,14 @@ async fn a_socket_that_an_x_server_left_behind_is_no_display() {
     let socket = machine.path().join("tmp/.X11-unix/X0");
     drop(std::os::unix::net::UnixListener::bind(&socket).expect("binds"));
     assert_eq!(
-        known(&machine.series().sample().await, name::INPUT_IDLE_SECS),
+        known(&machine.series().await.sample().await, name::INPUT_IDLE_SECS),
         3_600.0
     );
     let _silent = {
         std::fs::remove_file(&socket).expect("removes");
         std::os::unix::net::UnixListener::bind(&socket).expect("binds")
     };
-    let sample = machine.series().sample().await;
+    let sample = machine.series().await.sample().await;
     assert!(
         unknown(&sample, name::INPUT_IDLE_SECS).contains(":0"),
         "a display that does not answer"

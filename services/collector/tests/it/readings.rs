@@ -12,7 +12,7 @@ async fn next(machine: &Machine, series: &mut snooze_collector::Sampler) -> Samp
 #[tokio::test]
 async fn every_reading_of_a_quiet_machine_is_known() {
     let machine = Machine::new();
-    let mut series = machine.series();
+    let mut series = machine.series().await;
     machine.write("proc/stat", "cpu  150 0 0 1850 0 0 0 0 0 0\n");
     let sample = next(&machine, &mut series).await;
     for (name, value) in [
@@ -48,7 +48,7 @@ fn took(reading: &snooze_schemas::sample::Reading) -> u64 {
 #[tokio::test]
 async fn t2_samples_abut() {
     let machine = Machine::new();
-    let mut series = machine.series();
+    let mut series = machine.series().await;
     let mut ended = machine.hand.clocks().monotonic_ms();
     for (seconds, seq) in [(1, 1), (10, 2), (3, 3)] {
         machine.seconds_pass(seconds);
@@ -63,7 +63,7 @@ async fn t2_samples_abut() {
 #[tokio::test]
 async fn cpu_is_measured_over_the_whole_interval() {
     let machine = Machine::new();
-    let mut series = machine.series();
+    let mut series = machine.series().await;
     // Busy for the first nine tenths and quiet at the end, where a short look would find nothing.
     machine.seconds_pass(9);
     machine.write("proc/stat", "cpu  1000 0 0 900 0 0 0 0 0 0\n");
@@ -77,7 +77,7 @@ async fn cpu_is_measured_over_the_whole_interval() {
 #[tokio::test]
 async fn loopback_and_virtual_interfaces_do_not_count() {
     let machine = Machine::new();
-    let mut series = machine.series();
+    let mut series = machine.series().await;
     machine.network(&[
         ("lo", 1 << 40, 1 << 40),
         ("eth0", 1_000_000 + 5_120, 2_005_120),
@@ -94,7 +94,7 @@ async fn an_interface_that_a_real_one_carries_is_not_counted_twice() {
     machine.folder_at("sys/devices/pci0001:00/net/enP1");
     machine.link("sys/devices/pci0001:00/net/enP1/master", "../eth0");
     machine.network(&[("eth0", 0, 0), ("enP1", 0, 0)]);
-    let mut series = machine.series();
+    let mut series = machine.series().await;
     machine.network(&[("eth0", 10_240, 0), ("enP1", 10_240, 0)]);
     assert_eq!(known(&next(&machine, &mut series).await, name::NETWORK_KBPS), 1.0);
 }
@@ -102,7 +102,7 @@ async fn an_interface_that_a_real_one_carries_is_not_counted_twice() {
 #[tokio::test]
 async fn partitions_and_disks_made_of_others_do_not_count_twice() {
     let machine = Machine::new();
-    let mut series = machine.series();
+    let mut series = machine.series().await;
     machine.disks(&[
         ("sda", 20, 30),
         ("sda1", 20, 30),
@@ -116,7 +116,7 @@ async fn partitions_and_disks_made_of_others_do_not_count_twice() {
 #[tokio::test]
 async fn a_counter_that_goes_backwards_is_unknown_for_that_interval_only() {
     let machine = Machine::new();
-    let mut series = machine.series();
+    let mut series = machine.series().await;
     machine.network(&[("eth0", 5, 5)]);
     machine.disks(&[("sda", 5, 5)]);
     machine.write("proc/stat", "cpu  50 0 0 950 0 0 0 0 0 0\n");
@@ -137,7 +137,7 @@ async fn a_counter_that_goes_backwards_is_unknown_for_that_interval_only() {
 async fn a_disk_that_vanished_is_unknown_and_one_that_appears_has_no_history() {
     let machine = Machine::new();
     machine.disks(&[("sda", 10, 10), ("nvme0n1", 10, 10)]);
-    let mut series = machine.series();
+    let mut series = machine.series().await;
     machine.disks(&[("sda", 10, 10)]);
     let sample = next(&machine, &mut series).await;
     assert!(unknown(&sample, name::DISK_IO_KBPS).contains("nvme0n1 vanished"));
@@ -149,7 +149,7 @@ async fn a_disk_that_vanished_is_unknown_and_one_that_appears_has_no_history() {
 #[tokio::test]
 async fn what_cannot_be_read_is_unknown_and_never_zero() {
     let machine = Machine::new();
-    let mut series = machine.series();
+    let mut series = machine.series().await;
     for path in [
         "proc/stat",
         "proc/meminfo",
@@ -172,9 +172,9 @@ async fn what_cannot_be_read_is_unknown_and_never_zero() {
 }
 
 #[tokio::test]
-async fn a_file_that_never_answers_costs_only_its_own_reading() {
+async fn a_pipe_in_a_files_place_costs_only_its_own_reading() {
     let machine = Machine::new();
-    let mut series = machine.series();
+    let mut series = machine.series().await;
     let _silent = [
         machine.pipe("proc/stat"),
         machine.pipe("proc/diskstats"),
@@ -207,7 +207,7 @@ proptest! {
         machine.write("tmp/.X11-unix/X0", "");
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         runtime.block_on(async {
-            let mut series = machine.series();
+            let mut series = machine.series().await;
             for content in [bytes.as_slice(), words.as_bytes()] {
                 for path in [
                     "proc/stat", "proc/meminfo", "proc/net/dev", "proc/diskstats", "proc/loadavg", "proc/7/stat",

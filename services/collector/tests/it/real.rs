@@ -11,8 +11,9 @@ use tokio::sync::watch;
 async fn sample_over(window: Duration) -> Sample {
     let root = Root::open(Path::new("/")).expect("opens");
     let (_changes, settings) = watch::channel(Settings::default());
-    let mut series =
-        Readers::start(identity(), &root, &Clocks::real(), settings, NVML_LIBRARY.into()).series();
+    let mut series = Readers::start(identity(), &root, &Clocks::real(), settings, NVML_LIBRARY.into())
+        .series()
+        .await;
     tokio::time::sleep(window).await;
     series.sample().await
 }
