@@ -6,7 +6,7 @@
 use crate::Unreadable;
 use rustix::{
     fd::OwnedFd,
-    fs::{AtFlags, Dir, Mode, OFlags, Stat, openat, readlinkat, statat},
+    fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat, openat, readlinkat, statat},
     io::Errno,
 };
 use std::{
@@ -97,6 +97,13 @@ impl Root {
     /// What the kernel says of a file, links followed.
     pub(crate) fn stat(&self, path: &str) -> Result<Stat, Unreadable> {
         statat(&*self.folder, path, AtFlags::empty()).map_err(|error| Unreadable::read(path, error))
+    }
+
+    /// Whether a regular file is under this path; links are not followed.
+    pub(crate) fn is_file(&self, path: &str) -> Result<bool, Unreadable> {
+        let stat = statat(&*self.folder, path, AtFlags::SYMLINK_NOFOLLOW)
+            .map_err(|error| Unreadable::read(path, error))?;
+        Ok(FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile)
     }
 
     /// Whether there is anything under this path, a dangling link included.

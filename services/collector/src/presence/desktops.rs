@@ -30,8 +30,10 @@ pub(super) fn look(root: &Root, at: Look) -> Result<Vec<Desktop>, Unreadable> {
     let (mut buffer, mut desktops) = (Vec::new(), Vec::new());
     let displays = displays(root, at, &mut buffer, &mut desktops)?;
     for entry in root.list_if_any(SESSIONS)? {
-        let text = match root.bytes(&format!("{SESSIONS}/{}", entry.name), &mut buffer) {
-            Ok(bytes) => String::from_utf8_lossy(bytes),
+        let path = format!("{SESSIONS}/{}", entry.name);
+        let text = match session_file(root, &entry.name, &path, &mut buffer) {
+            Ok(Some(text)) => text,
+            Ok(None) => continue,
             Err(error) if error.is_absent() => continue,
             Err(error) => return Err(error),
         };
@@ -48,6 +50,21 @@ pub(super) fn look(root: &Root, at: Look) -> Result<Vec<Desktop>, Unreadable> {
         desktops.push(Desktop { active_at });
     }
     Ok(desktops)
+}
+
+/// What logind wrote of a session; nothing for what else lies there: the pipe `<id>.ref`, which it holds
+/// open for as long as the session lasts, and `.#<id>…`, which it is about to rename.
+fn session_file(
+    root: &Root,
+    name: &str,
+    path: &str,
+    buffer: &mut Vec<u8>,
+) -> Result<Option<String>, Unreadable> {
+    if name.starts_with('.') || !root.is_file(path)? {
+        return Ok(None);
+    }
+    let bytes = root.bytes(path, buffer)?;
+    Ok(Some(String::from_utf8_lossy(bytes).into_owned()))
 }
 
 fn ask_logind(root: &Root, session: &str, at: Look) -> io::Result<u64> {

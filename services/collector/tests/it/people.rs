@@ -67,6 +67,8 @@ fn listens(machine: &Machine, pid: u32) {
     );
 }
 
+const VS_CODE: [&str; 2] = ["/home/u/.vscode-server/bin/1/node", "out/server-main.js"];
+
 fn is_connected(machine: &Machine, pid: u32) {
     machine.link(&format!("proc/{pid}/fd/4"), "socket:[12]");
     machine.write(&format!("proc/{pid}/net/tcp"), TCP);
@@ -75,12 +77,7 @@ fn is_connected(machine: &Machine, pid: u32) {
 #[tokio::test]
 async fn s10_a_remote_ide_is_somebody_while_a_client_is_connected() {
     let machine = Machine::new();
-    machine.process(
-        90,
-        "node",
-        &["/home/u/.vscode-server/bin/1/node", "out/server-main.js"],
-        None,
-    );
+    machine.process(90, "node", &VS_CODE, None);
     listens(&machine, 90);
     assert_eq!(people(&machine).await, 0.0);
     is_connected(&machine, 90);
@@ -130,6 +127,17 @@ async fn s10_a_notebook_is_somebody_while_connected_and_used() {
     assert_eq!(people(&machine).await, 1.0);
     machine.touch(history, 3_000);
     assert_eq!(people(&machine).await, 0.0, "a tab that is left open is nobody");
+}
+
+#[tokio::test]
+async fn s10_the_pipes_that_logind_holds_beside_its_sessions_are_not_read() {
+    let machine = Machine::new();
+    machine.write("run/systemd/sessions/1", "TYPE=tty\nCLASS=user\nSTATE=active\n");
+    machine.write("run/systemd/sessions/.#1", "TYPE=wayland\nCLASS=user\n");
+    let _held = machine.pipe("run/systemd/sessions/1.ref");
+    let sample = machine.series().await.sample().await;
+    assert_eq!(known(&sample, name::PEOPLE_PRESENT), 0.0);
+    assert_eq!(known(&sample, name::INPUT_IDLE_SECS), 3_600.0);
 }
 
 #[tokio::test]
