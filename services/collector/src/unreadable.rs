@@ -2,6 +2,12 @@
 
 use std::{error::Error, io, time::Duration};
 
+/// What it takes to see the open files and namespaces of other users' processes, proc(5).
+pub(crate) const SEE_ANY_PROCESS: &str = "CAP_SYS_PTRACE";
+
+/// What it takes to read other users' files.
+pub(crate) const READ_ANY_FILE: &str = "CAP_DAC_READ_SEARCH";
+
 /// Why a reading is unknown; its [`reason`](Unreadable::reason) goes into the sample.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -11,6 +17,16 @@ pub enum Unreadable {
     Read {
         /// Its path below the root.
         path: String,
+        /// What the kernel said.
+        source: io::Error,
+    },
+    /// A file or folder of another user may not be read without a capability that this process lacks.
+    #[error("read /{path}, for which the collector needs {capability}")]
+    Denied {
+        /// Its path below the root.
+        path: String,
+        /// The capability, as capabilities(7) names it.
+        capability: &'static str,
         /// What the kernel said.
         source: io::Error,
     },
@@ -77,6 +93,12 @@ pub enum Unreadable {
         #[source]
         source: Box<dyn Error + Send + Sync>,
     },
+    /// Nothing tells who is connected to a program that runs.
+    #[error("nothing tells who is connected to the processes {pids:?}")]
+    Connections {
+        /// Its processes.
+        pids: Vec<u32>,
+    },
     /// The processes of others are hidden from this one.
     #[error("the processes of other users are hidden (hidepid): {why}")]
     ProcessesHidden {
@@ -106,6 +128,20 @@ impl Unreadable {
         Unreadable::Malformed {
             path: path.to_owned(),
             problem,
+        }
+    }
+
+    /// The same, with the capability that would have helped where permission was denied.
+    pub(crate) fn needing(self, capability: &'static str) -> Unreadable {
+        match self {
+            Unreadable::Read { path, source } if source.kind() == io::ErrorKind::PermissionDenied => {
+                Unreadable::Denied {
+                    path,
+                    capability,
+                    source,
+                }
+            }
+            other => other,
         }
     }
 
@@ -142,5 +178,16 @@ mod tests {
     fn the_reason_holds_every_cause_once() {
         let error = Unreadable::read("proc/stat", io::Error::from(io::ErrorKind::PermissionDenied));
         assert_eq!(error.reason(), "read /proc/stat: permission denied");
+    }
+
+    #[test]
+    fn a_denial_names_the_capability_that_is_missing() {
+        let denied = Unreadable::read("proc/7/fd", rustix::io::Errno::ACCESS);
+        assert_eq!(
+            denied.needing("CAP_SYS_PTRACE").reason(),
+            "read /proc/7/fd, for which the collector needs CAP_SYS_PTRACE: Permission denied (os error 13)"
+        );
+        let absent = Unreadable::read("proc/7/fd", rustix::io::Errno::NOENT).needing("CAP_SYS_PTRACE");
+        assert!(absent.is_absent());
     }
 }

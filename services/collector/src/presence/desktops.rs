@@ -11,7 +11,7 @@ use super::{
     programs::{self, Program},
     x11,
 };
-use crate::{Root, Unreadable};
+use crate::{Root, Unreadable, unreadable::READ_ANY_FILE};
 use snooze_service_runtime::clocks::Look;
 use std::{collections::BTreeMap, io};
 
@@ -106,7 +106,7 @@ fn displays(
         let server = servers.get(&display);
         let authority = server.and_then(|server| server.authority.as_deref());
         let cookie = match authority {
-            Some(path) => x11::cookie(root.bytes(path.trim_start_matches('/'), buffer)?, number),
+            Some(path) => x11::cookie(authority_file(root, path, buffer)?, number),
             None => None,
         };
         match x11::idle_ms(
@@ -133,6 +133,11 @@ fn displays(
         }
     }
     Ok(told)
+}
+
+fn authority_file<'b>(root: &Root, path: &str, buffer: &'b mut Vec<u8>) -> Result<&'b [u8], Unreadable> {
+    root.bytes(path.trim_start_matches('/'), buffer)
+        .map_err(|error| error.needing(READ_ANY_FILE))
 }
 
 /// A display server, as its command line has it.

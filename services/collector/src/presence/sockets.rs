@@ -1,12 +1,14 @@
 //! Whether somebody is connected to a program: its open sockets, and what the kernel says of them.
 //!
 //! Sources: `/proc/<pid>/fd` and the tables in `/proc/<pid>/net`, which are those of the process's own
-//! network namespace, so that a server in a container is seen as well. A client counts when its
-//! connection came in: through a port or a path at which the same program listens. Connections that the
-//! program opened itself (updates, telemetry) do not.
+//! network namespace, so that a server in a container is seen as well. A program's processes may live in
+//! several namespaces, and may end while they are looked at: the tables of each namespace are read once,
+//! through the first of its processes that still has them. A client counts when its connection came in:
+//! through a port or a path at which the same program listens. Connections that the program opened itself
+//! (updates, telemetry) do not.
 
-use crate::{Root, Unreadable};
-use std::collections::{BTreeSet, HashSet};
+use crate::{Root, Unreadable, unreadable::SEE_ANY_PROCESS};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 /// The states of Linux's include/net/tcp_states.h and include/uapi/linux/un.h that matter here.
 const TCP_ESTABLISHED: &str = "01";
@@ -18,31 +20,70 @@ const UNIX_LISTENS: u64 = 1 << 16;
 /// Whether any of these processes, which are one program, has a client.
 pub(super) fn has_client(root: &Root, pids: &[u32], buffer: &mut Vec<u8>) -> Result<bool, Unreadable> {
     let mut own = HashSet::new();
-    let mut tables = None;
+    let mut namespaces: BTreeMap<String, Vec<u32>> = BTreeMap::new();
+    let mut without_tables = Vec::new();
     for pid in pids {
-        match open_sockets(root, *pid) {
-            Ok(sockets) => own.extend(sockets),
-            Err(error) if error.is_absent() => continue,
-            Err(error) => return Err(error),
+        if let Some(sockets) = if_there(open_sockets(root, *pid))? {
+            own.extend(sockets);
         }
-        tables = tables.or(Some(*pid));
-    }
-    // All of them ended meanwhile: nobody is connected to what is gone.
-    let Some(pid) = tables else { return Ok(false) };
-    for table in ["tcp", "tcp6"] {
-        let path = format!("proc/{pid}/net/{table}");
-        match root.text(&path, buffer) {
-            Ok(text) if tcp_client(text, &own) => return Ok(true),
-            Ok(_) => {}
-            // No IPv6, or the process ended.
-            Err(error) if error.is_absent() => {}
-            Err(error) => return Err(error),
+        // One that has ended and was not waited for has no namespace any more.
+        match if_there(root.link(&format!("proc/{pid}/ns/net")))? {
+            Some(namespace) => namespaces.entry(namespace).or_default().push(*pid),
+            None => without_tables.push(*pid),
         }
     }
-    match root.bytes(&format!("proc/{pid}/net/unix"), buffer) {
-        Ok(bytes) => Ok(unix_client(&String::from_utf8_lossy(bytes), &own)),
-        Err(error) if error.is_absent() => Ok(false),
-        Err(error) => Err(error),
+    let mut were_read = false;
+    for pids in namespaces.values() {
+        let mut seen = None;
+        for pid in pids {
+            seen = client_in_tables_of(root, *pid, &own, buffer)?;
+            if seen.is_some() {
+                break;
+            }
+        }
+        match seen {
+            Some(true) => return Ok(true),
+            Some(false) => were_read = true,
+            None => without_tables.extend(pids),
+        }
+    }
+    // Nobody is connected to what is gone. What is still there may have threads that go on.
+    without_tables.retain(|pid| root.exists(&format!("proc/{pid}")));
+    if were_read || without_tables.is_empty() {
+        Ok(false)
+    } else {
+        Err(Unreadable::Connections { pids: without_tables })
+    }
+}
+
+/// Whether a client is in the tables of a process's network namespace; nothing where it has none any more.
+fn client_in_tables_of(
+    root: &Root,
+    pid: u32,
+    own: &HashSet<u64>,
+    buffer: &mut Vec<u8>,
+) -> Result<Option<bool>, Unreadable> {
+    let mut client_in = |table: &str, has_client: fn(&str, &HashSet<u64>) -> bool| {
+        let bytes = if_there(root.bytes(&format!("proc/{pid}/net/{table}"), buffer))?;
+        Ok::<_, Unreadable>(bytes.map(|bytes| has_client(&String::from_utf8_lossy(bytes), own)))
+    };
+    let Some(by_tcp) = client_in("tcp", tcp_client)? else {
+        return Ok(None);
+    };
+    // A kernel without IPv6 has no such table.
+    let by_tcp6 = client_in("tcp6", tcp_client)?.unwrap_or(false);
+    let Some(by_unix) = client_in("unix", unix_client)? else {
+        return Ok(None);
+    };
+    Ok(Some(by_tcp || by_tcp6 || by_unix))
+}
+
+/// Nothing for what has ended.
+fn if_there<T>(result: Result<T, Unreadable>) -> Result<Option<T>, Unreadable> {
+    match result {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if error.is_absent() => Ok(None),
+        Err(error) => Err(error.needing(SEE_ANY_PROCESS)),
     }
 }
 

@@ -12,6 +12,9 @@ use std::{
 };
 use tokio::sync::watch;
 
+/// The network namespace of everybody who has no other.
+const NETWORK: &str = "net:[4026531840]";
+
 /// A machine with two disks, one of them in two partitions, one real interface, and nobody on it.
 pub(crate) struct Machine {
     folder: tempfile::TempDir,
@@ -81,7 +84,11 @@ impl Machine {
     }
 
     pub(crate) fn link(&self, path: &str, target: &str) {
-        symlink(target, self.made(path)).expect("links");
+        let path = self.made(path);
+        if path.is_symlink() {
+            fs::remove_file(&path).expect("removes");
+        }
+        symlink(target, path).expect("links");
     }
 
     /// A pipe in a file's place, held open by a writer that says nothing.
@@ -136,7 +143,26 @@ impl Machine {
         self.write(&format!("proc/{pid}/stat"), stat);
         self.write(&format!("proc/{pid}/cmdline"), line.join("\0"));
         self.folder_at(&format!("proc/{pid}/fd"));
+        self.link(&format!("proc/{pid}/ns/net"), NETWORK);
+        self.link(&format!("proc/{pid}/root"), "../..");
+        for table in ["tcp", "unix"] {
+            self.write(&format!("proc/{pid}/net/{table}"), "headings\n");
+        }
         self.write("proc/loadavg", format!("0.10 0.20 0.30 1/100 {pid}\n"));
+    }
+
+    /// A process that has ended and that its parent has not waited for.
+    pub(crate) fn has_ended(&self, pid: u32) {
+        for gone in ["fd", "ns", "net", "root"] {
+            let path = self.folder.path().join(format!("proc/{pid}/{gone}"));
+            if path.is_symlink() {
+                fs::remove_file(path)
+            } else {
+                fs::remove_dir_all(path)
+            }
+            .expect("removes");
+        }
+        self.folder_at(&format!("proc/{pid}/fd"));
     }
 
     /// Somebody typed at a terminal so many seconds ago.

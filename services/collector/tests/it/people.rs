@@ -85,6 +85,37 @@ async fn s10_a_remote_ide_is_somebody_while_a_client_is_connected() {
 }
 
 #[tokio::test]
+async fn s10_a_client_is_found_behind_a_process_that_has_ended() {
+    let machine = Machine::new();
+    machine.process(90, "node", &VS_CODE, None);
+    machine.has_ended(90);
+    machine.process(91, "node", &VS_CODE, None);
+    listens(&machine, 91);
+    is_connected(&machine, 91);
+    assert_eq!(people(&machine).await, 1.0);
+}
+
+#[tokio::test]
+async fn s10_a_client_is_found_in_each_network_namespace() {
+    let machine = Machine::new();
+    machine.process(90, "node", &VS_CODE, None);
+    machine.process(91, "node", &VS_CODE, None);
+    machine.link("proc/91/ns/net", "net:[4026532300]");
+    listens(&machine, 91);
+    is_connected(&machine, 91);
+    assert_eq!(people(&machine).await, 1.0);
+}
+
+#[tokio::test]
+async fn s10_a_program_whose_connections_nothing_tells_is_unknown() {
+    let machine = Machine::new();
+    machine.process(90, "node", &VS_CODE, None);
+    machine.has_ended(90);
+    let sample = machine.series().await.sample().await;
+    assert!(unknown(&sample, name::PEOPLE_PRESENT).contains("nothing tells who is connected"));
+}
+
+#[tokio::test]
 async fn s10_a_process_is_found_when_it_starts_and_when_it_becomes_another_program() {
     let machine = Machine::new();
     let mut series = machine.series().await;
