@@ -99,6 +99,12 @@ pub enum Unreadable {
         /// Its processes.
         pids: Vec<u32>,
     },
+    /// A notebook's user has no home that tells when something was run or saved.
+    #[error("nothing tells where the home of user {user} is, whose notebook has a client")]
+    Home {
+        /// The user's number.
+        user: u32,
+    },
     /// The processes of others are hidden from this one.
     #[error("the processes of other users are hidden (hidepid): {why}")]
     ProcessesHidden {

@@ -3,11 +3,18 @@
 //! A browser tab stays connected over night, so a connection alone is no sign of life. Signs are: a
 //! kernel that started, a kernel that used more CPU time than its idle chatter, a cell that was run
 //! (IPython writes it to its history), and a notebook that was saved (Jupyter writes its signature).
+//!
+//! The last two are files in the user's home. It is looked up as the user's own process sees it, through
+//! `/proc/<pid>/root`, so that a notebook in a container is judged by the container's home. A home that
+//! cannot be found or read tells nothing, and that is unknown and not "never".
 
 use super::processes::{self, Process, Status};
-use crate::{Root, Unreadable};
+use crate::{
+    Root, Unreadable,
+    unreadable::{READ_ANY_FILE, SEE_ANY_PROCESS},
+};
 use snooze_service_runtime::clocks::Look;
-use std::{collections::HashMap, time::Duration};
+use std::collections::HashMap;
 
 /// Clock ticks a second; the kernel's user interface has had this number on every architecture for decades.
 const TICKS_PER_SECOND: u64 = 100;
@@ -35,15 +42,17 @@ struct Kernel {
 }
 
 impl Notebooks {
-    /// When anything was done last in one of these kernels or in their users' notebooks; 0 for never.
-    pub(super) fn active_at(
+    /// When any of these kernels was used last, going by its CPU time; 0 for never.
+    ///
+    /// To be asked at every look, also with nobody connected: it compares each look with the one before.
+    pub(super) fn computed_at(
         &mut self,
         root: &Root,
         at: Look,
         kernels: &[Process],
         buffer: &mut Vec<u8>,
     ) -> Result<u64, Unreadable> {
-        let (mut newest, mut seen, mut users) = (0, HashMap::new(), Vec::new());
+        let (mut newest, mut seen) = (0, HashMap::new());
         for process in kernels {
             let Some(status) = processes::status(root, process.pid, buffer)? else {
                 continue;
@@ -52,19 +61,81 @@ impl Notebooks {
             let kernel = look(self.kernels.get(&key), &status, at.boottime_ms);
             newest = newest.max(kernel.active_at);
             seen.insert(key, kernel);
-            if let Ok(stat) = root.stat(&format!("proc/{}", process.pid)) {
-                users.push(stat.st_uid);
-            }
         }
         self.kernels = seen;
-        users.sort_unstable();
-        users.dedup();
-        for home in homes(root, &users, buffer)? {
-            for trace in TRACES {
-                newest = newest.max(written_at(root, &format!("{home}/{trace}"), at)?);
-            }
-        }
         Ok(newest)
+    }
+}
+
+/// When the users of these servers and kernels last ran or saved something; 0 for never.
+///
+/// # Errors
+/// When a user's home cannot be found or read.
+pub(super) fn saved_at(
+    root: &Root,
+    at: Look,
+    processes: &[Process],
+    buffer: &mut Vec<u8>,
+) -> Result<u64, Unreadable> {
+    let mut newest = 0;
+    for process in processes {
+        match traces_of(root, at, process.pid, buffer) {
+            Ok(written_at) => newest = newest.max(written_at),
+            // It ended meanwhile.
+            Err(_) if !root.exists(&format!("proc/{}", process.pid)) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(newest)
+}
+
+/// When the traces in the home of a process's user were written last; 0 where there are none.
+fn traces_of(root: &Root, at: Look, pid: u32, buffer: &mut Vec<u8>) -> Result<u64, Unreadable> {
+    let user = root.stat(&format!("proc/{pid}"))?.st_uid;
+    let view = format!("proc/{pid}/root");
+    root.stat(&view).map_err(|error| error.needing(SEE_ANY_PROCESS))?;
+    let users = match root.bytes(&format!("{view}/etc/passwd"), buffer) {
+        Ok(bytes) => String::from_utf8_lossy(bytes),
+        Err(error) if error.is_absent() => return Err(Unreadable::Home { user }),
+        Err(error) => return Err(error.needing(READ_ANY_FILE)),
+    };
+    let home = home_of(user, &users).ok_or(Unreadable::Home { user })?;
+    match root.stat(&format!("{view}/{home}")) {
+        Ok(_) => {}
+        Err(error) if error.is_absent() => return Err(Unreadable::Home { user }),
+        Err(error) => return Err(error.needing(READ_ANY_FILE)),
+    }
+    let mut newest = 0;
+    for trace in TRACES {
+        newest = newest.max(written_at(root, &format!("{view}/{home}/{trace}"), at)?);
+    }
+    Ok(newest)
+}
+
+/// The home of a user, without its leading slash, as passwd(5) has it.
+fn home_of(user: u32, users: &str) -> Option<&str> {
+    users.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let number = fields.nth(2)?.parse::<u32>().ok()?;
+        let home = fields.nth(2)?.trim_start_matches('/');
+        (number == user && !home.is_empty()).then_some(home)
+    })
+}
+
+/// When a file was written, on the boot's clock; 0 where there is none.
+fn written_at(root: &Root, path: &str, at: Look) -> Result<u64, Unreadable> {
+    match root.stat(path) {
+        Ok(stat) => {
+            #[expect(clippy::useless_conversion, reason = "its type differs between architectures")]
+            let seconds = i64::from(stat.st_mtime);
+            let age_ms = at
+                .wall
+                .as_millisecond()
+                .saturating_sub(seconds.saturating_mul(1_000));
+            Ok(at.boottime_ms.saturating_sub(u64::try_from(age_ms).unwrap_or(0)))
+        }
+        Err(error) if error.is_absent() => Ok(0),
+        Err(error) => Err(error.needing(READ_ANY_FILE)),
     }
 }
 
@@ -86,54 +157,6 @@ fn look(before: Option<&Kernel>, status: &Status, now: u64) -> Kernel {
         ticks,
         looked_at,
         active_at: if busy { now } else { before.active_at },
-    }
-}
-
-fn homes(root: &Root, users: &[u32], buffer: &mut Vec<u8>) -> Result<Vec<String>, Unreadable> {
-    if users.is_empty() {
-        return Ok(Vec::new());
-    }
-    let text = match root.bytes("etc/passwd", buffer) {
-        Ok(bytes) => String::from_utf8_lossy(bytes),
-        Err(error) if error.is_absent() => return Ok(Vec::new()),
-        Err(error) => return Err(error),
-    };
-    Ok(text
-        .lines()
-        .filter_map(|line| {
-            let mut fields = line.split(':');
-            let user = fields.nth(2)?.parse::<u32>().ok()?;
-            let home = fields.nth(2)?.trim_start_matches('/');
-            (users.contains(&user) && !home.is_empty()).then(|| home.to_owned())
-        })
-        .collect())
-}
-
-/// When a file was written, on the boot's clock; 0 where there is none.
-fn written_at(root: &Root, path: &str, at: Look) -> Result<u64, Unreadable> {
-    match root.stat(path) {
-        Ok(stat) => {
-            #[expect(clippy::useless_conversion, reason = "its type differs between architectures")]
-            let seconds = i64::from(stat.st_mtime);
-            let age = at
-                .wall
-                .as_millisecond()
-                .saturating_sub(seconds.saturating_mul(1_000));
-            let age = Duration::from_millis(u64::try_from(age).unwrap_or(0));
-            Ok(at
-                .boottime_ms
-                .saturating_sub(u64::try_from(age.as_millis()).unwrap_or(u64::MAX)))
-        }
-        // A home that this process may not enter tells nothing; the kernel's CPU time still does.
-        Err(Unreadable::Read { source, .. })
-            if matches!(
-                source.kind(),
-                std::io::ErrorKind::NotFound | std::io::ErrorKind::PermissionDenied
-            ) =>
-        {
-            Ok(0)
-        }
-        Err(error) => Err(error),
     }
 }
 
@@ -161,5 +184,15 @@ mod tests {
         let busy = look(Some(&idle), &status(303), 80_000);
         assert_eq!(busy.active_at, 80_000);
         assert_eq!(look(Some(&busy), &status(303), 90_000).active_at, 80_000);
+    }
+
+    #[test]
+    fn a_home_is_found_by_its_users_number() {
+        let users =
+            "root:x:0:0:root:/root:/bin/sh\nada:x:1000:100::/home/ada:/bin/sh\nno:x:7:7:::/bin/false\n";
+        assert_eq!(home_of(1000, users), Some("home/ada"));
+        assert_eq!(home_of(0, users), Some("root"));
+        assert_eq!(home_of(7, users), None, "a user without a home");
+        assert_eq!(home_of(100, users), None, "a group is no user");
     }
 }

@@ -15,7 +15,7 @@
 
 use super::{
     desktops,
-    notebooks::Notebooks,
+    notebooks::{self, Notebooks},
     processes::{self, Process, Processes},
     programs::Program,
     sockets,
@@ -144,14 +144,18 @@ impl People {
         alive: impl Fn(u64) -> bool,
     ) -> Result<bool, Unreadable> {
         let of = |program| processes.iter().filter(move |process| process.program == program);
-        let servers: Vec<u32> = of(Program::NotebookServer).map(|process| process.pid).collect();
+        let servers: Vec<Process> = of(Program::NotebookServer).cloned().collect();
         let kernels: Vec<Process> = of(Program::NotebookKernel).cloned().collect();
-        let active_at = self
-            .notebooks
-            .active_at(&self.root, at, &kernels, &mut self.buffer)?;
-        if servers.is_empty() || !alive(active_at) {
+        let buffer = &mut self.buffer;
+        let computed_at = self.notebooks.computed_at(&self.root, at, &kernels, buffer)?;
+        let pids: Vec<u32> = servers.iter().map(|process| process.pid).collect();
+        if pids.is_empty() || !sockets::has_client(&self.root, &pids, buffer)? {
             return Ok(false);
         }
-        sockets::has_client(&self.root, &servers, &mut self.buffer)
+        if alive(computed_at) {
+            return Ok(true);
+        }
+        let users = [servers, kernels].concat();
+        notebooks::saved_at(&self.root, at, &users, buffer).map(alive)
     }
 }

@@ -161,6 +161,34 @@ async fn s10_a_notebook_is_somebody_while_connected_and_used() {
 }
 
 #[tokio::test]
+async fn s10_a_notebook_with_a_client_whose_home_is_nowhere_is_unknown() {
+    let machine = Machine::new();
+    machine.process(91, "jupyter-lab", &["python3", "/usr/bin/jupyter-lab"], None);
+    machine.process(92, "python3", &["python3", "-m", "ipykernel_launcher"], None);
+    listens(&machine, 91);
+    let user = rustix::process::getuid().as_raw();
+    let nobody = "v:x:4294967294:0::/home/v:/bin/sh\n".to_owned();
+    machine.write("etc/passwd", &nobody);
+    assert_eq!(
+        people(&machine).await,
+        0.0,
+        "without a client nobody asks for a home"
+    );
+    is_connected(&machine, 91);
+    let sample = machine.series().await.sample().await;
+    assert!(unknown(&sample, name::PEOPLE_PRESENT).contains(&format!("the home of user {user}")));
+    machine.write("etc/passwd", nobody + &format!("u:x:{user}:0::/home/u:/bin/sh\n"));
+    let sample = machine.series().await.sample().await;
+    assert!(unknown(&sample, name::PEOPLE_PRESENT).contains(&format!("the home of user {user}")));
+    machine.folder_at("home/u");
+    assert_eq!(
+        people(&machine).await,
+        0.0,
+        "it is there, and nothing was ever saved"
+    );
+}
+
+#[tokio::test]
 async fn s10_the_pipes_that_logind_holds_beside_its_sessions_are_not_read() {
     let machine = Machine::new();
     machine.write("run/systemd/sessions/1", "TYPE=tty\nCLASS=user\nSTATE=active\n");
