@@ -93,6 +93,12 @@ pub enum Unreadable {
         #[source]
         source: Box<dyn Error + Send + Sync>,
     },
+    /// What is seen from here is not what is on the host.
+    #[error("{why}")]
+    Contained {
+        /// How that was noticed, and what to do about it.
+        why: &'static str,
+    },
     /// Nothing tells who is connected to a program that runs.
     #[error("nothing tells who is connected to the processes {pids:?}")]
     Connections {

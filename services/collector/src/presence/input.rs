@@ -3,7 +3,7 @@
 //! Where nobody did since the boot it is the time since the boot: a host without a keyboard and without
 //! a login is idle, not unknown. It is unknown where there is a source that cannot be read.
 
-use super::{desktops, terminals::Terminals};
+use super::{desktops, terminals::Terminals, vantage};
 use crate::{Root, Unreadable};
 use snooze_schemas::sample::Unit;
 use snooze_service_runtime::clocks::Look;
@@ -14,6 +14,7 @@ pub(crate) struct Input {
     root: Root,
     terminals: Terminals,
     newest: u64,
+    buffer: Vec<u8>,
 }
 
 impl Input {
@@ -22,11 +23,13 @@ impl Input {
             root,
             terminals: Terminals::default(),
             newest: 0,
+            buffer: Vec::new(),
         }
     }
 
     /// Looks at all sources.
     pub(crate) fn look(&mut self, at: Look) -> Result<crate::reading::Value, Unreadable> {
+        vantage::check(&self.root, &mut self.buffer)?;
         self.terminals.look(&self.root, at)?;
         self.newest = self.newest.max(self.terminals.newest());
         for desktop in desktops::look(&self.root, at)? {

@@ -20,6 +20,7 @@ use super::{
     programs::Program,
     sockets,
     terminals::Terminals,
+    vantage,
 };
 use crate::{Root, Unreadable, reading::Value};
 use snooze_schemas::sample::Unit;
@@ -62,6 +63,7 @@ impl People {
         // Just booted: nothing that is older than the boot is a sign of life, so 0 means never.
         let alive =
             |active_at: u64| active_at > 0 && at.boottime_ms.saturating_sub(active_at) <= threshold_ms;
+        vantage::check(&self.root, &mut self.buffer)?;
         let processes = self.processes.look(&self.root, at)?.to_vec();
         self.terminals.look(&self.root, at)?;
         let typed = self.terminals.active().filter(|(_, active_at)| alive(*active_at));

@@ -12,6 +12,9 @@ use std::{
 };
 use tokio::sync::watch;
 
+/// The kernel's first process namespace: what is seen in it is the host.
+const FIRST_NAMESPACE: &str = "pid:[4026531836]";
+
 /// The network namespace of everybody who has no other.
 const NETWORK: &str = "net:[4026531840]";
 
@@ -44,6 +47,7 @@ impl Machine {
             let text = "some avg10=1.50 avg60=0.00 avg300=0.00 total=1\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=0\n";
             machine.write(&format!("proc/pressure/{file}"), text);
         }
+        machine.link("proc/self/ns/pid", FIRST_NAMESPACE);
         machine.process(1, "systemd", &["/sbin/init"], None);
         machine.folder_at("dev/pts");
         machine.typed("tty1", 100_000);

@@ -200,6 +200,17 @@ async fn s10_the_pipes_that_logind_holds_beside_its_sessions_are_not_read() {
 }
 
 #[tokio::test]
+async fn s10_in_a_container_people_and_input_are_unknown_and_the_rest_is_known() {
+    let machine = Machine::new();
+    machine.link("proc/self/ns/pid", "pid:[4026532198]");
+    let sample = machine.series().await.sample().await;
+    for name in [name::PEOPLE_PRESENT, name::INPUT_IDLE_SECS] {
+        assert!(unknown(&sample, name).contains("container"), "{name}");
+    }
+    known(&sample, name::MEMORY_PERCENT);
+}
+
+#[tokio::test]
 async fn s10_a_desktop_that_cannot_be_asked_is_unknown() {
     let machine = Machine::new();
     machine.write(
