@@ -19,7 +19,7 @@ use super::{
     processes::{self, Process, Processes},
     programs::Program,
     sockets,
-    terminals::Terminals,
+    terminals::{Active, Terminals, Times},
     vantage,
 };
 use crate::{Root, Unreadable, reading::Value};
@@ -35,6 +35,21 @@ const MULTIPLEXERS: [&str; 6] = ["tmux", "screen", "SCREEN", "zellij", "dtach", 
 
 /// Programs that wait at a terminal for somebody to log in.
 const GETTYS: [&str; 4] = ["agetty", "getty", "mingetty", "sulogin"];
+
+/// The leader of a session that has a terminal.
+#[derive(Debug)]
+struct Leader {
+    name: String,
+    parent: u32,
+}
+
+/// Who is at a terminal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum AtTerminal {
+    Nobody,
+    Pane,
+    Somebody,
+}
 
 /// What was seen of people so far.
 #[derive(Debug)]
@@ -66,8 +81,11 @@ impl People {
         vantage::check(&self.root, &mut self.buffer)?;
         let processes = self.processes.look(&self.root, at)?.to_vec();
         self.terminals.look(&self.root, at)?;
-        let typed = self.terminals.active().filter(|(_, active_at)| alive(*active_at));
-        let typed: Vec<String> = typed.map(|(name, _)| name.to_owned()).collect();
+        let typed: Vec<Active> = self
+            .terminals
+            .active()
+            .filter(|terminal| alive(terminal.active_at))
+            .collect();
         let mut count = self.at_terminals(&typed)?;
         count += desktops::look(&self.root, at)?
             .iter()
@@ -82,29 +100,17 @@ impl People {
     }
 
     /// The terminals at which somebody typed, without the panes of multiplexers and without login prompts.
-    fn at_terminals(&mut self, typed: &[String]) -> Result<usize, Unreadable> {
+    fn at_terminals(&mut self, typed: &[Active]) -> Result<usize, Unreadable> {
         if typed.is_empty() {
             return Ok(0);
         }
-        let mut leaders: HashMap<String, (String, u32)> = HashMap::new();
-        for entry in self.root.list("proc")? {
-            let Ok(pid) = entry.name.parse::<u32>() else {
-                continue;
-            };
-            if let Some(status) = processes::status(&self.root, pid, &mut self.buffer)?
-                && status.session == pid
-                && let Some(terminal) = status.terminal
-            {
-                leaders.insert(terminal, (status.name, status.parent));
-            }
-        }
+        let leaders = self.leaders()?;
         let (mut people, mut panes) = (0, 0);
         for terminal in typed {
-            match leaders.get(terminal) {
-                Some((name, _)) if GETTYS.contains(&name.as_str()) => {}
-                Some((_, parent)) if self.is_multiplexer(*parent)? => panes += 1,
-                // Without a leader the session has just ended, or its processes are elsewhere: somebody typed.
-                _ => people += 1,
+            match self.at_terminal(terminal, leaders.get(&terminal.name))? {
+                AtTerminal::Nobody => {}
+                AtTerminal::Pane => panes += 1,
+                AtTerminal::Somebody => people += 1,
             }
         }
         // A pane that was typed in has a client somewhere, be it one that is not seen.
@@ -113,6 +119,54 @@ impl People {
         } else {
             people
         })
+    }
+
+    /// Who is at a terminal that was typed at, going by the leaders of its sessions.
+    fn at_terminal(
+        &mut self,
+        terminal: &Active,
+        leaders: Option<&Vec<Leader>>,
+    ) -> Result<AtTerminal, Unreadable> {
+        let Some(leaders) = leaders else {
+            return Ok(match terminal.times {
+                // A console that the kernel made, and that nobody has as a terminal or ever had.
+                Times::OfItsMaking if !terminal.name.starts_with("pts/") => AtTerminal::Nobody,
+                // The session has just ended, or its processes are elsewhere: somebody typed.
+                _ => AtTerminal::Somebody,
+            });
+        };
+        let mut at_work = leaders
+            .iter()
+            .filter(|leader| !GETTYS.contains(&leader.name.as_str()))
+            .peekable();
+        if at_work.peek().is_none() {
+            return Ok(AtTerminal::Nobody);
+        }
+        for leader in at_work {
+            if !self.is_multiplexer(leader.parent)? {
+                return Ok(AtTerminal::Somebody);
+            }
+        }
+        Ok(AtTerminal::Pane)
+    }
+
+    /// The leaders of all sessions that have a terminal. A terminal may have several: containers number
+    /// theirs from 0 as well.
+    fn leaders(&mut self) -> Result<HashMap<String, Vec<Leader>>, Unreadable> {
+        let mut leaders: HashMap<String, Vec<Leader>> = HashMap::new();
+        for entry in self.root.list("proc")? {
+            let Ok(pid) = entry.name.parse::<u32>() else {
+                continue;
+            };
+            if let Some(status) = processes::status(&self.root, pid, &mut self.buffer)?
+                && status.session == pid
+                && let Some(terminal) = status.terminal
+            {
+                let (name, parent) = (status.name, status.parent);
+                leaders.entry(terminal).or_default().push(Leader { name, parent });
+            }
+        }
+        Ok(leaders)
     }
 
     fn is_multiplexer(&mut self, pid: u32) -> Result<bool, Unreadable> {

@@ -28,8 +28,29 @@ pub(super) struct Terminals {
 #[derive(Debug, Clone, Copy)]
 struct Seen {
     accessed: (i64, i64),
+    times: Times,
     active_at: u64,
     look: u64,
+}
+
+/// Whether a terminal's times say more than when its device was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Times {
+    /// Access, modification and change are one time: nothing was read or written there since.
+    OfItsMaking,
+    /// It was used.
+    OfUse,
+}
+
+/// A terminal, and when somebody last typed there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Active {
+    /// Its name, as `pts/3`.
+    pub(super) name: String,
+    /// In ms since the boot; 0 where nobody did.
+    pub(super) active_at: u64,
+    /// What that goes by.
+    pub(super) times: Times,
 }
 
 impl Terminals {
@@ -54,12 +75,13 @@ impl Terminals {
         Ok(())
     }
 
-    /// The terminals of the last look, as `pts/3`, each with its last input in ms since the boot; 0 where
-    /// there was none.
-    pub(super) fn active(&self) -> impl Iterator<Item = (&str, u64)> {
-        self.seen
-            .iter()
-            .map(|(path, seen)| (path.trim_start_matches("dev/"), seen.active_at))
+    /// The terminals of the last look.
+    pub(super) fn active(&self) -> impl Iterator<Item = Active> {
+        self.seen.iter().map(|(path, seen)| Active {
+            name: path.trim_start_matches("dev/").to_owned(),
+            active_at: seen.active_at,
+            times: seen.times,
+        })
     }
 
     /// The last input at any terminal, also one that is gone by now; 0 where there was none since the boot.
@@ -73,22 +95,25 @@ impl Terminals {
             Err(error) if error.is_absent() => return Ok(()),
             Err(error) => return Err(error),
         };
-        #[expect(
-            clippy::useless_conversion,
-            reason = "their types differ between architectures"
-        )]
-        let accessed = (
-            i64::from(stat.st_atime),
-            i64::try_from(stat.st_atime_nsec).unwrap_or(0),
+        let [accessed, modified, changed] = times(&stat);
+        let (look, times) = (
+            self.looks,
+            if accessed == modified && accessed == changed {
+                Times::OfItsMaking
+            } else {
+                Times::OfUse
+            },
         );
-        let look = self.looks;
         match self.seen.get_mut(path) {
-            Some(seen) if seen.accessed == accessed => seen.look = look,
+            Some(seen) if seen.accessed == accessed => {
+                (seen.look, seen.times) = (look, times);
+            }
             _ => {
                 let active_at = self.active_at(accessed, at);
                 self.newest = self.newest.max(active_at);
                 let seen = Seen {
                     accessed,
+                    times,
                     active_at,
                     look,
                 };
@@ -120,14 +145,8 @@ struct Consoles {
 impl Consoles {
     fn refresh(&mut self, root: &Root) -> Result<(), Unreadable> {
         let stat = root.stat("dev")?;
-        #[expect(
-            clippy::useless_conversion,
-            reason = "their types differ between architectures"
-        )]
-        let changed = Some((
-            i64::from(stat.st_mtime),
-            i64::try_from(stat.st_mtime_nsec).unwrap_or(0),
-        ));
+        let [_, modified, _] = times(&stat);
+        let changed = Some(modified);
         if self.changed != changed {
             let names: BTreeSet<String> = root.list("dev")?.into_iter().map(|entry| entry.name).collect();
             let consoles = names
@@ -138,6 +157,20 @@ impl Consoles {
         }
         Ok(())
     }
+}
+
+/// When a file was accessed, modified and changed: seconds and nanoseconds of the time of day.
+fn times(stat: &rustix::fs::Stat) -> [(i64, i64); 3] {
+    #[expect(
+        clippy::useless_conversion,
+        reason = "their types differ between architectures"
+    )]
+    let times = [
+        (i64::from(stat.st_atime), i64::try_from(stat.st_atime_nsec)),
+        (i64::from(stat.st_mtime), i64::try_from(stat.st_mtime_nsec)),
+        (i64::from(stat.st_ctime), i64::try_from(stat.st_ctime_nsec)),
+    ];
+    times.map(|(seconds, nanos)| (seconds, nanos.unwrap_or(0)))
 }
 
 /// Whether a console is in use: the kernel makes `/dev/vcs<n>` for each of its 63 that has a screen
@@ -196,7 +229,7 @@ mod tests {
             terminals.look(&root, self.hand.clocks().look()).expect("looks");
             let active = terminals.active();
             active
-                .map(|(name, active_at)| (name.to_owned(), active_at))
+                .map(|terminal| (terminal.name, terminal.active_at))
                 .collect()
         }
     }

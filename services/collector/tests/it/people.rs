@@ -2,6 +2,7 @@
 
 use crate::machine::{Machine, known, unknown};
 use snooze_schemas::sample::name;
+use snooze_service_runtime::Clocks;
 
 async fn people(machine: &Machine) -> f64 {
     known(&machine.series().await.sample().await, name::PEOPLE_PRESENT)
@@ -208,6 +209,37 @@ async fn s10_in_a_container_people_and_input_are_unknown_and_the_rest_is_known()
         assert!(unknown(&sample, name).contains("container"), "{name}");
     }
     known(&sample, name::MEMORY_PERCENT);
+}
+
+#[tokio::test]
+async fn s10_a_terminal_that_a_container_numbers_alike_is_judged_by_all_its_leaders() {
+    let machine = Machine::new();
+    machine.process(50, "bash", &["-bash"], Some(0));
+    machine.process(51, "agetty", &["/sbin/agetty", "pts/0"], Some(0));
+    machine.process(60, "tmux: server", &["tmux"], None);
+    machine.child(61, "bash", &["-bash"], Some(1), 60);
+    machine.process(62, "bash", &["-bash"], Some(1));
+    machine.typed("pts/0", 5);
+    machine.typed("pts/1", 5);
+    assert_eq!(people(&machine).await, 2.0);
+}
+
+#[tokio::test]
+async fn s10_a_console_that_the_kernel_made_and_that_nobody_has_is_nobody() {
+    let machine = Machine::new();
+    // What is made now has three equal times, by the real time of day.
+    let now = Clocks::real().wall().as_millisecond();
+    machine
+        .hand
+        .jump_wall_ms(now - machine.hand.clocks().wall().as_millisecond());
+    machine.typed("tty1", 100_000);
+    machine.write("dev/ttyS3", "");
+    assert_eq!(people(&machine).await, 0.0);
+    machine.typed("ttyS3", 5);
+    assert_eq!(people(&machine).await, 1.0, "it was read from");
+    // A terminal of a session is made when somebody opens it.
+    machine.write("dev/pts/4", "");
+    assert_eq!(people(&machine).await, 2.0);
 }
 
 #[tokio::test]
