@@ -56,6 +56,12 @@ pub enum Unreadable {
         /// Which one.
         device: String,
     },
+    /// A device is new, and what it did since it came is not told from what it did before.
+    #[error("{device} appeared since the last look")]
+    Appeared {
+        /// Which one.
+        device: String,
+    },
     /// There is nothing of this kind to measure.
     #[error("there is no {what} here")]
     Nothing {

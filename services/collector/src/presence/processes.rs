@@ -106,9 +106,11 @@ impl Processes {
     }
 }
 
+/// The number of the last process that was started; nothing where the file does not count them, as gVisor's.
 fn last_process(root: &Root, buffer: &mut Vec<u8>) -> Option<u32> {
     let text = root.text(LAST_PROCESS, buffer).ok()?;
-    text.split_ascii_whitespace().nth(4)?.parse().ok()
+    let number = text.split_ascii_whitespace().nth(4)?.parse().ok()?;
+    (number > 0).then_some(number)
 }
 
 /// What `/proc/<pid>/stat` says of a process.

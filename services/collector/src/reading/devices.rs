@@ -1,7 +1,7 @@
 //! Byte counters of several devices: how much passed all of them between two looks.
 //!
-//! A device that is new starts at what it has counted already, so its history is not counted; one
-//! that is gone or counts backwards makes the interval unknown, never huge and never less.
+//! A device that came or went, or that counts backwards, makes the interval unknown, never huge and never
+//! less: what a new one has counted may be its history, and may be this interval's.
 
 use super::between::moved;
 use crate::Unreadable;
@@ -33,6 +33,14 @@ pub(super) fn kib_per_second(before: &[Device], now: &[Device], seconds: f64) ->
         for ((before, now), way) in was.bytes.iter().zip(&is.bytes).zip(WAYS) {
             bytes = bytes.saturating_add(moved(*before, *now, || format!("{} {way}", was.name))?);
         }
+    }
+    let is_new = |is: &&Device| !before.iter().any(|was| was.name == is.name);
+    if now.len() > before.len()
+        && let Some(new) = now.iter().find(is_new)
+    {
+        return Err(Unreadable::Appeared {
+            device: new.name.clone(),
+        });
     }
     Ok(bytes as f64 / 1024.0 / seconds)
 }
@@ -89,10 +97,13 @@ mod tests {
     }
 
     #[test]
-    fn a_new_device_does_not_count_its_history() {
+    fn a_device_that_appeared_makes_the_interval_unknown() {
         let before = [device("a", 0, 0)];
         let now = [device("a", 0, 0), device("b", 1 << 40, 1 << 40)];
-        assert_eq!(kib_per_second(&before, &now, 1.0).expect("known"), 0.0);
+        assert!(
+            matches!(kib_per_second(&before, &now, 1.0), Err(Unreadable::Appeared { device }) if device == "b")
+        );
+        assert_eq!(kib_per_second(&now, &now, 1.0).expect("known"), 0.0);
     }
 
     #[test]

@@ -134,7 +134,7 @@ async fn a_counter_that_goes_backwards_is_unknown_for_that_interval_only() {
 }
 
 #[tokio::test]
-async fn a_disk_that_vanished_is_unknown_and_one_that_appears_has_no_history() {
+async fn a_disk_that_comes_or_goes_makes_that_interval_unknown() {
     let machine = Machine::new();
     machine.disks(&[("sda", 10, 10), ("nvme0n1", 10, 10)]);
     let mut series = machine.series().await;
@@ -142,6 +142,9 @@ async fn a_disk_that_vanished_is_unknown_and_one_that_appears_has_no_history() {
     let sample = next(&machine, &mut series).await;
     assert!(unknown(&sample, name::DISK_IO_KBPS).contains("nvme0n1 vanished"));
     machine.disks(&[("sda", 30, 10), ("nvme0n1", 1 << 40, 1 << 40)]);
+    let sample = next(&machine, &mut series).await;
+    assert!(unknown(&sample, name::DISK_IO_KBPS).contains("nvme0n1 appeared"));
+    machine.disks(&[("sda", 40, 10), ("nvme0n1", 1 << 40, (1 << 40) + 10)]);
     let sample = next(&machine, &mut series).await;
     assert_eq!(known(&sample, name::DISK_IO_KBPS), 1.0);
 }
