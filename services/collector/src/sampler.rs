@@ -51,7 +51,7 @@ struct Shared {
     gauges: Lane<Gauges, Gauged>,
     input: Lane<(), Result<Value, Unreadable>>,
     people: Lane<(), Result<Value, Unreadable>>,
-    gpus: Lane<(), GpuLook>,
+    gpus: Lane<Duration, GpuLook>,
 }
 
 /// Gauges go to their lane and come back with what they found.
@@ -94,7 +94,7 @@ impl Readers {
                 let threshold = threshold.borrow().people_threshold();
                 people.look(at, threshold)
             }),
-            gpus: Lane::start("gpu", GPU_LIMIT, clocks, move |at, ()| gpus.look(at)),
+            gpus: Lane::start("gpu", GPU_LIMIT, clocks, move |at, covers| gpus.look(at, covers)),
         }))
     }
 
@@ -139,7 +139,7 @@ impl Sampler {
         let gpu_enabled = shared.settings.borrow().gpu_enabled;
         let gpus = async {
             if gpu_enabled {
-                Some(shared.gpus.ask(()).await)
+                Some(shared.gpus.ask(Duration::from_millis(covers_ms)).await)
             } else {
                 None
             }
