@@ -143,19 +143,20 @@ async fn series(
     shutdown: CancellationToken,
 ) -> Result<(), Infallible> {
     let mut last = Instant::now();
-    let mut next = last + FIRST_INTERVAL.min(settings.borrow().check_interval);
+    let mut longest = FIRST_INTERVAL;
+    let mut next = last + longest.min(settings.borrow().check_interval);
     loop {
         // Cancelling any of these waits loses nothing: the interval runs on until it is sampled.
         tokio::select! {
             biased;
             () = shutdown.cancelled() => return Ok(()),
             Ok(()) = settings.changed() => {
-                next = last + settings.borrow().check_interval;
+                next = last + longest.min(settings.borrow().check_interval);
                 continue;
             }
             () = tokio::time::sleep_until(next) => {}
         }
-        last = Instant::now();
+        (last, longest) = (Instant::now(), Duration::MAX);
         let span = tracing::info_span!("sample", seq = tracing::field::Empty);
         let sample = sampler.sample().instrument(span.clone()).await;
         span.record("seq", sample.seq);

@@ -294,6 +294,23 @@ async fn the_interval_follows_the_hosts_policy() {
 }
 
 #[tokio::test]
+async fn the_hosts_own_file_counts_only_until_the_bucket_was_read() {
+    let (server, machine) = (NatsServer::with_roles().await, Machine::new());
+    let set_up = server.bus(&named(Role::SetUp)).await;
+    set_up.set_up().await.expect("sets up");
+    let collector = server.bus(&User::host(&host())).await;
+    let mut samples = subscribed(&server.bus(&named(Role::Operator)).await).await;
+    let running = Running::start_as(collector, &machine, 100);
+    // No layer says how often, so the default of a minute holds, as it does for the host's runner.
+    let quiet = Duration::from_secs(2);
+    wait_until(LIMIT, "the collector goes by the default interval", async || {
+        tokio::time::timeout(quiet, next(&mut samples)).await.is_err()
+    })
+    .await;
+    running.end().await;
+}
+
+#[tokio::test]
 async fn a_trace_begins_with_each_sample() {
     let receiver = OtlpReceiver::start().await;
     let config = TelemetryConfig {
