@@ -1,7 +1,7 @@
 //! The collector as a process of its own.
 
 use clap::Parser;
-use snooze_bus::{Bus, BusConfig, Role};
+use snooze_bus::{Bus, BusConfig, BusError, Role};
 use snooze_collector::{Config, Settings};
 use snooze_schemas::{
     HostId,
@@ -17,6 +17,8 @@ use std::{process::ExitCode, time::Duration};
 
 const NAME: &str = "snooze-collector";
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
+/// For the last answers on their way out; a server that is there takes them within milliseconds.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Measures this host and publishes samples.
 #[derive(Debug, Parser)]
@@ -33,10 +35,7 @@ fn main() -> ExitCode {
     };
     let loaded = match config::load(&RealSource, arguments.config.as_deref()) {
         Ok(loaded) => loaded,
-        Err(mistakes) => {
-            let lines: Vec<String> = mistakes.iter().map(|mistake| one_line(mistake)).collect();
-            return Failure::new(Exit::Usage, lines.join("\n")).report(NAME);
-        }
+        Err(mistakes) => return Failure::from(mistakes).report(NAME),
     };
     let telemetry = loaded.local.telemetry();
     run_service(NAME, Threads::One, &telemetry, async |shutdown| {
@@ -53,10 +52,24 @@ fn main() -> ExitCode {
             connect_timeout: CONNECT_TIMEOUT,
         })
         .await
-        .map_err(|error| Failure::bus(&error))?;
-        let run = snooze_collector::run(config, bus, shutdown).await;
+        .map_err(|error| of_bus(&error))?;
+        let run = snooze_collector::run(config, bus.clone(), shutdown).await;
+        if let Err(error) = bus.drain(DRAIN_TIMEOUT).await {
+            tracing::debug!(error = one_line(&error), "the bus did not take all that was sent");
+        }
         run.map_err(|error| Failure::from_error(Exit::Failed, &error))
     })
+}
+
+/// Whether it is worth trying again, said by the exit code.
+fn of_bus(error: &BusError) -> Failure {
+    let exit = match error {
+        BusError::Denied { .. } => Exit::Refused,
+        BusError::Credentials { .. } => Exit::Usage,
+        error if error.is_unreachable() => Exit::BusUnreachable,
+        _ => Exit::Failed,
+    };
+    Failure::from_error(exit, error)
 }
 
 fn settle(arguments: &ServiceArgs, loaded: &LoadedConfig) -> Result<Config, Failure> {
@@ -77,4 +90,42 @@ fn settle(arguments: &ServiceArgs, loaded: &LoadedConfig) -> Result<Config, Fail
         settings: Settings::from(&policy),
         ..Config::new(host, boot_id)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io;
+
+    #[test]
+    fn the_exit_code_tells_wrong_credentials_from_a_bus_that_is_away() {
+        let servers = || "nats://127.0.0.1:4222".to_owned();
+        let why = || Box::new(io::Error::other("why"));
+        let cases = [
+            (
+                BusError::Credentials {
+                    path: "/no/such.creds".into(),
+                    source: why(),
+                },
+                Exit::Usage,
+            ),
+            (
+                BusError::Denied {
+                    servers: servers(),
+                    source: why(),
+                },
+                Exit::Refused,
+            ),
+            (
+                BusError::Unreachable {
+                    servers: servers(),
+                    source: why(),
+                },
+                Exit::BusUnreachable,
+            ),
+        ];
+        for (error, exit) in cases {
+            assert_eq!(of_bus(&error).exit, exit, "{error}");
+        }
+    }
 }

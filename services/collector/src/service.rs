@@ -1,6 +1,7 @@
 //! The service: a sample every interval, and one whenever the host's runner asks for one.
 //!
-//! The regular series waits for nobody: sending and answering are tasks of their own.
+//! The regular series waits for nobody: sending and answering are tasks of their own. The bus stays open at
+//! the end; whoever connected it drains it.
 
 use crate::{
     Config, Settings, Unreadable, policy,
@@ -78,10 +79,15 @@ pub async fn run(config: Config, bus: Bus, shutdown: CancellationToken) -> Resul
     let questions = listen(Subject::CollectorMissed(config.host.clone())).await?;
 
     let mut tasks = Tasks::new(shutdown.clone());
-    tasks.start(
-        "series",
-        series(first, settings, Arc::clone(&unsent), shutdown.clone()),
-    );
+    let series_ended = CancellationToken::new();
+    tasks.start("series", {
+        let (unsent, ends) = (Arc::clone(&unsent), series_ended.clone().drop_guard());
+        let series = series(first, settings, unsent, shutdown.clone());
+        async move {
+            let _ends = ends;
+            series.await
+        }
+    });
     tasks.start("readers", {
         let shutdown = shutdown.clone();
         async move {
@@ -121,10 +127,10 @@ pub async fn run(config: Config, bus: Bus, shutdown: CancellationToken) -> Resul
     tasks.start("sender", {
         let (bus, host) = (bus, config.host);
         async move {
-            // Cancelled at shutdown: what is in the ring then gets one last chance below.
+            // Cancelled once the last sample is in the ring: what is there then gets one last chance below.
             tokio::select! {
                 denied = unsent.send(&bus, &host) => denied,
-                () = shutdown.cancelled() => {
+                () = series_ended.cancelled() => {
                     if let Err(error) = unsent.send_all(&bus, &Subject::Metrics(host)).await {
                         tracing::debug!(%error, "the last samples were not sent");
                     }

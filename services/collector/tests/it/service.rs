@@ -178,6 +178,23 @@ async fn t2_samples_survive_a_restart_of_the_server() {
 }
 
 #[tokio::test]
+async fn t2_a_sample_that_is_being_taken_at_the_shutdown_still_arrives() {
+    let (server, machine) = (NatsServer::open().await, Machine::new());
+    let listener = bus(&server, "listener").await;
+    let mut samples = subscribed(&listener).await;
+    // A display that takes calls and says nothing: who asks it shows that a sample is being taken.
+    machine.folder_at("tmp/.X11-unix");
+    let display = tokio::net::UnixListener::bind(machine.path().join("tmp/.X11-unix/X0")).expect("binds");
+    let running = Running::start(&server.url(), &machine, 60_000).await;
+    let asked = tokio::time::timeout(LIMIT, display.accept()).await;
+    let _asked = asked.expect("in time").expect("a call");
+    running.stop.cancel();
+    let (sample, _) = next(&mut samples).await;
+    assert_eq!(sample.seq, 1);
+    running.end().await;
+}
+
+#[tokio::test]
 async fn t2_samples_that_were_sent_can_be_asked_for_again() {
     let (server, machine) = (NatsServer::with_roles().await, Machine::new());
     let asker = server.bus(&User::host(&host())).await;
