@@ -40,10 +40,15 @@ impl Conversation {
         }
         let stream = UnixStream::from(socket);
         stream.set_nonblocking(false)?;
-        Ok(Some(Conversation {
+        Ok(Some(Conversation::over(stream, LIMIT)))
+    }
+
+    /// Over a connection that there is, and that waits when it is read.
+    pub(super) fn over(stream: UnixStream, limit: Duration) -> Conversation {
+        Conversation {
             stream,
-            ends: now() + LIMIT,
-        }))
+            ends: now() + limit,
+        }
     }
 
     pub(super) fn say(&mut self, bytes: &[u8]) -> io::Result<()> {

@@ -29,9 +29,12 @@ pub(super) fn idle_hint(socket: &Path, session: &str) -> io::Result<Option<IdleH
     let Some(mut talk) = Conversation::begin(socket)? else {
         return Ok(None);
     };
+    ask(&mut talk, rustix::process::geteuid().as_raw(), session).map(Some)
+}
+
+fn ask(talk: &mut Conversation, user: u32, session: &str) -> io::Result<IdleHint> {
     // The credentials are taken from the socket; the hexadecimal digits only repeat the user's number.
-    let user: String = rustix::process::geteuid()
-        .as_raw()
+    let user: String = user
         .to_string()
         .bytes()
         .map(|digit| format!("{digit:02x}"))
@@ -43,7 +46,7 @@ pub(super) fn idle_hint(socket: &Path, session: &str) -> io::Result<Option<IdleH
     talk.say(b"BEGIN\r\n")?;
     let bus = "org.freedesktop.DBus";
     talk.say(&call(1, "/org/freedesktop/DBus", bus, bus, "Hello", &[]))?;
-    answer(&mut talk)?;
+    answer(talk)?;
     let path = format!("/org/freedesktop/login1/session/{}", escaped(session));
     let mut get = |serial, property| {
         let properties = "org.freedesktop.DBus.Properties";
@@ -56,15 +59,15 @@ pub(super) fn idle_hint(socket: &Path, session: &str) -> io::Result<Option<IdleH
             "Get",
             &arguments,
         ))?;
-        answer(&mut talk)
+        answer(talk)
     };
     let hint = get(2, "IdleHint")?.boolean()?;
     let since = get(3, "IdleSinceHintMonotonic")?.number()?;
-    Ok(Some(match (hint, since) {
+    Ok(match (hint, since) {
         (_, 0) => IdleHint::Silent,
         (true, since) => IdleHint::IdleSince(since),
         (false, _) => IdleHint::Active,
-    }))
+    })
 }
 
 /// A session's name in its object path: what is no letter or digit, and a digit at the start, as `_` and
@@ -201,7 +204,32 @@ fn answer(talk: &mut Conversation) -> io::Result<Body> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::recorded, *};
+
+    /// What a session of the recording says, asked by root.
+    fn told(recording: &str, session: &str) -> io::Result<IdleHint> {
+        let (mut talk, server) = recorded::play(recording);
+        let told = ask(&mut talk, 0, session);
+        server.assert_heard(talk);
+        told
+    }
+
+    #[test]
+    fn a_session_tells_logind_when_it_became_idle() {
+        let idle = include_str!("../../tests/recorded/logind-idle-since-1234567890-us.txt");
+        let told_idle = told(idle, "c2").expect("answers");
+        assert_eq!(told_idle, IdleHint::IdleSince(1_234_567_890));
+        let active = include_str!("../../tests/recorded/logind-active.txt");
+        assert_eq!(told(active, "3").expect("answers"), IdleHint::Active);
+    }
+
+    #[test]
+    fn a_session_that_never_told_logind_anything_is_silent_and_not_idle() {
+        let silent = include_str!("../../tests/recorded/logind-silent.txt");
+        assert_eq!(told(silent, "4").expect("answers"), IdleHint::Silent);
+        let nobody = include_str!("../../tests/recorded/logind-no-such-session.txt");
+        assert!(told(nobody, "5").is_err());
+    }
 
     #[test]
     fn a_sessions_name_is_escaped_as_systemd_does() {

@@ -13,6 +13,8 @@ mod notebooks;
 mod people;
 mod processes;
 mod programs;
+#[cfg(test)]
+mod recorded;
 mod sockets;
 mod terminals;
 mod vantage;

@@ -20,7 +20,11 @@ pub(super) fn idle_ms(socket: &Path, cookie: Option<&[u8]>) -> io::Result<Option
     let Some(mut talk) = Conversation::begin(socket)? else {
         return Ok(None);
     };
-    let root = set_up(&mut talk, cookie)?;
+    ask(&mut talk, cookie).map(Some)
+}
+
+fn ask(talk: &mut Conversation, cookie: Option<&[u8]>) -> io::Result<u64> {
+    let root = set_up(talk, cookie)?;
     let mut request = vec![QUERY_EXTENSION, 0];
     let words = 2 + EXTENSION.len().div_ceil(4);
     request.extend(u16::to_le_bytes(u16::try_from(words).expect("a constant")));
@@ -30,15 +34,15 @@ pub(super) fn idle_ms(socket: &Path, cookie: Option<&[u8]>) -> io::Result<Option
     request.extend([0, 0]);
     request.extend(EXTENSION);
     talk.say(&request)?;
-    let answer = answer(&mut talk)?;
+    let answer = answer(talk)?;
     if answer[8] == 0 {
         return Err(invalid("the display has no screen saver extension"));
     }
     let mut request = vec![answer[9], QUERY_INFO, 2, 0];
     request.extend(root.to_le_bytes());
     talk.say(&request)?;
-    let info = self::answer(&mut talk)?;
-    Ok(Some(u64::from(number(&info, 16)?)))
+    let info = self::answer(talk)?;
+    Ok(u64::from(number(&info, 16)?))
 }
 
 /// Connects, and returns the root window of the first screen.
@@ -124,7 +128,7 @@ pub(super) fn cookie(authority: &[u8], display: &str) -> Option<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::recorded, *};
     use proptest::prelude::*;
 
     fn entry(number: &[u8], name: &[u8], data: &[u8]) -> Vec<u8> {
@@ -150,6 +154,15 @@ mod tests {
             cookie(&entry(b"", COOKIE, b"any"), "7").as_deref(),
             Some(&b"any"[..])
         );
+    }
+
+    #[test]
+    fn a_display_tells_how_long_it_had_no_input() {
+        let recording = include_str!("../../tests/recorded/xvfb-idle-for-7958-ms.txt");
+        let (mut talk, server) = recorded::play(recording);
+        let cookie: Vec<u8> = (0..16).collect();
+        assert_eq!(ask(&mut talk, Some(&cookie)).expect("answers"), 7_958);
+        server.assert_heard(talk);
     }
 
     proptest! {
