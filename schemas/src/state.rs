@@ -60,6 +60,9 @@ pub struct Claim {
     pub agent: String,
     /// The boot that the verdict was made in.
     pub boot_id: String,
+    /// The instance that it is on: what is watched after a takeover, whatever the roster says by then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<Target>,
     /// The group whose slots it took.
     pub group: String,
     /// The slots that it took, in the order of the batch that made it.
@@ -78,6 +81,20 @@ pub struct Claim {
     /// Why it was given up; empty where it was not.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub cancelled_because: String,
+}
+
+/// An instance of a cloud, as the roster named it when the claim was made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Target {
+    /// The cloud, as the roster spells it.
+    pub provider: String,
+    /// The account; empty where the roster has none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub account: String,
+    /// The region.
+    pub region: String,
+    /// The instance's own id.
+    pub instance: String,
 }
 
 /// Where a claim stands.

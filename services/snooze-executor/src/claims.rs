@@ -170,6 +170,7 @@ impl Claims {
             group,
             policy: policy.pure.clone(),
             policy_revision: policy.revision.clone(),
+            target: view.record.as_deref().map(crate::convert::target),
             self_boot: self.context.boot_of(host),
         };
         // Drawn anew for each claim and each takeover (P6).

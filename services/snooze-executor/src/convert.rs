@@ -9,6 +9,7 @@ use snooze_schemas::{
     Timestamp, audit,
     host::{self, Action},
     policy::{Combine, Mode, Policy},
+    roster::{Provider, RosterRecord},
     verdict::{Role, Verdict, Vote, VoteState},
 };
 
@@ -171,6 +172,21 @@ pub fn verified(wire: host::Verified) -> claim::Verified {
         nonce: wire.nonce,
         prepared: wire.prepared,
         verdict: verdict(wire.verdict),
+    }
+}
+
+/// The instance that a host's record names, as its claim keeps it.
+#[must_use]
+pub fn target(record: &RosterRecord) -> claim::Target {
+    claim::Target {
+        provider: match record.provider {
+            Provider::Simulated => "simulated",
+            Provider::Aws => "aws",
+        }
+        .to_owned(),
+        account: record.account.clone(),
+        region: record.region.clone(),
+        instance: record.instance.clone(),
     }
 }
 

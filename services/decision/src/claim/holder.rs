@@ -63,6 +63,7 @@ impl Holder {
             action: terms.policy.action,
             agent: opening.verdict.agent.clone(),
             boot_id: opening.verdict.boot_id.clone(),
+            target: terms.target.clone(),
             group: terms.group.clone(),
             slots: Vec::from([opening.slot.n]),
             claimed_at: now.wall,

@@ -33,7 +33,7 @@ pub use input::{
 pub use observer::{Observer, Sighting};
 pub use record::{
     Claim, ClaimNumber, Entry, Frozen, Gate, HostRecord, LastStop, Lease, Phase, Postponement, Progress,
-    Revision, Slot, Wake,
+    Revision, Slot, Target, Wake,
 };
 pub use requests::{
     LONGEST_HOLD_MS, MAX_LEASES, RequestRefused, apply_freeze, apply_lease, apply_postponement, apply_thaw,

@@ -67,6 +67,9 @@ pub struct Claim {
     pub agent: String,
     /// The boot that the verdict was made in.
     pub boot_id: String,
+    /// The instance that it is on. Whoever takes the claim over watches this one, whatever the roster says
+    /// by then. None in records from before there was this field.
+    pub target: Option<Target>,
     /// The group whose slots it took.
     pub group: String,
     /// The slots that it took, in the order of the batch that made it (L1).
@@ -81,6 +84,19 @@ pub struct Claim {
     pub tagged: bool,
     /// Why it was given up; empty where it was not.
     pub cancelled_because: String,
+}
+
+/// An instance of a cloud, as the roster named it when the claim was made (I1, P8).
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Target {
+    /// The cloud, as the roster spells it.
+    pub provider: String,
+    /// The account; empty where the roster has none.
+    pub account: String,
+    /// The region.
+    pub region: String,
+    /// The instance's own id.
+    pub instance: String,
 }
 
 /// Where a claim stands.
@@ -155,7 +171,8 @@ pub struct Wake {
 /// A stop that was confirmed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LastStop {
-    /// When it was seen.
+    /// When it was seen; on a host that stops itself, when the stop was committed, because nobody on it
+    /// sees it stopped (P10).
     pub at: Wall,
     /// Why it was stopped.
     pub reason: String,

@@ -1,7 +1,7 @@
 //! What a claim is made of from outside: what holds for it throughout, what is drawn for it, what it rests
 //! on, and the slot that it takes. Nothing here decides or draws.
 
-use super::record::{Entry, Gate, HostRecord, Revision};
+use super::record::{Entry, Gate, HostRecord, Revision, Target};
 use crate::policy::Policy;
 use crate::verdict::Verdict;
 use alloc::{string::String, vec::Vec};
@@ -17,6 +17,9 @@ pub struct Terms {
     pub policy: Policy,
     /// Its revision.
     pub policy_revision: String,
+    /// The instance that the roster says the host is; none where the host is not in it any more. A claim
+    /// that is taken over has its own.
+    pub target: Option<Target>,
     /// The boot id of this machine, where it is the very host that the claim is on (P10).
     pub self_boot: Option<String>,
 }

@@ -4,7 +4,7 @@
 use crate::store::Store;
 use snooze_decision::claim::{
     Action, Answer, AuditKind, CallOutcome, ClaimNumber, Drawn, End, Entry, HostRecord, Input, InstanceState,
-    Observer, Opening, Phase, Planned, PrepareState, Protections, Revision, Sighting, Tags, Terms, Ticket,
+    Observer, Opening, Phase, Planned, PrepareState, Protections, Revision, Sighting, Tags, Target, Terms,
     Value, Verified,
 };
 use snooze_decision::{
@@ -32,7 +32,7 @@ pub(crate) enum Step {
 }
 
 impl Step {
-    fn is(self, action: &Action) -> bool {
+    pub(crate) fn is(self, action: &Action) -> bool {
         match (self, action) {
             (Self::Audit(kind), Action::Audit(entry)) => entry.kind == kind,
             (Self::Prepare, Action::Prepare { .. })
@@ -56,6 +56,13 @@ impl Step {
     }
 }
 
+/// One line of what passed between a test and its machine.
+#[derive(Debug, Clone)]
+pub(crate) enum Logged {
+    Told(Input),
+    Planned(Planned),
+}
+
 pub(crate) struct Bench {
     pub(crate) policy: Policy,
     pub(crate) store: Store,
@@ -70,12 +77,15 @@ pub(crate) struct Bench {
     pub(crate) forbids: Vec<String>,
     pub(crate) instance_tags: BTreeMap<String, String>,
     pub(crate) self_boot: Option<String>,
+    /// Why the instance cannot be read, where it cannot.
+    pub(crate) unreadable: Option<String>,
+    /// Everything that the machine was told and planned, in order.
+    pub(crate) log: Vec<(Now, Logged)>,
     /// What happened, in order.
     pub(crate) done: Vec<Action>,
     pub(crate) end: Option<End>,
     pub(crate) guarded: Option<Guarded>,
     queue: VecDeque<Planned>,
-    latest: Ticket,
     holders: u32,
 }
 
@@ -124,7 +134,11 @@ impl Bench {
         Bench {
             policy: Policy::check(values).expect("a sound policy"),
             store: Store::default(),
-            verdict: idle_verdict(),
+            // The last sample of a series with an interval of a minute may well be this old.
+            verdict: Verdict {
+                sample_age_ms: 45_000,
+                ..idle_verdict()
+            },
             now: Now {
                 boot: Boot(1_000_000),
                 wall: Wall(1_700_000_000_000),
@@ -137,11 +151,12 @@ impl Bench {
             forbids: Vec::new(),
             instance_tags: BTreeMap::new(),
             self_boot: None,
+            unreadable: None,
+            log: Vec::new(),
             done: Vec::new(),
             end: None,
             guarded: None,
             queue: VecDeque::new(),
-            latest: Ticket(1),
             holders: 0,
         }
     }
@@ -168,6 +183,12 @@ impl Bench {
             group: "default".to_owned(),
             policy: self.policy.clone(),
             policy_revision: REVISION.to_owned(),
+            target: Some(Target {
+                provider: "simulated".to_owned(),
+                account: String::new(),
+                region: "nowhere".to_owned(),
+                instance: "i-h0".to_owned(),
+            }),
             self_boot: self.self_boot.clone(),
         }
     }
@@ -185,6 +206,8 @@ impl Bench {
             reason: "idle for an hour".to_owned(),
         };
         let (guarded, plans) = Guarded::claim(self.terms(), drawn, opening, self.now).expect("sound plans");
+        self.log = Vec::new();
+        self.note(&plans);
         self.guarded = Some(guarded);
         self.queue = plans.into();
         self.end = None;
@@ -215,6 +238,15 @@ impl Bench {
         self.guarded = Some(guarded);
         self.queue = plans.into();
         self.end = None;
+    }
+
+    fn note(&mut self, plans: &[Planned]) {
+        let now = self.now;
+        let lines = plans
+            .iter()
+            .cloned()
+            .map(|planned| (now, Logged::Planned(planned)));
+        self.log.extend(lines);
     }
 
     pub(crate) fn key(&self) -> Entry<HostRecord> {
@@ -274,8 +306,9 @@ impl Bench {
 
     pub(crate) fn try_tell(&mut self, input: Input) -> Result<(), Violation> {
         if let Some(guarded) = &mut self.guarded {
+            self.log.push((self.now, Logged::Told(input.clone())));
             let plans = guarded.step(self.now, input)?;
-            self.latest = plans.last().map_or(self.latest, |planned| planned.ticket);
+            self.note(&plans);
             self.queue.extend(plans);
         }
         Ok(())
@@ -287,11 +320,6 @@ impl Bench {
         self.done.push(planned.action);
         let ticket = planned.ticket;
         self.tell(Input::Answer { ticket, answer });
-    }
-
-    /// The last ticket that was planned.
-    pub(crate) fn latest_ticket(&self) -> Ticket {
-        self.latest
     }
 
     /// Whether the machine is finished or says when it goes on.
@@ -307,10 +335,12 @@ impl Bench {
         finished || wake_at.is_some_and(|at| at > self.now.boot)
     }
 
-    /// Notes what is planned as done, without an answer.
-    pub(crate) fn drop_planned(&mut self) {
+    /// What is planned and not carried out, noted as done; the answers are the test's.
+    pub(crate) fn take_planned(&mut self) -> Vec<Planned> {
+        let planned: Vec<Planned> = self.queue.drain(..).collect();
         self.done
-            .extend(self.queue.drain(..).map(|planned| planned.action));
+            .extend(planned.iter().map(|planned| planned.action.clone()));
+        planned
     }
 
     pub(crate) fn carry_out_next(&mut self) {
@@ -320,10 +350,18 @@ impl Bench {
 
     pub(crate) fn carry_out(&mut self, planned: Planned) {
         self.done.push(planned.action.clone());
-        let answer = match planned.action {
+        let ticket = planned.ticket;
+        if let Some(answer) = self.answer_to(planned.action) {
+            self.tell(Input::Answer { ticket, answer });
+        }
+    }
+
+    /// Does what is planned in this world, and says what truly comes of it; nothing at the end.
+    pub(crate) fn answer_to(&mut self, action: Action) -> Option<Answer> {
+        Some(match action {
             Action::Finished(end) => {
                 self.end = Some(end);
-                return;
+                return None;
             }
             Action::Write(batch) => {
                 let landed = self.store.apply(0, &batch);
@@ -341,24 +379,28 @@ impl Bench {
                 forbids: self.forbids.clone(),
                 tags: self.instance_tags.clone(),
             }),
-            Action::Verify { claim, nonce, .. } => Answer::Verified(Verified {
-                claim,
-                nonce,
-                prepared: self.prepared,
-                verdict: Verdict {
-                    sample_age_ms: 0,
-                    ..self.verdict.clone()
-                },
-            }),
+            Action::Verify { claim, nonce, .. } => {
+                let window_ms = self.policy.verify_window_ms;
+                self.pass(window_ms);
+                let mut verdict = self.verdict.clone();
+                verdict.sample_age_ms = window_ms;
+                Answer::Verified(Verified {
+                    claim,
+                    nonce,
+                    prepared: self.prepared,
+                    verdict,
+                })
+            }
             Action::Call(_) => {
                 self.instance = self.after_call;
                 Answer::Called(self.outcome.clone())
             }
-            Action::ReadInstance => Answer::Instance(self.instance),
+            Action::ReadInstance => match self.unreadable.clone() {
+                Some(reason) => Answer::Failed { reason },
+                None => Answer::Instance(self.instance),
+            },
             Action::WriteTags(_) | Action::Cancel { .. } => Answer::Done,
-        };
-        let ticket = planned.ticket;
-        self.tell(Input::Answer { ticket, answer });
+        })
     }
 
     pub(crate) fn calls(&self) -> usize {

@@ -343,6 +343,7 @@ fn a_claimed_host_is_not_claimed_again() {
             action: StopAction::Stop,
             agent: String::new(),
             boot_id: String::new(),
+            target: None,
             group: String::new(),
             slots: Vec::new(),
             claimed_at: Wall(1),

@@ -1,6 +1,7 @@
 //! The tests of deciding from outside: rules by name, scenarios in an operator's words, properties, and a
 //! seeded simulation of a fleet.
 
+mod answers;
 mod bench;
 mod combining;
 mod deciding;

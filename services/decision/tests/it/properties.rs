@@ -2,7 +2,6 @@
 
 use crate::bench::{acting, idle_verdict};
 use proptest::prelude::*;
-use snooze_decision::claim::{Action, Answer, CallOutcome, Input, InstanceState, PrepareState, Ticket};
 use snooze_decision::policy::Role as PolicyRole;
 use snooze_decision::{
     Combine, Idleness, Policy, PolicyValues, Verdict, Vote, VoteState, VoterRule, combine,
@@ -136,52 +135,4 @@ proptest! {
         let checked = Policy::check(values);
         prop_assert!(checked.is_ok() || checked.is_err_and(|mistakes| !mistakes.is_empty()));
     }
-
-    #[test]
-    fn p1_no_sequence_of_answers_makes_a_claim_panic_or_break_a_plan(
-        answers in proptest::collection::vec((0_u8..16, 0_u64..4, 0_u64..20_000), 0..120)
-    ) {
-        let mut bench = crate::bench::Bench::new(acting());
-        bench.claim();
-        for (kind, back, ms) in answers {
-            bench.pass(ms);
-            let answer = nonsense(kind);
-            // Answers to what was asked, to what was asked long ago, and to what never was.
-            let next = bench.latest_ticket();
-            let ticket = Ticket(next.0.saturating_sub(back));
-            let input = answer.map_or(Input::Tick, |answer| Input::Answer { ticket, answer });
-            prop_assert_eq!(bench.try_tell(input), Ok(()));
-            bench.drop_planned();
-            prop_assert!(bench.will_wake(), "nothing would ever wake it again");
-        }
-        prop_assert!(bench.count(|action| matches!(action, Action::Call(_))) <= 1);
-    }
-}
-
-fn nonsense(kind: u8) -> Option<Answer> {
-    let reason = || "nonsense".to_owned();
-    Some(match kind {
-        0 => return None,
-        1 => Answer::Conflict,
-        2 => Answer::Ambiguous,
-        3 => Answer::Filed,
-        4 => Answer::Done,
-        5 => Answer::Failed { reason: reason() },
-        6 => Answer::Instance(InstanceState::Running),
-        7 => Answer::Instance(InstanceState::Stopped),
-        8 => Answer::Called(CallOutcome::Accepted),
-        9 => Answer::Called(CallOutcome::Unknown { reason: reason() }),
-        10 => Answer::Prepared {
-            state: PrepareState::Done,
-            message: reason(),
-        },
-        11 => Answer::Prepared {
-            state: PrepareState::Failed,
-            message: reason(),
-        },
-        12 => Answer::Instance(InstanceState::Missing),
-        _ => Answer::Written {
-            revision: snooze_decision::claim::Revision(u64::from(kind)),
-        },
-    })
 }

@@ -64,6 +64,12 @@ fn claim(claim: wire::Claim) -> pure::Claim {
         action: action(claim.action),
         agent: claim.agent,
         boot_id: claim.boot_id,
+        target: claim.target.map(|target| pure::Target {
+            provider: target.provider,
+            account: target.account,
+            region: target.region,
+            instance: target.instance,
+        }),
         group: claim.group,
         slots: claim.slots,
         claimed_at: wall(claim.claimed_at),
@@ -88,6 +94,12 @@ fn wire_claim(claim: pure::Claim) -> wire::Claim {
         action: wire_action(claim.action),
         agent: claim.agent,
         boot_id: claim.boot_id,
+        target: claim.target.map(|target| wire::Target {
+            provider: target.provider,
+            account: target.account,
+            region: target.region,
+            instance: target.instance,
+        }),
         group: claim.group,
         slots: claim.slots,
         claimed_at: timestamp(claim.claimed_at),
@@ -215,6 +227,7 @@ mod tests {
             "claim": {
                 "number": 7, "holder": "h", "phase": "claimed", "progress": "pre_snooze", "beat": 3, "freezes": 1,
                 "policy_revision": "1/0/2", "reason": "idle", "action": "hibernate", "agent": "a", "boot_id": "b",
+                "target": {"provider": "aws", "account": "123", "region": "eu-central-1", "instance": "i-1"},
                 "group": "default", "slots": [2], "claimed_at": "2026-01-02T03:04:05.678Z",
                 "committed_at": "2026-01-02T03:04:06Z", "stopped_by_others": true, "tagged": true,
                 "cancelled_because": "why",
@@ -228,6 +241,9 @@ mod tests {
         });
         let record: wire::HostRecord = serde_json::from_value(text).expect("a record");
         assert_eq!(wire_host_record(host_record(record.clone())), record);
+        let mut old = record.clone();
+        old.claim.as_mut().expect("the claim").target = None;
+        assert_eq!(wire_host_record(host_record(old.clone())), old);
         for phase in ["committed", "stopping", "unknown", "stopped", "cancelled"] {
             let mut record = record.clone();
             let claim = record.claim.as_mut().expect("the claim");

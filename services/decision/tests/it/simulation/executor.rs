@@ -1,7 +1,7 @@
 //! One executor process of the simulation: its clocks, its machines, what it remembers. It carries nothing
 //! out itself; the world does, with delays and losses.
 
-use snooze_decision::claim::{Drawn, Observer, Terms};
+use snooze_decision::claim::{Drawn, Observer, Target, Terms};
 use snooze_decision::{Boot, Guarded, Now, Policy, Verdict, Wall};
 use std::collections::BTreeMap;
 
@@ -83,6 +83,10 @@ impl Executor {
             group: "default".to_owned(),
             policy: policy.clone(),
             policy_revision: revision.to_owned(),
+            target: Some(Target {
+                instance: format!("i-h{host}"),
+                ..Target::default()
+            }),
             self_boot: (self.carried_by == Some(host)).then_some(boot_id),
         }
     }
