@@ -125,6 +125,7 @@ pub fn decide(facts: &Facts<'_>) -> Explained {
             Combined {
                 idleness: Idleness::Unknown,
                 blocking: Vec::new(),
+                shortfall: None,
             }
         }
     };
@@ -161,7 +162,10 @@ fn host_side(facts: &Facts<'_>, heard: Heard<'_>, obstacles: &mut Vec<Obstacle>)
         .sample_age_ms
         .saturating_add(facts.now.boot.since(heard.at));
     let limit_ms = facts.policy.oldest_sample_ms();
-    if age_ms > limit_ms {
+    if verdict.sample_age_ms >= verdict.uptime_ms {
+        // A host without a sample counts its age from the boot.
+        obstacles.push(Obstacle::NoSample);
+    } else if age_ms > limit_ms {
         obstacles.push(Obstacle::Stale { age_ms, limit_ms });
     }
     if verdict.policy_revision != facts.policy_revision {
@@ -194,13 +198,9 @@ fn idle_long_enough(facts: &Facts<'_>, combined: &Combined, obstacles: &mut Vec<
         Idleness::For(ms) => obstacles.push(Obstacle::Naptime {
             left_ms: facts.policy.naptime_ms - ms,
         }),
-        Idleness::Busy | Idleness::Unknown if combined.blocking.is_empty() => {
-            if facts.verdict.is_some() {
-                obstacles.push(Obstacle::NoVoter);
-            }
-        }
         Idleness::Busy | Idleness::Unknown => {
             obstacles.extend(combined.blocking.iter().cloned().map(Obstacle::Voter));
+            obstacles.extend(combined.shortfall.clone());
         }
     }
 }

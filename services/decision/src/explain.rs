@@ -1,7 +1,7 @@
 //! Decisions and obstacles as sentences for people. Text only; nothing is decided here, and programs are
 //! to read the types instead.
 
-use crate::combine::{Blocking, Blocks, Idleness};
+use crate::combine::{Blocking, Blocks, Idleness, MAX_VOTES};
 use crate::decide::{Decision, Explained};
 use crate::obstacle::Obstacle;
 use alloc::{format, string::String, vec::Vec};
@@ -43,6 +43,11 @@ pub fn summary(explained: &Explained) -> String {
         ),
         Decision::Stay => format!("It stays up: {}", first(&explained.obstacles)),
     }
+}
+
+/// A weight as the policy writes it.
+fn weight(micros: u64) -> f64 {
+    micros as f64 / 1e6
 }
 
 /// Every obstacle as a sentence.
@@ -99,6 +104,24 @@ impl fmt::Display for Obstacle {
             Self::NoVerdict => write!(out, "Nothing was heard from the host."),
             Self::Voter(blocking) => write!(out, "Voter {blocking}."),
             Self::NoVoter => write!(out, "Nobody whose vote counts says anything."),
+            Self::TooFewIdle { idle, needed } => write!(
+                out,
+                "Of the voters that make up a quorum {idle} are idle; {needed} are needed."
+            ),
+            Self::TooLittleWeight {
+                idle_micros,
+                needed_micros,
+            } => write!(
+                out,
+                "The idle voters weigh {} together; {} is needed.",
+                weight(*idle_micros),
+                weight(*needed_micros)
+            ),
+            Self::TooManyVotes { votes } => write!(
+                out,
+                "It sends {votes} votes; more than {MAX_VOTES} are not looked at."
+            ),
+            Self::NoSample => write!(out, "It has taken no sample yet since it came up."),
             Self::Naptime { left_ms } => {
                 write!(out, "The naptime is not over for another {}.", duration(*left_ms))
             }

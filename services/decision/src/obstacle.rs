@@ -15,11 +15,32 @@ pub enum Obstacle {
     Voter(Blocking),
     /// Nobody whose vote counts says anything.
     NoVoter,
+    /// Fewer counted voters are idle than the policy's quorum (T5).
+    TooFewIdle {
+        /// How many are.
+        idle: u32,
+        /// How many it wants.
+        needed: u32,
+    },
+    /// The idle counted voters weigh less than the policy's threshold (T5).
+    TooLittleWeight {
+        /// What they weigh together, in millionths.
+        idle_micros: u64,
+        /// The threshold, in millionths.
+        needed_micros: u64,
+    },
+    /// More votes than are looked at.
+    TooManyVotes {
+        /// How many there are.
+        votes: usize,
+    },
     /// Idle, but not yet for long enough (S4).
     Naptime {
         /// What is left.
         left_ms: u64,
     },
+    /// The host has taken no sample since it came up (S3).
+    NoSample,
     /// The verdict's newest sample is too old (S3).
     Stale {
         /// Its age now.

@@ -7,7 +7,7 @@
 mod mistake;
 mod values;
 
-use alloc::vec::Vec;
+use alloc::{string::String, vec::Vec};
 use core::ops::Deref;
 pub use mistake::PolicyMistake;
 pub use values::{Combine, Mode, PolicyValues, Role, StopAction, VoterRule};
@@ -17,6 +17,13 @@ pub const LONGEST_MS: u64 = 10 * 365 * 24 * 3_600_000;
 
 /// The longest that a request to a host may wait for its answer.
 pub const ANSWER_LIMIT_MS: u64 = 15_000;
+
+/// What a verification takes beside measuring and asking: the way there and back over the bus, and the
+/// runner's own work. A fleet far from its broker takes a few tens of milliseconds.
+pub const ROUND_TRIP_MS: u64 = 100;
+
+/// More hosts of one group at once than this is a slip of the pen, and no limit at all.
+pub const MOST_CONCURRENT: u32 = 100_000;
 
 /// Pre-snooze work that takes longer than this is a failure unless the policy says otherwise.
 pub const PRE_SNOOZE_DEFAULT_MS: u64 = 300_000;
@@ -46,8 +53,10 @@ impl Policy {
         durations(&values, &mut mistakes);
         relations(&values, &mut mistakes);
         voting(&values, &mut mistakes);
-        if values.max_concurrent_stops == 0 {
-            mistakes.push(PolicyMistake::NoConcurrency);
+        match values.max_concurrent_stops {
+            0 => mistakes.push(PolicyMistake::NoConcurrency),
+            limit if limit > MOST_CONCURRENT => mistakes.push(PolicyMistake::TooConcurrent { limit }),
+            _ => {}
         }
         if values.opt_out_tag.is_empty() || values.opt_in_tag.as_deref() == Some("") {
             mistakes.push(PolicyMistake::EmptyTag);
@@ -71,24 +80,21 @@ impl Policy {
         }
     }
 
-    /// The voters that must be heard: one that is missing counts as unknown (T3).
+    /// The voters that must be heard: one that is missing counts as unknown (T3). They are the required
+    /// ones among those that the policy names, in whatever way it names them, and people present (S10)
+    /// in every mode.
     pub fn must_be_heard(&self) -> impl Iterator<Item = &str> {
-        let people_by_default = !matches!(self.combine, Combine::All)
-            && self.role_of(PEOPLE) == Role::Required
-            && self.voters.get(PEOPLE).and_then(|rule| rule.role).is_none();
-        let named = self
-            .voters
-            .iter()
-            .filter(|(_, rule)| rule.role == Some(Role::Required));
+        let named = self.voters.keys().map(String::as_str);
         named
-            .map(|(name, _)| name.as_str())
-            .chain(people_by_default.then_some(PEOPLE))
+            .filter(|name| *name != PEOPLE)
+            .chain(core::iter::once(PEOPLE))
+            .filter(|name| self.role_of(name) == Role::Required)
     }
 
     /// For how long a verification's answer is waited for: never past its own freshness.
     #[must_use]
     pub fn verify_limit_ms(&self) -> u64 {
-        self.freshness_ms.min(ANSWER_LIMIT_MS)
+        verify_limit_ms(self)
     }
 
     /// For how long a preparation is asked to hold: everything up to the verification, with a margin for
@@ -105,6 +111,10 @@ impl Policy {
     pub fn oldest_sample_ms(&self) -> u64 {
         self.check_interval_ms.saturating_add(self.freshness_ms)
     }
+}
+
+fn verify_limit_ms(values: &PolicyValues) -> u64 {
+    values.freshness_ms.min(ANSWER_LIMIT_MS)
 }
 
 fn durations(values: &PolicyValues, mistakes: &mut Vec<PolicyMistake>) {
@@ -151,11 +161,14 @@ fn relations(values: &PolicyValues, mistakes: &mut Vec<PolicyMistake>) {
             way_ms: way,
         });
     }
+    // The time that a hung device may take beside the window is not counted: what it reads is unknown then,
+    // so the answer that it makes late could not have been idle.
     let asked = values.verify_window_ms.saturating_add(values.plugin_timeout_ms);
-    if asked >= values.freshness_ms {
+    let limit_ms = verify_limit_ms(values);
+    if asked.saturating_add(ROUND_TRIP_MS) >= limit_ms {
         mistakes.push(PolicyMistake::VerificationTooSlow {
             asked_ms: asked,
-            freshness_ms: values.freshness_ms,
+            limit_ms,
         });
     }
     if values.takeover_ms <= values.beat_ms.saturating_mul(2) {

@@ -70,10 +70,11 @@ pub(super) fn check(
     match combined.idleness {
         Idleness::For(ms) if ms >= policy.naptime_ms => Ok(ms),
         Idleness::For(ms) => Err(Verdictless::Veto(format!("idle for only {} now", duration(ms)))),
-        Idleness::Busy | Idleness::Unknown if combined.blocking.is_empty() => veto("nobody votes"),
         Idleness::Busy | Idleness::Unknown => {
-            let who: Vec<String> = combined.blocking.iter().map(|one| format!("{one}")).collect();
-            Err(Verdictless::Veto(who.join("; ")))
+            let who = combined.blocking.iter().map(|one| format!("{one}"));
+            let short = combined.shortfall.iter().map(|one| format!("{one}"));
+            let why: Vec<String> = who.chain(short).collect();
+            Err(Verdictless::Veto(why.join("; ")))
         }
     }
 }

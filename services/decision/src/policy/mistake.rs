@@ -1,5 +1,6 @@
 //! What can be wrong with a policy, in words that name the setting.
 
+use super::{ANSWER_LIMIT_MS, MOST_CONCURRENT, ROUND_TRIP_MS};
 use alloc::string::String;
 use core::fmt;
 
@@ -26,12 +27,14 @@ pub enum PolicyMistake {
         /// F + E + L.
         way_ms: u64,
     },
-    /// Not verify window + plugin time-out < F: no answer could be fresh.
+    /// Verify window and plugin time-out leave no time for the way there and back before the answer is no
+    /// longer waited for: no answer could be fresh.
     VerificationTooSlow {
         /// Window and time-out together.
         asked_ms: u64,
-        /// F.
-        freshness_ms: u64,
+        /// For how long an answer is waited for: F, or [`ANSWER_LIMIT_MS`](super::ANSWER_LIMIT_MS) where
+        /// that is shorter.
+        limit_ms: u64,
     },
     /// Not T > 2·B: one late beat would lose a claim.
     TakeoverTooShort {
@@ -56,6 +59,11 @@ pub enum PolicyMistake {
     },
     /// No host may ever be on its way down.
     NoConcurrency,
+    /// More than [`MOST_CONCURRENT`](super::MOST_CONCURRENT).
+    TooConcurrent {
+        /// How many.
+        limit: u32,
+    },
     /// A tag without a name.
     EmptyTag,
 }
@@ -72,12 +80,9 @@ impl fmt::Display for PolicyMistake {
                 out,
                 "quarantine ({quarantine_ms} ms) must be more than freshness, signature life and application together ({way_ms} ms)"
             ),
-            Self::VerificationTooSlow {
-                asked_ms,
-                freshness_ms,
-            } => write!(
+            Self::VerificationTooSlow { asked_ms, limit_ms } => write!(
                 out,
-                "verify window and plugin time-out together ({asked_ms} ms) must be less than freshness ({freshness_ms} ms)"
+                "verify window and plugin time-out together ({asked_ms} ms) must be at least {ROUND_TRIP_MS} ms below freshness and below {ANSWER_LIMIT_MS} ms ({limit_ms} ms)"
             ),
             Self::TakeoverTooShort { takeover_ms, beat_ms } => write!(
                 out,
@@ -99,6 +104,10 @@ impl fmt::Display for PolicyMistake {
             Self::NoConcurrency => write!(
                 out,
                 "max_concurrent_stops must be at least 1; to stop nothing, set the mode to observe"
+            ),
+            Self::TooConcurrent { limit } => write!(
+                out,
+                "max_concurrent_stops must be at most {MOST_CONCURRENT}, not {limit}"
             ),
             Self::EmptyTag => write!(out, "a tag needs a name"),
         }

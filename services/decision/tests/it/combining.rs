@@ -111,8 +111,82 @@ fn t5_nobody_at_all_is_never_idle() {
             Idleness::Unknown
         );
     }
-    let explained = with(|desk| desk.votes(Vec::new()));
+    let explained = with(|desk| {
+        let rule = advisory();
+        desk.values.voters.insert("people".to_owned(), rule);
+        desk.votes(Vec::new());
+    });
     stays(&explained, &Obstacle::NoVoter);
+}
+
+fn advisory() -> VoterRule {
+    VoterRule {
+        role: Some(Role::Advisory),
+        weight: None,
+    }
+}
+
+#[test]
+fn t5_a_quorum_or_weight_that_is_not_reached_is_told_as_such() {
+    let explained = with(|desk| {
+        desk.values.combine = Combine::Quorum(4);
+        desk.votes(three());
+    });
+    stays(&explained, &Obstacle::TooFewIdle { idle: 3, needed: 4 });
+    assert!(snooze_decision::explain::summary(&explained).contains("3 are idle; 4 are needed"));
+    let explained = with(|desk| {
+        desk.values.combine = Combine::Weighted(4.5);
+        desk.votes(three());
+    });
+    let (idle_micros, needed_micros) = (3_000_000, 4_500_000);
+    stays(
+        &explained,
+        &Obstacle::TooLittleWeight {
+            idle_micros,
+            needed_micros,
+        },
+    );
+    assert!(snooze_decision::explain::summary(&explained).contains("weigh 3 together; 4.5 is needed"));
+}
+
+#[test]
+fn t5_more_votes_than_are_looked_at_are_unknown() {
+    let votes = |count: usize| -> Vec<Vote> {
+        let voters = (1..count).map(|n| idle_vote(&format!("plugin-{n}"), HOUR));
+        voters.chain([idle_vote("people", HOUR)]).collect()
+    };
+    assert_eq!(with(|desk| desk.votes(votes(256))).idleness, Idleness::For(HOUR));
+    stays(
+        &with(|desk| desk.votes(votes(257))),
+        &Obstacle::TooManyVotes { votes: 257 },
+    );
+}
+
+#[test]
+fn t3_every_voter_that_is_required_must_be_heard_however_the_policy_names_it() {
+    let rules = [
+        (Some(Role::Counted), None),
+        (None, Some(2.0)),
+        (Some(Role::Required), None),
+    ];
+    for (role, weight) in rules {
+        let named = |values: &mut PolicyValues| {
+            let rule = VoterRule { role, weight };
+            values.voters.insert("database".to_owned(), rule);
+        };
+        assert_eq!(idleness(named, three()), Idleness::Unknown, "{role:?} {weight:?}");
+    }
+}
+
+#[test]
+fn s10_people_must_be_heard_in_every_mode_unless_they_are_advisory() {
+    let mut votes = three();
+    votes.pop();
+    assert_eq!(idleness(|_| {}, votes.clone()), Idleness::Unknown);
+    let not_people = |values: &mut PolicyValues| {
+        values.voters.insert("people".to_owned(), advisory());
+    };
+    assert_eq!(idleness(not_people, votes), Idleness::For(30));
 }
 
 #[test]
@@ -174,6 +248,15 @@ fn every_mistake_of_a_policy_is_reported_at_once() {
     values.voters.insert("cpu".to_owned(), rule);
     let mistakes = Policy::check(values).expect_err("mistakes");
     assert_eq!(mistakes.len(), 8, "{mistakes:?}");
+    let limit = 100_001;
+    let values = PolicyValues {
+        max_concurrent_stops: limit,
+        ..acting()
+    };
+    assert_eq!(
+        Policy::check(values),
+        Err(vec![PolicyMistake::TooConcurrent { limit }])
+    );
     assert!(mistakes.contains(&PolicyMistake::EmptyQuorum));
     for threshold in [0.0, -1.0, f64::NAN, f64::INFINITY] {
         let combine = Combine::Weighted(threshold);
@@ -186,4 +269,29 @@ fn every_mistake_of_a_policy_is_reported_at_once() {
         Policy::check(PolicyValues::default()).is_ok(),
         "the shipped defaults are sound"
     );
+}
+
+#[test]
+fn p3_no_policy_under_which_no_verification_could_be_in_time_is_accepted() {
+    // However fresh a verification may be, its answer is waited for no longer than 15 s.
+    let slow = |window: u64, plugin: u64, freshness: u64| {
+        let values = PolicyValues {
+            verify_window_ms: window,
+            plugin_timeout_ms: plugin,
+            freshness_ms: freshness,
+            ..acting()
+        };
+        Policy::check(values)
+    };
+    for (window, plugin, freshness, limit_ms) in [
+        (8_000, 8_000, 20_000, 15_000),
+        (8_000, 7_000, 60_000, 15_000),
+        (5_000, 5_000, 10_050, 10_050),
+    ] {
+        let asked_ms = window + plugin;
+        let mistake = PolicyMistake::VerificationTooSlow { asked_ms, limit_ms };
+        assert_eq!(slow(window, plugin, freshness), Err(vec![mistake]));
+    }
+    assert!(slow(7_000, 7_000, 20_000).is_ok());
+    assert!(slow(200, 200, 600).is_ok());
 }

@@ -25,9 +25,8 @@ type Done = Result<(), String>;
 impl Scene {
     pub(super) fn new(name: &str) -> Scene {
         let mut desk = Desk::default();
-        if let Some(verdict) = &mut desk.verdict {
-            verdict.votes.clear();
-        }
+        // Nobody is at the machine unless the scenario says so.
+        desk.votes(vec![idle_vote("people", 24 * 3_600_000)]);
         Scene {
             name: name.to_owned(),
             desk,
@@ -57,6 +56,10 @@ impl Scene {
         let wall = self.desk.wall;
         match text {
             "no verdict was heard" => self.desk.verdict = None,
+            "nobody looks for people" => {
+                let verdict = self.desk.verdict.as_mut().ok_or("no verdict")?;
+                verdict.votes.retain(|vote| vote.voter != "people");
+            }
             "the host is not enrolled" => self.desk.enrolled = false,
             "the host carries the executor" => self.desk.carries_executor = true,
             "two agents speak for the host" => self.desk.identity = Identity::TwoAgents,
@@ -100,6 +103,7 @@ impl Scene {
             Some(time) => idle_vote(voter, words::duration(time)?),
             None => vote(voter, words::vote(said)?),
         };
+        verdict.votes.retain(|other| other.voter != voter);
         verdict.votes.push(one);
         Ok(())
     }
