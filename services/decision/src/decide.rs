@@ -4,7 +4,7 @@
 //! that the claim asks for later. Every obstacle is found, not only the first, so that people can be told
 //! everything that keeps a host up.
 
-use crate::claim::{Entry, Gate, HostRecord};
+use crate::claim::{Entry, Gate, HostRecord, Phase};
 use crate::combine::{Blocking, Combined, Idleness, combine};
 use crate::obstacle::Obstacle;
 use crate::policy::{Mode, Policy};
@@ -94,6 +94,8 @@ pub enum Decision {
     ObserveOnly,
     /// A claim is to be made.
     Claim,
+    /// A claim is on it, and whoever holds that carries the stop on.
+    Claimed,
 }
 
 /// A decision with all that led to it.
@@ -133,6 +135,7 @@ pub fn decide(facts: &Facts<'_>) -> Explained {
     roster_side(facts, &mut obstacles);
     key_side(facts, &mut obstacles);
     let decision = match latest_end(&obstacles) {
+        _ if is_under_way(&facts.key.value) => Decision::Claimed,
         Some(0) if facts.policy.mode == Mode::Observe => Decision::ObserveOnly,
         Some(0) => Decision::Claim,
         Some(ms) => Decision::Wait { ms },
@@ -140,10 +143,28 @@ pub fn decide(facts: &Facts<'_>) -> Explained {
     };
     Explained {
         decision,
-        idleness: combined.idleness,
+        idleness: trusted(facts, combined.idleness),
         naptime_ms: facts.policy.naptime_ms,
         obstacles,
         blocking: combined.blocking,
+    }
+}
+
+/// Whether a claim is on the host that is not being undone.
+fn is_under_way(record: &HostRecord) -> bool {
+    let claim = record.claim.as_ref();
+    claim.is_some_and(|claim| claim.phase != Phase::Cancelled)
+}
+
+/// I2: votes of which nobody knows whose they are, or that were made under another policy, never say idle.
+/// So they take an open claim back as well.
+fn trusted(facts: &Facts<'_>, idleness: Idleness) -> Idleness {
+    let ours = |heard: Heard<'_>| heard.verdict.policy_revision == facts.policy_revision;
+    match idleness {
+        Idleness::For(_) if facts.identity != Identity::One || !facts.verdict.is_some_and(ours) => {
+            Idleness::Unknown
+        }
+        idleness => idleness,
     }
 }
 
@@ -252,9 +273,16 @@ fn key_side(facts: &Facts<'_>, obstacles: &mut Vec<Obstacle>) {
             by: frozen.by.clone(),
         });
     }
-    if record.claim.is_some() {
-        obstacles.push(Obstacle::Claimed {
-            phase: record.phase_name(),
+    if let Some(claim) = &record.claim {
+        obstacles.push(if claim.phase == Phase::Cancelled {
+            Obstacle::Undoing {
+                reason: claim.cancelled_because.clone(),
+            }
+        } else {
+            Obstacle::Claimed {
+                phase: claim.phase.name(),
+                reason: claim.reason.clone(),
+            }
         });
     }
     for lease in &record.leases {

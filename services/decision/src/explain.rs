@@ -42,6 +42,11 @@ pub fn summary(explained: &Explained) -> String {
             first(&explained.obstacles)
         ),
         Decision::Stay => format!("It stays up: {}", first(&explained.obstacles)),
+        Decision::Claimed => {
+            let claim = |one: &&Obstacle| matches!(one, Obstacle::Claimed { .. });
+            let claim = explained.obstacles.iter().find(claim);
+            claim.map_or_else(|| String::from("It is being stopped."), |one| format!("{one}"))
+        }
     }
 }
 
@@ -167,7 +172,10 @@ impl fmt::Display for Obstacle {
             Self::CoolDown { left_ms } => {
                 write!(out, "It cools down for another {}.", duration(*left_ms))
             }
-            Self::Claimed { phase } => write!(out, "It is already claimed ({phase})."),
+            Self::Claimed { phase, reason } => write!(out, "It is being stopped ({phase}): {reason}."),
+            Self::Undoing { reason } => {
+                write!(out, "Its stop was given up and is being undone: {reason}.")
+            }
             Self::NoSlot { limit } => {
                 write!(
                     out,

@@ -107,10 +107,17 @@ pub enum Obstacle {
         /// What is left.
         left_ms: u64,
     },
-    /// It is already claimed.
+    /// A claim is on it.
     Claimed {
         /// Where the claim stands.
         phase: &'static str,
+        /// Why it was made, for people.
+        reason: String,
+    },
+    /// A claim on it was given up and is being undone.
+    Undoing {
+        /// Why it was given up, for people.
+        reason: String,
     },
     /// As many hosts of its group as may be are on their way down (L1).
     NoSlot {

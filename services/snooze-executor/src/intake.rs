@@ -192,6 +192,7 @@ pub(crate) fn word(decision: Decision) -> &'static str {
         Decision::Wait { .. } => "wait",
         Decision::ObserveOnly => "observe",
         Decision::Claim => "stop",
+        Decision::Claimed => "claimed",
     }
 }
 

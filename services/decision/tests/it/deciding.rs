@@ -329,31 +329,86 @@ fn p2_a_wake_blocks_new_claims() {
 }
 
 #[test]
-fn a_claimed_host_is_not_claimed_again() {
+fn s23_a_claimed_host_is_said_to_be_on_its_way_and_is_not_claimed_again() {
+    let claimed = |phase| {
+        with(|desk| {
+            desk.key.revision = Revision(9);
+            desk.key.value.claim = Some(claim(phase));
+        })
+    };
+    let explained = claimed(Phase::Claimed(Progress::Noticing));
+    assert_eq!(explained.decision, Decision::Claimed);
+    assert_eq!(
+        explain::summary(&explained),
+        "It is being stopped (claimed): idle for 40 min."
+    );
+    let explained = claimed(Phase::Stopping);
+    assert_eq!(
+        explain::summary(&explained),
+        "It is being stopped (stopping): idle for 40 min."
+    );
+    let explained = claimed(Phase::Cancelled);
+    assert_eq!(explained.decision, Decision::Stay, "it stays up, for now");
+    assert_eq!(
+        explain::summary(&explained),
+        "It stays up: Its stop was given up and is being undone: a lease."
+    );
+}
+
+fn claim(phase: Phase) -> Claim {
+    Claim {
+        number: ClaimNumber(3),
+        holder: "another".to_owned(),
+        phase,
+        beat: 1,
+        freezes: 0,
+        policy_revision: REVISION.to_owned(),
+        reason: "idle for 40 min".to_owned(),
+        action: StopAction::Stop,
+        agent: String::new(),
+        boot_id: String::new(),
+        target: None,
+        group: String::new(),
+        slots: Vec::new(),
+        claimed_at: Wall(1),
+        committed_at: None,
+        stopped_by_others: false,
+        tagged: false,
+        cancelled_because: "a lease".to_owned(),
+    }
+}
+
+#[test]
+fn s3_a_host_that_has_taken_no_sample_yet_is_said_to_have_none() {
+    // Such a host counts the age of its sample from its boot.
     let explained = with(|desk| {
-        desk.key.revision = Revision(9);
-        desk.key.value.claim = Some(Claim {
-            number: ClaimNumber(3),
-            holder: "another".to_owned(),
-            phase: Phase::Claimed(Progress::Noticing),
-            beat: 1,
-            freezes: 0,
-            policy_revision: REVISION.to_owned(),
-            reason: String::new(),
-            action: StopAction::Stop,
-            agent: String::new(),
-            boot_id: String::new(),
-            target: None,
-            group: String::new(),
-            slots: Vec::new(),
-            claimed_at: Wall(1),
-            committed_at: None,
-            stopped_by_others: false,
-            tagged: false,
-            cancelled_because: String::new(),
-        });
+        if let Some(verdict) = &mut desk.verdict {
+            (verdict.sample_age_ms, verdict.uptime_ms) = (270_000, 270_000);
+        }
+        desk.values.boot_grace_ms = 0;
     });
-    stays(&explained, &Obstacle::Claimed { phase: "claimed" });
+    stays(&explained, &Obstacle::NoSample);
+    assert!(explain::summary(&explained).contains("no sample yet"));
+    let explained = with(|desk| {
+        if let Some(verdict) = &mut desk.verdict {
+            verdict.sample_age_ms = 270_000;
+        }
+    });
+    assert!(explain::summary(&explained).contains("The last sample is 4 min 30 s old"));
+}
+
+#[test]
+fn i2_votes_of_which_nobody_knows_whose_they_are_never_say_idle() {
+    for identity in [Identity::TwoAgents, Identity::Repeated] {
+        let explained = with(|desk| desk.identity = identity);
+        assert_eq!(explained.idleness, Idleness::Unknown, "{identity:?}");
+    }
+    let other = with(|desk| {
+        if let Some(verdict) = &mut desk.verdict {
+            verdict.policy_revision = "2/1/0".to_owned();
+        }
+    });
+    assert_eq!(other.idleness, Idleness::Unknown);
 }
 
 #[test]
