@@ -6,6 +6,7 @@ use super::action::{Key, Value, Write};
 use super::holder::Holder;
 use super::pen::{Carries, Want, Whose};
 use super::record::{Claim, HostRecord, LastStop, Phase, Revision, Slot};
+use super::requests::tidy_up;
 use super::terms::SlotOffer;
 use crate::time::Now;
 use alloc::vec::Vec;
@@ -107,10 +108,7 @@ impl Holder {
     fn freed(&self, now: Now) -> HostRecord {
         let mut record = self.pen.base.value.clone();
         record.claim = None;
-        record.leases.retain(|lease| lease.until.left_at(now.wall) > 0);
-        record
-            .postponement
-            .take_if(|postponement| postponement.until.left_at(now.wall) == 0);
+        tidy_up(&mut record, now.wall);
         let cooldown_ms = self.terms.policy.cooldown_ms;
         record.not_before = (cooldown_ms > 0).then(|| now.wall.plus(cooldown_ms));
         record

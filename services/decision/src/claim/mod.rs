@@ -36,7 +36,7 @@ pub use record::{
     Revision, Slot, Target, Wake,
 };
 pub use requests::{
-    LONGEST_HOLD_MS, MAX_LEASES, RequestRefused, apply_freeze, apply_lease, apply_postponement, apply_thaw,
-    apply_veto, apply_wake, note_running, start_is_due, wake_is_late,
+    KEEP_ENDED_MS, LONGEST_HOLD_MS, MAX_LEASES, RequestRefused, apply_freeze, apply_lease,
+    apply_postponement, apply_thaw, apply_veto, apply_wake, note_running, start_is_due, wake_is_late,
 };
 pub use terms::{Drawn, Occupied, Opening, SlotOffer, Terms, pick_slot};

@@ -30,7 +30,8 @@ pub struct Entry<T> {
 pub struct HostRecord {
     /// The claim; none where the host is free.
     pub claim: Option<Claim>,
-    /// What keeps it awake, sorted by id; at most [`MAX_LEASES`](super::requests::MAX_LEASES).
+    /// What keeps it awake, sorted by id: at most [`MAX_LEASES`](super::requests::MAX_LEASES) that hold, and
+    /// as many that have ended.
     pub leases: Vec<Lease>,
     /// Until when it is not to be stopped.
     pub postponement: Option<Postponement>,

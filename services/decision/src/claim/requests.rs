@@ -6,8 +6,8 @@
 //! the claim up in the same write; after the commit the answer is "too late", and since when.
 
 use super::record::{Claim, Entry, Frozen, Gate, HostRecord, Lease, Phase, Postponement, Wake};
-use crate::time::Wall;
-use alloc::{format, string::String};
+use crate::time::{WALL_TOLERANCE_MS, Wall};
+use alloc::{format, string::String, vec::Vec};
 use core::fmt;
 
 /// How many leases a host may have at once.
@@ -15,6 +15,11 @@ pub const MAX_LEASES: usize = 32;
 
 /// The longest lease or postponement: whoever wants more asks again.
 pub const LONGEST_HOLD_MS: u64 = 31 * 24 * 3_600_000;
+
+/// After its end a lease or postponement stays in the key for so long. Whoever tidies up knows the end only by
+/// its own wall clock: one that runs hours ahead ignores a lease too early for as long as it is wrong,
+/// but does not take it away from everybody else. A clock that is a day ahead does.
+pub const KEEP_ENDED_MS: u64 = 24 * 3_600_000;
 
 /// Why a change was refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,10 +62,10 @@ pub fn apply_lease(entry: &Entry<HostRecord>, lease: Lease, now: Wall) -> Result
     check_duration(lease.until, now)?;
     let why = format!("lease {} of {}: {}", lease.id, lease.holder, lease.reason);
     let mut after = give_up(entry, why)?;
-    after
-        .leases
-        .retain(|other| other.id != lease.id && other.until.left_at(now) > 0);
-    if after.leases.len() >= MAX_LEASES {
+    after.leases.retain(|other| other.id != lease.id);
+    tidy_up(&mut after, now);
+    let holding = after.leases.iter().filter(|other| other.until.left_at(now) > 0);
+    if holding.count() >= MAX_LEASES {
         return Err(RequestRefused::TooManyLeases);
     }
     after.leases.push(lease);
@@ -68,7 +73,8 @@ pub fn apply_lease(entry: &Entry<HostRecord>, lease: Lease, now: Wall) -> Result
     Ok(after)
 }
 
-/// Postpones every stop; gives up a claim that is not committed (P5).
+/// Postpones every stop; gives up a claim that is not committed (P5). Of two postponements the later end
+/// holds: nobody shortens what another asked for.
 ///
 /// # Errors
 /// Too late, or a duration that is none.
@@ -79,7 +85,10 @@ pub fn apply_postponement(
 ) -> Result<HostRecord, RequestRefused> {
     check_duration(postponement.until, now)?;
     let mut after = give_up(entry, format!("postponed: {}", postponement.reason))?;
-    after.postponement = Some(postponement);
+    let longer = |there: &Postponement| there.until >= postponement.until;
+    if !after.postponement.as_ref().is_some_and(longer) {
+        after.postponement = Some(postponement);
+    }
     Ok(after)
 }
 
@@ -116,9 +125,19 @@ pub fn start_is_due(record: &HostRecord) -> bool {
 }
 
 /// Notes that the machine was seen running and came up at `at`: a wake is done (P2).
+///
+/// Somebody who starts a machine wants it: a claim from before its start, or from within the tolerance of
+/// two clocks after it, is given up where it is not committed (P5).
 #[must_use]
 pub fn note_running(entry: &Entry<HostRecord>, at: Wall) -> HostRecord {
-    let mut after = numbered(entry);
+    let older = |claim: &Claim| claim.claimed_at < at.plus(WALL_TOLERANCE_MS);
+    let mut after = match &entry.value.claim {
+        Some(claim) if older(claim) => {
+            let why = String::from("the machine was started since the claim");
+            give_up(entry, why).unwrap_or_else(|_| numbered(entry))
+        }
+        _ => numbered(entry),
+    };
     after.last_start = Some(at);
     if after.claim.is_none() {
         after.wake = None;
@@ -151,6 +170,23 @@ fn check_duration(until: Wall, now: Wall) -> Result<(), RequestRefused> {
         return Err(RequestRefused::BadDuration { duration_ms });
     }
     Ok(())
+}
+
+/// Drops what ended long ago; and of what ended at all, the first to end where there is too much of it.
+pub(super) fn tidy_up(record: &mut HostRecord, now: Wall) {
+    let is_kept = |until: Wall| until.plus(KEEP_ENDED_MS).left_at(now) > 0;
+    record.leases.retain(|lease| is_kept(lease.until));
+    record
+        .postponement
+        .take_if(|postponement| !is_kept(postponement.until));
+    let mut ended: Vec<Wall> = record.leases.iter().map(|lease| lease.until).collect();
+    ended.retain(|until| until.left_at(now) == 0);
+    ended.sort_unstable();
+    if let Some(too_many) = ended.len().checked_sub(MAX_LEASES + 1)
+        && let Some(last) = ended.get(too_many)
+    {
+        record.leases.retain(|lease| lease.until > *last);
+    }
 }
 
 /// The record with its claim given up where there is one that is not committed.

@@ -64,6 +64,13 @@ fn p5_leases_are_bounded_and_always_expire() {
     );
     let later = now.plus(2 * HOUR);
     let after = apply_lease(&key, lease("more", later.plus(HOUR)), later).expect("the others expired");
+    assert_eq!(
+        after.leases.len(),
+        MAX_LEASES + 1,
+        "what has ended stays for a day"
+    );
+    let later = now.plus(48 * HOUR);
+    let after = apply_lease(&key, lease("more", later.plus(HOUR)), later).expect("the others expired");
     assert_eq!(after.leases.len(), 1);
     for until in [now, Wall(now.0 - 1), now.plus(400 * 24 * HOUR)] {
         let refused = apply_lease(&bench.key(), lease("bad", until), now);
@@ -250,4 +257,85 @@ fn p5_a_lease_that_lands_while_the_commit_is_on_its_way_wins_or_loses_cleanly() 
     bench.change(|key| apply_lease(key, lease("job", now.plus(HOUR)), now).expect("in time"));
     bench.finish();
     assert_eq!((bench.calls(), bench.store.gate.value.commits), (0, commits));
+}
+
+#[test]
+fn p5_a_start_by_a_person_wins_before_the_commit() {
+    use snooze_decision::claim::note_running;
+    for step in [Step::Prepare, Step::Protections, Step::Verify, Step::Commit] {
+        let mut bench = Bench::at(step);
+        let now = bench.now.wall.plus(1);
+        bench.change(|key| note_running(key, now));
+        bench.finish();
+        assert_eq!(bench.calls(), 0, "{step:?}");
+        assert!(bench.cancelled_because().contains("started since the claim"));
+        assert_eq!(bench.key().value.last_start, Some(now));
+    }
+    // One from long before the claim, and one that comes too late, leave it alone.
+    let mut bench = Bench::at(Step::Verify);
+    let before = Wall(bench.now.wall.0 - HOUR);
+    bench.change(|key| note_running(key, before));
+    bench.up_to(Step::Call);
+    let now = bench.now.wall;
+    bench.change(|key| note_running(key, now));
+    bench.finish();
+    assert_eq!(bench.calls(), 1);
+}
+
+#[test]
+fn p5_a_shorter_postponement_does_not_shorten_a_longer_one() {
+    let mut bench = Bench::new(acting());
+    let now = bench.now.wall;
+    let until = |hours: u64| Postponement {
+        until: now.plus(hours * HOUR),
+        reason: format!("{hours} h"),
+    };
+    for (hours, holds) in [(2, 2), (1, 2), (2, 2), (3, 3)] {
+        bench.change(|key| apply_postponement(key, until(hours), now).expect("in time"));
+        assert_eq!(bench.key().value.postponement, Some(until(holds)), "{hours}");
+    }
+}
+
+#[test]
+fn s9_an_executor_whose_clock_is_ahead_takes_nobodys_lease_away() {
+    let mut bench = Bench::new(acting());
+    let now = bench.now.wall;
+    bench.change(|key| apply_lease(key, lease("job", now.plus(HOUR)), now).expect("it fits"));
+    let postponement = Postponement {
+        until: now.plus(HOUR),
+        reason: "later".to_owned(),
+    };
+    bench.change(|key| apply_postponement(key, postponement.clone(), now).expect("in time"));
+    // Two hours ahead, it writes a lease of its own, and carries a claim to its end.
+    let ahead = now.plus(2 * HOUR);
+    bench.change(|key| apply_lease(key, lease("other", ahead.plus(HOUR)), ahead).expect("it fits"));
+    bench.now.wall = ahead;
+    bench.claim();
+    bench.up_to(Step::Verify);
+    bench.tell(Input::GiveUp {
+        reason: "enough".to_owned(),
+    });
+    bench.finish();
+    let record = bench.key().value;
+    assert_eq!(record.leases.len(), 2, "{:?}", record.leases);
+    assert!(record.leases.iter().any(|lease| lease.id == "job"));
+    assert_eq!(record.postponement, Some(postponement));
+}
+
+#[test]
+fn s9_leases_that_have_ended_are_bounded_too() {
+    let mut bench = Bench::new(acting());
+    let mut now = bench.now.wall;
+    for n in 0..500 {
+        now = now.plus(60_000);
+        let short = lease(&format!("job-{n}"), now.plus(30_000));
+        bench.change(|key| apply_lease(key, short, now).expect("only those that hold count"));
+    }
+    let leases = bench.key().value.leases;
+    assert!(leases.len() <= 2 * MAX_LEASES, "{}", leases.len());
+    assert!(leases.iter().any(|lease| lease.id == "job-499"));
+    assert!(
+        leases.iter().any(|lease| lease.id == "job-498"),
+        "the last to end stay"
+    );
 }
