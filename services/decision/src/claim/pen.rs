@@ -177,14 +177,12 @@ impl Holder {
         if now.boot < self.pen.read_at {
             return;
         }
-        let slots = self
-            .pen
-            .claim()
-            .map_or_else(Vec::new, |claim| claim.slots.clone());
-        let action = Action::ReadState {
-            group: self.terms.group.clone(),
-            slots,
+        // The slots are of the group that the claim was made in; the host may be in another one by now.
+        let (group, slots) = match self.pen.claim() {
+            Some(claim) => (claim.group.clone(), claim.slots.clone()),
+            None => (self.terms.group.clone(), Vec::new()),
         };
+        let action = Action::ReadState { group, slots };
         self.fly(now, action, Carries::Read);
     }
 

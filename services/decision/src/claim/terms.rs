@@ -57,29 +57,29 @@ pub struct SlotOffer {
     pub revision: Revision,
 }
 
-/// Picks one of the free slots below the limit; `draw` is random, so that executors rarely meet.
+/// Picks one of the free slots; `draw` is random, so that executors rarely meet.
 ///
-/// `read` says for every number below the limit whether it is taken and at which revision; a missing one
-/// was never written.
+/// `read` says of the group's slots whether each is taken and at which revision; a missing one was never
+/// written. All that are taken count, also those at or above the limit, which was higher once. Only
+/// the lowest free numbers are offered, as many as may still be taken: so executors that pick at the
+/// same time from what they all read are together within the limit as well.
 #[must_use]
 pub fn pick_slot(read: &[(u32, Revision, Occupied)], limit: u32, draw: u64) -> Option<SlotOffer> {
-    let free: Vec<SlotOffer> = (0..limit)
-        .filter_map(|n| match read.iter().find(|(number, _, _)| *number == n) {
-            None => Some(SlotOffer {
-                n,
-                revision: Revision(0),
-            }),
-            Some((_, revision, Occupied::No)) => Some(SlotOffer {
-                n,
-                revision: *revision,
-            }),
-            Some((_, _, Occupied::Yes)) => None,
-        })
-        .collect();
-    let count = free.len() as u64;
-    (count > 0)
-        .then(|| free.get((draw % count) as usize).copied())
-        .flatten()
+    let is_taken = |slot: &&(u32, Revision, Occupied)| slot.2 == Occupied::Yes;
+    let mut taken: Vec<u32> = read.iter().filter(is_taken).map(|slot| slot.0).collect();
+    taken.sort_unstable();
+    taken.dedup();
+    let room = u64::from(limit).saturating_sub(taken.len() as u64);
+    // The free number with so many free ones below it: every taken one up to it moves it on by one.
+    let below = u32::try_from(draw.checked_rem(room)?).ok()?;
+    let n = taken
+        .iter()
+        .fold(below, |n, taken| if *taken <= n { n + 1 } else { n });
+    let known = read.iter().find(|(number, _, _)| *number == n);
+    Some(SlotOffer {
+        n,
+        revision: known.map_or(Revision(0), |(_, revision, _)| *revision),
+    })
 }
 
 /// Whether a slot is taken.

@@ -3,3 +3,4 @@
 mod calling;
 mod competing;
 mod limits;
+mod slots;
