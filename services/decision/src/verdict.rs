@@ -14,7 +14,10 @@ pub struct Verdict {
     pub seq: u64,
     /// The policy that the votes were made under.
     pub policy_revision: String,
-    /// Age of the newest sample when this was sent.
+    /// In a published verdict: the age of the newest sample of the periodic series when this was sent, so
+    /// anything up to the check interval and a little more; the host's whole uptime where there was no
+    /// sample yet. In the answer to a verification: the age of the *beginning* of the sample that was
+    /// taken for it, which lies after the question ([`Verified`](crate::claim::Verified)).
     pub sample_age_ms: u64,
     /// For how long the host has been up.
     pub uptime_ms: u64,

@@ -86,13 +86,10 @@ impl Holder {
     pub(super) fn advance(&mut self, now: Now) {
         let filed = self.audits.is_empty();
         match self.stage.clone() {
-            Stage::Noticing(notice) if self.pen.want.is_none() => {
-                if notice.done && now.boot >= notice.until {
-                    self.drop_poll();
-                    self.go(Stage::Protections);
-                } else if now.boot >= notice.give_up_at {
-                    self.cancel(String::from("the preparation took too long"));
-                }
+            // Work that takes too long is found out by a poll, and a poll has an end of its own.
+            Stage::Noticing(notice) if self.pen.want.is_none() && notice.done && now.boot >= notice.until => {
+                self.drop_poll();
+                self.go(Stage::Protections);
             }
             Stage::Settling { until } if now.boot >= until && self.pen.want.is_none() => {
                 self.go(Stage::Verifying);

@@ -8,10 +8,10 @@ use super::holder::Holder;
 use super::input::{Answer, CallOutcome, InstanceState, PrepareState, Protections, Verified};
 use super::pen::{Want, Whose};
 use super::stage::{Errand, Notice, Stage, What};
-use super::verification::{Question, Verdictless, check};
+use super::verification::{Opened, Question, Verdictless, check};
 use crate::decide::tag_obstacles;
 use crate::explain::duration;
-use crate::time::Now;
+use crate::time::{Boot, Now};
 use alloc::{format, string::String, vec::Vec};
 
 /// How often a preparation is asked about.
@@ -21,7 +21,9 @@ impl Holder {
     /// What came of an errand before or of the call.
     pub(super) fn ascent_answer(&mut self, now: Now, errand: Errand, answer: Answer) {
         match (errand.what, answer) {
-            (What::Prepare, Answer::Prepared { state, message }) => self.prepared(now, state, &message),
+            (What::Prepare, Answer::Prepared { state, message }) => {
+                self.prepared(now, errand.planned_at, state, &message);
+            }
             (What::Protections, Answer::Protections(instance)) => self.protections(now, &instance),
             (What::Tags, Answer::Done) => self.settle(now),
             (What::Verify(question), Answer::Verified(answer)) => self.verified(now, &question, &answer),
@@ -50,27 +52,31 @@ impl Holder {
         }
     }
 
-    fn prepared(&mut self, now: Now, state: PrepareState, message: &str) {
+    fn prepared(&mut self, now: Now, asked_at: Boot, state: PrepareState, message: &str) {
         self.attempts = 0;
         if state == PrepareState::Failed {
             self.cancel(format!("the preparation failed: {message}"));
             return;
         }
         let policy = &self.terms.policy;
-        let poll_at = now.boot.plus(POLL_MS.min(policy.beat_ms));
+        let pause_ms = POLL_MS.min(policy.beat_ms);
         let done = state == PrepareState::Done;
         if let Stage::Noticing(notice) = &mut self.stage {
             notice.done |= done;
-            notice.poll_at = poll_at;
+            notice.plan_poll(now.boot, pause_ms);
+            if !notice.done && asked_at >= notice.give_up_at {
+                self.cancel(String::from("the preparation took too long"));
+            }
             return;
         }
         let until = now.boot.plus(policy.notice_ms);
-        let notice = Notice {
+        let mut notice = Notice {
             until,
             give_up_at: until.plus(policy.pre_snooze_ms),
-            poll_at,
+            poll_at: until,
             done,
         };
+        notice.plan_poll(now.boot, pause_ms);
         let message = format!("The host has notice of {}.", duration(policy.notice_ms));
         self.file(AuditKind::Notice, message);
         self.go(Stage::Noticing(notice));
@@ -111,7 +117,11 @@ impl Holder {
         let Some(claim) = self.pen.claim() else {
             return;
         };
-        match check(&self.terms.policy, claim, question, answer, now.boot) {
+        let opened = Opened {
+            claim,
+            voters: &self.voters,
+        };
+        match check(&self.terms.policy, opened, question, answer, now.boot) {
             Ok(idle_ms) => {
                 let message = format!("Verified: idle for {}.", duration(idle_ms));
                 self.file(AuditKind::Verified, message);
@@ -150,5 +160,14 @@ impl Holder {
         self.file(AuditKind::Call, message);
         self.pen.want = Some(want);
         self.go(Stage::Called);
+    }
+}
+
+impl Notice {
+    /// When the work is asked about next: after a pause, but at the end of the notice and at the end of the
+    /// work's time at the latest, so that a time shorter than the pause is looked at as well.
+    fn plan_poll(&mut self, now: Boot, pause_ms: u64) {
+        let ends = [self.until, self.give_up_at].into_iter().filter(|end| *end > now);
+        self.poll_at = ends.fold(now.plus(pause_ms), Boot::min);
     }
 }

@@ -14,6 +14,7 @@ use super::pen::{Pen, Want};
 use super::record::{Claim, ClaimNumber, Entry, HostRecord, Phase, Progress};
 use super::stage::{Errand, Stage, What};
 use super::terms::{Drawn, Opening, Terms};
+use crate::policy::Role;
 use crate::time::{Boot, Now};
 use alloc::{boxed::Box, collections::VecDeque, string::String, vec::Vec};
 
@@ -41,6 +42,9 @@ pub struct Holder {
     pub(super) questions: u32,
     /// A reason to give the claim up that came while its commit was on its way.
     pub(super) doomed: Option<String>,
+    /// Who voted in the verdict that opened the claim, the advisory ones left out; nobody after a takeover,
+    /// which never verifies.
+    pub(super) voters: Vec<String>,
     /// Whether tags may say that the host is stopped before it is (P10).
     pub(super) tagged: bool,
     pub(super) audits: VecDeque<AuditEntry>,
@@ -73,8 +77,12 @@ impl Holder {
             cancelled_because: String::new(),
         };
         let want = Want::Claim(Box::new(claim), opening.slot);
+        let voters = opening.verdict.votes.iter().map(|vote| vote.voter.clone());
+        let voters = voters.filter(|voter| terms.policy.role_of(voter) != Role::Advisory);
+        let voters = voters.collect();
         let barred = opening.key.value.claim.is_some() || opening.gate.value.frozen.is_some();
         let mut holder = Holder::new(terms, drawn, Pen::new(&opening.key, opening.gate, want, now.boot));
+        holder.voters = voters;
         if barred {
             holder.finish(End::NotClaimed);
         }
@@ -111,6 +119,7 @@ impl Holder {
             resume_at: Boot(0),
             questions: 0,
             doomed: None,
+            voters: Vec::new(),
             tagged: false,
             audits: VecDeque::new(),
             out: Vec::new(),
@@ -140,7 +149,7 @@ impl Holder {
         }
         match &self.stage {
             Stage::Noticing(notice) => {
-                times.extend([notice.until, notice.give_up_at]);
+                times.push(notice.until);
                 if !notice.done {
                     times.push(notice.poll_at);
                 }

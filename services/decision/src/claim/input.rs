@@ -126,7 +126,10 @@ pub struct Verified {
     pub nonce: String,
     /// Whether this claim's preparation is in force.
     pub prepared: bool,
-    /// The new votes.
+    /// The new votes. They rest on a sample taken for this very question, and `sample_age_ms` is the age of
+    /// that sample's *beginning* when the answer was sent, not that of the newest one of the periodic
+    /// series. It began after the question came, so it is never older than the question; an older one
+    /// is refused (P3).
     pub verdict: Verdict,
 }
 

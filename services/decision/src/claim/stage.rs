@@ -46,7 +46,7 @@ pub(super) enum Stage {
 pub(super) struct Notice {
     /// When people have had their notice.
     pub(super) until: Boot,
-    /// When the work has taken too long.
+    /// Work that is not done by a poll from here on has taken too long.
     pub(super) give_up_at: Boot,
     pub(super) poll_at: Boot,
     pub(super) done: bool,

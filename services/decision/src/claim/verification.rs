@@ -21,6 +21,14 @@ pub(super) struct Question {
     pub(super) asked_at: Boot,
 }
 
+/// What the claim was opened on.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Opened<'a> {
+    pub(super) claim: &'a Claim,
+    /// Who voted in the verdict that opened it, the advisory ones left out.
+    pub(super) voters: &'a [String],
+}
+
 /// Why an answer does not lead to a stop.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Verdictless {
@@ -33,7 +41,7 @@ pub(super) enum Verdictless {
 /// Checks an answer; `Ok` is for how long the host has been idle.
 pub(super) fn check(
     policy: &Policy,
-    claim: &Claim,
+    opened: Opened<'_>,
     question: &Question,
     answer: &Verified,
     now: Boot,
@@ -50,7 +58,7 @@ pub(super) fn check(
             duration(age_ms)
         )));
     }
-    let verdict = &answer.verdict;
+    let (verdict, claim) = (&answer.verdict, opened.claim);
     if !answer.prepared {
         return veto("the host's preparation is not in force");
     }
@@ -60,11 +68,17 @@ pub(super) fn check(
     if verdict.policy_revision != claim.policy_revision {
         return veto("the votes were made under another policy");
     }
+    // The age of the sample's beginning on the host's clock, against that of the question on this one: two
+    // durations, so no clocks are compared; the way back only makes the question older.
     if verdict.sample_age_ms > age_ms {
         return veto("the sample was begun before the question was asked");
     }
     if boot_grace_left(policy, verdict) > 0 {
         return veto("the host is in its boot grace again");
+    }
+    let votes = |voter: &&String| verdict.votes.iter().any(|vote| vote.voter == **voter);
+    if let Some(gone) = opened.voters.iter().find(|voter| !votes(voter)) {
+        return Err(Verdictless::Veto(format!("{gone} does not vote any more")));
     }
     let combined = combine(policy, &verdict.strict());
     match combined.idleness {
