@@ -2,17 +2,24 @@
 //!
 //! A holder that took a claim over begins here, which is why it can never call. While an outcome is
 //! unknown the claim and its slots stay taken (P2).
+//!
+//! A machine that carries its own executor settles its claim at its next boot (P10). That it has booted says
+//! that it was stopped only where the cloud had accepted the stop: after a panic or a reboot by hand
+//! between commit and call it was not, and an accepted call may still be applied. So without the
+//! acceptance the tags are cleared at once and the machine is watched like any whose call is in doubt.
+//! What remains: a reboot by hand within the seconds between the acceptance and its effect is taken for
+//! the stop, which may then still come, within L.
 
 use super::action::{Action, AuditKind, Tags};
 use super::holder::{ERRAND_MS, Holder};
 use super::input::{Answer, InstanceState};
 use super::pen::{Want, Whose};
-use super::record::{Entry, HostRecord, Phase};
-use super::stage::{Errand, Stage, What};
+use super::record::{Claim, Entry, HostRecord, Phase};
+use super::stage::{Errand, Stage, Watch, What};
 use super::terms::Terms;
 use crate::explain::duration;
 use crate::time::{Boot, Now};
-use alloc::{format, string::String};
+use alloc::{format, string::String, vec::Vec};
 
 /// After this long the instance is looked at less often.
 const BRISK_MS: u64 = 60_000;
@@ -38,8 +45,8 @@ impl Holder {
             }
             Phase::Cancelled => Want::Cancelled(claim.cancelled_because.clone()),
             Phase::Stopped => Want::Stopped(whose),
-            // P10: this very machine went down and came up again, and nothing of the old holder lives.
-            Phase::Committed | Phase::Unknown | Phase::Stopping if came_back => Want::Stopped(whose),
+            // P10: the stop was accepted, this very machine went down and came up again.
+            Phase::Stopping if came_back => Want::Stopped(whose),
             Phase::Committed | Phase::Unknown => Want::Unknown,
             Phase::Stopping => Want::Stopping(whose),
         }
@@ -48,7 +55,8 @@ impl Holder {
     pub(super) fn is_after(&self) -> bool {
         matches!(
             self.stage,
-            Stage::Watching { .. }
+            Stage::Watching(_)
+                | Stage::Untagging
                 | Stage::UndoingAtHost
                 | Stage::UndoingTags
                 | Stage::ClosingTags
@@ -72,7 +80,11 @@ impl Holder {
                     AuditKind::Alarm,
                     String::from("The stop call may have been made; the instance is watched."),
                 );
-                self.watch(now);
+                if self.tagged && self.came_back() {
+                    self.go(Stage::Untagging);
+                } else {
+                    self.watch(now);
+                }
             }
             Want::Stopped(_) if self.says_something_in_tags() => self.go(Stage::ClosingTags),
             Want::Stopped(_) => self.close(),
@@ -82,30 +94,47 @@ impl Holder {
     }
 
     fn watch(&mut self, now: Now) {
-        self.go(Stage::Watching {
+        self.go(Stage::Watching(Watch {
             since: now.boot,
             look_at: now.boot,
             alarmed: false,
             seen_down: false,
-        });
+            read_at: now.boot,
+            trouble: String::from("no answer"),
+        }));
     }
 
+    /// Tags tell of our stops; and where they tell of one that the machine has come back from, they are
+    /// put right whoever stopped it.
     fn says_something_in_tags(&self) -> bool {
         let others = self.pen.claim().is_some_and(|claim| claim.stopped_by_others);
-        self.terms.policy.write_tags && !others
+        self.terms.policy.write_tags && (!others || (self.tagged && self.came_back()))
     }
 
-    /// S24: a stop that was accepted and is not seen within L is for a person to look at.
+    /// What a person has to look at: a stop that was accepted and is not seen within L (S24), and an
+    /// instance that could not be read throughout Q, again for each Q.
     pub(super) fn watch_the_clock(&mut self, now: Now) {
         let limit = self.terms.policy.application_ms;
+        let quarantine = self.terms.policy.quarantine_ms;
         let stopping = self.pen.phase() == Some(Phase::Stopping);
-        if let Stage::Watching { since, alarmed, .. } = &mut self.stage
-            && stopping
-            && !*alarmed
-            && now.boot.since(*since) >= limit
-        {
-            *alarmed = true;
-            let message = format!("Not seen stopped within {}.", duration(limit));
+        let Stage::Watching(watch) = &mut self.stage else {
+            return;
+        };
+        let mut alarms = Vec::new();
+        if stopping && !watch.alarmed && now.boot.since(watch.since) >= limit {
+            watch.alarmed = true;
+            alarms.push(format!("Not seen stopped within {}.", duration(limit)));
+        }
+        if now.boot.since(watch.read_at) >= quarantine {
+            watch.read_at = now.boot;
+            let message = format!(
+                "The instance could not be read for {}, and its claim stays: {}",
+                duration(quarantine),
+                watch.trouble
+            );
+            alarms.push(message);
+        }
+        for message in alarms {
             self.file(AuditKind::Alarm, message);
         }
     }
@@ -117,9 +146,9 @@ impl Holder {
             false => self.stopped_tags(now),
         };
         match &mut self.stage {
-            Stage::Watching { since, look_at, .. } if now.boot >= *look_at => {
-                let brisk = now.boot.since(*since) < BRISK_MS;
-                *look_at = now
+            Stage::Watching(watch) if now.boot >= watch.look_at => {
+                let brisk = now.boot.since(watch.since) < BRISK_MS;
+                watch.look_at = now
                     .boot
                     .plus(if brisk { beat_ms } else { beat_ms.saturating_mul(5) });
                 Some((What::Instance, Action::ReadInstance, ERRAND_MS))
@@ -132,14 +161,16 @@ impl Holder {
                 };
                 Some((What::Cancel, action, ERRAND_MS))
             }
-            Stage::UndoingTags => Some((What::Tags, Action::WriteTags(Tags::Running), ERRAND_MS)),
+            Stage::UndoingTags | Stage::Untagging => {
+                Some((What::Tags, Action::WriteTags(Tags::Running), ERRAND_MS))
+            }
             Stage::ClosingTags => Some((What::Tags, Action::WriteTags(tags), ERRAND_MS)),
             _ => None,
         }
     }
 
     /// Whether this machine is the claim's host and has booted since the claim (P10).
-    fn came_back(&self) -> bool {
+    pub(super) fn came_back(&self) -> bool {
         let boot = self.terms.self_boot.as_ref();
         let claimed_in = self.pen.claim().map(|claim| &claim.boot_id);
         boot.is_some() && boot != claimed_in
@@ -151,6 +182,12 @@ impl Holder {
                 self.seen(errand.planned_at, *state);
                 return;
             }
+            (What::Instance, Answer::Failed { reason }) => {
+                if let Stage::Watching(watch) = &mut self.stage {
+                    watch.trouble.clone_from(reason);
+                }
+                return;
+            }
             (_, Answer::Done) => true,
             _ => false,
         };
@@ -158,6 +195,11 @@ impl Holder {
             return;
         }
         match self.stage {
+            Stage::Untagging => {
+                // Where they could not be written, they still count as written when the claim is undone.
+                self.tagged = !worked;
+                self.watch(now);
+            }
             Stage::UndoingAtHost if self.tagged => self.go(Stage::UndoingTags),
             Stage::UndoingAtHost | Stage::UndoingTags => self.undone(),
             Stage::ClosingTags => {
@@ -192,45 +234,56 @@ impl Holder {
 
     /// The instance was read; the reading began at `asked_at`.
     fn seen(&mut self, asked_at: Boot, state: InstanceState) {
-        let Stage::Watching { since, seen_down, .. } = &mut self.stage else {
+        let Stage::Watching(watch) = &mut self.stage else {
             return;
         };
-        *seen_down |= matches!(state, InstanceState::Stopping | InstanceState::Stopped);
-        let (since, seen_down) = (*since, *seen_down);
+        watch.seen_down |= matches!(state, InstanceState::Stopping | InstanceState::Stopped);
+        watch.read_at = watch.read_at.max(asked_at);
+        let (since, seen_down) = (watch.since, watch.seen_down);
+        let Some(claim) = self.pen.claim() else { return };
         if self.pen.want.is_some() {
             return;
         }
-        let others = self.pen.claim().is_some_and(|claim| claim.stopped_by_others);
+        let called = claim.committed_at.is_some();
+        let others = claim.stopped_by_others;
         let whose = if others { Whose::Others } else { Whose::Ours };
         let quarantined = asked_at.since(since) >= self.terms.policy.quarantine_ms;
-        let stopping = self.pen.phase() == Some(Phase::Stopping);
+        let stopping = claim.phase == Phase::Stopping;
         self.pen.want = match state {
             InstanceState::Stopped => Some(Want::Stopped(whose)),
             InstanceState::Terminated => Some(Want::Stopped(Whose::Others)),
             InstanceState::Missing if quarantined => Some(Want::Stopped(Whose::Others)),
             InstanceState::Stopping | InstanceState::ShuttingDown if !stopping => Some(Want::Stopping(whose)),
-            InstanceState::Running | InstanceState::Pending if others => Some(Want::Cancelled(String::from(
-                "it runs again, and nothing was called",
-            ))),
+            InstanceState::Running | InstanceState::Pending if others && !called => Some(Want::Cancelled(
+                String::from("it runs again, and nothing was called"),
+            )),
             // An accepted call may take up to L to show; running before that is not running *again*.
             InstanceState::Running | InstanceState::Pending if stopping => {
                 let overdue = asked_at.since(since) >= self.terms.policy.application_ms;
                 (seen_down || overdue).then_some(Want::Unknown)
             }
-            InstanceState::Running if quarantined => {
-                let q = duration(self.terms.policy.quarantine_ms);
-                Some(Want::Cancelled(format!("seen running throughout {q}")))
-            }
+            InstanceState::Running if quarantined => Some(Want::Cancelled(self.ran_throughout())),
             _ => None,
         };
+    }
+
+    fn ran_throughout(&self) -> String {
+        let q = duration(self.terms.policy.quarantine_ms);
+        if self.came_back() {
+            format!("seen running throughout {q} after a boot that the stop may or may not have led to")
+        } else {
+            format!("seen running throughout {q}")
+        }
     }
 }
 
 /// The tags that are wrong about a machine, put right: one that runs is not `Stopped` (P4).
 ///
-/// On a host that stops itself the tag stands before the call; that is not wrong.
+/// On a host that stops itself the tag stands before the call; that is not wrong, nor is the tag of a stop
+/// that was accepted. Any other claim has written none: what the tag says is from before it.
 #[must_use]
 pub fn tags_to_mend(state: InstanceState, status_tag: Option<&str>, record: &HostRecord) -> Option<Tags> {
-    let on_its_way = record.claim.is_some();
+    let told = |claim: &Claim| claim.tagged || matches!(claim.phase, Phase::Stopping | Phase::Stopped);
+    let on_its_way = record.claim.as_ref().is_some_and(told);
     (state == InstanceState::Running && status_tag == Some("Stopped") && !on_its_way).then_some(Tags::Running)
 }

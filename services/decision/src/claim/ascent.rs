@@ -101,7 +101,7 @@ impl Holder {
                 ));
             }
             Stage::Filing if filed && self.pen.want.is_none() => self.pen.want = Some(Want::Free),
-            Stage::Watching { .. } => self.watch_the_clock(now),
+            Stage::Watching(_) => self.watch_the_clock(now),
             _ => {}
         }
     }

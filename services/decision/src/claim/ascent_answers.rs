@@ -140,9 +140,10 @@ impl Holder {
                 String::from("The cloud accepted the stop."),
                 Want::Stopping(Whose::Ours),
             ),
+            // Somebody else was faster: success all the same, and not our stop.
             CallOutcome::AlreadyStopping => (
                 String::from("The instance was already stopping."),
-                Want::Stopping(Whose::Ours),
+                Want::Stopping(Whose::Others),
             ),
             CallOutcome::Refused { reason } => (
                 format!("The cloud refused the stop: {reason}"),

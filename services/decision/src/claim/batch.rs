@@ -8,7 +8,7 @@ use super::pen::{Carries, Want, Whose};
 use super::record::{Claim, HostRecord, LastStop, Phase, Revision, Slot};
 use super::requests::tidy_up;
 use super::terms::SlotOffer;
-use crate::time::Now;
+use crate::time::{Now, Wall};
 use alloc::vec::Vec;
 
 impl Holder {
@@ -55,10 +55,14 @@ impl Holder {
         if let Some(claim) = &mut record.claim {
             render(claim, want, now);
             if *want == Want::Stopped(Whose::Ours) {
-                record.last_stop = Some(LastStop {
-                    at: now.wall,
-                    reason: claim.reason.clone(),
-                });
+                // A claim that is taken over when the stop is in the record already keeps its date.
+                let dated = self.pen.phase() == Some(Phase::Stopped) && record.last_stop.is_some();
+                if !dated {
+                    record.last_stop = Some(LastStop {
+                        at: self.stopped_at(claim, now),
+                        reason: claim.reason.clone(),
+                    });
+                }
             }
         }
         (writes, Carries::Wanted(record, gate_after))
@@ -105,6 +109,15 @@ impl Holder {
             .collect()
     }
 
+    /// When it was stopped: now, where that is seen; who was stopped himself knows when it was asked for.
+    fn stopped_at(&self, claim: &Claim, now: Now) -> Wall {
+        if self.came_back() {
+            claim.committed_at.unwrap_or(now.wall)
+        } else {
+            now.wall
+        }
+    }
+
     fn freed(&self, now: Now) -> HostRecord {
         let mut record = self.pen.base.value.clone();
         record.claim = None;
@@ -126,7 +139,11 @@ fn render(claim: &mut Claim, want: &Want, now: Now) {
             claim.phase = Phase::Stopping;
             claim.stopped_by_others = *whose == Whose::Others;
         }
-        Want::Unknown => claim.phase = Phase::Unknown,
+        Want::Unknown => {
+            claim.phase = Phase::Unknown;
+            // Whose the next stop is, nobody can tell any more: the call may bring it about.
+            claim.stopped_by_others = false;
+        }
         Want::Stopped(whose) => {
             claim.phase = Phase::Stopped;
             claim.stopped_by_others = *whose == Whose::Others;

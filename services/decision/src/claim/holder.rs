@@ -155,7 +155,7 @@ impl Holder {
                 }
             }
             Stage::Settling { until } => times.push(*until),
-            Stage::Watching { look_at, .. } if self.errand.is_none() => times.push(*look_at),
+            Stage::Watching(watch) if self.errand.is_none() => times.push(watch.look_at),
             _ => {}
         }
         let latest_step = self.pen.stepped_at;

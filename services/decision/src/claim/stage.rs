@@ -4,6 +4,7 @@
 use super::action::Ticket;
 use super::verification::Question;
 use crate::time::Boot;
+use alloc::string::String;
 
 /// What the machine is at.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,13 +28,9 @@ pub(super) enum Stage {
     Calling,
     /// The call's outcome is known and on its way into the key.
     Called,
-    Watching {
-        since: Boot,
-        look_at: Boot,
-        alarmed: bool,
-        /// Whether it was seen on its way down.
-        seen_down: bool,
-    },
+    Watching(Watch),
+    /// This machine was started again and its tags still say that it is stopped; then it is watched.
+    Untagging,
     UndoingAtHost,
     UndoingTags,
     ClosingTags,
@@ -50,6 +47,19 @@ pub(super) struct Notice {
     pub(super) give_up_at: Boot,
     pub(super) poll_at: Boot,
     pub(super) done: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Watch {
+    pub(super) since: Boot,
+    pub(super) look_at: Boot,
+    pub(super) alarmed: bool,
+    /// Whether it was seen on its way down.
+    pub(super) seen_down: bool,
+    /// When the instance was last read, or somebody was told that it cannot be.
+    pub(super) read_at: Boot,
+    /// Why it could not be read the last time.
+    pub(super) trouble: String,
 }
 
 /// The one thing to the outside that is in flight.

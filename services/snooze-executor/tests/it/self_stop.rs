@@ -59,7 +59,7 @@ async fn p10_the_next_boot_settles_the_claim_and_puts_the_tags_right() {
     world.cloud.set_tag("i-own", "CloudSnooze:Status", "Stopped");
     // What a machine leaves behind that went down right after its call.
     let record: HostRecord = serde_json::from_value(json!({"claim": {
-        "number": 0, "holder": "gone", "phase": "committed", "beat": 9, "freezes": 0, "policy_revision": world.revision,
+        "number": 0, "holder": "gone", "phase": "stopping", "beat": 9, "freezes": 0, "policy_revision": world.revision,
         "reason": "idle for 1 min", "action": "stop", "agent": "agent-1", "boot_id": "the boot before",
         "group": "default", "slots": [0], "claimed_at": "2026-01-01T00:00:00Z", "committed_at": "2026-01-01T00:00:01Z",
         "tagged": true,

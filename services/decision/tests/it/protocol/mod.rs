@@ -4,4 +4,6 @@ mod asking;
 mod calling;
 mod competing;
 mod limits;
+mod next_boot;
 mod slots;
+mod watching;
