@@ -4,19 +4,20 @@
 //! machine's, so that a mistake in the machine cannot excuse itself. It never plans anything.
 
 mod guarded;
+mod idle;
 mod phases;
 mod violation;
 
 use crate::claim::{
     Action, Answer, AuditEntry, AuditKind, Batch, Claim, ClaimNumber, Entry, GRACE_MS, Gate, HostRecord,
-    Input, Key, Permit, Phase, Planned, Revision, Ticket, Value, Verified,
+    Input, Key, Permit, Phase, Planned, Revision, Terms, Ticket, Value,
 };
-use crate::policy::{Policy, Role};
+use crate::policy::{Mode, Policy};
 use crate::time::{Boot, Now};
-use crate::verdict::VoteState;
 use alloc::{collections::BTreeMap, string::String, vec::Vec};
 pub use guarded::Guarded;
-use phases::{begins, follows, inherits};
+use idle::says_idle;
+use phases::{Heir, begins, follows, inherits};
 pub use violation::Violation;
 
 #[derive(Debug)]
@@ -36,6 +37,7 @@ impl Pending {
 #[derive(Debug)]
 pub struct Checker {
     policy: Policy,
+    self_boot: Option<String>,
     holder: String,
     /// The host's key as last written or read.
     known: Entry<HostRecord>,
@@ -47,6 +49,9 @@ pub struct Checker {
     doubt: bool,
     committed: bool,
     filed: Vec<AuditKind>,
+    /// The last question; an answer to one before it counts for nothing.
+    asked: Option<Ticket>,
+    /// When the last question was asked, where its answer says idle.
     verified_at: Option<Boot>,
     claimed: Option<ClaimNumber>,
     calls: u32,
@@ -56,9 +61,10 @@ pub struct Checker {
 impl Checker {
     /// An account that begins with the host's key as the machine was given it.
     #[must_use]
-    pub fn new(policy: Policy, holder: String, key: Entry<HostRecord>) -> Checker {
+    pub fn new(terms: &Terms, holder: String, key: Entry<HostRecord>) -> Checker {
         Checker {
-            policy,
+            policy: terms.policy.clone(),
+            self_boot: terms.self_boot.clone(),
             holder,
             known: key,
             gate: None,
@@ -68,6 +74,7 @@ impl Checker {
             doubt: false,
             committed: false,
             filed: Vec::new(),
+            asked: None,
             verified_at: None,
             claimed: None,
             calls: 0,
@@ -104,13 +111,16 @@ impl Checker {
                 self.unfiled.retain(|other| *other != entry);
                 self.filed.push(entry.kind);
             }
-            (Action::Verify { claim, nonce, .. }, Answer::Verified(answer)) => {
-                let asked = claim == answer.claim && nonce == answer.nonce;
-                let fresh = now.boot.since(planned_at) < self.policy.freshness_ms;
-                let ours = self.claimed == Some(claim);
-                if asked && fresh && ours && self.all_required_idle(answer) {
-                    self.verified_at = Some(planned_at);
-                }
+            (Action::Verify { claim, nonce, .. }, Answer::Verified(answer))
+                if self.asked == Some(*ticket) =>
+            {
+                let age_ms = now.boot.since(planned_at);
+                let to_it = claim == answer.claim && nonce == answer.nonce;
+                let fresh = age_ms < self.policy.freshness_ms;
+                let ours = self.known.value.claim.as_ref();
+                let idle = ours.is_some_and(|ours| says_idle(&self.policy, ours, answer, age_ms));
+                let counts = to_it && fresh && idle && self.claimed == Some(claim);
+                self.verified_at = counts.then_some(planned_at);
             }
             _ => {}
         }
@@ -130,14 +140,19 @@ impl Checker {
         self.last_ticket = Some(planned.ticket);
         self.forget_overdue(now);
         match &planned.action {
-            Action::Write(batch) => self.inspect_write(batch)?,
+            Action::Write(batch) => self.inspect_write(now, batch)?,
             Action::ReadState { .. } => self.alone_in_flight()?,
             Action::Audit(entry) if self.unfiled.contains(entry) => {}
             Action::Audit(entry) => self.unfiled.push(entry.clone()),
             Action::Call(permit) => self.inspect_call(now, permit)?,
             Action::Finished(_) => self.ended = true,
             Action::Prepare { .. } => self.after(AuditKind::Intent)?,
-            Action::ReadProtections | Action::Verify { .. } => self.after(AuditKind::Notice)?,
+            Action::ReadProtections => self.after(AuditKind::Notice)?,
+            Action::Verify { .. } => {
+                self.after(AuditKind::Notice)?;
+                self.asked = Some(planned.ticket);
+                self.verified_at = None;
+            }
             Action::ReadInstance | Action::WriteTags(_) | Action::Cancel { .. } => self.nothing_unfiled()?,
         }
         let pending = Pending {
@@ -174,7 +189,7 @@ impl Checker {
         Ok(())
     }
 
-    fn inspect_write(&mut self, batch: &Batch) -> Result<(), Violation> {
+    fn inspect_write(&mut self, now: Now, batch: &Batch) -> Result<(), Violation> {
         self.alone_in_flight()?;
         if self.doubt {
             return Err(Violation::WriteInDoubt);
@@ -197,19 +212,41 @@ impl Checker {
             };
         };
         if after.phase == Phase::Committed && before.map(|claim| claim.phase) != Some(Phase::Committed) {
-            self.inspect_commit(batch, after)?;
+            self.inspect_commit(now, batch, after)?;
         }
         match before {
-            Some(before) if before.holder != self.holder => inherits(before, after),
+            Some(before) if before.holder != self.holder => {
+                let heir = match &self.self_boot {
+                    Some(boot) if *boot != before.boot_id => Heir::NextBoot,
+                    _ => Heir::Other,
+                };
+                inherits(before, after, heir)
+            }
             Some(before) => follows(before, after),
-            None => begins(after),
+            None => {
+                self.may_act()?;
+                begins(after)
+            }
         }
     }
 
-    fn inspect_commit(&self, batch: &Batch, claim: &Claim) -> Result<(), Violation> {
+    /// S1 and S25, whatever was decided.
+    fn may_act(&self) -> Result<(), Violation> {
+        if self.policy.mode != Mode::Act {
+            return Err(Violation::ClaimWhileObserving);
+        }
+        if self.self_boot.is_some() && !self.policy.self_stop {
+            return Err(Violation::SelfStopForbidden);
+        }
+        Ok(())
+    }
+
+    fn inspect_commit(&self, now: Now, batch: &Batch, claim: &Claim) -> Result<(), Violation> {
+        self.may_act()?;
         self.after(AuditKind::Verified)?;
-        if self.verified_at.is_none() {
-            return Err(Violation::CommitWithoutVerification);
+        let verified_at = self.verified_at.ok_or(Violation::CommitWithoutVerification)?;
+        if now.boot.since(verified_at) >= self.policy.freshness_ms {
+            return Err(Violation::CommitOnStaleVerification);
         }
         let gate = batch.writes.iter().find(|write| write.key == Key::Gate);
         match gate.map(|write| (&write.value, write.expected)) {
@@ -289,20 +326,6 @@ impl Checker {
             self.claimed = Some(claim.number_at(entry.revision));
             self.committed = claim.phase == Phase::Committed;
         }
-    }
-
-    /// The property that is never broken, counted by hand and not with `combine`.
-    fn all_required_idle(&self, answer: &Verified) -> bool {
-        let votes = &answer.verdict.votes;
-        let idle = |state: VoteState| state == VoteState::Idle;
-        let required = votes
-            .iter()
-            .filter(|vote| self.policy.role_of(&vote.voter) == Role::Required);
-        let heard = |name: &str| votes.iter().any(|vote| vote.voter == name);
-        answer.prepared
-            && required.clone().all(|vote| idle(vote.state) && idle(vote.raw))
-            && self.policy.must_be_heard().all(heard)
-            && votes.iter().any(|vote| idle(vote.state))
     }
 }
 

@@ -25,7 +25,7 @@ impl Guarded {
         opening: Opening<'_>,
         now: Now,
     ) -> Result<(Guarded, Vec<Planned>), Violation> {
-        let checker = Checker::new(terms.policy.clone(), drawn.holder.clone(), opening.key.clone());
+        let checker = Checker::new(&terms, drawn.holder.clone(), opening.key.clone());
         let (holder, plans) = Holder::claim(terms, drawn, opening, now);
         Guarded::begin(holder, checker, now, plans)
     }
@@ -40,7 +40,7 @@ impl Guarded {
         abandoned: &Entry<HostRecord>,
         now: Now,
     ) -> Result<(Guarded, Vec<Planned>), Violation> {
-        let checker = Checker::new(terms.policy.clone(), drawn.holder.clone(), abandoned.clone());
+        let checker = Checker::new(&terms, drawn.holder.clone(), abandoned.clone());
         let (holder, plans) = Holder::take_over(terms, drawn, abandoned, now);
         Guarded::begin(holder, checker, now, plans)
     }

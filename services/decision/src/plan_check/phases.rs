@@ -7,18 +7,25 @@ pub(super) fn begins(after: &Claim) -> Result<(), Violation> {
     allowed(after.phase == Phase::Claimed(Progress::Intent) && after.number == ClaimNumber(0))
 }
 
+/// Where a new holder runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Heir {
+    /// Anywhere.
+    Other,
+    /// On the host itself, in a later boot than the claim's (P10).
+    NextBoot,
+}
+
 /// What a new holder may make of what it found.
-pub(super) fn inherits(before: &Claim, after: &Claim) -> Result<(), Violation> {
-    allowed(matches!(
-        (before.phase, after.phase),
-        (Phase::Claimed(_) | Phase::Cancelled, Phase::Cancelled)
-            | (Phase::Committed | Phase::Unknown, Phase::Unknown)
-            | (Phase::Stopping, Phase::Stopping)
-            | (
-                Phase::Committed | Phase::Unknown | Phase::Stopping | Phase::Stopped,
-                Phase::Stopped
-            )
-    ))
+pub(super) fn inherits(before: &Claim, after: &Claim, heir: Heir) -> Result<(), Violation> {
+    allowed(match (before.phase, after.phase) {
+        (Phase::Claimed(_) | Phase::Cancelled, Phase::Cancelled) => true,
+        (Phase::Committed | Phase::Unknown, Phase::Unknown) => true,
+        (Phase::Stopping, Phase::Stopping) => heir == Heir::Other,
+        (Phase::Stopping, Phase::Stopped) => heir == Heir::NextBoot,
+        (Phase::Stopped, Phase::Stopped) => true,
+        _ => false,
+    })
 }
 
 /// What a holder may do next to its own claim.

@@ -20,6 +20,12 @@ pub enum Violation {
     CommitPastTheGate,
     /// A commit without a verification.
     CommitWithoutVerification,
+    /// A commit on a verification that is older than F.
+    CommitOnStaleVerification,
+    /// A claim under a policy that only observes (S1).
+    ClaimWhileObserving,
+    /// A claim on the machine that runs this executor, which the policy does not allow (S25).
+    SelfStopForbidden,
     /// A batch whose last write is not the host's key, or that writes it twice.
     HostKeyNotLast,
     /// A write at another revision than the one last known.
@@ -48,6 +54,9 @@ impl fmt::Display for Violation {
             Self::StepBeforeAudit => "a step before the audit trail acknowledged the one before",
             Self::CommitPastTheGate => "a commit that does not go through the open kill switch",
             Self::CommitWithoutVerification => "a commit without a verification",
+            Self::CommitOnStaleVerification => "a commit on a verification that is too old",
+            Self::ClaimWhileObserving => "a claim under a policy that only observes",
+            Self::SelfStopForbidden => "a claim on the executor's own machine without self_stop",
             Self::HostKeyNotLast => "a batch that does not end with the host's key",
             Self::WriteAtUnknownRevision => "a write at a revision that is not the last known",
             Self::TwoWritesInFlight => "two writes in flight",

@@ -5,6 +5,7 @@ mod answers;
 mod bench;
 mod combining;
 mod deciding;
+mod plans;
 mod properties;
 mod protocol;
 mod scenarios;

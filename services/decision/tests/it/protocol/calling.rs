@@ -276,7 +276,7 @@ fn the_checker_refuses_a_call_that_nothing_leads_to() {
     use snooze_decision::claim::{ClaimNumber, Planned, Ticket};
     use snooze_decision::{Checker, StopAction, Violation};
     let bench = Bench::at(Step::Verify);
-    let mut checker = Checker::new(bench.policy.clone(), "holder-1".to_owned(), bench.key());
+    let mut checker = Checker::new(&bench.terms(), "holder-1".to_owned(), bench.key());
     let call = Planned {
         ticket: Ticket(1),
         within_ms: 1_000,
