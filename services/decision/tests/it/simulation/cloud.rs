@@ -1,12 +1,13 @@
 //! The cloud and the runners: late, refusing, applying late, answering never; and hosts that measure.
 
 use super::world::{Address, Event, REVISION, World};
+use snooze_decision::Verdict;
 use snooze_decision::claim::{
     Answer, CallOutcome, ClaimNumber, InstanceState, PrepareState, Protections, Ticket, Verified,
 };
 use std::collections::BTreeMap;
 
-use super::machine::Preparation;
+use super::machine::{Preparation, Protection};
 
 impl World {
     pub(super) fn cloud(&mut self, event: Event) {
@@ -73,24 +74,42 @@ impl World {
                     self.goes_down(host);
                 }
             }
-            Event::Stopped(host) => {
+            Event::Stopped(host) if self.machines[host].state == InstanceState::Stopping => {
                 self.machines[host].state = InstanceState::Stopped;
                 self.follow_down(host);
             }
+            Event::Terminated(host) => {
+                self.machines[host].state = InstanceState::Terminated;
+                let ms = self.rng.range(5_000, 60_000);
+                self.after(ms, Event::Vanished(host));
+            }
+            Event::Vanished(host) => self.machines[host].state = InstanceState::Missing,
             Event::Started(host) if self.machines[host].state == InstanceState::Pending => {
                 self.machines[host].comes_up(self.now);
                 self.follow_up(host);
             }
             Event::ReadInstance(to, ticket) => {
                 let state = self.machines[to.host].state;
+                if state == InstanceState::Missing {
+                    self.ledger.seen.note("a machine that is missing");
+                }
                 self.reply(to, ticket, &Answer::Instance(state));
             }
-            Event::ReadProtections(to, ticket) => {
-                let state = self.machines[to.host].state;
+            Event::ReadProtections(to, ticket, claim) => {
+                let machine = &self.machines[to.host];
+                let (mut forbids, mut tags) = (Vec::new(), BTreeMap::new());
+                match machine.protection {
+                    Protection::StopProtected => forbids.push("It is protected.".to_owned()),
+                    Protection::OptedOut => {
+                        drop(tags.insert(self.policy.opt_out_tag.clone(), String::new()));
+                    }
+                    Protection::None if machine.is_up() => self.ledger.cleared(claim),
+                    Protection::None => {}
+                }
                 let instance = Protections {
-                    state,
-                    forbids: Vec::new(),
-                    tags: BTreeMap::new(),
+                    state: machine.state,
+                    forbids,
+                    tags,
                 };
                 self.reply(to, ticket, &Answer::Protections(instance));
             }
@@ -147,6 +166,7 @@ impl World {
 
     pub(super) fn goes_down(&mut self, host: usize) {
         self.machines[host].state = InstanceState::Stopping;
+        self.machines[host].down_at = Some(self.now);
         let ms = self.rng.range(200, 4_000);
         self.after(ms, Event::Stopped(host));
     }
@@ -226,15 +246,15 @@ impl World {
                 nonce,
                 from,
             } => {
-                let (now, naptime_ms) = (self.now, self.policy.naptime_ms);
+                let (now, naptime_ms, mode) = (self.now, self.policy.naptime_ms, self.policy.combine);
                 let machine = &mut self.machines[to.host];
                 if !machine.is_up() {
                     return;
                 }
                 let in_force = |one: &Preparation| one.claim == claim && one.until > now;
                 let prepared = machine.prepared.as_ref().is_some_and(in_force);
-                let idle = prepared && machine.truly_idle(from, now, naptime_ms);
-                let verdict = machine.verdict(from, now, REVISION);
+                let idle = prepared && machine.truly_idle(mode, from, now, naptime_ms);
+                let verdict = machine.verdict(from, now, now - from, REVISION);
                 self.ledger.answered(&nonce, idle);
                 let answer = Answer::Verified(Verified {
                     claim: ClaimNumber(claim),
@@ -262,7 +282,17 @@ impl World {
             return;
         }
         let from = self.now.saturating_sub(1_000);
-        let verdict = Box::new(self.machines[host].verdict(from, self.now, REVISION));
+        let sample_age_ms = self.rng.range(0, self.policy.check_interval_ms);
+        let verdict = self.machines[host].verdict(from, self.now, sample_age_ms, REVISION);
+        self.send_verdict(host, verdict);
+        if self.now < self.machines[host].cloned_until {
+            let verdict = self.machines[host].clone_verdict(REVISION);
+            self.send_verdict(host, verdict);
+        }
+    }
+
+    fn send_verdict(&mut self, host: usize, verdict: Verdict) {
+        let verdict = Box::new(verdict);
         let copies = if self.faults && self.rng.permille(100) {
             2
         } else {

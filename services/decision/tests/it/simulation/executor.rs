@@ -2,6 +2,8 @@
 //! out itself; the world does, with delays and losses.
 
 use snooze_decision::claim::{Drawn, Observer, Target, Terms};
+use snooze_decision::decide::Identity;
+use snooze_decision::witness::Witness;
 use snooze_decision::{Boot, Guarded, Now, Policy, Verdict, Wall};
 use std::collections::BTreeMap;
 
@@ -16,10 +18,19 @@ pub(super) struct Executor {
     rate_ppm: u64,
     pub(super) claims: BTreeMap<usize, Carried>,
     pub(super) observers: BTreeMap<usize, Observer>,
-    pub(super) verdicts: BTreeMap<usize, (Verdict, Boot)>,
+    pub(super) witnesses: BTreeMap<usize, Witness>,
+    pub(super) verdicts: BTreeMap<usize, Heard>,
     /// The host that it runs on, where that is watched too (P10).
     pub(super) carried_by: Option<usize>,
     drawn: u64,
+}
+
+/// A verdict as it was heard, and what it means that it was.
+#[derive(Clone)]
+pub(super) struct Heard {
+    pub(super) verdict: Verdict,
+    pub(super) at: Boot,
+    pub(super) identity: Identity,
 }
 
 pub(super) struct Carried {
@@ -39,6 +50,7 @@ impl Executor {
             rate_ppm: 999_000 + draw % 2_000,
             claims: BTreeMap::new(),
             observers: BTreeMap::new(),
+            witnesses: BTreeMap::new(),
             verdicts: BTreeMap::new(),
             carried_by,
             drawn: 0,
@@ -63,6 +75,7 @@ impl Executor {
         self.incarnation += 1;
         self.claims.clear();
         self.observers.clear();
+        self.witnesses.clear();
         self.verdicts.clear();
     }
 

@@ -1,5 +1,6 @@
 //! What truly happened, beside what anybody believes, and the properties that must hold of it.
 
+use super::Seen;
 use crate::store::Store;
 use snooze_decision::claim::{AuditKind, Batch, HostRecord, Lease, Phase, Postponement};
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,11 +14,10 @@ pub(super) struct Ledger {
     commits: BTreeMap<u64, String>,
     questions: Vec<Question>,
     audits: BTreeSet<(u64, AuditKind)>,
+    /// Claims whose instance was read as running and unprotected.
+    cleared: BTreeSet<u64>,
     calls: BTreeMap<u64, u32>,
-    pub(super) stops: u64,
-    pub(super) takeovers: u64,
-    pub(super) cancelled: u64,
-    pub(super) unknown: u64,
+    pub(super) seen: Seen,
 }
 
 struct Made {
@@ -85,14 +85,24 @@ impl Ledger {
                 let other = self.commits.insert(number, claim.holder.clone());
                 assert!(other.is_none(), "claim {number} was committed twice");
             }
-            Phase::Unknown => self.unknown += 1,
-            Phase::Cancelled => self.cancelled += 1,
+            Phase::Unknown => self.seen.note("unknown"),
+            Phase::Cancelled => self.seen.note(cause(&claim.cancelled_because)),
             _ => {}
         }
         let held_before = before.claim.as_ref().map(|claim| &claim.holder);
         if held_before.is_some_and(|holder| *holder != claim.holder) {
-            self.takeovers += 1;
+            self.seen.note("takeover");
         }
+    }
+
+    /// When a claim was made.
+    pub(super) fn made_at(&self, claim: u64) -> Option<u64> {
+        self.claims.get(&claim).map(|made| made.at)
+    }
+
+    /// The cloud said of the claim's instance that it may be stopped.
+    pub(super) fn cleared(&mut self, claim: u64) {
+        self.cleared.insert(claim);
     }
 
     /// The audit trail has it.
@@ -170,6 +180,12 @@ impl Ledger {
                 "claim {claim} calls before {kind:?} is filed"
             );
         }
+        assert!(
+            self.cleared.contains(&claim),
+            "claim {claim} calls, and its instance was never seen unprotected"
+        );
+        self.seen.note("call");
+        self.seen.note(format!("call of h{host}"));
         let calls = self.calls.entry(claim).or_default();
         *calls += 1;
         assert_eq!(*calls, 1, "a second call for claim {claim}");
@@ -183,16 +199,29 @@ impl Ledger {
             "claim {claim} took effect more than {way_ms} ms after its verification"
         );
     }
+}
 
-    pub(super) fn seen(&self) -> super::Seen {
-        super::Seen {
-            calls: self.calls.len() as u64,
-            stops: self.stops,
-            takeovers: self.takeovers,
-            cancelled: self.cancelled,
-            unknown: self.unknown,
-        }
-    }
+/// A claim's end as one of a few words, to count them.
+fn cause(because: &str) -> &'static str {
+    let causes = [
+        ("its holder was lost", "cancelled after a takeover"),
+        ("frozen", "cancelled by a freeze"),
+        ("lease", "cancelled by a lease"),
+        ("postponed", "cancelled by a postponement"),
+        ("wake", "cancelled by a wake"),
+        ("started since", "cancelled by a start"),
+        ("Two agents", "cancelled for two agents"),
+        ("policy changed", "cancelled by a change of policy"),
+        ("is to end", "cancelled by a shutdown"),
+        ("protected", "cancelled by a protection"),
+        ("has the tag", "cancelled by a tag"),
+        ("cannot say", "cancelled by an unknown vote"),
+        ("another boot or agent", "cancelled for another agent"),
+        ("after a boot", "cancelled after a boot"),
+        ("seen running", "cancelled after the quarantine"),
+    ];
+    let known = causes.iter().find(|(words, _)| because.contains(words));
+    known.map_or("cancelled otherwise", |(_, cause)| cause)
 }
 
 /// The count of freezes at an open kill switch; none where it is closed.

@@ -14,29 +14,33 @@ mod rng;
 
 mod world;
 
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use world::{Weather, World};
 
 const SEEDS: u64 = 1_200;
 
-/// What happened in some seeds, to be sure that anything did.
+/// What happened in some seeds and how often, to be sure that anything did.
 #[derive(Debug, Default)]
-struct Seen {
-    calls: u64,
-    stops: u64,
-    takeovers: u64,
-    cancelled: u64,
-    unknown: u64,
+struct Seen(BTreeMap<String, u64>);
+
+impl Seen {
+    fn note(&mut self, what: impl Into<String>) {
+        *self.0.entry(what.into()).or_default() += 1;
+    }
+
+    fn count(&self, what: &str) -> u64 {
+        self.0.get(what).copied().unwrap_or_default()
+    }
 }
 
 impl std::iter::Sum for Seen {
     fn sum<I: Iterator<Item = Seen>>(all: I) -> Seen {
-        all.fold(Seen::default(), |sum, one| Seen {
-            calls: sum.calls + one.calls,
-            stops: sum.stops + one.stops,
-            takeovers: sum.takeovers + one.takeovers,
-            cancelled: sum.cancelled + one.cancelled,
-            unknown: sum.unknown + one.unknown,
+        all.fold(Seen::default(), |mut sum, one| {
+            for (what, count) in one.0 {
+                *sum.0.entry(what).or_default() += count;
+            }
+            sum
         })
     }
 }
@@ -45,7 +49,10 @@ fn run(seed: u64, weather: Weather) -> Seen {
     let result = catch_unwind(AssertUnwindSafe(|| {
         let mut world = World::new(seed, weather);
         world.run();
-        world.ledger.seen()
+        for _ in &world.machines {
+            world.ledger.seen.note("host");
+        }
+        world.ledger.seen
     }));
     result.unwrap_or_else(|_| {
         panic!(
@@ -87,27 +94,108 @@ fn seeds() -> Vec<u64> {
 fn no_fault_makes_a_wrong_call_and_everything_comes_to_rest() {
     let seeds = seeds();
     let seen = run_all(&seeds, Weather::Faults);
-    println!("{} seeds: {seen:?}", seeds.len());
-    if seeds.len() > 1 {
-        // A simulation in which nothing happens proves nothing.
-        assert!(
-            seen.calls > 1_000 && seen.stops > 1_000,
-            "too little happened: {seen:?}"
-        );
-        assert!(
-            seen.takeovers > 1_000 && seen.unknown > 500,
-            "too little happened: {seen:?}"
-        );
+    println!("{} seeds: {seen:#?}", seeds.len());
+    if seeds.len() == 1 {
+        return;
     }
+    // A simulation in which nothing happens proves nothing.
+    let often = [
+        ("call", 1_000),
+        ("stop", 1_000),
+        ("takeover", 1_000),
+        ("unknown", 500),
+    ];
+    let too_rare = often.iter().filter(|(what, least)| seen.count(what) < *least);
+    let never = coverage().into_iter().filter(|what| seen.count(what) == 0);
+    let missing: Vec<String> = too_rare
+        .map(|(what, _)| (*what).to_owned())
+        .chain(never)
+        .collect();
+    assert!(
+        missing.is_empty(),
+        "too little happened: {missing:#?} in {seen:#?}"
+    );
+}
+
+/// What must have happened at least once: a crash before and after every kind of step, a takeover in every
+/// phase and at every progress, and every way in which a claim may be given up.
+fn coverage() -> Vec<String> {
+    let steps = [
+        "write claim",
+        "write claimed",
+        "write commit",
+        "write committed",
+        "write stopping",
+        "write unknown",
+        "write stopped",
+        "write cancelled",
+        "write free",
+        "read state",
+        "audit",
+        "prepare",
+        "read protections",
+        "verify",
+        "call",
+        "read instance",
+        "write tags",
+        "cancel",
+    ];
+    let phases = ["committed", "stopping", "unknown", "stopped", "cancelled"];
+    let progresses = [
+        "intent",
+        "preparing",
+        "noticing",
+        "pre-snooze work",
+        "protections",
+        "settling",
+        "verifying",
+    ];
+    let causes = [
+        "after a takeover",
+        "by a freeze",
+        "by a lease",
+        "by a postponement",
+        "by a wake",
+        "by a start",
+        "for two agents",
+        "by a change of policy",
+        "by a shutdown",
+        "by a protection",
+        "by a tag",
+        "by an unknown vote",
+        "for another agent",
+        "after a boot",
+        "after the quarantine",
+    ];
+    let crashes = steps
+        .iter()
+        .flat_map(|step| [format!("crash before {step}"), format!("crash after {step}")]);
+    let takeovers = phases
+        .iter()
+        .chain(&progresses)
+        .map(|phase| format!("takeover of {phase}"));
+    let cancelled = causes.iter().map(|cause| format!("cancelled {cause}"));
+    let others = ["stop of a terminated machine", "a machine that is missing"].map(str::to_owned);
+    crashes.chain(takeovers).chain(cancelled).chain(others).collect()
 }
 
 #[test]
 fn without_faults_every_idle_host_is_stopped_once() {
     for seed in 1..=100 {
         let seen = run(seed, Weather::Calm);
-        assert!(seen.calls > 0, "seed {seed}: an idle host was not stopped");
-        assert_eq!(seen.calls, seen.stops, "seed {seed}: a call without a stop");
-        assert_eq!(seen.takeovers, 0, "seed {seed}: a needless takeover");
-        assert_eq!(seen.unknown, 0, "seed {seed}: an outcome was lost");
+        let hosts = seen.count("host");
+        assert!(hosts > 0);
+        for host in 0..hosts {
+            let (calls, stops) = (format!("call of h{host}"), format!("stop of h{host}"));
+            assert_eq!(seen.count(&calls), 1, "seed {seed}: {calls}");
+            assert_eq!(seen.count(&stops), 1, "seed {seed}: {stops}");
+        }
+        assert_eq!(
+            (seen.count("call"), seen.count("stop")),
+            (hosts, hosts),
+            "seed {seed}"
+        );
+        assert_eq!(seen.count("takeover"), 0, "seed {seed}: a needless takeover");
+        assert_eq!(seen.count("unknown"), 0, "seed {seed}: an outcome was lost");
     }
 }

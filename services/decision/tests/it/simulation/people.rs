@@ -2,10 +2,11 @@
 //! and pauses of executors.
 
 use super::executor::Executor;
+use super::machine::Protection;
 use super::world::{Change, Event, FAULTS_MS, REST_MS, World};
 use snooze_decision::Wall;
 use snooze_decision::claim::{
-    Entry, Frozen, HostRecord, Input, Lease, Postponement, Wake, apply_freeze, apply_lease,
+    Entry, Frozen, HostRecord, Input, InstanceState, Lease, Postponement, Wake, apply_freeze, apply_lease,
     apply_postponement, apply_thaw, apply_veto, apply_wake, note_running,
 };
 
@@ -38,7 +39,7 @@ pub(super) fn changed(read: &Entry<HostRecord>, change: Change, now: u64) -> Opt
             };
             Some(apply_wake(read, wake))
         }
-        Change::Veto => apply_veto(read, reason).ok(),
+        Change::Veto(why) => apply_veto(read, why.to_owned()).ok(),
         Change::Running => Some(note_running(read, now)),
     }
 }
@@ -51,7 +52,7 @@ impl World {
         let next = self.rng.range(500, 60_000 / self.harsh + 6_000);
         self.after(next, Event::Person);
         let host = self.rng.range(0, self.machines.len() as u64) as usize;
-        match self.rng.range(0, 100) {
+        match self.rng.range(0, 120) {
             0..15 => {
                 let busy = !self.machines[host].busy && self.rng.permille(400);
                 self.machines[host].set_busy(busy, self.now);
@@ -65,11 +66,65 @@ impl World {
                 self.tell_of_gate();
             }
             58..96 => self.start(host),
-            _ if self.machines[host].is_up() => {
-                self.machines[host].stopped_by_hand = true;
+            96..100 if self.machines[host].is_up() => {
+                self.machines[host].hand_stopped_at = Some(self.now);
                 self.goes_down(host);
             }
+            100..120 => self.oddity(host),
             _ => {}
+        }
+    }
+
+    /// What happens to a machine that nobody asked the executors for.
+    fn oddity(&mut self, host: usize) {
+        let ms = self.rng.range(1_000, 40_000);
+        let (now, luck) = (self.now, self.rng.range(0, 1_000));
+        let machine = &mut self.machines[host];
+        match luck {
+            0..200 => machine.use_database(!machine.database_busy, now),
+            200..350 => machine.blind_until = now + ms,
+            350..500 => machine.cloned_until = now + ms,
+            500..700 => {
+                machine.protection = match machine.protection {
+                    Protection::None if luck < 600 => Protection::StopProtected,
+                    Protection::None => Protection::OptedOut,
+                    _ => Protection::None,
+                }
+            }
+            700..850 => self.told_to_end(host),
+            850..950 if machine.is_up() => {
+                // A panic, or a reboot by hand: the cloud never sees it stopped.
+                machine.comes_up(now);
+                self.follow_down(host);
+                self.follow_up(host);
+            }
+            950.. => self.terminate(host),
+            _ => {}
+        }
+    }
+
+    /// Whoever carries the host's claim hears of another policy, or is to shut down.
+    fn told_to_end(&mut self, host: usize) {
+        for to in self.carrying(host) {
+            let input = if self.rng.permille(500) {
+                let revision = "2/0/0".to_owned();
+                Input::PolicyChanged { revision }
+            } else {
+                let reason = "the service is to end".to_owned();
+                Input::GiveUp { reason }
+            };
+            self.after(1, Event::Give(to, Box::new(input)));
+        }
+    }
+
+    /// One that carries an executor stays: without it nobody might be left to bring anything to rest.
+    fn terminate(&mut self, host: usize) {
+        let carries = self.executors.iter().any(|one| one.carried_by == Some(host));
+        if !carries && !self.machines[host].is_gone() {
+            self.machines[host].state = InstanceState::ShuttingDown;
+            self.machines[host].down_at = Some(self.now);
+            let ms = self.rng.range(500, 5_000);
+            self.after(ms, Event::Terminated(host));
         }
     }
 

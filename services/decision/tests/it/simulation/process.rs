@@ -1,10 +1,10 @@
 //! What an executor process does: polling keys, deciding, claiming, taking over, carrying plans out.
 
-use super::executor::Carried;
-use super::world::{Address, Change, Event, REVISION, World};
+use super::executor::{Carried, Heard as Known};
+use super::world::{Address, Change, Event, REVISION, Weather, World};
 use snooze_decision::claim::{
-    Action, Answer, CallOutcome, End, Entry, HostRecord, Input, InstanceState, Opening, Planned, Sighting,
-    StateRead, Tags, start_is_due, tags_to_mend,
+    Action, Answer, CallOutcome, ClaimNumber, End, Entry, HostRecord, Input, InstanceState, Opening, Phase,
+    Planned, Sighting, StateRead, Tags, Value, start_is_due, tags_to_mend,
 };
 use snooze_decision::decide::{Enrolled, Heard, Identity, Slots};
 use snooze_decision::{Decision, Facts, Guarded, Verdict, combine, decide};
@@ -39,7 +39,15 @@ impl World {
         let process = &mut self.executors[executor];
         if process.alive {
             let at = process.now(self.now).boot;
-            process.verdicts.insert(host, (verdict, at));
+            let memory_ms = 3 * self.policy.heartbeat_ms;
+            let witness = process.witnesses.entry(host).or_default();
+            let identity = witness.observe(&verdict, memory_ms, at);
+            let heard = Known {
+                verdict,
+                at,
+                identity,
+            };
+            process.verdicts.insert(host, heard);
         }
     }
 
@@ -60,6 +68,11 @@ impl World {
             Sighting::Free => self.consider(executor, host, state),
             Sighting::Held { .. } => self.veto(executor, host, state),
             Sighting::Abandoned => {
+                let phase = match state.host.value.claim.as_ref().map(|claim| claim.phase) {
+                    Some(Phase::Claimed(progress)) => progress.name(),
+                    _ => state.host.value.phase_name(),
+                };
+                self.ledger.seen.note(format!("takeover of {phase}"));
                 let process = &mut self.executors[executor];
                 process.observers.remove(&host);
                 let (id, drawn) = process.draw(executor);
@@ -77,18 +90,19 @@ impl World {
         let slot = self.store.free_slot(self.policy.max_concurrent_stops, draw);
         let process = &mut self.executors[executor];
         let now = process.now(self.now);
-        let Some((verdict, at)) = process.verdicts.get(&host).cloned() else {
+        let Some(heard) = process.verdicts.get(&host).cloned() else {
             return;
         };
+        let verdict = heard.verdict;
         let tags = BTreeMap::new();
         let explained = decide(&Facts {
             policy: &self.policy,
             policy_revision: REVISION,
             verdict: Some(Heard {
                 verdict: &verdict,
-                at,
+                at: heard.at,
             }),
-            identity: Identity::One,
+            identity: heard.identity,
             key: &state.host,
             gate: &state.gate.value,
             roster: Some(Enrolled {
@@ -117,12 +131,17 @@ impl World {
 
     /// A busy verdict on a claimed host is a veto, whoever hears it.
     fn veto(&mut self, executor: usize, host: usize, state: StateRead) {
-        let Some((verdict, _)) = self.executors[executor].verdicts.get(&host) else {
+        let Some(heard) = self.executors[executor].verdicts.get(&host) else {
             return;
         };
-        let busy = combine(&self.policy, verdict).idleness.ms() == 0;
-        if busy && self.rng.permille(300) {
-            let (read, change) = (Box::new(state.host), Change::Veto);
+        let reason = match heard.identity {
+            Identity::TwoAgents => "Two agents speak",
+            Identity::Repeated => "an old verdict",
+            Identity::One => "it is busy",
+        };
+        let busy = combine(&self.policy, &heard.verdict).idleness.ms() == 0;
+        if (busy || heard.identity != Identity::One) && self.rng.permille(300) {
+            let (read, change) = (Box::new(state.host), Change::Veto(reason));
             let ms = self.rng.range(1, 50);
             self.after(ms, Event::Lands { host, read, change });
         }
@@ -195,12 +214,15 @@ impl World {
             } else {
                 999
             };
+            let step = step(&planned);
             if crash < 4 {
+                self.ledger.seen.note(format!("crash before {step}"));
                 self.crash(to.executor);
                 return;
             }
             self.carry_out(to, planned);
             if crash < 10 {
+                self.ledger.seen.note(format!("crash after {step}"));
                 self.crash(to.executor);
                 return;
             }
@@ -230,7 +252,12 @@ impl World {
         let request = match planned.action {
             Action::Finished(end) => {
                 self.executors[to.executor].claims.remove(&to.host);
-                assert!(self.faults || !matches!(end, End::TakenOver) || self.now > 0);
+                let calm = self.weather == Weather::Calm;
+                assert!(
+                    !calm || end != End::TakenOver,
+                    "a needless takeover of h{}",
+                    to.host
+                );
                 return;
             }
             Action::Write(batch) => Event::Batch(to, ticket, Box::new(batch)),
@@ -239,7 +266,11 @@ impl World {
             Action::Prepare {
                 claim, duration_ms, ..
             } => Event::Prepare(to, ticket, claim.0, duration_ms),
-            Action::ReadProtections => Event::ReadProtections(to, ticket),
+            Action::ReadProtections => {
+                let holder = self.executors[to.executor].claims[&to.host].guarded.holder();
+                let claim = holder.number().map_or(0, |number| number.0);
+                Event::ReadProtections(to, ticket, claim)
+            }
             Action::Verify {
                 claim,
                 nonce,
@@ -317,4 +348,35 @@ impl World {
             self.after_landing(host, &before.value, gate);
         }
     }
+}
+
+/// The step that a plan is, as a word.
+fn step(planned: &Planned) -> String {
+    let word = match &planned.action {
+        Action::Write(batch) => {
+            let host = batch.writes.last().map(|write| &write.value);
+            let claim = match host {
+                Some(Value::Host(record)) => record.claim.as_ref(),
+                _ => None,
+            };
+            let what = match claim {
+                None => "free",
+                Some(claim) if claim.number == ClaimNumber(0) => "claim",
+                Some(claim) if claim.phase == Phase::Committed && batch.writes.len() > 1 => "commit",
+                Some(claim) => claim.phase.name(),
+            };
+            return format!("write {what}");
+        }
+        Action::ReadState { .. } => "read state",
+        Action::Audit(_) => "audit",
+        Action::Prepare { .. } => "prepare",
+        Action::ReadProtections => "read protections",
+        Action::Verify { .. } => "verify",
+        Action::Call(_) => "call",
+        Action::ReadInstance => "read instance",
+        Action::WriteTags(_) => "write tags",
+        Action::Cancel { .. } => "cancel",
+        Action::Finished(_) => "end",
+    };
+    word.to_owned()
 }

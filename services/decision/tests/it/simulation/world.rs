@@ -58,7 +58,7 @@ pub(super) enum Event {
     },
     Cancel(Address, Ticket, u64),
     ReadInstance(Address, Ticket),
-    ReadProtections(Address, Ticket),
+    ReadProtections(Address, Ticket, u64),
     WriteTags(Option<(Address, Ticket)>, usize, Box<Tags>),
     LastLook {
         from: Address,
@@ -77,6 +77,8 @@ pub(super) enum Event {
         claim: u64,
     },
     Stopped(usize),
+    Terminated(usize),
+    Vanished(usize),
     Started(usize),
     Publish(usize),
     Person,
@@ -96,7 +98,7 @@ pub(super) enum Change {
     Lease,
     Postpone,
     Wake,
-    Veto,
+    Veto(&'static str),
     Running,
 }
 
@@ -113,6 +115,7 @@ pub(super) struct World {
     queue: BTreeMap<(u64, u64), Event>,
     pub(super) rng: Rng,
     pub(super) faults: bool,
+    pub(super) weather: Weather,
     /// How bad this seed's faults are, 1 to 10.
     pub(super) harsh: u64,
     pub(super) policy: Policy,
@@ -124,10 +127,10 @@ pub(super) struct World {
     pub(super) on_the_wire: Vec<(usize, u64, u64)>,
 }
 
-pub(super) fn policy(concurrent: u32) -> Policy {
+pub(super) fn policy(concurrent: u32, combine: Combine) -> Policy {
     let values = PolicyValues {
         mode: Mode::Act,
-        combine: Combine::All,
+        combine,
         self_stop: true,
         check_interval_ms: 5_000,
         heartbeat_ms: 5_000,
@@ -160,6 +163,14 @@ impl World {
         let count = rng.range(1, 4) as usize;
         let concurrent = rng.range(1, 3) as u32;
         let harsh = rng.range(1, 11);
+        let combine = match rng.range(0, 8) {
+            0 => Combine::Any,
+            1 => Combine::Quorum(1),
+            2 => Combine::Quorum(2),
+            3 => Combine::Weighted(1.0),
+            4 => Combine::Weighted(1.5),
+            _ => Combine::All,
+        };
         let carried = (faults && rng.permille(250)).then_some(0);
         let executors = (0..count)
             .map(|n| Executor::new(rng.next() >> 20, carried.filter(|_| n == 0)))
@@ -173,8 +184,9 @@ impl World {
             queue: BTreeMap::new(),
             rng,
             faults,
+            weather,
             harsh,
-            policy: policy(concurrent),
+            policy: policy(concurrent, combine),
             store: Store::default(),
             machines,
             executors,
@@ -303,6 +315,9 @@ impl World {
                 self.reply(to, ticket, &Answer::State(Box::new(state)));
             }
             Event::File(to, ticket, claim, kind) => {
+                if kind == AuditKind::Stopped {
+                    self.was_down(to.host, claim);
+                }
                 self.ledger.filed(claim, kind);
                 self.reply(to, ticket, &Answer::Filed);
             }
@@ -316,6 +331,8 @@ impl World {
             | Event::ReadProtections(..)
             | Event::WriteTags(..)
             | Event::Stopped(_)
+            | Event::Terminated(_)
+            | Event::Vanished(_)
             | Event::Started(_) => self.cloud(event),
             Event::Publish(host) => self.publish(host),
             Event::Person => self.person(),
@@ -338,7 +355,13 @@ impl World {
         if landed.is_some() {
             if super::ledger::frees(batch) {
                 self.nothing_pending(to.host, &before);
-                self.ledger.stops += u64::from(before.value.phase_name() == "stopped");
+                if before.value.phase_name() == "stopped" {
+                    self.ledger.seen.note("stop");
+                    self.ledger.seen.note(format!("stop of h{}", to.host));
+                    if self.machines[to.host].is_gone() {
+                        self.ledger.seen.note("stop of a terminated machine");
+                    }
+                }
             }
             self.after_landing(to.host, &before.value, gate);
         }
@@ -360,23 +383,42 @@ impl World {
         }
     }
 
-    /// P2: while a call may still take effect its claim and slots stay taken. A machine that carries its
-    /// own executor settles at its next boot (P10) and is no part of this; nor is one that somebody else
-    /// stopped while our call was on its way (P9).
+    /// P2: while a call may still take effect its claim and slots stay taken. But for three cases: the machine is
+    /// gone and cannot be stopped any more; somebody else stopped it under this very claim, while our call
+    /// was on its way (P9); it settled an accepted stop at its next boot, which a reboot by hand was (P10).
     fn nothing_pending(&self, host: usize, before: &Entry<HostRecord>) {
-        let carries = self
-            .executors
-            .iter()
-            .any(|executor| executor.carried_by == Some(host));
         let Some(claim) = before.value.claim_number(before.revision).map(|number| number.0) else {
             return;
         };
         let wire = |call: &(usize, u64, u64)| call.0 == host && call.1 == claim && call.2 >= self.now;
-        let pending = self.on_the_wire.iter().any(wire) || self.machines[host].accepted.contains(&claim);
-        let by_hand = before.value.phase_name() == "stopped" && self.machines[host].stopped_by_hand;
+        let machine = &self.machines[host];
+        let pending = self.on_the_wire.iter().any(wire) || machine.accepted.contains(&claim);
+        let seen_stopped = before.value.phase_name() == "stopped";
+        let by_hand = machine.hand_stopped_at >= self.ledger.made_at(claim);
+        let excused = machine.is_gone() || (seen_stopped && (by_hand || self.came_back(host, before)));
         assert!(
-            carries || by_hand || !pending,
+            excused || !pending,
             "h{host} was freed while the call of claim {claim} may still stop it"
+        );
+    }
+
+    /// Whether the host carries an executor and has booted since its claim.
+    fn came_back(&self, host: usize, entry: &Entry<HostRecord>) -> bool {
+        let on_it = |executor: &Executor| executor.carried_by == Some(host);
+        let boot_id = self.machines[host].boot_id();
+        let claim = entry.value.claim.as_ref();
+        self.executors.iter().any(on_it) && claim.is_some_and(|claim| claim.boot_id != boot_id)
+    }
+
+    /// Nothing is filed as stopped that did not go down; but for a machine that was rebooted by hand after the
+    /// cloud had accepted its stop (P10).
+    fn was_down(&self, host: usize, claim: u64) {
+        let machine = &self.machines[host];
+        let down = machine.down_at >= self.ledger.made_at(claim) || machine.is_gone();
+        let accepted = self.came_back(host, &self.store.host(host)) && machine.accepted.contains(&claim);
+        assert!(
+            down || accepted,
+            "h{host} is filed as stopped and never went down"
         );
     }
 
