@@ -165,6 +165,15 @@ impl Inner {
             evidence: [("cpu_percent".to_owned(), json!(1.5))].into(),
             idle_ms: if state == VoteState::Idle { idle_ms } else { 0 },
         };
+        let people = Vote {
+            voter: "people".parse().expect("a voter"),
+            role: Role::Required,
+            state: VoteState::Idle,
+            raw: VoteState::Idle,
+            reason: "nobody is here".to_owned(),
+            evidence: [].into(),
+            idle_ms: 24 * 3_600_000,
+        };
         Verdict {
             host: self.host.clone(),
             boot_id: "boot-1".to_owned(),
@@ -174,7 +183,8 @@ impl Inner {
             sample_age_ms: 0,
             uptime_ms: 3_600_000,
             boot_grace_left_ms: 0,
-            votes: vec![vote],
+            // Somebody who looks for people belongs to every host (S10); here nobody is ever found.
+            votes: vec![vote, people],
         }
     }
 
