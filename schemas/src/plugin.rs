@@ -1,7 +1,7 @@
 //! What a plugin is asked and what it answers, over NATS and over stdin/stdout alike.
 
 use crate::{EventType, HostId, Message, metrics::Metrics};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
 /// What a plugin says of itself. Only the name is needed.
@@ -40,8 +40,9 @@ impl Message for CheckIdle {
     const HAS_EFFECT: bool = false;
 }
 
-/// The answer, the original's result without an envelope.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// The answer, the original's result without an envelope. Any `error` that is not null makes it a failure,
+/// whatever stands beside it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 #[serde(untagged)]
 pub enum CheckIdleResult {
@@ -61,6 +62,36 @@ pub enum CheckIdleResult {
         #[serde(default, skip_serializing_if = "Map::is_empty")]
         details: Map<String, Value>,
     },
+}
+
+impl<'de> Deserialize<'de> for CheckIdleResult {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        struct Answer {
+            #[serde(default)]
+            error: Value,
+            #[serde(default)]
+            is_idle: Option<bool>,
+            #[serde(default)]
+            reason: String,
+            #[serde(default)]
+            details: Map<String, Value>,
+        }
+
+        let answer = Answer::deserialize(deserializer)?;
+        match (answer.error, answer.is_idle) {
+            (Value::Null, Some(is_idle)) => Ok(Self::Opinion {
+                is_idle,
+                reason: answer.reason,
+                details: answer.details,
+            }),
+            (Value::Null, None) => Err(serde::de::Error::missing_field("is_idle")),
+            (Value::String(error), _) => Ok(Self::Error { error }),
+            (error, _) => Ok(Self::Error {
+                error: error.to_string(),
+            }),
+        }
+    }
 }
 
 /// "Who are you?"
@@ -101,4 +132,42 @@ impl Message for SupportedEvents {
 pub struct SupportedEventsResult {
     /// The types.
     pub events: Vec<EventType>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<CheckIdleResult, serde_json::Error> {
+        serde_json::from_str(text)
+    }
+
+    #[test]
+    fn s2_any_error_beside_is_idle_is_a_failure() {
+        for (text, error) in [
+            (r#"{"is_idle":true,"error":{"code":5}}"#, r#"{"code":5}"#),
+            (r#"{"is_idle":true,"error":false}"#, "false"),
+            (r#"{"is_idle":true,"error":["a"]}"#, r#"["a"]"#),
+            (r#"{"error":"no route"}"#, "no route"),
+        ] {
+            let error = error.to_owned();
+            assert_eq!(
+                read(text).expect("reads"),
+                CheckIdleResult::Error { error },
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_opinion_may_have_a_null_for_its_error() {
+        let opinion = CheckIdleResult::Opinion {
+            is_idle: true,
+            reason: String::new(),
+            details: Map::new(),
+        };
+        assert_eq!(read(r#"{"is_idle":true,"error":null}"#).expect("reads"), opinion);
+        assert!(read("{}").is_err());
+        assert!(read(r#"{"is_idle":"yes"}"#).is_err());
+    }
 }
