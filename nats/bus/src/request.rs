@@ -72,7 +72,7 @@ impl Bus {
         within: Duration,
     ) -> Result<R, RequestError> {
         let template = subject.template();
-        let answer = self.ask_service(subject, message, within).await?;
+        let answer = self.ask_service(subject, message, within, OnLoss::Wait).await?;
         match open_envelope(&answer.payload) {
             Ok(Ok(body)) => Ok(body),
             Ok(Err(source)) => Err(RequestError::Refused { template, source }),
@@ -83,7 +83,8 @@ impl Bus {
     /// Asks someone who answers without an envelope, as plugins do to `info` and `check_idle`.
     ///
     /// # Errors
-    /// As [`Bus::request`]; a refusal in an envelope counts as one.
+    /// As [`Bus::request`]; a refusal in an envelope counts as one. A loss of the connection ends the waiting
+    /// at once: silence then says nothing of who was asked.
     pub async fn request_bare<M: Message, R: DeserializeOwned>(
         &self,
         subject: &Subject,
@@ -91,7 +92,7 @@ impl Bus {
         within: Duration,
     ) -> Result<R, RequestError> {
         let template = subject.template();
-        let answer = self.ask_service(subject, message, within).await?;
+        let answer = self.ask_service(subject, message, within, OnLoss::GiveUp).await?;
         if let Ok(Err(source)) = open_envelope::<serde::de::IgnoredAny>(&answer.payload) {
             return Err(RequestError::Refused { template, source });
         }
@@ -103,6 +104,7 @@ impl Bus {
         subject: &Subject,
         message: &M,
         within: Duration,
+        on_loss: OnLoss,
     ) -> Result<NatsMessage, RequestError> {
         let template = subject.template();
         let body = encode(template, message)?;
@@ -114,7 +116,7 @@ impl Bus {
         );
         let asked = async {
             let headers = headers::stamp::<M>();
-            self.ask(subject.to_string(), headers, body, within, OnLoss::Wait)
+            self.ask(subject.to_string(), headers, body, within, on_loss)
                 .await
         };
         asked
@@ -123,6 +125,9 @@ impl Bus {
             .map_err(|unanswered| match unanswered {
                 Unanswered::NotSent(cause) => RequestError::Bus(cause),
                 Unanswered::NoResponders => RequestError::NoResponders { template },
+                Unanswered::Lost if on_loss == OnLoss::GiveUp => {
+                    RequestError::Bus(BusError::Disconnected { operation: "asking" })
+                }
                 Unanswered::TimedOut | Unanswered::Lost => RequestError::TimedOut {
                     template,
                     within_ms: within.as_millis(),
