@@ -6,6 +6,7 @@ use snooze_schemas::{HostId, PluginName};
 use snooze_service_runtime::{Clocks, config::PluginsConfig};
 use std::{
     collections::{BTreeMap, BTreeSet},
+    fmt,
     path::PathBuf,
     time::Duration,
 };
@@ -21,7 +22,7 @@ const HANDSHAKE_LIMIT: Duration = Duration::from_secs(15);
 const RUNTIME: &str = "runtime";
 
 /// What the runner is told at its start.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Config {
     /// The host that it runs on.
     pub host: HostId,
@@ -49,6 +50,20 @@ pub struct Config {
     pub terminals: PathBuf,
     /// The clocks.
     pub clocks: Clocks,
+}
+
+impl fmt::Debug for Config {
+    /// Plugins are configured with passwords: only their names are shown.
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Config")
+            .field("host", &self.host)
+            .field("boot_id", &self.boot_id)
+            .field("state", &self.state)
+            .field("runtime", &self.runtime)
+            .field("plugin_folders", &self.plugin_folders)
+            .field("plugin_configs", &self.plugin_configs.keys().collect::<Vec<_>>())
+            .finish_non_exhaustive()
+    }
 }
 
 impl Config {
@@ -116,6 +131,20 @@ mod tests {
         }
         let named: Vec<String> = config.named_on_bus().iter().map(ToString::to_string).collect();
         assert_eq!(named, ["notebook-monitor"]);
+    }
+
+    #[test]
+    fn secrets_are_not_shown() {
+        let mut config = Config::new(
+            "h1".parse().expect("a host id"),
+            String::new(),
+            "/s".into(),
+            "/r".into(),
+        );
+        let own = json!({"password": "hunter2"}).as_object().expect("a map").clone();
+        config.plugin_configs.insert("db".to_owned(), own);
+        let shown = format!("{config:?}");
+        assert!(shown.contains("db") && !shown.contains("hunter2"), "{shown}");
     }
 
     #[test]
