@@ -1,12 +1,13 @@
 //! Which plugins there are: the executable files of the configured folders, in order.
 //!
 //! It starts nothing. A file that others than its owner and group may change is not run: whoever can
-//! write it would run as the runner does.
+//! write it would run as the runner does. In a folder where everybody may put files, as `/tmp`, only our own
+//! and the superuser's are run.
 
 use snooze_schemas::PluginName;
 use std::{
     fs, io,
-    os::unix::fs::PermissionsExt,
+    os::unix::fs::{MetadataExt, PermissionsExt},
     path::{Path, PathBuf},
 };
 
@@ -17,6 +18,7 @@ const EXECUTABLE_BY_ANY: u32 = 0o111;
 const WRITABLE_BY_OTHERS: u32 = 0o002;
 /// A folder such as `/tmp`, where everybody may write but only remove what is theirs.
 const STICKY: u32 = 0o1000;
+const SUPERUSER: u32 = 0;
 
 /// An executable that is a plugin.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,6 +43,9 @@ pub(crate) enum PassedOver {
     /// Everybody may write it.
     #[error("{} may be written by everybody; it is not run", .0.display())]
     WritableByOthers(PathBuf),
+    /// Everybody may put files where it is, and somebody else did.
+    #[error("{} belongs to somebody else, in a folder that everybody may write; it is not run", .0.display())]
+    PutByOthers(PathBuf),
     /// No name can be made of the file's.
     #[error("no plugin name can be made of {}", .0.display())]
     Nameless(PathBuf),
@@ -108,9 +113,15 @@ fn look_at(folder: &Path, path: &Path) -> Result<Option<PluginName>, PassedOver>
         return Ok(None);
     }
     let folder_mode = fs::metadata(folder).map_err(read)?.permissions().mode();
-    let folder_open = folder_mode & WRITABLE_BY_OTHERS != 0 && folder_mode & STICKY == 0;
-    if folder_open || file.permissions().mode() & WRITABLE_BY_OTHERS != 0 {
+    let folder_open = folder_mode & WRITABLE_BY_OTHERS != 0;
+    let replaceable = folder_open && folder_mode & STICKY == 0;
+    if replaceable || file.permissions().mode() & WRITABLE_BY_OTHERS != 0 {
         return Err(PassedOver::WritableByOthers(path.to_owned()));
+    }
+    // A link is whose it is, whatever it leads to.
+    let put_by = fs::symlink_metadata(path).map_err(read)?.uid();
+    if folder_open && !is_trusted(put_by) {
+        return Err(PassedOver::PutByOthers(path.to_owned()));
     }
     let stem = path
         .file_stem()
@@ -120,6 +131,11 @@ fn look_at(folder: &Path, path: &Path) -> Result<Option<PluginName>, PassedOver>
         Some(name) => Ok(Some(name)),
         None => Err(PassedOver::Nameless(path.to_owned())),
     }
+}
+
+/// Whether it is us or the superuser.
+fn is_trusted(owner: u32) -> bool {
+    owner == SUPERUSER || owner == rustix::process::geteuid().as_raw()
 }
 
 /// A plugin name made of what a file or a plugin calls itself: lower case, other characters become `-`.
@@ -180,6 +196,23 @@ mod tests {
             discover(&[folder.path().to_owned()]).0.is_empty(),
             "another file could take its place"
         );
+    }
+
+    #[test]
+    fn in_a_folder_for_everybody_only_our_own_files_and_the_superusers_are_run() {
+        assert!(is_trusted(rustix::process::geteuid().as_raw()) && is_trusted(SUPERUSER));
+        assert!(!is_trusted(u32::MAX - 7), "a stranger");
+        let folder = tempfile::tempdir().expect("a folder");
+        write(folder.path(), "ours", 0o755);
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o1777)).expect("sets the mode");
+        assert_eq!(discover(&[folder.path().to_owned()]).0.len(), 1);
+        // The superuser can give a file away; nobody else can put this to the test.
+        if rustix::process::geteuid().is_root() {
+            std::os::unix::fs::chown(folder.path().join("ours"), Some(4711), None).expect("gives it away");
+            let (found, passed_over) = discover(&[folder.path().to_owned()]);
+            assert!(found.is_empty());
+            assert!(matches!(passed_over[..], [PassedOver::PutByOthers(_)]));
+        }
     }
 
     #[test]
