@@ -4,6 +4,7 @@
 //! plugin: what is to last is a configuration key, written by an administrator.
 
 use crate::{
+    listening,
     plugin::{AskError, Plugin, Runtime},
     plugins::Plugins,
     stdio::StdioPlugin,
@@ -35,7 +36,7 @@ const GRACE: Duration = Duration::from_secs(1);
 /// Answers for one process on the bus, from when it has told its name until shutdown.
 ///
 /// # Errors
-/// When the bus denies the subscription.
+/// When the connection is closed for good.
 pub(crate) async fn host(
     bus: Bus,
     host: HostId,
@@ -61,7 +62,9 @@ pub(crate) async fn host(
         host: host.clone(),
         plugin: plugin.name(),
     };
-    let subscription = bus.subscribe(&filter, None).await?;
+    let Some(subscription) = listening::subscribe(&bus, &filter, &shutdown).await? else {
+        return Ok(());
+    };
     let handler = move |delivery| answer(plugin.clone(), host.clone(), delivery);
     serve(subscription, AT_ONCE, GRACE, shutdown.cancelled(), handler).await;
     Ok(())

@@ -17,6 +17,7 @@ mod hosting;
 mod intake;
 mod keep;
 mod line;
+mod listening;
 mod moment;
 mod nats_plugin;
 mod plugin;

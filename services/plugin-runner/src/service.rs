@@ -9,6 +9,7 @@ use crate::{
     files::{self, FileError},
     hosting,
     keep::Keep,
+    listening,
     plugins::Plugins,
     policy::{PolicyError, PolicyInForce, PolicySource},
     prepare::{self, Preparations},
@@ -71,12 +72,16 @@ pub async fn run(config: Config, bus: Bus, shutdown: CancellationToken) -> Resul
     }
     let local = PolicyInForce::local(&config.local_policy).map_err(RunnerError::LocalPolicy)?;
     let samples = SubjectFilter::Exactly(Subject::Metrics(config.host.clone()));
-    let samples = bus.subscribe(&samples, None).await.map_err(RunnerError::Listen)?;
+    let samples = listening::subscribe(&bus, &samples, &shutdown).await;
+    let Some(samples) = samples.map_err(RunnerError::Listen)? else {
+        return Ok(());
+    };
 
     let mut tasks = Tasks::new(shutdown.clone());
     let source = PolicySource::new(bus.clone(), config.host.clone(), config.state.join("policy.json"));
     let (policy_in, mut policy) = watch::channel(Arc::new(source.kept().unwrap_or(local)));
     tasks.start("policy", source.follow(policy_in, shutdown.clone()));
+    tasks.start("bus", not_denied(bus.clone(), shutdown.clone()));
 
     let plugins = plugins_of(&config, &bus);
     for process in plugins.processes() {
@@ -183,7 +188,10 @@ async fn serve_verbs(
         engine,
     });
     let asked = SubjectFilter::RunnerOf(config.host.clone());
-    let asked = bus.subscribe(&asked, None).await.map_err(RunnerError::Listen)?;
+    let asked = listening::subscribe(bus, &asked, &shutdown).await;
+    let Some(asked) = asked.map_err(RunnerError::Listen)? else {
+        return Ok(());
+    };
     let stop = shutdown.clone().cancelled_owned();
     let handler = move |delivery| verbs.clone().answer(delivery);
     tasks.start(
@@ -201,6 +209,18 @@ async fn serve_verbs(
         tasks.start(format!("hosting {}", process.name()), hosting);
     }
     Ok(())
+}
+
+/// Ends with an error when the bus denies something that is needed: what it withholds would never be missed.
+async fn not_denied(bus: Bus, shutdown: CancellationToken) -> Result<(), RunnerError> {
+    let mut status = bus.status();
+    tokio::select! {
+        () = shutdown.cancelled() => Ok(()),
+        denied = status.wait_for(|status| matches!(status, BusStatus::Fatal(_))) => match denied.as_deref() {
+            Ok(BusStatus::Fatal(why)) => Err(RunnerError::Denied(why.clone())),
+            Ok(_) | Err(_) => Err(RunnerError::Denied("the connection is gone".to_owned())),
+        },
+    }
 }
 
 /// A part that cannot fail.

@@ -1,7 +1,10 @@
 //! Reads the layers by direct get, and again whenever one of their keys changes or the bus comes back.
 
 use super::{Layers, PolicyInForce};
-use crate::files::{self, Durability};
+use crate::{
+    files::{self, Durability},
+    listening,
+};
 use snooze_bus::{Bucket, Bus, BusError, BusStatus, SubjectFilter, Subscription, keys};
 use snooze_schemas::{GroupName, HostId, policy::ConfigLayer, roster::RosterRecord};
 use std::{path::PathBuf, sync::Arc, time::Duration};
@@ -59,14 +62,16 @@ impl PolicySource {
     /// Publishes the policy that holds into `out`, now and after every change, until shutdown.
     ///
     /// # Errors
-    /// When the bus denies a subscription.
+    /// When the connection is closed for good.
     pub(crate) async fn follow(
         mut self,
         out: watch::Sender<Arc<PolicyInForce>>,
         shutdown: CancellationToken,
     ) -> Result<(), BusError> {
         let mut status = self.bus.status();
-        let mut changes = Changes::subscribe(&self.bus, &self.host, &self.group).await?;
+        let Some(mut changes) = Changes::of(&self.bus, &self.host, &self.group, &shutdown).await? else {
+            return Ok(());
+        };
         loop {
             let settled = match self.read().await {
                 Ok(layers) => {
@@ -83,7 +88,10 @@ impl PolicySource {
             };
             if changes.group != self.group {
                 // The keys of the new group may have changed between reading and subscribing.
-                changes = Changes::subscribe(&self.bus, &self.host, &self.group).await?;
+                match Changes::of(&self.bus, &self.host, &self.group, &shutdown).await? {
+                    Some(subscribed) => changes = subscribed,
+                    None => return Ok(()),
+                }
                 continue;
             }
             // Cancelling these loses nothing: all of them only say "read again".
@@ -156,7 +164,13 @@ struct Changes {
 }
 
 impl Changes {
-    async fn subscribe(bus: &Bus, host: &HostId, group: &GroupName) -> Result<Changes, BusError> {
+    /// Subscribes, waiting for the server where there is none; nothing at shutdown.
+    async fn of(
+        bus: &Bus,
+        host: &HostId,
+        group: &GroupName,
+        shutdown: &CancellationToken,
+    ) -> Result<Option<Changes>, BusError> {
         let mut subscriptions = Vec::new();
         for key in [
             keys::FLEET.to_owned(),
@@ -164,12 +178,15 @@ impl Changes {
             keys::host_key(host),
             keys::roster_key(host),
         ] {
-            subscriptions.push(bus.subscribe(&SubjectFilter::ConfigKey(key), None).await?);
+            match listening::subscribe(bus, &SubjectFilter::ConfigKey(key), shutdown).await? {
+                Some(subscription) => subscriptions.push(subscription),
+                None => return Ok(None),
+            }
         }
-        Ok(Changes {
+        Ok(Some(Changes {
             group: group.clone(),
             keys: subscriptions,
-        })
+        }))
     }
 
     async fn next(&mut self) -> Option<()> {
