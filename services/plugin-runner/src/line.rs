@@ -3,7 +3,7 @@
 //! Pure: it writes requests and reads answers; it knows no process and no pipe. Both ways in which
 //! plugins say "error" are understood, and JSON-RPC 2.0's objects as well.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
 /// What a plugin can be asked, by its name on the wire.
@@ -19,6 +19,18 @@ pub enum Method {
     HandleEvent,
     /// Which events can you handle?
     GetSupportedEvents,
+}
+
+impl Method {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Info => "Info",
+            Self::Configure => "Configure",
+            Self::CheckIdle => "CheckIdle",
+            Self::HandleEvent => "HandleEvent",
+            Self::GetSupportedEvents => "GetSupportedEvents",
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -69,22 +81,27 @@ pub struct PluginSaid {
 struct Answer {
     #[serde(default)]
     id: Value,
-    #[serde(default)]
+    /// None where the line has none; `null` is one, if an empty one.
+    #[serde(default, deserialize_with = "present")]
     result: Option<Value>,
     #[serde(default)]
-    error: Option<Value>,
+    error: Value,
+}
+
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
+    Value::deserialize(deserializer).map(Some)
 }
 
 /// "Method not found" in JSON-RPC 2.0.
 const METHOD_NOT_FOUND: i64 = -32601;
 
-/// Reads a line as the answer to the request with this id.
+/// Reads a line as the answer to the request with this method and id.
 ///
 /// An answer without an id, or with `null`, counts only as an error: a plugin that could not read the
 /// request does not know its id. A result has to name the request that it answers, else the second of
 /// two answers to one request would count for the next.
 #[must_use]
-pub(crate) fn read(line: &[u8], id: u64) -> Line {
+pub(crate) fn read(line: &[u8], method: Method, id: u64) -> Line {
     // A derived reader would take an array of the fields' values for the object.
     let is_object = line.trim_ascii_start().starts_with(b"{");
     let Some(answer) = is_object
@@ -95,17 +112,18 @@ pub(crate) fn read(line: &[u8], id: u64) -> Line {
     };
     let ours = answer.id.as_u64() == Some(id);
     match (answer.error, answer.result) {
-        (Some(error), _) if !error.is_null() && (ours || answer.id.is_null()) => Line::Error(said(&error)),
-        (Some(Value::Null) | None, Some(result)) if ours => match result.get("error") {
-            Some(error) if !error.is_null() => Line::Error(said(error)),
+        (Value::Null, Some(result)) if ours => match result.get("error") {
+            Some(error) if !error.is_null() => Line::Error(said(error, method)),
             Some(_) | None => Line::Result(result),
         },
-        (None, None) if answer.id.is_null() => Line::Garbage,
+        (Value::Null, None) if ours || answer.id.is_null() => Line::Garbage,
+        (Value::Null, _) => Line::Stray,
+        (error, _) if ours || answer.id.is_null() => Line::Error(said(&error, method)),
         (_, _) => Line::Stray,
     }
 }
 
-fn said(error: &Value) -> PluginSaid {
+fn said(error: &Value, method: Method) -> PluginSaid {
     let text = match error {
         Value::String(text) => text.clone(),
         Value::Object(object) => match object.get("message") {
@@ -115,13 +133,22 @@ fn said(error: &Value) -> PluginSaid {
         other => other.to_string(),
     };
     let by_code = error.get("code").and_then(Value::as_i64) == Some(METHOD_NOT_FOUND);
-    let lower = text.to_lowercase();
     PluginSaid {
-        unknown_method: by_code
-            || lower.contains("unknown method")
-            || lower.contains("method not found")
-            || lower.contains("unsupported method"),
+        unknown_method: by_code || says_unknown(&text, method),
         text: text.chars().take(500).collect(),
+    }
+}
+
+/// Whether a text says that this method is not known, and nothing else. A failure's text may well contain
+/// these words of something else, and must not be taken for it.
+fn says_unknown(text: &str, method: Method) -> bool {
+    let text = text.trim().to_lowercase();
+    match text.strip_prefix("unknown method") {
+        Some("") => true,
+        Some(rest) => rest
+            .strip_prefix(':')
+            .is_some_and(|named| named.trim() == method.as_str().to_lowercase()),
+        None => false,
     }
 }
 
@@ -169,91 +196,4 @@ fn brief(text: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    #[test]
-    fn a_request_is_the_originals_line() {
-        let metrics = json!({"metrics": {"cpu_usage": 1.5}});
-        let line = request(Method::CheckIdle, &metrics, 12345).expect("serialises");
-        assert_eq!(
-            String::from_utf8(line).expect("text"),
-            "{\"method\":\"CheckIdle\",\"params\":{\"metrics\":{\"cpu_usage\":1.5}},\"id\":12345}\n"
-        );
-    }
-
-    #[test]
-    fn an_answer_is_matched_by_its_id() {
-        assert_eq!(
-            read(br#"{"result":{"a":1},"id":7}"#, 7),
-            Line::Result(json!({"a": 1}))
-        );
-        for stray in [
-            r#"{"result":{"a":1},"id":6}"#,
-            r#"{"result":{"a":1},"id":"7"}"#,
-            r#"{"result":{"a":1},"id":null}"#,
-            r#"{"result":{"a":1}}"#,
-            r#"{"error":"old","id":6}"#,
-        ] {
-            assert_eq!(read(stray.as_bytes(), 7), Line::Stray, "{stray}");
-        }
-    }
-
-    #[test]
-    fn both_forms_of_an_error_are_understood_and_json_rpcs_too() {
-        for (line, text, unknown_method) in [
-            (r#"{"error":"text","id":null}"#, "text", false),
-            (r#"{"error":"text","id":7}"#, "text", false),
-            (r#"{"result":{"error":"text"},"id":7}"#, "text", false),
-            (
-                r#"{"result":{"error":"Unknown method: X"},"id":7}"#,
-                "Unknown method: X",
-                true,
-            ),
-            (
-                r#"{"jsonrpc":"2.0","error":{"code":-32601,"message":"nope"},"id":7}"#,
-                "nope",
-                true,
-            ),
-        ] {
-            let said = PluginSaid {
-                text: text.to_owned(),
-                unknown_method,
-            };
-            assert_eq!(read(line.as_bytes(), 7), Line::Error(said), "{line}");
-        }
-    }
-
-    #[test]
-    fn a_result_beside_an_empty_error_is_a_result() {
-        let line = br#"{"jsonrpc":"2.0","result":{"a":1},"error":null,"id":7}"#;
-        assert_eq!(read(line, 7), Line::Result(json!({"a": 1})));
-    }
-
-    #[test]
-    fn what_is_no_object_of_the_protocol_is_garbage() {
-        for line in ["", "hello", "[1]", "7", r#"{"a":1}"#, r#"{"result":NaN,"id":7}"#] {
-            assert_eq!(read(line.as_bytes(), 7), Line::Garbage, "{line}");
-        }
-    }
-
-    #[test]
-    fn only_a_plain_true_is_idle() {
-        assert!(
-            opinion(&json!({"is_idle": true, "reason": "r"}))
-                .expect("reads")
-                .is_idle
-        );
-        assert!(!opinion(&json!({"is_idle": false})).expect("reads").is_idle);
-        for odd in [
-            json!({}),
-            json!({"is_idle": 1}),
-            json!({"is_idle": "true"}),
-            json!(null),
-            json!(true),
-        ] {
-            assert!(opinion(&odd).is_err(), "{odd}");
-        }
-    }
-}
+mod tests;

@@ -203,7 +203,7 @@ impl StdioPlugin {
         pipes.write_line(&question).await?;
         let mut strays = 0;
         loop {
-            match line::read(&pipes.read_line().await?, id) {
+            match line::read(&pipes.read_line().await?, method, id) {
                 Line::Result(result) => return Ok(result),
                 Line::Error(said) => return Err(CallError::Said(said)),
                 Line::Garbage => return Err(CallError::Garbage),
