@@ -110,7 +110,9 @@ pub struct Verified {
     pub nonce: String,
     /// Whether the preparation of this claim is in force; without it nothing counts as idle.
     pub prepared: bool,
-    /// The new votes.
+    /// The new votes. Its `sample_age_ms` is the age of the *beginning* of the sample that was taken for
+    /// this question, rounded down, so that it is never more than the age of the question; where no such
+    /// sample came, that of the newest regular sample.
     pub verdict: Verdict,
 }
 

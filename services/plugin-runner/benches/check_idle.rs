@@ -238,11 +238,11 @@ async fn started(path: &Path, home: &Path) -> (Arc<Plugin>, Arc<StdioPlugin>) {
     (Plugin::new(Runtime::Process(process.clone())), process)
 }
 
-async fn asked(plugin: &Plugin, runs: usize) -> Times {
+async fn asked(plugin: &Arc<Plugin>, runs: usize) -> Times {
     Times::new(timed(plugin, runs).await)
 }
 
-async fn timed(plugin: &Plugin, runs: usize) -> Vec<f64> {
+async fn timed(plugin: &Arc<Plugin>, runs: usize) -> Vec<f64> {
     let (metrics, host) = (metrics(), host());
     let mut times = Vec::with_capacity(runs);
     for _ in 0..runs {

@@ -102,6 +102,14 @@ impl Config {
         self.state.join("plugins")
     }
 
+    /// The plugins that the file configures, wherever they run.
+    pub(crate) fn configured(&self) -> BTreeSet<PluginName> {
+        let names = self.plugin_configs.keys();
+        names
+            .filter_map(|name| crate::discovery::sanitised(name))
+            .collect()
+    }
+
     /// The plugins that the file says to run on the bus: `plugin_configs.<name>.runtime` is `nats`.
     pub(crate) fn named_on_bus(&self) -> BTreeSet<PluginName> {
         self.plugin_configs

@@ -10,6 +10,7 @@ use std::{
     fmt,
     sync::{PoisonError, RwLock},
 };
+use tokio::sync::watch;
 
 /// The configurations of all plugins of this host.
 #[derive(Default)]
@@ -17,6 +18,8 @@ pub struct ConfigBook {
     /// By the name as it was written; the original's files use the plugin's own spelling.
     file: BTreeMap<String, Map<String, Value>>,
     layers: RwLock<BTreeMap<String, Map<String, Value>>>,
+    /// Counts the changes.
+    version: watch::Sender<u64>,
 }
 
 impl fmt::Debug for ConfigBook {
@@ -32,6 +35,7 @@ impl ConfigBook {
         ConfigBook {
             file,
             layers: RwLock::default(),
+            version: watch::Sender::new(0),
         }
     }
 
@@ -40,7 +44,23 @@ impl ConfigBook {
         let mut held = self.layers.write().unwrap_or_else(PoisonError::into_inner);
         let changed = *held != layers;
         *held = layers;
+        drop(held);
+        if changed {
+            self.version.send_modify(|version| *version += 1);
+        }
         changed
+    }
+
+    /// Which change was the last one.
+    #[must_use]
+    pub(crate) fn version(&self) -> u64 {
+        *self.version.borrow()
+    }
+
+    /// Waits until there is a later change than this. Cancelling it loses nothing.
+    pub(crate) async fn changed_since(&self, version: u64) {
+        // The sender is part of `self`, so that the channel is never closed here.
+        drop(self.version.subscribe().wait_for(|now| *now != version).await);
     }
 
     /// What this plugin is configured with: the file's keys, each replaced where a layer has it too.

@@ -57,6 +57,28 @@ pub(crate) enum PassedOver {
     TooMany,
 }
 
+impl PassedOver {
+    /// The name by which it is missed; nothing where another file has taken its place.
+    pub(crate) fn name(&self) -> Option<PluginName> {
+        let path = match self {
+            Self::Hidden(_) => return None,
+            Self::TooMany => return sanitised("more-plugins-than-are-run"),
+            Self::Read { path, .. }
+            | Self::WritableByOthers(path)
+            | Self::PutByOthers(path)
+            | Self::Nameless(path) => path,
+        };
+        let stem = path
+            .file_stem()
+            .map(|stem| stem.to_string_lossy())
+            .unwrap_or_default();
+        // What has a name that no plugin may have is missed under one that says so.
+        sanitised(&stem)
+            .or_else(|| sanitised(&format!("plugin-{stem}")))
+            .or_else(|| sanitised("nameless-plugin"))
+    }
+}
+
 /// Looks through the folders. A folder that is not there holds no plugins; that is no fault.
 #[must_use]
 pub(crate) fn discover(folders: &[PathBuf]) -> (Vec<Found>, Vec<PassedOver>) {
@@ -213,6 +235,20 @@ mod tests {
             assert!(found.is_empty());
             assert!(matches!(passed_over[..], [PassedOver::PutByOthers(_)]));
         }
+    }
+
+    #[test]
+    fn s2_what_is_passed_over_is_missed_by_its_name() {
+        let missed = |why: PassedOver| why.name().map(|name| name.as_str().to_owned());
+        assert_eq!(
+            missed(PassedOver::WritableByOthers("/p/redis_monitor.py".into())).as_deref(),
+            Some("redis-monitor")
+        );
+        assert_eq!(
+            missed(PassedOver::Nameless("/p/cpu".into())).as_deref(),
+            Some("plugin-cpu")
+        );
+        assert_eq!(missed(PassedOver::Hidden("/p/other".into())), None);
     }
 
     #[test]

@@ -3,9 +3,13 @@
 //! **Invariant:** nothing slow is awaited here but the next thing that happens. Plugins are asked all
 //! at once, each with its own time-out, and one that hangs delays neither a sample nor another plugin.
 
+mod budget;
 mod publish;
+mod request;
+mod round;
 mod words;
 
+pub(crate) use request::{Look, Request};
 pub(crate) use words::opinion_of;
 
 use crate::{
@@ -21,18 +25,14 @@ use crate::{
 };
 use futures_util::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use snooze_bus::{Bus, BusError, BusStatus, Subject};
-use snooze_schemas::{
-    HostId, VoterName,
-    host::Hello,
-    verdict::{Verdict, Vote, VoteState},
-};
+use snooze_schemas::{HostId, VoterName, host::Hello};
 use snooze_service_runtime::Clocks;
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
     time::Duration,
 };
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use words::log;
 
@@ -45,29 +45,9 @@ const LONGEST_NAP: Duration = Duration::from_secs(60);
 /// Two looks at what is due are never closer, whatever the arithmetic says.
 const SHORTEST_NAP: Duration = Duration::from_millis(5);
 
-/// What other tasks ask of the loop.
-#[derive(Debug)]
-pub(crate) enum Request {
-    /// The verdict of a fresh look: what every voter said to a question of its own (P3).
-    Fresh {
-        /// By voter; who is missing is unknown.
-        opinions: BTreeMap<VoterName, Opinion>,
-        /// Where the verdict goes.
-        reply: oneshot::Sender<Verdict>,
-    },
-    /// A verdict in which nobody is idle, with the reason.
-    Nobody {
-        /// Why nothing may count as idle.
-        reason: String,
-        /// Where the verdict goes.
-        reply: oneshot::Sender<Verdict>,
-    },
-    /// The votes as they stand.
-    Standing {
-        /// Where they go.
-        reply: oneshot::Sender<Vec<Vote>>,
-    },
-}
+/// For so long after the connection came back, plugins on the bus may not have come back to it yet: they
+/// pause up to four seconds between two attempts.
+const RECONNECTING_MS: u64 = 10_000;
 
 /// What the loop works with.
 #[derive(Debug)]
@@ -100,7 +80,11 @@ type Answer = (VoterName, String, Moment, Result<Opinion, AskError>);
 
 /// The loop's own state.
 struct State {
+    /// The policy that all votes, runs and plugins here are under; that of a verdict's revision (I2).
+    policy: Arc<PolicyInForce>,
     tally: Tally,
+    /// How many runs had broken when they were kept last.
+    kept_breaks: u64,
     publishing: Publishing,
     voters: BTreeMap<VoterName, PluginVoter>,
     in_flight: BTreeSet<VoterName>,
@@ -109,6 +93,15 @@ struct State {
     seq: u64,
     traceparent: Option<String>,
     connected: bool,
+    /// When the connection came back the last time, on the monotonic clock.
+    reconnected_at_ms: Option<u64>,
+}
+
+impl State {
+    fn has_just_reconnected(&self, at: Moment) -> bool {
+        self.reconnected_at_ms
+            .is_some_and(|since| at.monotonic_ms < since.saturating_add(RECONNECTING_MS))
+    }
 }
 
 impl Engine {
@@ -120,6 +113,7 @@ impl Engine {
         let mut state = self.begin();
         let mut status = self.bus.status();
         let mut asking: FuturesUnordered<BoxFuture<'static, Answer>> = FuturesUnordered::new();
+        let mut introductions = self.plugins.introductions();
         self.hello().await;
         loop {
             let nap = self.nap(&state);
@@ -132,6 +126,7 @@ impl Engine {
                     let connected = *status.borrow_and_update() == BusStatus::Connected;
                     // A blip may be over before it is seen here: any news of a connection is a new one.
                     if connected {
+                        state.reconnected_at_ms = Some(self.now().monotonic_ms);
                         state.publishing.forget();
                         self.hello().await;
                     }
@@ -144,14 +139,22 @@ impl Engine {
                 Some(answer) = asking.next(), if !asking.is_empty() => self.hear(&mut state, answer),
                 changed = self.policy.changed() => {
                     if changed.is_err() { break }
-                    self.adopt_policy(&mut state);
+                    state.policy = self.policy.borrow_and_update().clone();
+                    self.apply_policy(&mut state);
                 }
+                // What the policy says of a plugin holds for the name that it has only now told.
+                Some(()) = introductions.next(), if !introductions.is_empty() => self.apply_policy(&mut state),
                 Some(request) = self.requests.recv() => self.attend(&mut state, request),
                 () = tokio::time::sleep(nap) => {}
             }
             self.look_around(&mut state, &mut asking);
+            // What broke must be broken for a next runner too, also where this one is killed right now (T4).
+            if state.tally.breaks() != state.kept_breaks {
+                self.save(&mut state);
+            }
             self.publish_if_due(&mut state).await;
         }
+        self.save(&mut state);
         Ok(())
     }
 
@@ -162,13 +165,16 @@ impl Engine {
             .as_ref()
             .and_then(|keep| keep.load(&self.boot_id, &policy.revision));
         let tally = match kept {
-            Some(kept) => {
+            Some((kept, plugins)) => {
                 tracing::info!("runs of idleness go on from before the restart");
+                self.plugins.recall(&plugins);
                 Tally::resume(self.boot_id.clone(), kept, interval_ms(&policy.policy))
             }
             None => Tally::new(self.boot_id.clone()),
         };
         let mut state = State {
+            policy,
+            kept_breaks: tally.breaks(),
             tally,
             publishing: Publishing::default(),
             voters: BTreeMap::new(),
@@ -177,9 +183,24 @@ impl Engine {
             seq: 0,
             traceparent: None,
             connected: *self.bus.status().borrow() == BusStatus::Connected,
+            reconnected_at_ms: None,
         };
-        self.adopt_policy(&mut state);
+        self.apply_policy(&mut state);
         state
+    }
+
+    /// Keeps the runs for the next start.
+    fn save(&self, state: &mut State) {
+        state.kept_breaks = state.tally.breaks();
+        if let Some(keep) = &self.keep {
+            let revision = &state.policy.revision;
+            keep.save(
+                &self.boot_id,
+                revision,
+                state.tally.keep(),
+                self.plugins.remember(),
+            );
+        }
     }
 
     fn now(&self) -> Moment {
@@ -206,29 +227,21 @@ impl Engine {
         }
     }
 
-    fn adopt_policy(&mut self, state: &mut State) {
-        let policy = self.policy.borrow_and_update().clone();
-        for process in self.plugins.apply(&policy) {
-            tokio::spawn(async move {
-                if let Err(error) = process.reconfigure().await {
-                    tracing::warn!(plugin = %process.name(), %error, "a plugin does not take its configuration");
-                }
-            });
-        }
+    fn apply_policy(&self, state: &mut State) {
+        self.plugins.apply(&state.policy);
         self.count_voters(state);
     }
 
     /// Who votes may change with the policy, when a plugin tells its name, and when it turns out that
     /// it only handles events.
     fn count_voters(&self, state: &mut State) {
-        let policy = self.policy.borrow().clone();
-        state.voters = self.plugins.voters(&policy);
+        state.voters = self.plugins.voters(&state.policy);
         let asked = state
             .voters
             .iter()
             .map(|(name, voter)| (name.clone(), voter.asked.clone()))
             .collect();
-        log(state.tally.ask_these(asked, &policy.policy));
+        log(state.tally.ask_these(asked, &state.policy.policy));
     }
 
     fn take(
@@ -238,81 +251,13 @@ impl Engine {
         asking: &mut FuturesUnordered<BoxFuture<'static, Answer>>,
     ) {
         let Heard { sample, traceparent } = heard;
-        let policy = self.policy.borrow().clone();
-        let (taken, remarks) = state.tally.sample(&sample, &policy.policy, self.now());
+        let (taken, remarks) = state.tally.sample(&sample, &state.policy.policy, self.now());
         log(remarks);
         if taken {
             state.traceparent = traceparent;
             self.ask_all(state, asking);
         }
-        if let Some(keep) = &self.keep {
-            keep.save(&self.boot_id, &policy.revision, state.tally.keep());
-        }
-    }
-
-    /// Asks every plugin that is not busy with an earlier question.
-    fn ask_all(&self, state: &mut State, asking: &mut FuturesUnordered<BoxFuture<'static, Answer>>) {
-        self.count_voters(state);
-        let asked_at = self.now();
-        state.round_at_ms = asked_at.monotonic_ms;
-        let within = Duration::from_millis(ms(self.policy.borrow().policy.plugin_timeout_seconds));
-        let metrics = Arc::new(state.tally.metrics());
-        for (name, voter) in &state.voters {
-            let Some(plugin) = voter.plugin.clone() else {
-                continue;
-            };
-            if !state.in_flight.insert(name.clone()) {
-                continue;
-            }
-            let (name, terms) = (name.clone(), voter.asked.terms.clone());
-            let (metrics, host) = (metrics.clone(), self.host.clone());
-            asking.push(Box::pin(async move {
-                let said = plugin.check_idle(&metrics, &host, within).await;
-                (name, terms, asked_at, said.map(opinion_of))
-            }));
-        }
-    }
-
-    fn hear(&self, state: &mut State, (voter, terms, asked_at, said): Answer) {
-        state.in_flight.remove(&voter);
-        let opinion = match said {
-            Ok(opinion) => opinion,
-            // Nothing was heard, and nothing was said: the run lives or dies by the time between answers (T2).
-            Err(AskError::BusAway) => return,
-            Err(AskError::UnknownMethod) => {
-                self.count_voters(state);
-                Opinion::unknown(AskError::UnknownMethod.to_string())
-            }
-            Err(error) => Opinion::unknown(error.to_string()),
-        };
-        let policy = self.policy.borrow().clone();
-        state
-            .tally
-            .answer(&voter, &terms, asked_at, opinion, &policy.policy);
-    }
-
-    fn attend(&self, state: &mut State, request: Request) {
-        let policy = self.policy.borrow().clone();
-        let now = self.now();
-        log(state.tally.look(now));
-        match request {
-            Request::Standing { reply } => {
-                // Whoever asked may have given up; then nobody misses the answer.
-                drop(reply.send(state.tally.votes(&policy.policy, now)));
-            }
-            Request::Fresh { opinions, reply } => {
-                let votes = state.tally.fresh_votes(&opinions, &policy.policy, now);
-                drop(reply.send(self.verdict(state, votes, now)));
-            }
-            Request::Nobody { reason, reply } => {
-                let mut votes = state.tally.votes(&policy.policy, now);
-                for vote in &mut votes {
-                    (vote.state, vote.raw, vote.idle_ms) = (VoteState::Unknown, VoteState::Unknown, 0);
-                    vote.reason.clone_from(&reason);
-                }
-                drop(reply.send(self.verdict(state, votes, now)));
-            }
-        }
+        self.save(state);
     }
 
     /// Looks at the clocks, and asks plugins again where the samples that would have them asked stay away.
@@ -320,27 +265,22 @@ impl Engine {
         let now = self.now();
         log(state.tally.look(now));
         let silent_ms = now.monotonic_ms.saturating_sub(state.round_at_ms);
-        if silent_ms >= self.round_limit_ms() {
+        if silent_ms >= round_limit_ms(state) {
             self.ask_all(state, asking);
         }
-    }
-
-    /// A sample has plugins asked; half an interval later than one should have come, they are asked without.
-    fn round_limit_ms(&self) -> u64 {
-        interval_ms(&self.policy.borrow().policy).saturating_mul(3) / 2
     }
 
     /// How long nothing will be due, unless something happens.
     fn nap(&self, state: &State) -> Duration {
         let now = self.now();
-        let policy = &self.policy.borrow().policy;
+        let policy = &state.policy.policy;
         let silence = Tally::silence_ms(policy);
         let stale_in = silence
             .saturating_add(1)
             .saturating_sub(state.tally.sample_age_ms(now));
         let round_in = state
             .round_at_ms
-            .saturating_add(self.round_limit_ms())
+            .saturating_add(round_limit_ms(state))
             .saturating_sub(now.monotonic_ms);
         let heartbeat_in = if state.connected {
             state
@@ -357,4 +297,9 @@ impl Engine {
         let due = Duration::from_millis(due.min().unwrap_or(u64::MAX));
         due.clamp(SHORTEST_NAP, LONGEST_NAP)
     }
+}
+
+/// A sample has plugins asked; half an interval later than one should have come, they are asked without.
+fn round_limit_ms(state: &State) -> u64 {
+    interval_ms(&state.policy.policy).saturating_mul(3) / 2
 }

@@ -80,7 +80,7 @@ async fn answer(plugin: Arc<Plugin>, host: HostId, delivery: Delivery) {
     }
 }
 
-async fn ask(plugin: &Plugin, host: &HostId, delivery: &Delivery) -> Result<Value, Refusal> {
+async fn ask(plugin: &Arc<Plugin>, host: &HostId, delivery: &Delivery) -> Result<Value, Refusal> {
     let Subject::HostPlugin { method, .. } = delivery.subject() else {
         return Err(Refusal::new(
             ErrorCode::NotFound,

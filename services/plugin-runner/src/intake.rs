@@ -82,7 +82,7 @@ impl Intake {
 
     /// Bridges one hole of less than two intervals, because the runner itself was away (T4).
     pub(crate) fn bridge_once(&mut self, interval_ms: u64) {
-        self.bridge_ms = Some(interval_ms.saturating_mul(2).saturating_sub(1));
+        self.bridge_ms = Some(crate::tally::hole_limit_ms(interval_ms));
     }
 
     /// Whether two collectors were seen alive not long ago.

@@ -5,6 +5,7 @@
 
 use crate::{
     files::{self, Durability},
+    plugins::KeptPlugins,
     tally::KeptTally,
 };
 use serde::{Deserialize, Serialize};
@@ -20,6 +21,8 @@ struct Kept<T> {
     boot_id: String,
     policy_revision: String,
     tally: T,
+    #[serde(default)]
+    plugins: KeptPlugins,
 }
 
 /// The file that keeps the runs.
@@ -54,10 +57,10 @@ impl Keep {
 
     /// What an earlier runner of this boot kept under this policy.
     #[must_use]
-    pub(crate) fn load(&self, boot_id: &str, policy_revision: &str) -> Option<KeptTally> {
+    pub(crate) fn load(&self, boot_id: &str, policy_revision: &str) -> Option<(KeptTally, KeptPlugins)> {
         match files::read::<Kept<KeptTally>>(&self.file) {
             Ok(Some(kept)) if kept.boot_id == boot_id && kept.policy_revision == policy_revision => {
-                Some(kept.tally)
+                Some((kept.tally, kept.plugins))
             }
             Ok(_) => None,
             Err(error) => {
@@ -71,11 +74,12 @@ impl Keep {
     }
 
     /// Keeps the runs for the next start.
-    pub(crate) fn save(&self, boot_id: &str, policy_revision: &str, tally: KeptTally) {
+    pub(crate) fn save(&self, boot_id: &str, policy_revision: &str, tally: KeptTally, plugins: KeptPlugins) {
         let kept = Kept {
             boot_id: boot_id.to_owned(),
             policy_revision: policy_revision.to_owned(),
             tally,
+            plugins,
         };
         if let Err(error) = files::replace(&self.file, &kept, Durability::Plain) {
             tracing::warn!(
@@ -98,8 +102,9 @@ mod tests {
         let keep = Keep::below(&folder.path().join("runner"), &host).expect("ours");
         assert_eq!(keep.load("boot", "1/0/0"), None);
         let tally = Tally::new("boot".to_owned()).keep();
-        keep.save("boot", "1/0/0", tally.clone());
-        assert_eq!(keep.load("boot", "1/0/0"), Some(tally));
+        let plugins = KeptPlugins::default();
+        keep.save("boot", "1/0/0", tally.clone(), plugins.clone());
+        assert_eq!(keep.load("boot", "1/0/0"), Some((tally, plugins)));
         assert_eq!(keep.load("another", "1/0/0"), None);
         assert_eq!(keep.load("boot", "2/0/0"), None);
     }

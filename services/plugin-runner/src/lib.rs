@@ -4,7 +4,7 @@
 //!
 //! **Invariant:** it decides nothing about the host. **Invariant:** what was not heard, in time, from
 //! who may say it, is never idle. **Invariant:** only `process.rs` starts plugin processes, and none
-//! outlives the runner. **Invariant:** what is answered as accepted is in a journal on the disk.
+//! outlives the runner's end; what a kill of the runner leaves behind is ended at the next start. **Invariant:** what is answered as accepted is in a journal on the disk.
 
 mod backoff;
 mod config;
@@ -16,6 +16,7 @@ mod files;
 mod hosting;
 mod intake;
 mod keep;
+mod leftovers;
 mod line;
 mod listening;
 mod moment;
@@ -45,7 +46,7 @@ pub mod asking {
         nats_plugin::NatsPlugin,
         plugin::{AskError, Plugin, Runtime},
         process::{PipeError, Program},
-        stdio::{CallError, Settings, Stage, StdioPlugin, Wanted},
+        stdio::{CallError, Limits, Settings, Stage, StdioPlugin, Wanted},
     };
 }
 

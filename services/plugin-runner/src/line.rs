@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
+use snooze_schemas::EventType;
 
 /// What a plugin can be asked, by its name on the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -189,6 +190,23 @@ pub(crate) fn opinion(result: &Value) -> Result<PluginOpinion, String> {
         reason,
         details,
     })
+}
+
+/// Reads the result of `GetSupportedEvents`. What is no list of event types names none.
+#[must_use]
+pub(crate) fn supported_events(result: &Value) -> Vec<EventType> {
+    let list = match result {
+        Value::Array(list) => list,
+        Value::Object(object) => match object.get("events") {
+            Some(Value::Array(list)) => list,
+            Some(_) | None => return Vec::new(),
+        },
+        _ => return Vec::new(),
+    };
+    list.iter()
+        .take(100)
+        .filter_map(|name| name.as_str()?.parse().ok())
+        .collect()
 }
 
 fn brief(text: &str) -> String {

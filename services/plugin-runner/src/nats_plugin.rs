@@ -12,7 +12,10 @@ use snooze_schemas::{
     plugin::{CheckIdle, CheckIdleResult, Info, PluginInfo, SupportedEvents, SupportedEventsResult},
 };
 use std::{
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -23,6 +26,8 @@ pub struct NatsPlugin {
     host: HostId,
     name: PluginName,
     present: AtomicBool,
+    /// Which events it handles, as it said last; it may be away meanwhile.
+    events: Mutex<Option<Vec<EventType>>>,
 }
 
 impl NatsPlugin {
@@ -34,6 +39,7 @@ impl NatsPlugin {
             host,
             name,
             present: AtomicBool::new(false),
+            events: Mutex::default(),
         }
     }
 
@@ -92,10 +98,17 @@ impl NatsPlugin {
         self.ask(PluginMethod::HandleEvent, &question, left).await
     }
 
-    pub(crate) async fn supported_events(&self, within: Duration) -> Result<Vec<EventType>, AskError> {
+    /// Which events it handles, as it said last.
+    pub(crate) fn events(&self) -> Option<Vec<EventType>> {
+        self.events.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Asks which events it handles, and remembers it.
+    pub(crate) async fn learn_events(&self, within: Duration) -> Result<Vec<EventType>, AskError> {
         let answer: SupportedEventsResult = self
             .ask(PluginMethod::SupportedEvents, &SupportedEvents {}, within)
             .await?;
+        *self.events.lock().unwrap_or_else(PoisonError::into_inner) = Some(answer.events.clone());
         Ok(answer.events)
     }
 

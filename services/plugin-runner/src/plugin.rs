@@ -3,22 +3,23 @@
 //! **Invariant:** every question has a time-out, and what is not a plain answer in time is an error,
 //! which its caller shows as unknown.
 
+mod error;
+mod status;
 mod wire;
+
+pub use error::AskError;
 
 use crate::{
     line::{self, Method, PluginOpinion},
     nats_plugin::NatsPlugin,
-    stdio::{CallError, Stage, StdioPlugin},
+    stdio::{Limits, Stage, StdioPlugin},
 };
 use serde::Serialize;
-use serde_json::{Map, Value};
-use snooze_bus::RequestError;
+use serde_json::Value;
 use snooze_schemas::{
     EventType, HostId, PluginName,
-    event::{Event, HandlerResult},
-    host::{PluginStats, PluginStatus},
+    event::{Event, HandlerResult, Severity},
     metrics::Metrics,
-    plugin::PluginInfo,
 };
 use std::{
     sync::{
@@ -27,62 +28,14 @@ use std::{
     },
     time::Duration,
 };
-use wire::{handler_result, on_the_wire, supported};
+use tokio::sync::{Semaphore, SemaphorePermit};
+use wire::{bounded, handler_result, on_the_wire};
 
-/// Why a plugin has not answered a question.
-#[derive(Debug, thiserror::Error)]
-pub enum AskError {
-    /// A child process failed.
-    #[error("{0}")]
-    Process(#[from] CallError),
-    /// Nobody answers for it on the bus.
-    #[error("nobody answers for it on the bus")]
-    Absent,
-    /// The bus is away, so that it could not be asked at all.
-    #[error("it could not be asked, the bus is away")]
-    BusAway,
-    /// It failed on the bus.
-    #[error("{0}")]
-    Bus(String),
-    /// Its answer came in time and is not one.
-    #[error("{0}")]
-    Odd(String),
-    /// It says that it failed.
-    #[error("{0}")]
-    Said(String),
-    /// It does not know the method, which is its right.
-    #[error("it does not know the method")]
-    UnknownMethod,
-}
+/// The key of a plugin's configuration that says which events it gets.
+pub(crate) const EVENTS: &str = "events";
 
-impl AskError {
-    fn of_call(error: CallError) -> AskError {
-        if error.is_unknown_method() {
-            AskError::UnknownMethod
-        } else {
-            AskError::Process(error)
-        }
-    }
-
-    pub(crate) fn of_request(error: &RequestError) -> AskError {
-        match error {
-            RequestError::NoResponders { .. } => AskError::Absent,
-            RequestError::TimedOut { within_ms, .. } => {
-                AskError::Bus(format!("it did not answer within {within_ms} ms"))
-            }
-            RequestError::Bus(error) if error.is_unreachable() => AskError::BusAway,
-            other => AskError::Bus(snooze_service_runtime::exit::one_line(other)),
-        }
-    }
-
-    fn is_time_out(&self) -> bool {
-        match self {
-            Self::Process(CallError::TimedOut(_) | CallError::Occupied(_)) => true,
-            Self::Bus(text) => text.contains("did not answer within"),
-            _ => false,
-        }
-    }
-}
+/// How long a plugin on the bus may take to say which events it handles.
+pub(crate) const EVENTS_LIMIT: Duration = Duration::from_secs(2);
 
 /// What a plugin runs in.
 #[derive(Debug)]
@@ -101,9 +54,13 @@ pub struct Plugin {
     errors: AtomicU64,
     time_outs: AtomicU64,
     last_error: Mutex<Option<String>>,
-    /// It has said, before it ever voted, that it does not know how to.
+    /// It handles events, and has said, before it ever voted, that it does not know how to.
     handler_only: AtomicBool,
+    /// At which start of its process it said so.
+    judged_at_start: AtomicU64,
     has_voted: AtomicBool,
+    /// One place for each severity: what is less urgent does not queue up before what is more so.
+    turns: [Semaphore; Severity::DESCENDING.len()],
 }
 
 #[derive(Serialize)]
@@ -127,7 +84,9 @@ impl Plugin {
             time_outs: AtomicU64::new(0),
             last_error: Mutex::new(None),
             handler_only: AtomicBool::new(false),
+            judged_at_start: AtomicU64::new(0),
             has_voted: AtomicBool::new(false),
+            turns: std::array::from_fn(|_| Semaphore::new(1)),
         })
     }
 
@@ -148,9 +107,21 @@ impl Plugin {
         .await;
     }
 
-    /// Waits until it has introduced itself or failed to, so that its name and its events are known.
+    /// Waits until it has introduced itself for the first time or failed to, so that its name and its events
+    /// are known.
     pub async fn introduced(&self, within: Duration) {
-        self.until(within, |stage| stage != Stage::Starting).await;
+        if let Runtime::Process(process) = &self.runtime
+            && process.events().is_none()
+        {
+            self.until(within, |stage| stage != Stage::Starting).await;
+        }
+    }
+
+    /// Waits until no other event of this severity is handled by it. Holding what is returned keeps others
+    /// waiting.
+    pub(crate) async fn turn(&self, severity: Severity) -> SemaphorePermit<'_> {
+        let place = &self.turns[usize::from(u8::from(severity))];
+        place.acquire().await.expect("it is never closed")
     }
 
     async fn until(&self, within: Duration, wanted: impl Fn(Stage) -> bool) {
@@ -168,10 +139,40 @@ impl Plugin {
         &self.runtime
     }
 
-    /// Whether it votes: one that has said from the start that it does not know `CheckIdle` does not.
+    /// Whether it votes: one that handles events, and has said from the start that it does not know
+    /// `CheckIdle`, does not.
     #[must_use]
     pub fn votes(&self) -> bool {
         !self.handler_only.load(Ordering::Relaxed)
+    }
+
+    /// It does not vote, because an earlier runner knew it as one that does not (T4). It is asked all the
+    /// same when its process has started.
+    pub(crate) fn recall_as_handler(&self) {
+        self.handler_only.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it does not vote and has not been asked whether it still does not since its process was
+    /// started anew.
+    #[must_use]
+    pub(crate) fn is_to_be_judged(&self) -> bool {
+        !self.votes() && self.judged_at_start.load(Ordering::Relaxed) != self.start()
+    }
+
+    fn start(&self) -> u64 {
+        match &self.runtime {
+            Runtime::Process(process) => process.starts(),
+            Runtime::Nats(_) => 0,
+        }
+    }
+
+    /// Whether it handles events, by its own word or by its configuration.
+    fn handles_events(&self) -> bool {
+        let Runtime::Process(process) = &self.runtime else {
+            return false;
+        };
+        let says_so = process.events().is_some_and(|events| !events.is_empty());
+        says_so || matches!(process.config().get(EVENTS), Some(Value::Object(events)) if !events.is_empty())
     }
 
     /// Asks whether the host is idle.
@@ -179,27 +180,51 @@ impl Plugin {
     /// # Errors
     /// Why there is no opinion.
     pub async fn check_idle(
-        &self,
+        self: &Arc<Self>,
         metrics: &Metrics,
         host: &HostId,
-        within: Duration,
+        limits: impl Into<Limits>,
     ) -> Result<PluginOpinion, AskError> {
+        let (limits, start) = (limits.into(), self.start());
         let outcome = match &self.runtime {
             Runtime::Process(process) => process
-                .call(Method::CheckIdle, &CheckIdleParams { metrics }, within)
+                .call(Method::CheckIdle, &CheckIdleParams { metrics }, limits)
                 .await
                 .map_err(AskError::of_call)
                 .and_then(|result| line::opinion(&result).map_err(AskError::Odd)),
-            Runtime::Nats(plugin) => plugin.check_idle(metrics, host, within).await,
+            Runtime::Nats(plugin) => {
+                let was_there = plugin.is_present();
+                let outcome = plugin.check_idle(metrics, host, limits.own).await;
+                if !was_there && plugin.is_present() {
+                    self.learn_events();
+                }
+                outcome
+            }
         };
         match &outcome {
-            Ok(_) => self.has_voted.store(true, Ordering::Relaxed),
+            Ok(_) => {
+                self.has_voted.store(true, Ordering::Relaxed);
+                self.handler_only.store(false, Ordering::Relaxed);
+            }
             Err(AskError::UnknownMethod) if !self.has_voted.load(Ordering::Relaxed) => {
-                self.handler_only.store(true, Ordering::Relaxed);
+                self.handler_only.store(self.handles_events(), Ordering::Relaxed);
+                self.judged_at_start.store(start, Ordering::Relaxed);
             }
             Err(_) => {}
         }
         self.count(outcome)
+    }
+
+    /// One on the bus has appeared: asks it, beside everything else, which events it handles.
+    fn learn_events(self: &Arc<Self>) {
+        let plugin = self.clone();
+        tokio::spawn(async move {
+            if let Runtime::Nats(nats) = &plugin.runtime
+                && let Err(error) = nats.learn_events(EVENTS_LIMIT).await
+            {
+                tracing::debug!(plugin = %plugin.name(), %error, "a plugin does not say which events it handles");
+            }
+        });
     }
 
     /// Gives it an event to handle.
@@ -209,90 +234,34 @@ impl Plugin {
     pub async fn handle_event(&self, event: &Event, left: Duration) -> Result<HandlerResult, AskError> {
         let outcome = match &self.runtime {
             Runtime::Process(process) => {
-                let params = HandleEventParams {
+                let params = |left| HandleEventParams {
                     event: on_the_wire(event, left),
                 };
                 process
-                    .call(Method::HandleEvent, &params, left)
+                    .call_by(Method::HandleEvent, left, params)
                     .await
                     .map_err(AskError::of_call)
                     .map(|result| handler_result(&result))
             }
-            Runtime::Nats(plugin) => plugin.handle_event(event, left).await,
+            Runtime::Nats(plugin) => plugin.handle_event(event, left).await.map(bounded),
         };
         self.count(outcome)
     }
 
-    /// Asks which events it can handle. One that does not know the method handles none.
+    /// Which events it handles, as it said when it was introduced. One on the bus that has not said it yet
+    /// is asked.
     ///
     /// # Errors
     /// Why it is not known.
     pub async fn supported_events(&self, within: Duration) -> Result<Vec<EventType>, AskError> {
-        let outcome = match &self.runtime {
-            Runtime::Process(process) => process
-                .call(Method::GetSupportedEvents, &Map::new(), within)
-                .await
-                .map_err(AskError::of_call)
-                .map(|result| supported(&result)),
-            Runtime::Nats(plugin) => plugin.supported_events(within).await,
-        };
-        match outcome {
-            Err(AskError::UnknownMethod) => Ok(Vec::new()),
-            other => other,
-        }
-    }
-
-    /// What it says of itself; its name alone where it has not said anything.
-    pub async fn info(&self, within: Duration) -> PluginInfo {
-        let said = match &self.runtime {
-            Runtime::Process(process) => {
-                let said = process.info().borrow().clone();
-                said.and_then(|said| serde_json::from_value(Value::Object(said)).ok())
-            }
-            Runtime::Nats(plugin) => plugin.info(within).await.ok(),
-        };
-        PluginInfo {
-            name: self.name().to_string(),
-            ..said.unwrap_or_default()
-        }
-    }
-
-    /// What a list of plugins shows of it, without its vote.
-    pub async fn status(&self, within: Duration) -> PluginStatus {
-        let (runtime, origin, state, restarts, strays) = match &self.runtime {
-            Runtime::Process(process) => {
-                let state = match *process.stage().borrow() {
-                    Stage::Starting => "starting",
-                    Stage::Running => "running",
-                    Stage::Restarting => "restarting",
-                    Stage::Disabled => "disabled",
-                    Stage::Stopped => "stopped",
-                };
-                (
-                    "process",
-                    process.path().display().to_string(),
-                    state,
-                    process.restarts(),
-                    process.strays(),
-                )
-            }
-            Runtime::Nats(plugin) => {
-                let state = if plugin.is_present() { "running" } else { "absent" };
-                ("nats", plugin.origin(), state, 0, 0)
-            }
-        };
-        PluginStatus {
-            info: self.info(within).await,
-            runtime: runtime.to_owned(),
-            origin,
-            state: state.to_owned(),
-            vote: None,
-            stats: PluginStats {
-                calls: self.calls.load(Ordering::Relaxed),
-                errors: self.errors.load(Ordering::Relaxed) + strays,
-                time_outs: self.time_outs.load(Ordering::Relaxed),
-                restarts,
-                last_error: self.last_error().clone(),
+        match &self.runtime {
+            Runtime::Process(process) => match process.events() {
+                Some(events) => Ok(events.to_vec()),
+                None => Err(AskError::Odd("it has not introduced itself yet".to_owned())),
+            },
+            Runtime::Nats(plugin) => match plugin.events() {
+                Some(events) => Ok(events),
+                None => plugin.learn_events(within).await,
             },
         }
     }

@@ -1,7 +1,8 @@
 //! All plugins of this host: which there are, which are wanted, who of them votes.
 //!
-//! **Invariant:** a plugin that the policy requires by name always has a vote, if only *unknown*
-//! because it is missing or disabled; leaving is no way to be outvoted (T3).
+//! **Invariant:** a plugin that the policy requires by name, that the host's file configures or that was
+//! passed over always has a vote, if only *unknown* because it is missing; leaving is no way to be
+//! outvoted (T3).
 
 use crate::{
     config_book::ConfigBook,
@@ -11,6 +12,8 @@ use crate::{
     stdio::{StdioPlugin, Wanted},
     tally::AskedVoter,
 };
+use futures_util::{FutureExt, future::BoxFuture, stream::FuturesUnordered};
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use snooze_bus::Bus;
 use snooze_schemas::{HostId, PluginName, VoterName, policy::PluginLayer, verdict::Role};
@@ -28,27 +31,48 @@ pub(crate) struct PluginVoter {
     pub plugin: Option<Arc<Plugin>>,
 }
 
+/// Which plugins there should be, besides the processes that were found.
+#[derive(Debug, Default)]
+pub(crate) struct Expected {
+    /// Those on the bus that the host's own file names.
+    pub on_bus: BTreeSet<PluginName>,
+    /// Those that the host's own file configures, wherever they run.
+    pub configured: BTreeSet<PluginName>,
+    /// Those that were passed over, and why.
+    pub passed_over: BTreeMap<PluginName, String>,
+}
+
+/// What is remembered of the processes over a restart, by what their files are called: without it a plugin
+/// that has not told its name yet would be one that left and another one that came (T3, T4).
+pub(crate) type KeptPlugins = BTreeMap<PluginName, KeptPlugin>;
+
+/// What is remembered of one process.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct KeptPlugin {
+    name: PluginName,
+    votes: bool,
+}
+
 /// The plugins of one host.
 #[derive(Debug)]
 pub(crate) struct Plugins {
     bus: Bus,
     host: HostId,
     processes: Vec<(Arc<StdioPlugin>, Arc<Plugin>)>,
-    /// Those that the host's own file names.
-    named: BTreeSet<PluginName>,
+    expected: Expected,
     on_bus: Mutex<BTreeMap<PluginName, Arc<Plugin>>>,
     configs: Arc<ConfigBook>,
 }
 
 impl Plugins {
-    /// The processes that were found, and the plugins on the bus that the host's own file names.
+    /// The processes that were found, and what else there should be.
     #[must_use]
     pub(crate) fn new(
         bus: Bus,
         host: HostId,
         configs: Arc<ConfigBook>,
         processes: Vec<Arc<StdioPlugin>>,
-        named: BTreeSet<PluginName>,
+        expected: Expected,
     ) -> Arc<Plugins> {
         let processes = processes
             .into_iter()
@@ -58,7 +82,7 @@ impl Plugins {
             bus,
             host,
             processes,
-            named,
+            expected,
             on_bus: Mutex::default(),
             configs,
         })
@@ -69,31 +93,56 @@ impl Plugins {
         self.processes.iter().map(|(process, _)| process)
     }
 
-    /// Everything that is configured with what the policy's layers say. Returns those processes that
-    /// have to be told of a new configuration.
+    /// One item for each process that has not told its name yet, once it has. What the policy says of it has
+    /// to be applied then.
+    pub(crate) fn introductions(&self) -> FuturesUnordered<BoxFuture<'static, ()>> {
+        let waiting = self.processes().map(|process| {
+            let mut info = process.info();
+            // A process that is never introduced goes with the loop that waits for it.
+            async move { drop(info.wait_for(Option::is_some).await) }.boxed()
+        });
+        waiting.collect()
+    }
+
+    /// What a next runner has to know of the processes.
     #[must_use]
-    pub(crate) fn apply(&self, policy: &PolicyInForce) -> Vec<Arc<StdioPlugin>> {
-        let before: Vec<_> = self
-            .processes()
-            .map(|process| self.configs.of(&process.name()))
-            .collect();
+    pub(crate) fn remember(&self) -> KeptPlugins {
+        let kept = self.processes.iter().map(|(process, plugin)| {
+            let kept = KeptPlugin {
+                name: process.name(),
+                votes: plugin.votes(),
+            };
+            (process.provisional().clone(), kept)
+        });
+        kept.collect()
+    }
+
+    /// Takes the processes for what an earlier runner knew them as, until they say it themselves.
+    pub(crate) fn recall(&self, kept: &KeptPlugins) {
+        for (process, plugin) in &self.processes {
+            if let Some(kept) = kept.get(process.provisional()) {
+                process.recall(&kept.name);
+                if !kept.votes {
+                    plugin.recall_as_handler();
+                }
+            }
+        }
+    }
+
+    /// Configures, switches on and off as the policy's layers say.
+    pub(crate) fn apply(&self, policy: &PolicyInForce) {
         let layers = policy
             .plugins
             .iter()
             .filter_map(|(name, layer)| Some((name.to_string(), layer.config.clone()?)))
             .collect();
         self.configs.lay(layers);
-        let mut changed = Vec::new();
-        for (process, before) in self.processes().zip(before) {
-            let name = process.name();
-            process.want(if is_enabled(policy, &name) {
+        for process in self.processes() {
+            process.want(if is_enabled(policy, &process.name()) {
                 Wanted::Running
             } else {
                 Wanted::Disabled
             });
-            if self.configs.of(&name) != before {
-                changed.push(process.clone());
-            }
         }
         let mut on_bus = self.on_bus();
         let wanted = self.wanted_on_bus(policy);
@@ -107,7 +156,6 @@ impl Plugins {
                 )))
             });
         }
-        changed
     }
 
     /// Those on the bus: named in the host's own file, or enabled by a layer and no process here.
@@ -118,7 +166,8 @@ impl Plugins {
             .filter(|(_, layer)| layer.enabled == Some(true));
         let by_layer = by_layer.map(|(name, _)| name.clone());
         let here: BTreeSet<PluginName> = self.processes().map(|process| process.name()).collect();
-        let named = self.named.iter().filter(|name| is_enabled(policy, name)).cloned();
+        let named = self.expected.on_bus.iter();
+        let named = named.filter(|name| is_enabled(policy, name)).cloned();
         named
             .chain(by_layer)
             .filter(|name| !here.contains(name))
@@ -130,6 +179,14 @@ impl Plugins {
     pub(crate) fn all(&self) -> Vec<Arc<Plugin>> {
         let processes = self.processes.iter().map(|(_, plugin)| plugin.clone());
         processes.chain(self.on_bus().values().cloned()).collect()
+    }
+
+    /// Those that do not vote, and whose process was started anew since they were asked whether they do.
+    #[must_use]
+    pub(crate) fn reborn(&self, policy: &PolicyInForce) -> Vec<Arc<Plugin>> {
+        let mut reborn = self.all();
+        reborn.retain(|plugin| plugin.is_to_be_judged() && is_enabled(policy, &plugin.name()));
+        reborn
     }
 
     /// The plugin of this name.
@@ -178,6 +235,11 @@ impl Plugins {
                 },
             );
         }
+        for (name, why) in self.missing(policy) {
+            voters
+                .entry(VoterName::from(&name))
+                .or_insert_with(|| barred(why));
+        }
         for voter in policy.policy.voters.keys() {
             let required = policy.policy.role_of(voter) == Role::Required;
             if required && !voter.is_built_in() && !voters.contains_key(voter) {
@@ -188,6 +250,19 @@ impl Plugins {
             }
         }
         voters
+    }
+
+    /// Those that should be there and are not, and why. Without a vote of theirs nobody would notice.
+    fn missing(&self, policy: &PolicyInForce) -> Vec<(PluginName, String)> {
+        let passed_over = self.expected.passed_over.iter();
+        let passed_over = passed_over.map(|(name, why)| (name.clone(), format!("it was passed over: {why}")));
+        let configured = self.expected.configured.iter();
+        let configured = configured.map(|name| (name.clone(), "it is configured, and missing".to_owned()));
+        let there: BTreeSet<PluginName> = self.all().iter().map(|plugin| plugin.name()).collect();
+        passed_over
+            .chain(configured)
+            .filter(|(name, _)| !there.contains(name) && is_enabled(policy, name))
+            .collect()
     }
 
     fn on_bus(&self) -> std::sync::MutexGuard<'_, BTreeMap<PluginName, Arc<Plugin>>> {

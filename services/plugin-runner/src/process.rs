@@ -244,6 +244,13 @@ impl Drop for Process {
     }
 }
 
+/// Kills the group of a process that an earlier runner started.
+pub(crate) fn kill_group_of(leader: i32) {
+    if let Some(group) = Pid::from_raw(leader) {
+        kill_group(group);
+    }
+}
+
 fn kill_group(group: Pid) {
     match kill_process_group(group, Signal::KILL) {
         // No such group: everybody in it is gone.

@@ -45,7 +45,12 @@ pub(crate) struct Draft<'a> {
 #[derive(Debug, Default)]
 pub(crate) struct Publishing {
     sent: Option<Sent>,
+    /// Until when nothing is tried, on the boot-time clock, because the last attempt failed.
+    paused_until_ms: u64,
 }
+
+/// Between two attempts where the first failed: whatever stands against it lasts longer than a moment.
+const PAUSE_MS: u64 = 1_000;
 
 /// Why a verdict is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,6 +69,9 @@ impl Publishing {
     /// Whether this is to be sent, and why.
     #[must_use]
     pub(crate) fn due(&self, draft: &Draft<'_>, now: Moment) -> Option<Cause> {
+        if now.boottime_ms < self.paused_until_ms {
+            return None;
+        }
         let Some(sent) = &self.sent else {
             return Some(Cause::First);
         };
@@ -101,17 +109,23 @@ impl Publishing {
 
     /// Forgets what was sent, because it may not have arrived.
     pub(crate) fn forget(&mut self) {
-        self.sent = None;
+        *self = Publishing::default();
     }
 
-    /// In how long the heartbeat is due.
+    /// Notes that it could not be sent: it is tried again after a pause.
+    pub(crate) fn failed(&mut self, now: Moment) {
+        self.sent = None;
+        self.paused_until_ms = now.boottime_ms.saturating_add(PAUSE_MS);
+    }
+
+    /// In how long the heartbeat, or the next attempt, is due.
     #[must_use]
     pub(crate) fn heartbeat_in_ms(&self, heartbeat_ms: u64, now: Moment) -> u64 {
         let due_at = self
             .sent
             .as_ref()
             .map_or(0, |sent| sent.at_boottime_ms.saturating_add(heartbeat_ms));
-        due_at.saturating_sub(now.boottime_ms)
+        due_at.max(self.paused_until_ms).saturating_sub(now.boottime_ms)
     }
 }
 
@@ -206,6 +220,19 @@ mod tests {
             ..draft(&votes, "1/0/0")
         };
         assert_eq!(publishing.due(&in_grace, at(1)), Some(Cause::Changed));
+    }
+
+    #[test]
+    fn t6_after_a_failed_attempt_the_next_one_waits_a_moment() {
+        let mut publishing = Publishing::default();
+        let votes = [vote("cpu", VoteState::Idle, 1)];
+        publishing.failed(at(10_000));
+        assert_eq!(publishing.heartbeat_in_ms(60_000, at(10_000)), PAUSE_MS);
+        assert_eq!(publishing.due(&draft(&votes, "1/0/0"), at(10_999)), None);
+        assert_eq!(
+            publishing.due(&draft(&votes, "1/0/0"), at(11_000)),
+            Some(Cause::First)
+        );
     }
 
     #[test]

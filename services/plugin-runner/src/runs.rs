@@ -52,9 +52,10 @@ impl Run {
         }
     }
 
-    fn stop(&mut self) {
-        self.idle = false;
+    /// Ends the run; 1 where there was one.
+    fn stop(&mut self) -> u64 {
         self.idle_ms = 0;
+        u64::from(std::mem::replace(&mut self.idle, false))
     }
 }
 
@@ -62,6 +63,9 @@ impl Run {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Runs {
     voters: BTreeMap<VoterName, Run>,
+    /// How many runs broke. What is kept over a restart must not be older than the last of them (T4).
+    #[serde(skip)]
+    breaks: u64,
 }
 
 impl Runs {
@@ -86,8 +90,10 @@ impl Runs {
                 changed.push(name.clone());
             }
         }
+        let before = self.voters.len();
         self.voters
             .retain(|name, run| voters.get(name).is_some_and(|terms| *terms == run.terms));
+        self.breaks += u64::from(self.voters.len() < before);
         for (name, terms) in voters {
             self.voters
                 .entry(name.clone())
@@ -110,17 +116,17 @@ impl Runs {
         };
         let seen = run.seen_until_ms;
         if span.to_ms < span.from_ms || seen.is_some_and(|seen| span.to_ms <= seen) {
-            run.stop();
+            self.breaks += run.stop();
             return;
         }
         run.seen_until_ms = Some(span.to_ms);
         if state != VoteState::Idle {
-            run.stop();
+            self.breaks += run.stop();
             return;
         }
         let abuts = seen.is_some_and(|seen| span.from_ms <= seen.saturating_add(crack_ms));
         if !(run.idle && abuts) {
-            run.idle_ms = 0;
+            self.breaks += run.stop();
         }
         // Where the span overlaps what was heard before, only the new part counts.
         let new_from_ms = seen.map_or(span.from_ms, |seen| seen.max(span.from_ms));
@@ -138,19 +144,19 @@ impl Runs {
         };
         let seen = run.seen_until_ms;
         if seen.is_some_and(|seen| at_ms < seen) {
-            run.stop();
+            self.breaks += run.stop();
             return;
         }
         run.seen_until_ms = Some(at_ms);
         if state != VoteState::Idle {
-            run.stop();
+            self.breaks += run.stop();
             return;
         }
         match seen {
             Some(seen) if run.idle && at_ms - seen <= gap_ms => {
                 run.idle_ms = run.idle_ms.saturating_add(at_ms - seen);
             }
-            Some(_) | None => run.idle_ms = 0,
+            Some(_) | None => self.breaks += run.stop(),
         }
         run.idle = true;
     }
@@ -158,15 +164,26 @@ impl Runs {
     /// Breaks one voter's run, because something else showed that it is not idle.
     pub(crate) fn break_one(&mut self, voter: &VoterName) {
         if let Some(run) = self.voters.get_mut(voter) {
-            run.stop();
+            self.breaks += run.stop();
         }
     }
 
     /// Breaks every run.
     pub(crate) fn break_all(&mut self) {
         for run in self.voters.values_mut() {
-            run.stop();
+            self.breaks += run.stop();
         }
+    }
+
+    /// How many runs broke since this was made.
+    #[must_use]
+    pub(crate) fn breaks(&self) -> u64 {
+        self.breaks
+    }
+
+    /// Who votes.
+    pub(crate) fn voters(&self) -> impl Iterator<Item = &VoterName> {
+        self.voters.keys()
     }
 
     /// For how long this voter has been idle without a hole; 0 for one that is not, or is not known.

@@ -9,8 +9,9 @@ use crate::{
     files::{self, FileError},
     hosting,
     keep::Keep,
+    leftovers::Leftovers,
     listening,
-    plugins::Plugins,
+    plugins::{Expected, Plugins},
     policy::{PolicyError, PolicyInForce, PolicySource},
     prepare::{self, Preparations},
     process::Program,
@@ -84,6 +85,15 @@ pub async fn run(config: Config, bus: Bus, shutdown: CancellationToken) -> Resul
     tasks.start("bus", not_denied(bus.clone(), shutdown.clone()));
 
     let plugins = plugins_of(&config, &bus);
+    let keep = Keep::below(&config.runtime, &config.host);
+    if keep.is_some() {
+        let leftovers = Leftovers::below(&config.runtime, &config.host, &config.boot_id);
+        leftovers.end();
+        let noting = leftovers.note(plugins.processes().cloned().collect(), shutdown.clone());
+        tasks.start("leftovers", ends_well(noting));
+    }
+    // What is switched off is not even started, nor started with a configuration that is none any more.
+    plugins.apply(&policy.borrow());
     for process in plugins.processes() {
         let (process, shutdown) = (process.clone(), shutdown.clone());
         let name = format!("plugin {}", process.name());
@@ -115,7 +125,7 @@ pub async fn run(config: Config, bus: Bus, shutdown: CancellationToken) -> Resul
         clocks: config.clocks.clone(),
         policy: policy.clone(),
         plugins: plugins.clone(),
-        keep: Keep::below(&config.runtime, &config.host),
+        keep,
         requests,
         samples: SampleFeed::new(bus.clone(), config.host.clone(), samples),
     };
@@ -231,8 +241,17 @@ async fn ends_well(part: impl Future<Output = ()>) -> Result<(), Infallible> {
 
 fn plugins_of(config: &Config, bus: &Bus) -> Arc<Plugins> {
     let (found, passed_over) = discovery::discover(&config.plugin_folders);
+    let mut expected = Expected {
+        on_bus: config.named_on_bus(),
+        configured: config.configured(),
+        ..Expected::default()
+    };
     for why in passed_over {
-        tracing::warn!(why = one_line(&why), "a plugin is passed over");
+        let text = one_line(&why);
+        tracing::warn!(why = text, "a plugin is passed over");
+        if let Some(name) = why.name() {
+            expected.passed_over.insert(name, text);
+        }
     }
     let configs = Arc::new(ConfigBook::new(config.plugin_configs.clone()));
     let processes = found
@@ -253,11 +272,5 @@ fn plugins_of(config: &Config, bus: &Bus) -> Arc<Plugins> {
             StdioPlugin::new(settings, configs.clone())
         })
         .collect();
-    Plugins::new(
-        bus.clone(),
-        config.host.clone(),
-        configs,
-        processes,
-        config.named_on_bus(),
-    )
+    Plugins::new(bus.clone(), config.host.clone(), configs, processes, expected)
 }

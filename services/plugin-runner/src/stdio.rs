@@ -4,19 +4,17 @@
 //! Whatever goes wrong between question and answer, the process is killed and started again after a
 //! back-off, because nothing is known any more of where in its pipes the next answer would begin.
 
+mod call;
 mod slot;
 mod supervise;
 
-use crate::{
-    backoff::Restarts,
-    config_book::ConfigBook,
-    line::{self, Line, Method, PluginSaid},
-    process::{PipeError, Pipes, Program},
-};
+pub use call::{CallError, Limits};
+
+use crate::{backoff::Restarts, config_book::ConfigBook, line::PluginSaid, process::Program};
 use serde::Serialize;
 use serde_json::{Map, Value};
-use slot::{Lent, Slot};
-use snooze_schemas::PluginName;
+use slot::Slot;
+use snooze_schemas::{EventType, PluginName};
 use std::{
     path::PathBuf,
     sync::{
@@ -25,59 +23,8 @@ use std::{
     },
     time::Duration,
 };
-use tokio::{
-    sync::{Mutex, watch},
-    time::{Instant, timeout_at},
-};
+use tokio::sync::{Mutex, watch};
 use tokio_util::sync::CancellationToken;
-
-/// So many lines that answer something else are dropped in one call before it counts as a flood.
-const STRAY_LIMIT: u32 = 64;
-
-/// Why a call has no result.
-#[derive(Debug, thiserror::Error)]
-pub enum CallError {
-    /// The process is not running now.
-    #[error("it is not running: {0}")]
-    NotRunning(String),
-    /// It was still busy with an earlier call when the time was up. The process is left alone.
-    #[error("it was busy with an earlier request for {} ms", .0.as_millis())]
-    Occupied(Duration),
-    /// It did not answer in time.
-    #[error("it did not answer within {} ms", .0.as_millis())]
-    TimedOut(Duration),
-    /// Its pipes failed: it crashed, closed them, or wrote a line without end.
-    #[error("{0}")]
-    Pipe(#[from] PipeError),
-    /// It wrote something that is not of the protocol.
-    #[error("it wrote something that is no JSON object of the protocol")]
-    Garbage,
-    /// It wrote answers to questions that were not asked.
-    #[error("it floods its stdout with answers that nobody asked for")]
-    Flood,
-    /// It answered that it failed.
-    #[error("{0}")]
-    Said(#[from] PluginSaid),
-    /// The question has no form in JSON.
-    #[error("the question cannot be written as JSON")]
-    Write(#[source] serde_json::Error),
-}
-
-impl CallError {
-    /// Whether the plugin says that it does not know the method.
-    #[must_use]
-    pub fn is_unknown_method(&self) -> bool {
-        matches!(self, Self::Said(said) if said.unknown_method)
-    }
-
-    /// Whether the process may be asked again as it is.
-    fn leaves_it_usable(&self) -> bool {
-        matches!(
-            self,
-            Self::Said(_) | Self::Occupied(_) | Self::NotRunning(_) | Self::Write(_)
-        )
-    }
-}
 
 /// What a process is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -127,8 +74,11 @@ pub struct StdioPlugin {
     restarts: AtomicU64,
     stage: watch::Sender<Stage>,
     info: watch::Sender<Option<Map<String, Value>>>,
+    events: watch::Sender<Option<Arc<[EventType]>>>,
+    starts: AtomicU64,
     configs: Arc<ConfigBook>,
     name: OnceLock<PluginName>,
+    recalled: OnceLock<PluginName>,
     process_id: watch::Sender<Option<i32>>,
     wanted: watch::Sender<Wanted>,
     stop: CancellationToken,
@@ -146,119 +96,50 @@ impl StdioPlugin {
             restarts: AtomicU64::new(0),
             stage: watch::Sender::new(Stage::Starting),
             info: watch::Sender::new(None),
+            events: watch::Sender::new(None),
+            starts: AtomicU64::new(0),
             configs,
             name: OnceLock::new(),
+            recalled: OnceLock::new(),
             process_id: watch::Sender::new(None),
             wanted: watch::Sender::new(Wanted::Running),
             stop: CancellationToken::new(),
         })
     }
 
-    /// Asks one question. Questions wait for one another; waiting counts towards the limit.
-    ///
-    /// # Errors
-    /// Why there is no result. Cancelling it in the middle costs the process.
-    pub async fn call(
-        &self,
-        method: Method,
-        params: &impl Serialize,
-        within: Duration,
-    ) -> Result<Value, CallError> {
-        let deadline = Instant::now() + within;
-        let Ok(mut slot) = timeout_at(deadline, self.slot.lock()).await else {
-            return Err(CallError::Occupied(within));
-        };
-        let line = match std::mem::replace(&mut *slot, Slot::Down("it is being asked".to_owned())) {
-            Slot::Up(line) => line,
-            Slot::Down(why) => {
-                let error = CallError::NotRunning(why.clone());
-                *slot = Slot::Down(why);
-                return Err(error);
-            }
-        };
-        let mut lent = Lent {
-            slot,
-            line: Some(line),
-        };
-        let pipes = &mut lent.line.as_mut().expect("it was just put there").pipes;
-        let outcome = match timeout_at(deadline, self.converse(pipes, method, params)).await {
-            Ok(outcome) => outcome,
-            Err(_) => Err(CallError::TimedOut(within)),
-        };
-        match &outcome {
-            Err(error) if !error.leaves_it_usable() => lent.discard(&error.to_string()),
-            Ok(_) | Err(_) => lent.give_back(),
-        }
-        outcome
-    }
-
-    async fn converse(
-        &self,
-        pipes: &mut Pipes,
-        method: Method,
-        params: &impl Serialize,
-    ) -> Result<Value, CallError> {
-        let id = self.next_id.fetch_add(1, Ordering::Relaxed);
-        let question = line::request(method, params, id).map_err(CallError::Write)?;
-        pipes.write_line(&question).await?;
-        let mut strays = 0;
-        loop {
-            match line::read(&pipes.read_line().await?, method, id) {
-                Line::Result(result) => return Ok(result),
-                Line::Error(said) => return Err(CallError::Said(said)),
-                Line::Garbage => return Err(CallError::Garbage),
-                Line::Stray => {
-                    self.strays.fetch_add(1, Ordering::Relaxed);
-                    strays += 1;
-                    if strays > STRAY_LIMIT {
-                        return Err(CallError::Flood);
-                    }
-                }
-            }
-        }
-    }
-
-    /// Gives a running process its configuration anew; one that is not running gets it when it starts.
-    ///
-    /// # Errors
-    /// Why it did not take it; the process is started again then, and asked again.
-    pub async fn reconfigure(&self) -> Result<(), CallError> {
-        let config = self.configs.of(&self.name());
-        let params = ConfigureParams { config: &config };
-        let outcome = self
-            .call(Method::Configure, &params, self.settings.handshake_limit)
-            .await;
-        match outcome {
-            Ok(result) => {
-                let outcome = accepted(&result).map_err(CallError::Said);
-                if let Err(error) = &outcome {
-                    self.give_up(&format!("it refuses its configuration: {error}"))
-                        .await;
-                }
-                outcome
-            }
-            Err(CallError::NotRunning(_)) => Ok(()),
-            Err(error) if error.is_unknown_method() => Ok(()),
-            Err(error) => {
-                self.give_up(&format!("it did not take its configuration: {error}"))
-                    .await;
-                Err(error)
-            }
-        }
-    }
-
-    /// Has the process killed and started again, because it cannot be relied upon as it is.
-    async fn give_up(&self, why: &str) {
-        let mut slot = self.slot.lock().await;
-        if let Slot::Up(line) = std::mem::replace(&mut *slot, Slot::Down(why.to_owned())) {
-            drop(line.broken.try_send(why.to_owned()));
-        }
-    }
-
-    /// Its name: what it said at first, else what its file is called.
+    /// Its name: what it said at first, else what it said to an earlier runner, else what its file is called.
     #[must_use]
     pub fn name(&self) -> PluginName {
-        self.name.get().unwrap_or(&self.settings.provisional).clone()
+        let said = self.name.get().or_else(|| self.recalled.get());
+        said.unwrap_or(&self.settings.provisional).clone()
+    }
+
+    /// What its file is called.
+    pub(crate) fn provisional(&self) -> &PluginName {
+        &self.settings.provisional
+    }
+
+    /// It goes by this name until it has told its own, because it told an earlier runner this one (T4).
+    pub(crate) fn recall(&self, name: &PluginName) {
+        self.recalled.get_or_init(|| name.clone());
+    }
+
+    /// Which events it says it handles, as it said when it was last introduced; nothing before the first time.
+    #[must_use]
+    pub fn events(&self) -> Option<Arc<[EventType]>> {
+        self.events.borrow().clone()
+    }
+
+    /// What it is configured with.
+    #[must_use]
+    pub fn config(&self) -> Map<String, Value> {
+        self.configs.of(&self.name())
+    }
+
+    /// How many processes were started for it so far.
+    #[must_use]
+    pub fn starts(&self) -> u64 {
+        self.starts.load(Ordering::Relaxed)
     }
 
     /// What it says of itself; nothing before it has been asked for the first time.
@@ -277,6 +158,11 @@ impl StdioPlugin {
     #[must_use]
     pub fn process_id(&self) -> Option<i32> {
         *self.process_id.borrow()
+    }
+
+    /// The same, to be followed.
+    pub(crate) fn process_ids(&self) -> watch::Receiver<Option<i32>> {
+        self.process_id.subscribe()
     }
 
     /// The executable.

@@ -5,6 +5,8 @@
 
 mod standing;
 
+pub(crate) use standing::Fresh;
+
 use crate::{
     intake::Intake,
     moment::{Jump, Moment},
@@ -13,7 +15,10 @@ use crate::{
 };
 use serde::{Deserialize, Serialize};
 use snooze_schemas::{VoterName, metrics::Metrics, policy::Policy, sample::Sample};
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 /// How late a sample may be beyond two intervals before it counts as missing: what a machine under load
 /// takes to measure and to send.
@@ -38,9 +43,9 @@ struct Answered {
 /// The newest sample that may be built upon.
 #[derive(Debug, Clone)]
 struct Newest {
-    end: Moment,
+    sample: Sample,
+    /// What the built-in voters make of it under the policy that was last told.
     votes: Vec<BuiltIn>,
-    metrics: Metrics,
 }
 
 /// What happened that is worth a line in the log.
@@ -71,6 +76,8 @@ pub(crate) struct Tally {
     newest: Option<Newest>,
     asked: BTreeMap<VoterName, AskedVoter>,
     answers: BTreeMap<VoterName, Answered>,
+    /// Those whose runs an earlier runner began and who were not heard since.
+    resumed: BTreeSet<VoterName>,
     objection: Option<String>,
     /// From when boot grace counts: the boot, or the last jump of the clocks.
     grace_from_boottime_ms: u64,
@@ -87,6 +94,7 @@ impl Tally {
             newest: None,
             asked: BTreeMap::new(),
             answers: BTreeMap::new(),
+            resumed: BTreeSet::new(),
             objection: None,
             grace_from_boottime_ms: 0,
         }
@@ -98,6 +106,7 @@ impl Tally {
         let mut intake = kept.intake;
         intake.bridge_once(interval_ms);
         Tally {
+            resumed: kept.runs.voters().cloned().collect(),
             runs: kept.runs,
             intake,
             grace_from_boottime_ms: kept.grace_from_boottime_ms,
@@ -115,7 +124,14 @@ impl Tally {
         }
     }
 
-    /// Says which plugins vote from now on.
+    /// How many runs broke since the start; what was kept before the last of them is not true any more.
+    #[must_use]
+    pub(crate) fn breaks(&self) -> u64 {
+        self.runs.breaks()
+    }
+
+    /// Says which plugins vote from now on, and under which policy everybody does: what the built-in voters
+    /// made of the newest sample under another one counts for nothing (T3, I2).
     pub(crate) fn ask_these(
         &mut self,
         asked: BTreeMap<VoterName, AskedVoter>,
@@ -124,6 +140,9 @@ impl Tally {
         self.answers
             .retain(|voter, _| asked.get(voter) == self.asked.get(voter));
         self.asked = asked;
+        if let Some(newest) = &mut self.newest {
+            newest.votes = built_in(&newest.sample, policy);
+        }
         self.declare(policy)
     }
 
@@ -160,11 +179,9 @@ impl Tally {
         if let Some(jump) = admission.jump {
             remarks.push(self.jumped(jump, now));
         }
-        let votes = built_in(sample, policy);
         self.newest = Some(Newest {
-            end: Moment::end_of(sample),
-            votes,
-            metrics: Metrics::from(sample),
+            sample: sample.clone(),
+            votes: built_in(sample, policy),
         });
         remarks.extend(self.declare(policy));
         let votes = self
@@ -195,7 +212,12 @@ impl Tally {
         if self.asked.get(voter).is_none_or(|asked| asked.terms != terms) {
             return;
         }
-        let gap_ms = Self::gap_ms(policy);
+        // Over the runner's own absence no more is bridged than for samples (T4).
+        let gap_ms = if self.resumed.remove(voter) {
+            hole_limit_ms(interval_ms(policy))
+        } else {
+            Self::gap_ms(policy)
+        };
         self.runs
             .point(voter, asked_at.monotonic_ms, opinion.state, gap_ms);
         self.answers.insert(voter.clone(), Answered { opinion, asked_at });
@@ -206,14 +228,17 @@ impl Tally {
     pub(crate) fn metrics(&self) -> Metrics {
         self.newest
             .as_ref()
-            .map(|newest| newest.metrics.clone())
+            .map(|newest| Metrics::from(&newest.sample))
             .unwrap_or_default()
     }
 
     /// Age of the newest sample on the boot-time clock; since the boot where there is none.
     #[must_use]
     pub(crate) fn sample_age_ms(&self, now: Moment) -> u64 {
-        let end = self.newest.as_ref().map_or(0, |newest| newest.end.boottime_ms);
+        let end = self
+            .newest
+            .as_ref()
+            .map_or(0, |newest| newest.sample.ends_boottime_ms);
         now.boottime_ms.saturating_sub(end)
     }
 
@@ -274,6 +299,12 @@ impl Tally {
 #[must_use]
 pub(crate) fn interval_ms(policy: &Policy) -> u64 {
     ms(policy.check_interval_seconds).max(1)
+}
+
+/// The longest hole that a restart of the runner may leave: less than two intervals (T4).
+#[must_use]
+pub(crate) fn hole_limit_ms(interval_ms: u64) -> u64 {
+    interval_ms.saturating_mul(2).saturating_sub(1)
 }
 
 /// Seconds of a policy as milliseconds; what is no number of seconds is none at all.

@@ -4,12 +4,14 @@
 //! answer goes, no vote in the answer is idle.
 
 use crate::{
-    engine::{Request, opinion_of},
+    engine::{Look, Request, opinion_of},
     moment::Moment,
+    plugin::AskError,
     plugins::Plugins,
     policy::PolicyInForce,
     prepare::Preparations,
-    tally::ms,
+    stdio::Limits,
+    tally::{Fresh, ms},
     votes::{Opinion, built_in},
 };
 use futures_util::future::join_all;
@@ -31,6 +33,10 @@ const SAMPLE_SLACK: Duration = Duration::from_secs(3);
 
 /// The loop answers between two messages; longer means that it is gone.
 const LOOP_LIMIT: Duration = Duration::from_secs(2);
+
+/// How long a plugin may be busy with another question before it is asked this one. An ordinary one is
+/// answered within milliseconds; one that lasts longer would make the answer too old to be of use.
+const QUEUE_LIMIT: Duration = Duration::from_secs(1);
 
 /// What a verification works with.
 #[derive(Debug)]
@@ -64,8 +70,8 @@ impl Verifier {
             return self.refused(question, why).await;
         }
         let policy = self.policy.borrow().clone();
-        let opinions = self.fresh(&policy, arrived).await;
-        let verdict = self.ask_loop(|reply| Request::Fresh { opinions, reply }).await?;
+        let look = self.look(policy, arrived).await;
+        let verdict = self.ask_loop(|reply| Request::Fresh { look, reply }).await?;
         let idle = is_idle(&verdict);
         let held = if idle {
             self.preparations
@@ -88,42 +94,56 @@ impl Verifier {
     }
 
     /// What every voter says to a question of its own.
-    async fn fresh(&self, policy: &PolicyInForce, arrived: Moment) -> BTreeMap<VoterName, Opinion> {
-        let mut opinions = BTreeMap::new();
-        let metrics = match self.sample(policy, arrived).await {
+    async fn look(&self, policy: Arc<PolicyInForce>, arrived: Moment) -> Look {
+        let mut said = BTreeMap::new();
+        let mut sample_begun_ms = None;
+        let metrics = match self.sample(&policy, arrived).await {
             Ok(sample) => {
                 for vote in built_in(&sample, &policy.policy) {
-                    opinions.insert(vote.voter, vote.opinion);
+                    said.insert(vote.voter, Fresh::Said(vote.opinion));
                 }
+                sample_begun_ms = Some(sample.ends_boottime_ms.saturating_sub(sample.covers_ms));
                 Metrics::from(&sample)
             }
             Err(why) => {
                 // Whoever is missing here is unknown anyway; this says why.
-                for name in VoterName::BUILT_IN.iter().filter(|name| **name != "gpu") {
+                for name in VoterName::BUILT_IN {
                     let voter = name.parse().expect("a built-in name is valid");
-                    if *name != "input" || policy.policy.input_idle_threshold_secs > 0 {
-                        opinions.insert(voter, Opinion::unknown(why.clone()));
-                    }
+                    said.insert(voter, Fresh::Unheard(why.clone()));
                 }
                 Metrics::default()
             }
         };
-        let within = Duration::from_millis(ms(policy.policy.plugin_timeout_seconds));
-        let asked = self.plugins.voters(policy).into_iter().map(|(name, voter)| {
+        let own = Duration::from_millis(ms(policy.policy.plugin_timeout_seconds));
+        let limits = Limits {
+            queue: QUEUE_LIMIT.min(own),
+            own,
+        };
+        let asked = self.plugins.voters(&policy).into_iter().map(|(name, voter)| {
             let (metrics, host) = (&metrics, &self.host);
             async move {
-                let opinion = match (voter.plugin, voter.asked.barred) {
-                    (None, why) => Opinion::unknown(why.unwrap_or_else(|| "it is missing".to_owned())),
-                    (Some(plugin), _) => match plugin.check_idle(metrics, host, within).await {
-                        Ok(said) => opinion_of(said),
-                        Err(error) => Opinion::unknown(error.to_string()),
+                let fresh = match (voter.plugin, voter.asked.barred) {
+                    (None, why) => Fresh::Said(Opinion::unknown(
+                        why.unwrap_or_else(|| "it is missing".to_owned()),
+                    )),
+                    (Some(plugin), _) => match plugin.check_idle(metrics, host, limits).await {
+                        Ok(opinion) => Fresh::Said(opinion_of(opinion)),
+                        // Whether it is only away for a moment shows in the regular rounds.
+                        Err(error) if error.is_unheard() || matches!(error, AskError::Absent) => {
+                            Fresh::Unheard(error.to_string())
+                        }
+                        Err(error) => Fresh::Said(Opinion::unknown(error.to_string())),
                     },
                 };
-                (name, opinion)
+                (name, fresh)
             }
         });
-        opinions.extend(join_all(asked).await);
-        opinions
+        said.extend(join_all(asked).await);
+        Look {
+            policy,
+            said,
+            sample_begun_ms,
+        }
     }
 
     /// A sample that begins after the question arrived, on the host's own monotonic clock.

@@ -7,8 +7,9 @@ use snooze_schemas::verdict::{Verdict, Vote};
 use tracing::Instrument;
 
 impl Engine {
-    pub(super) fn verdict(&self, state: &mut State, votes: Vec<Vote>, now: Moment) -> Verdict {
-        let policy = self.policy.borrow();
+    pub(super) fn verdict(&self, state: &mut State, mut votes: Vec<Vote>, now: Moment) -> Verdict {
+        super::budget::keep_within(&mut votes);
+        let policy = &state.policy;
         state.seq += 1;
         Verdict {
             host: self.host.clone(),
@@ -29,7 +30,7 @@ impl Engine {
             return;
         }
         let now = self.now();
-        let in_force = self.policy.borrow().clone();
+        let in_force = state.policy.clone();
         let policy = &in_force.policy;
         let votes = state.tally.votes(policy, now);
         let draft = Draft {
@@ -58,7 +59,7 @@ impl Engine {
                 error = snooze_service_runtime::exit::one_line(&error),
                 "a verdict was not sent"
             );
-            state.publishing.forget();
+            state.publishing.failed(now);
         }
     }
 }

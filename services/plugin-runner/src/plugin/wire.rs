@@ -2,10 +2,7 @@
 
 use serde::Serialize;
 use serde_json::{Map, Value};
-use snooze_schemas::{
-    EventType,
-    event::{Event, HandlerResult},
-};
+use snooze_schemas::event::{Event, HandlerResult};
 use std::time::Duration;
 
 /// An event in the original's words, with ours beside them.
@@ -49,25 +46,60 @@ pub(super) fn handler_result(result: &Value) -> HandlerResult {
         Some(Value::Object(details)) => details.clone(),
         Some(_) | None => Map::new(),
     };
-    HandlerResult {
+    bounded(HandlerResult {
         handled,
         succeeded: flag("succeeded").or_else(|| flag("success")).unwrap_or(handled),
-        message: message.chars().take(500).collect(),
+        message: message.to_owned(),
         details,
+    })
+}
+
+/// The longest message of a handler, in characters.
+const MESSAGE_LIMIT: usize = 500;
+
+/// So many bytes of details are kept of a handler, written as JSON. What became of an event is one message,
+/// which has to hold those of all its handlers.
+const DETAILS_LIMIT: usize = 4 * 1024;
+
+/// A handler's result as far as it is kept: what does not fit is left out, the smaller entries first kept.
+pub(super) fn bounded(result: HandlerResult) -> HandlerResult {
+    let mut entries: Vec<(String, Value, usize)> = result
+        .details
+        .into_iter()
+        .map(|(name, value)| {
+            let size = name.len() + value.to_string().len();
+            (name, value, size)
+        })
+        .collect();
+    entries.sort_by_key(|(_, _, size)| *size);
+    let mut left = DETAILS_LIMIT;
+    let mut details = Map::new();
+    for (name, value, size) in entries {
+        let Some(rest) = left.checked_sub(size) else { break };
+        left = rest;
+        details.insert(name, value);
+    }
+    HandlerResult {
+        message: result.message.chars().take(MESSAGE_LIMIT).collect(),
+        details,
+        ..result
     }
 }
 
-pub(super) fn supported(result: &Value) -> Vec<EventType> {
-    let list = match result {
-        Value::Array(list) => list,
-        Value::Object(object) => match object.get("events") {
-            Some(Value::Array(list)) => list,
-            Some(_) | None => return Vec::new(),
-        },
-        _ => return Vec::new(),
-    };
-    list.iter()
-        .take(100)
-        .filter_map(|name| name.as_str()?.parse().ok())
-        .collect()
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn what_a_handler_says_too_much_is_left_out() {
+        let result = handler_result(&json!({
+            "handled": true,
+            "message": "m".repeat(10_000),
+            "details": {"code": 0, "output": "o".repeat(1_000_000), "path": "/a"},
+        }));
+        assert_eq!(result.message.len(), MESSAGE_LIMIT);
+        let kept: Vec<&str> = result.details.keys().map(String::as_str).collect();
+        assert_eq!(kept, ["code", "path"]);
+    }
 }

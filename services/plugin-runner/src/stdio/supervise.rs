@@ -9,7 +9,7 @@ use super::{
 use crate::{
     backoff::Backoff,
     discovery,
-    line::Method,
+    line::{self, Method},
     process::{self, Ending, Pipes, Process, StartError},
 };
 use serde_json::{Map, Value};
@@ -17,10 +17,35 @@ use std::{
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
-use tokio::{sync::mpsc, time::Instant};
+use tokio::{
+    sync::mpsc,
+    time::{Instant, timeout},
+};
 
 /// How long a plugin may take to end by itself after its stdin was closed.
 const FAREWELL: Duration = Duration::from_secs(2);
+
+/// How long a plugin may take to say which events it handles. The original asks this only of those that
+/// handle any, and one that keeps silent instead of saying that it does not know the method is none of them.
+const EVENTS_LIMIT: Duration = Duration::from_secs(2);
+
+/// Why a process is of no use any more; it is killed and reaped.
+enum Parted {
+    /// It failed, or was ended for good.
+    Failed(String),
+    /// Only a new one can have its configuration.
+    ForAnew,
+}
+
+/// What became of a new configuration.
+enum Configured {
+    /// The process has it.
+    Done,
+    /// It is busy for so long that it could not be told.
+    Later,
+    /// Keys vanished, which no process can be told.
+    OnlyAnew,
+}
 
 impl StdioPlugin {
     /// Keeps the process running until [`stop`](Self::stop). Dropping this future kills the process.
@@ -37,17 +62,26 @@ impl StdioPlugin {
                 continue;
             }
             self.stage.send_replace(Stage::Starting);
+            self.starts.fetch_add(1, Ordering::Relaxed);
             let born = Instant::now();
-            let why = match process::start(&self.settings.program) {
-                Err(error) => start_failure(&error),
+            let parted = match process::start(&self.settings.program) {
+                Err(error) => Parted::Failed(start_failure(&error)),
                 Ok((process, pipes, stderr)) => {
                     self.process_id.send_replace(Some(process.id()));
                     let log = tokio::spawn(crate::stderr::log(self.name().to_string(), stderr));
-                    let why = self.attend(process, pipes).await;
+                    let parted = self.attend(process, pipes).await;
                     // Something that left the group may hold stderr open for ever.
                     log.abort();
                     self.process_id.send_replace(None);
-                    why
+                    parted
+                }
+            };
+            let why = match parted {
+                Parted::Failed(why) => why,
+                Parted::ForAnew => {
+                    tracing::info!(plugin = %self.name(), "a plugin is started anew for its configuration");
+                    self.restarts.fetch_add(1, Ordering::Relaxed);
+                    continue;
                 }
             };
             if self.stop.is_cancelled() || *self.wanted.borrow() == Wanted::Disabled {
@@ -74,73 +108,168 @@ impl StdioPlugin {
         drop(self.wanted.subscribe().wait_for(|held| *held == wanted).await);
     }
 
-    /// Introduces the process, lets it be asked, and returns why it is of no use any more, once it is
-    /// killed and reaped.
-    async fn attend(&self, process: Process, mut pipes: Pipes) -> String {
+    /// Introduces the process, lets it be asked, keeps its configuration up to date, and returns why it is
+    /// of no use any more, once it is killed and reaped.
+    async fn attend(&self, process: Process, mut pipes: Pipes) -> Parted {
+        // Read before the configuration is: what changes from here on is looked at again.
+        let mut version = self.configs.version();
         let introduced = tokio::select! {
             introduced = self.introduce(&mut pipes) => introduced,
             () = self.stop.cancelled() => Err("it was stopped".to_owned()),
         };
-        if let Err(why) = introduced {
-            return told(&why, process.kill().await);
-        }
+        let config = match introduced {
+            Ok(config) => config,
+            Err(why) => return Parted::Failed(told(&why, process.kill().await)),
+        };
         let (broken, mut breaks) = mpsc::channel(1);
-        *self.slot.lock().await = Slot::Up(Wire { pipes, broken });
+        *self.slot.lock().await = Slot::Up(Wire {
+            pipes,
+            broken,
+            config,
+            version,
+        });
         self.stage.send_replace(Stage::Running);
-        // Cancelling these loses nothing: the end of the process stays readable, a break stays queued.
-        let why = tokio::select! {
-            biased;
-            why = breaks.recv() => why.unwrap_or_else(|| "it is of no use any more".to_owned()),
-            () = process.ended() => "it ended".to_owned(),
-            () = self.until_wanted(Wanted::Disabled) => {
-                self.bid_farewell(&process).await;
-                "it is disabled".to_owned()
-            }
-            () = self.stop.cancelled() => {
-                self.bid_farewell(&process).await;
-                "it was stopped".to_owned()
+        let why = loop {
+            // Cancelling these loses nothing: the end of the process stays readable, a break stays queued,
+            // a change stays later than the version.
+            tokio::select! {
+                biased;
+                why = breaks.recv() => break why.unwrap_or_else(|| "it is of no use any more".to_owned()),
+                () = process.ended() => break "it ended".to_owned(),
+                () = self.until_wanted(Wanted::Disabled) => {
+                    self.bid_farewell(&process).await;
+                    break "it is disabled".to_owned();
+                }
+                () = self.stop.cancelled() => {
+                    self.bid_farewell(&process).await;
+                    break "it was stopped".to_owned();
+                }
+                () = self.configs.changed_since(version) => {
+                    let now = self.configs.version();
+                    match self.reconfigure(now).await {
+                        Configured::Done => version = now,
+                        Configured::Later => {}
+                        Configured::OnlyAnew => {
+                            self.bid_farewell(&process).await;
+                            self.end(process, "it is started anew").await;
+                            return Parted::ForAnew;
+                        }
+                    }
+                }
             }
         };
-        // No call may begin from here on; one that waits for the slot must not find dead pipes in it.
-        // One that is under way ends by itself, because the process is killed first.
-        let ending = process.kill().await;
-        let why = told(&why, ending);
+        Parted::Failed(self.end(process, &why).await)
+    }
+
+    /// Kills the process, after which no call may begin; one that waits for the slot must not find dead
+    /// pipes in it. One that is under way ends by itself, because the process is killed first.
+    async fn end(&self, process: Process, why: &str) -> String {
+        let why = told(why, process.kill().await);
         *self.slot.lock().await = Slot::Down(why.clone());
         why
     }
 
-    /// `Info`, then `Configure` where there is something to configure.
-    async fn introduce(&self, pipes: &mut Pipes) -> Result<(), String> {
+    /// `Info`, then `Configure` where there is something to configure, then which events it handles.
+    /// Returns its configuration.
+    async fn introduce(&self, pipes: &mut Pipes) -> Result<Map<String, Value>, String> {
         let limit = self.settings.handshake_limit;
-        let ask = tokio::time::timeout(limit, self.converse(pipes, Method::Info, &Map::new())).await;
-        match ask {
+        let info = match timeout(limit, self.converse(pipes, Method::Info, &Map::new())).await {
             Ok(Ok(Value::Object(info))) => {
                 self.learn_name(&info);
-                self.info.send_replace(Some(info));
+                info
             }
-            Ok(Ok(_)) => {
-                self.info.send_replace(Some(Map::new()));
-            }
+            Ok(Ok(_)) => Map::new(),
             Ok(Err(CallError::Said(said))) => {
                 tracing::info!(plugin = %self.name(), %said, "a plugin does not introduce itself");
-                self.info.send_replace(Some(Map::new()));
+                Map::new()
             }
             Ok(Err(error)) => return Err(format!("Info: {error}")),
             Err(_) => return Err(format!("Info: {}", CallError::TimedOut(limit))),
+        };
+        self.info.send_replace(Some(info));
+        let config = self.config();
+        if !config.is_empty() {
+            self.configure(pipes, &config).await?;
         }
-        let config = self.configs.of(&self.name());
-        if config.is_empty() {
-            return Ok(());
-        }
-        let params = ConfigureParams { config: &config };
-        match tokio::time::timeout(limit, self.converse(pipes, Method::Configure, &params)).await {
+        self.learn_events(pipes).await?;
+        Ok(config)
+    }
+
+    /// Gives it its configuration.
+    async fn configure(&self, pipes: &mut Pipes, config: &Map<String, Value>) -> Result<(), String> {
+        let limit = self.settings.handshake_limit;
+        let params = ConfigureParams { config };
+        match timeout(limit, self.converse(pipes, Method::Configure, &params)).await {
             Ok(Ok(result)) => {
                 accepted(&result).map_err(|said| format!("it refuses its configuration: {said}"))
             }
             Ok(Err(error)) if error.is_unknown_method() => Ok(()),
-            Ok(Err(error)) => Err(format!("Configure: {error}")),
-            Err(_) => Err(format!("Configure: {}", CallError::TimedOut(limit))),
+            Ok(Err(error)) => Err(format!("it did not take its configuration: {error}")),
+            Err(_) => Err(format!(
+                "it did not take its configuration: {}",
+                CallError::TimedOut(limit)
+            )),
         }
+    }
+
+    /// Gives a running process its configuration anew, where it is another one. One that refuses it cannot
+    /// be relied upon as it is, and is started again.
+    async fn reconfigure(&self, version: u64) -> Configured {
+        let config = self.config();
+        let mut lent = match self
+            .borrow(Method::Configure, self.settings.handshake_limit)
+            .await
+        {
+            Ok(lent) => lent,
+            Err(CallError::Occupied(_)) => return Configured::Later,
+            // Why it is down is told on another way.
+            Err(_) => return Configured::Done,
+        };
+        let wire = lent.wire();
+        wire.version = version;
+        if wire.config == config {
+            lent.give_back();
+            return Configured::Done;
+        }
+        if wire.config.keys().any(|key| !config.contains_key(key)) {
+            lent.give_back();
+            return Configured::OnlyAnew;
+        }
+        match self.configure(&mut wire.pipes, &config).await {
+            Ok(()) => {
+                wire.config = config;
+                lent.give_back();
+            }
+            Err(why) => lent.discard(&why),
+        }
+        Configured::Done
+    }
+
+    /// Asks which events it handles; it is not asked at an event, which has no time for that.
+    async fn learn_events(&self, pipes: &mut Pipes) -> Result<(), String> {
+        let method = Method::GetSupportedEvents;
+        let failed = |error: CallError| format!("GetSupportedEvents: {error}");
+        let posed = timeout(EVENTS_LIMIT, self.pose(pipes, method, &Map::new())).await;
+        let id = match posed {
+            Ok(posed) => posed.map_err(failed)?,
+            Err(_) => return Err(failed(CallError::TimedOut(EVENTS_LIMIT))),
+        };
+        let events = match timeout(EVENTS_LIMIT, self.answer_to(pipes, method, id)).await {
+            Ok(Ok(result)) => Some(line::supported_events(&result)),
+            Ok(Err(CallError::Said(said))) if said.unknown_method => Some(Vec::new()),
+            Ok(Err(CallError::Said(said))) => {
+                tracing::warn!(plugin = %self.name(), %said, "a plugin does not say which events it handles");
+                None
+            }
+            Ok(Err(error)) => return Err(failed(error)),
+            Err(_) => None,
+        };
+        // One that does not say keeps what it said before.
+        self.events.send_modify(|known| match events {
+            Some(events) => *known = Some(events.into()),
+            None => *known = Some(known.take().unwrap_or_default()),
+        });
+        Ok(())
     }
 
     /// Closes its stdin, which tells a plugin that reads lines to end, and waits a moment.

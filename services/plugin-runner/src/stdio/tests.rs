@@ -1,6 +1,7 @@
 //! Hostile children: each costs its own answer, and leaves nothing behind.
 
 use super::*;
+use crate::{line::Method, process::PipeError};
 use serde_json::json;
 use snooze_test_harness::{wait_for, wait_until};
 use std::{fs, os::unix::fs::PermissionsExt, path::Path};
@@ -90,6 +91,12 @@ impl Stand {
                 .expect("it runs in time")
                 .expect("it runs"),
         );
+    }
+
+    /// The configuration is this from now on.
+    fn configured(&self, config: &Value) {
+        let own = config.as_object().expect("a map").clone();
+        self.plugin.configs.lay([("tested".to_owned(), own)].into());
     }
 
     async fn check(&self, within: Duration) -> Result<Value, CallError> {
@@ -355,19 +362,99 @@ async fn a_plugin_that_refuses_its_configuration_does_not_answer() {
     );
     let stand = Stand::of(&choosy).await;
     stand.recovered().await;
-    let layers = [(
-        "tested".to_owned(),
-        json!({"a": 1}).as_object().expect("a map").clone(),
-    )]
-    .into();
-    stand.plugin.configs.lay(layers);
-    stand.plugin.reconfigure().await.expect_err("it refuses");
+    stand.configured(&json!({"a": 1}));
     wait_until(SOON, "it is started again", async || stand.plugin.restarts() >= 1).await;
     let error = stand.check(BRIEF).await.expect_err("no answer");
     assert!(
         matches!(&error, CallError::NotRunning(why) if why.contains("configuration")),
         "{error:?}"
     );
+}
+
+/// A plugin that says what it was configured with. The first time it waits, while it is told, for the file
+/// `go`, having made the file `told`.
+fn configurable() -> String {
+    python(r#"say({"is_idle": True, "config": config}, id)"#)
+        .replace("calls = 0\n", "calls = 0\nconfig = {}\n")
+        .replace(
+            r#"elif request["method"] != "CheckIdle":"#,
+            r#"elif request["method"] == "Configure":
+        config.update(request["params"]["config"])
+        open("told", "w").close()
+        while not os.path.exists("go"): linger(0.01)
+        say({"success": True}, id)
+    elif request["method"] != "CheckIdle":"#,
+        )
+}
+
+#[tokio::test]
+async fn t3_a_configuration_that_changes_during_the_handshake_is_not_lost() {
+    let stand = Stand::starting(&configurable());
+    stand.configured(&json!({"limit": 1}));
+    let (told, go) = (stand.folder.path().join("told"), stand.folder.path().join("go"));
+    wait_until(SOON, "it is being configured", async || told.exists()).await;
+    stand.configured(&json!({"limit": 2}));
+    fs::write(go, "").expect("writes");
+    assert_eq!(
+        stand.recovered().await["config"]["limit"],
+        2,
+        "nothing is asked under the old one"
+    );
+    assert_eq!(stand.plugin.restarts(), 0);
+}
+
+#[tokio::test]
+async fn t3_a_process_is_started_anew_when_a_key_of_its_configuration_vanishes() {
+    let stand = Stand::starting(&configurable());
+    stand.configured(&json!({"limit": 1, "url": "a"}));
+    fs::write(stand.folder.path().join("go"), "").expect("writes");
+    assert_eq!(stand.recovered().await["config"]["url"], "a");
+    stand.configured(&json!({"limit": 1}));
+    assert_eq!(stand.recovered().await["config"], json!({"limit": 1}));
+    assert_eq!(stand.plugin.restarts(), 1);
+}
+
+#[tokio::test]
+async fn a_question_has_its_own_time_from_when_it_is_its_turn() {
+    let stand = Stand::of(&python(
+        "linger(1.5 if calls == 1 else 0)\nsay({'is_idle': True, 'call': calls}, id)",
+    ))
+    .await;
+    let limits = Limits {
+        queue: SOON,
+        own: Duration::from_secs(1),
+    };
+    let params = json!({"metrics": {}});
+    let second = stand.plugin.call(Method::CheckIdle, &params, limits);
+    let (first, second) = tokio::join!(stand.check(SOON), second);
+    first.expect("an answer");
+    assert_eq!(
+        second.expect("its own time was not spent in the queue")["call"],
+        2
+    );
+    assert_eq!(stand.plugin.restarts(), 0);
+}
+
+#[tokio::test]
+async fn a_flood_of_complaints_blocks_nobody() {
+    let noisy = format!("sys.stderr.write('it is hot\\n' * 200_000)\n{HONEST}");
+    let stand = Stand::of(&python(&noisy)).await;
+    for call in 1..=3 {
+        assert_eq!(stand.check(SOON).await.expect("an answer")["call"], call);
+    }
+    assert_eq!(stand.plugin.restarts(), 0);
+}
+
+#[tokio::test]
+async fn one_that_keeps_silent_about_events_is_asked_all_the_same() {
+    let silent = python(HONEST).replace(
+        r#"elif request["method"] != "CheckIdle":"#,
+        "elif request[\"method\"] == \"GetSupportedEvents\":\n        pass\n    elif request[\"method\"] != \"CheckIdle\":",
+    );
+    let stand = Stand::of(&silent).await;
+    assert_eq!(stand.plugin.events().as_deref(), Some(&[][..]));
+    assert_eq!(stand.check(SOON).await.expect("an answer")["call"], 1);
+    assert_eq!(stand.plugin.restarts(), 0);
 }
 
 #[tokio::test]

@@ -13,6 +13,16 @@ use snooze_schemas::{
 };
 use std::collections::BTreeMap;
 
+/// What came of asking a voter anew.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Fresh {
+    /// It said this.
+    Said(Opinion),
+    /// It could not be heard, for this reason. Nothing is known of it now, and nothing speaks against what
+    /// it said before.
+    Unheard(String),
+}
+
 impl Tally {
     /// All votes as they stand.
     #[must_use]
@@ -86,29 +96,43 @@ impl Tally {
     }
 
     /// The votes of a fresh look beside the standing ones (P3): `raw` is what was said now, `state` what
-    /// has stood over time, and either one that is not idle breaks the run.
+    /// has stood over time. Who says that it is not idle breaks its run; who could not be heard is unknown
+    /// in these votes, and its run lives or dies by what is heard of it otherwise (T2).
     ///
-    /// `fresh` holds what every voter said to the question; who is missing in it is unknown.
+    /// `fresh` holds what every voter said to the question; who is missing in it was not heard.
     pub(crate) fn fresh_votes(
         &mut self,
-        fresh: &BTreeMap<VoterName, Opinion>,
+        fresh: &BTreeMap<VoterName, Fresh>,
         policy: &Policy,
         now: Moment,
     ) -> Vec<Vote> {
         let mut votes = self.votes(policy, now);
-        for voter in fresh
-            .keys()
-            .filter(|voter| !votes.iter().any(|vote| vote.voter == **voter))
-            .cloned()
-            .collect::<Vec<_>>()
-        {
+        let new: Vec<VoterName> = fresh
+            .iter()
+            .filter(|(voter, fresh)| {
+                matches!(fresh, Fresh::Said(_)) && !votes.iter().any(|vote| vote.voter == **voter)
+            })
+            .map(|(voter, _)| voter.clone())
+            .collect();
+        for voter in new {
             let unheard = Opinion::unknown("it voted for the first time just now");
             votes.push(self.vote(voter, unheard, policy));
         }
         for vote in &mut votes {
-            let said = fresh.get(&vote.voter).cloned();
-            let said =
-                said.unwrap_or_else(|| Opinion::unknown("it did not say anything when it was asked again"));
+            let said = match fresh.get(&vote.voter) {
+                Some(Fresh::Said(said)) => said.clone(),
+                other => {
+                    let why = match other {
+                        Some(Fresh::Unheard(why)) => why,
+                        _ => "it was not asked again",
+                    };
+                    vote.raw = VoteState::Unknown;
+                    vote.idle_ms = 0;
+                    vote.reason = Opinion::unknown(why).reason;
+                    vote.evidence.clear();
+                    continue;
+                }
+            };
             vote.raw = said.state;
             if said.state != VoteState::Idle {
                 self.runs.break_one(&vote.voter);

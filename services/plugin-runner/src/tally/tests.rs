@@ -308,8 +308,11 @@ fn p3_a_fresh_look_shows_raw_beside_what_has_stood() {
         desk.quiet_second(end);
     }
     let fresh = [
-        (voter("cpu"), idle()),
-        (voter("redis"), Opinion::new(VoteState::Busy, "a client")),
+        (voter("cpu"), Fresh::Said(idle())),
+        (
+            voter("redis"),
+            Fresh::Said(Opinion::new(VoteState::Busy, "a client")),
+        ),
     ]
     .into();
     let votes = desk.tally.fresh_votes(&fresh, &desk.policy, at(3_000));
@@ -334,6 +337,92 @@ fn p3_a_fresh_look_shows_raw_beside_what_has_stood() {
         "who was not asked again has not said anything"
     );
     assert_eq!(desk.vote("redis", 3_000).idle_ms, 0, "its run is broken for good");
+}
+
+#[test]
+fn t2_who_could_not_be_heard_in_a_fresh_look_keeps_its_run() {
+    let mut desk = Desk::new();
+    for end in [2_000, 3_000] {
+        desk.quiet_second(end);
+    }
+    let fresh = [
+        (voter("cpu"), Fresh::Unheard("no fresh sample".to_owned())),
+        (voter("redis"), Fresh::Said(idle())),
+    ]
+    .into();
+    let votes = desk.tally.fresh_votes(&fresh, &desk.policy, at(3_000));
+    let cpu = votes
+        .iter()
+        .find(|vote| vote.voter.as_str() == "cpu")
+        .expect("it votes");
+    assert_eq!((cpu.raw, cpu.idle_ms), (VoteState::Unknown, 0));
+    assert_eq!(cpu.reason, "no fresh sample");
+    assert_eq!(desk.vote("cpu", 3_000).idle_ms, 2_000, "its samples still abut");
+}
+
+#[test]
+fn t3_votes_after_a_new_policy_are_made_under_it() {
+    let mut desk = Desk::new();
+    for end in [2_000, 3_000] {
+        desk.quiet_second(end);
+    }
+    desk.policy.cpu_threshold_percent = 0.5;
+    let policy = desk.policy.clone();
+    let remarks = desk.tally.ask_these(plugin("a"), &policy);
+    assert_eq!(remarks, [Remark::Changed(vec![voter("cpu")])]);
+    let cpu = desk.vote("cpu", 3_000);
+    assert_eq!((cpu.state, cpu.idle_ms), (VoteState::Busy, 0));
+    assert_eq!(cpu.evidence["threshold"], 0.5);
+    assert_eq!(
+        desk.vote("redis", 3_000).idle_ms,
+        0,
+        "its run broke with the others"
+    );
+}
+
+#[test]
+fn t4_a_plugins_run_bridges_a_restart_of_less_than_two_intervals_and_no_more() {
+    for (first_answer, expected) in [(4_999, 2_999), (5_000, 0)] {
+        let mut desk = Desk::new();
+        for end in [2_000, 3_000] {
+            desk.quiet_second(end);
+        }
+        desk.tally = Tally::resume(BOOT.to_owned(), desk.tally.keep(), 1_000);
+        desk.tally.ask_these(plugin("a"), &desk.policy);
+        desk.seq += 2;
+        desk.late(4_500, 4_500, 1.0);
+        let policy = desk.policy.clone();
+        desk.tally
+            .answer(&voter("redis"), "a", at(first_answer), idle(), &policy);
+        assert_eq!(
+            desk.vote("redis", first_answer).idle_ms,
+            expected,
+            "{first_answer}"
+        );
+        desk.tally
+            .answer(&voter("redis"), "a", at(first_answer + 2_900), idle(), &policy);
+        assert_eq!(
+            desk.vote("redis", first_answer + 2_900).idle_ms,
+            expected + 2_900,
+            "from then on it is as ever"
+        );
+    }
+}
+
+#[test]
+fn t4_every_break_of_a_run_is_counted() {
+    let mut desk = Desk::new();
+    for end in [2_000, 3_000] {
+        desk.quiet_second(end);
+    }
+    let before = desk.tally.breaks();
+    let policy = desk.policy.clone();
+    desk.tally
+        .answer(&voter("redis"), "a", at(3_100), idle(), &policy);
+    assert_eq!(desk.tally.breaks(), before);
+    let busy = Opinion::new(VoteState::Busy, "a client");
+    desk.tally.answer(&voter("redis"), "a", at(3_200), busy, &policy);
+    assert_eq!(desk.tally.breaks(), before + 1);
 }
 
 #[test]

@@ -12,7 +12,7 @@ use std::{
     collections::VecDeque,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -24,6 +24,8 @@ pub(crate) const INTERVAL: Duration = Duration::from_millis(100);
 pub(crate) struct Collector {
     cpu_percent: Arc<Mutex<Option<f64>>>,
     lost: Arc<AtomicUsize>,
+    rests: Arc<AtomicBool>,
+    stale: Arc<AtomicBool>,
     stop: CancellationToken,
 }
 
@@ -44,9 +46,12 @@ impl Collector {
             agent: AgentId::fresh().to_string(),
             cpu_percent: cpu_percent.clone(),
             lost: Arc::default(),
+            rests: Arc::default(),
+            stale: Arc::default(),
             taken: Arc::default(),
         };
         let lost = gauge.lost.clone();
+        let (rests, stale) = (gauge.rests.clone(), gauge.stale.clone());
         let missed = SubjectFilter::Exactly(Subject::CollectorMissed(gauge.host.clone()));
         let mut missed = bus
             .subscribe(&missed, None)
@@ -85,7 +90,12 @@ impl Collector {
                 // Measuring takes as long as the window is.
                 let until = tokio::time::Instant::now() + window;
                 tokio::time::sleep_until(until).await;
-                let sample = other.sample(0, question.window_ms);
+                let before = if other.stale.load(Ordering::SeqCst) {
+                    60_000
+                } else {
+                    0
+                };
+                let sample = other.sample(0, question.window_ms + before);
                 delivery.answer(Ok(sample)).await.expect("the answer goes");
             }
         });
@@ -99,8 +109,20 @@ impl Collector {
         Collector {
             cpu_percent,
             lost,
+            rests,
+            stale,
             stop,
         }
+    }
+
+    /// Publishes nothing more by itself, and still answers.
+    pub(crate) fn rest(&self) {
+        self.rests.store(true, Ordering::SeqCst);
+    }
+
+    /// What it answers with from now on began long before it was asked.
+    pub(crate) fn be_stale(&self) {
+        self.stale.store(true, Ordering::SeqCst);
     }
 
     /// So many of the next samples reach nobody; they can be asked for.
@@ -126,6 +148,8 @@ struct Gauge {
     agent: String,
     cpu_percent: Arc<Mutex<Option<f64>>>,
     lost: Arc<AtomicUsize>,
+    rests: Arc<AtomicBool>,
+    stale: Arc<AtomicBool>,
     taken: Arc<Mutex<Vec<Sample>>>,
 }
 
@@ -136,6 +160,9 @@ impl Gauge {
         let mut ticks = tokio::time::interval(INTERVAL);
         for seq in 1.. {
             ticks.tick().await;
+            while self.rests.load(Ordering::SeqCst) {
+                ticks.tick().await;
+            }
             let mut sample = self.sample(seq, 0);
             sample.covers_ms = sample.ends_monotonic_ms - last_ms;
             last_ms = sample.ends_monotonic_ms;

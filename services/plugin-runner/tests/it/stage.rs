@@ -143,6 +143,11 @@ impl Stage {
         self.folder.path().join("state")
     }
 
+    /// Where the runner keeps its runs over a restart.
+    pub(crate) fn runs(&self) -> PathBuf {
+        self.folder.path().join("runtime").join("runs-h1.json")
+    }
+
     /// A file of the test's own.
     pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)

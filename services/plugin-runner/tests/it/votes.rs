@@ -1,17 +1,13 @@
 //! Votes over time, as those see them who listen on the bus.
 
-use crate::stage::{SOON, Stage, of, python_plugin};
+use crate::stage::{SOON, Stage, of};
 use serde_json::json;
 use snooze_bus::{Subject, User};
-use snooze_schemas::{
-    sample::Sample,
-    verdict::{Verdict, VoteState},
-};
-use snooze_test_harness::{wait_for, wait_until};
-use std::{
-    collections::BTreeMap,
-    time::{Duration, Instant},
-};
+use snooze_plugin_runner::RunnerError;
+use snooze_schemas::{sample::Sample, verdict::VoteState};
+use snooze_service_runtime::CancellationToken;
+use snooze_test_harness::wait_for;
+use std::{collections::BTreeMap, time::Duration};
 
 #[tokio::test]
 async fn i2_a_verdict_says_which_boot_which_runner_and_under_which_policy() {
@@ -77,107 +73,14 @@ async fn s2_an_unreadable_sensor_is_unknown_and_breaks_the_run() {
 }
 
 #[tokio::test]
-async fn t2_samples_that_reach_nobody_are_asked_for_and_no_run_breaks() {
-    let mut stage = Stage::set().await;
-    stage
-        .policy(json!({"naptime_minutes": 0.05, "heartbeat_seconds": 0.2}))
-        .await;
-    let runner = stage.runner().await;
-    let idle = |verdict: &Verdict| of(verdict, "cpu").map_or(0, |vote| vote.idle_ms);
-    let before = stage.verdict("the CPU is idle for a while", |verdict| idle(verdict) > 500);
-    let before = before.await;
-    stage.collector.lose(3);
-    wait_until(SOON, "they are lost", async || stage.collector.has_lost_all()).await;
-    let after = stage
-        .verdict("a second has passed", |verdict| {
-            verdict.uptime_ms >= before.uptime_ms + 1_000
-        })
-        .await;
-    let passed = after.uptime_ms - before.uptime_ms;
-    let grown = idle(&after).saturating_sub(idle(&before));
-    assert!(grown > passed / 2, "it grew by {grown} ms in {passed} ms");
-    runner.stop().await;
-}
-
-#[tokio::test]
-async fn t2_a_brokers_blip_resets_nobodys_naptime() {
-    let mut stage = Stage::set().await;
-    stage.plugin("quiet.py", &python_plugin("quiet", r#"{"is_idle": True}"#));
-    stage
-        .policy(json!({"naptime_minutes": 0.05, "heartbeat_seconds": 1}))
-        .await;
-    let runner = stage.runner().await;
-    stage.vote("quiet", VoteState::Idle).await;
-    let before = stage.verdict("it goes on for a while", |verdict| {
-        ["cpu", "quiet"]
-            .iter()
-            .all(|voter| of(verdict, voter).is_some_and(|vote| vote.idle_ms > 1_000))
-    });
-    let before = before.await;
-    stage.server.kill();
-    let away = Instant::now();
-    wait_until(SOON, "the broker has been away for a while", async || {
-        away.elapsed() > Duration::from_millis(1_500)
-    })
-    .await;
-    stage.server.restart().await;
-    let after = stage
-        .verdict("both are idle again", |verdict| {
-            ["cpu", "quiet"]
-                .iter()
-                .all(|voter| of(verdict, voter).is_some_and(|vote| vote.state == VoteState::Idle))
-        })
-        .await;
-    let passed = after.uptime_ms - before.uptime_ms;
-    assert!(passed > 1_500);
-    for voter in ["cpu", "quiet"] {
-        let idle = |verdict| of(verdict, voter).expect("it votes").idle_ms;
-        let grown = idle(&after) - idle(&before);
-        assert!(
-            grown > passed / 2 && grown <= passed + 500,
-            "{voter} grew by {grown} ms in {passed} ms"
-        );
-    }
-    runner.stop().await;
-}
-
-#[tokio::test]
-async fn t4_a_quick_restart_of_the_runner_costs_no_naptime() {
-    let mut stage = Stage::set().await;
-    // Room for a restart on a machine that compiles meanwhile: the hole must be below two intervals.
-    stage
-        .policy(json!({"check_interval_seconds": 5, "heartbeat_seconds": 1}))
-        .await;
-    let runner = stage.runner().await;
-    let before = stage
-        .verdict("it has been idle for a second", |verdict| {
-            of(verdict, "cpu").is_some_and(|vote| vote.idle_ms > 1_000)
-        })
-        .await;
-    runner.stop().await;
-    let runner = stage.runner().await;
-    let after = stage
-        .verdict("the next runner has votes", |verdict| {
-            verdict.agent != before.agent
-                && of(verdict, "cpu").is_some_and(|vote| vote.state == VoteState::Idle)
-        })
-        .await;
-    let idle_ms = of(&after, "cpu").expect("it votes").idle_ms;
-    assert!(idle_ms > 1_000, "it went on from {idle_ms} ms");
-    runner.stop().await;
-    // Under another policy nothing goes on.
-    stage
-        .policy(json!({"check_interval_seconds": 5, "heartbeat_seconds": 2}))
-        .await;
-    let runner = stage.runner().await;
-    let anew = stage
-        .verdict("the third runner has votes", |verdict| {
-            verdict.agent != after.agent
-                && of(verdict, "cpu").is_some_and(|vote| vote.state == VoteState::Idle)
-        })
-        .await;
-    assert!(of(&anew, "cpu").expect("it votes").idle_ms < 1_000);
-    runner.stop().await;
+async fn a_denial_ends_the_runner_with_an_error() {
+    let stage = Stage::set().await;
+    let stranger = "h2".parse().expect("a host id");
+    let bus = stage.server.bus(&User::host(&stranger)).await;
+    let run = snooze_plugin_runner::run(stage.config(), bus, CancellationToken::new());
+    let ended = tokio::time::timeout(SOON, run).await.expect("it ends by itself");
+    let error = ended.expect_err("with an error");
+    assert!(matches!(error, RunnerError::Denied(_)), "{error}");
 }
 
 #[tokio::test]

@@ -1,0 +1,68 @@
+//! Why a plugin has not answered a question, whatever it runs in.
+
+use crate::stdio::CallError;
+use snooze_bus::RequestError;
+
+/// Why a plugin has not answered a question.
+#[derive(Debug, thiserror::Error)]
+pub enum AskError {
+    /// A child process failed.
+    #[error("{0}")]
+    Process(#[from] CallError),
+    /// Nobody answers for it on the bus.
+    #[error("nobody answers for it on the bus")]
+    Absent,
+    /// The bus was away, or went away before it answered.
+    #[error("it could not be heard, the bus is away")]
+    BusAway,
+    /// It failed on the bus.
+    #[error("{0}")]
+    Bus(String),
+    /// Its answer came in time and is not one.
+    #[error("{0}")]
+    Odd(String),
+    /// It says that it failed.
+    #[error("{0}")]
+    Said(String),
+    /// It does not know the method, which is its right.
+    #[error("it does not know the method")]
+    UnknownMethod,
+}
+
+impl AskError {
+    pub(super) fn of_call(error: CallError) -> AskError {
+        if error.is_unknown_method() {
+            AskError::UnknownMethod
+        } else {
+            AskError::Process(error)
+        }
+    }
+
+    pub(crate) fn of_request(error: &RequestError) -> AskError {
+        match error {
+            RequestError::NoResponders { .. } => AskError::Absent,
+            RequestError::TimedOut { within_ms, .. } => {
+                AskError::Bus(format!("it did not answer within {within_ms} ms"))
+            }
+            RequestError::Bus(error) if error.is_unreachable() => AskError::BusAway,
+            other => AskError::Bus(snooze_service_runtime::exit::one_line(other)),
+        }
+    }
+
+    /// Whether this says nothing of the plugin: it could not be heard, is being started by a runner that was
+    /// started itself, or is busy with what it was asked before, as an event to handle.
+    pub(crate) fn is_unheard(&self) -> bool {
+        matches!(
+            self,
+            Self::BusAway | Self::Process(CallError::Occupied(_) | CallError::Starting)
+        )
+    }
+
+    pub(super) fn is_time_out(&self) -> bool {
+        match self {
+            Self::Process(CallError::TimedOut(_) | CallError::Occupied(_)) => true,
+            Self::Bus(text) => text.contains("did not answer within"),
+            _ => false,
+        }
+    }
+}

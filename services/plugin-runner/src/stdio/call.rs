@@ -1,0 +1,209 @@
+//! One question to a process, and its answer: whose turn it is, how long it may take, what a failure costs.
+
+use super::{Stage, StdioPlugin, slot::Lent};
+use crate::{
+    line::{self, Line, Method, PluginSaid},
+    process::{PipeError, Pipes},
+};
+use serde::Serialize;
+use serde_json::Value;
+use std::{sync::atomic::Ordering, time::Duration};
+use tokio::time::{Instant, timeout_at};
+
+/// So many lines that answer something else are dropped in one call before it counts as a flood.
+const STRAY_LIMIT: u32 = 64;
+
+/// Why a call has no result.
+#[derive(Debug, thiserror::Error)]
+pub enum CallError {
+    /// It is being started for the first time; nothing is known of it yet, neither good nor bad.
+    #[error("it is being started")]
+    Starting,
+    /// The process is not running now.
+    #[error("it is not running: {0}")]
+    NotRunning(String),
+    /// It was still busy with an earlier call when it should have been its turn. The process is left alone.
+    #[error("it was busy with an earlier request for {} ms", .0.as_millis())]
+    Occupied(Duration),
+    /// It did not answer in time.
+    #[error("it did not answer within {} ms", .0.as_millis())]
+    TimedOut(Duration),
+    /// Its pipes failed: it crashed, closed them, or wrote a line without end.
+    #[error("{0}")]
+    Pipe(#[from] PipeError),
+    /// It wrote something that is not of the protocol.
+    #[error("it wrote something that is no JSON object of the protocol")]
+    Garbage,
+    /// It wrote answers to questions that were not asked.
+    #[error("it floods its stdout with answers that nobody asked for")]
+    Flood,
+    /// It answered that it failed.
+    #[error("{0}")]
+    Said(#[from] PluginSaid),
+    /// The question has no form in JSON.
+    #[error("the question cannot be written as JSON")]
+    Write(#[source] serde_json::Error),
+}
+
+impl CallError {
+    /// Whether the plugin says that it does not know the method.
+    #[must_use]
+    pub fn is_unknown_method(&self) -> bool {
+        matches!(self, Self::Said(said) if said.unknown_method)
+    }
+
+    /// Whether the process may be asked again as it is.
+    fn leaves_it_usable(&self) -> bool {
+        matches!(
+            self,
+            Self::Said(_) | Self::Occupied(_) | Self::NotRunning(_) | Self::Write(_)
+        )
+    }
+}
+
+/// How long a question may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Until it is its turn.
+    pub queue: Duration,
+    /// From then on.
+    pub own: Duration,
+}
+
+impl From<Duration> for Limits {
+    /// The same for both.
+    fn from(limit: Duration) -> Limits {
+        Limits {
+            queue: limit,
+            own: limit,
+        }
+    }
+}
+
+impl StdioPlugin {
+    /// Asks one question. Questions wait for one another; the process has its own time from when it is its
+    /// turn.
+    ///
+    /// # Errors
+    /// Why there is no result. Cancelling it in the middle costs the process.
+    pub async fn call(
+        &self,
+        method: Method,
+        params: &impl Serialize,
+        limits: impl Into<Limits>,
+    ) -> Result<Value, CallError> {
+        let limits = limits.into();
+        let lent = self.borrow(method, limits.queue).await?;
+        self.exchange(lent, method, params, limits.own).await
+    }
+
+    /// Asks one question that is of no use later: waiting for other questions counts towards the limit.
+    /// What is asked may depend on how much of it is left.
+    ///
+    /// # Errors
+    /// Why there is no result. Cancelling it in the middle costs the process.
+    pub async fn call_by<P: Serialize>(
+        &self,
+        method: Method,
+        within: Duration,
+        params: impl FnOnce(Duration) -> P,
+    ) -> Result<Value, CallError> {
+        let deadline = Instant::now() + within;
+        let lent = self.borrow(method, within).await?;
+        let left = deadline.saturating_duration_since(Instant::now());
+        self.exchange(lent, method, &params(left), left).await
+    }
+
+    pub(super) async fn borrow(&self, method: Method, within: Duration) -> Result<Lent<'_>, CallError> {
+        let Ok(slot) = timeout_at(Instant::now() + within, self.slot.lock()).await else {
+            return Err(CallError::Occupied(within));
+        };
+        let mut lent = Lent::out_of(slot).map_err(|why| self.down(why))?;
+        let wire = lent.wire();
+        // What it would say under its old configuration is not what it is asked (T3).
+        if method == Method::CheckIdle
+            && wire.version != self.configs.version()
+            && wire.config != self.configs.of(&self.name())
+        {
+            lent.give_back();
+            return Err(CallError::NotRunning(
+                "its new configuration is on its way".to_owned(),
+            ));
+        }
+        Ok(lent)
+    }
+
+    fn down(&self, why: String) -> CallError {
+        if self.starts() <= 1 && *self.stage.borrow() == Stage::Starting {
+            CallError::Starting
+        } else {
+            CallError::NotRunning(why)
+        }
+    }
+
+    async fn exchange(
+        &self,
+        mut lent: Lent<'_>,
+        method: Method,
+        params: &impl Serialize,
+        within: Duration,
+    ) -> Result<Value, CallError> {
+        let deadline = Instant::now() + within;
+        let conversed = self.converse(&mut lent.wire().pipes, method, params);
+        let outcome = match timeout_at(deadline, conversed).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(CallError::TimedOut(within)),
+        };
+        match &outcome {
+            Err(error) if !error.leaves_it_usable() => lent.discard(&error.to_string()),
+            Ok(_) | Err(_) => lent.give_back(),
+        }
+        outcome
+    }
+
+    pub(super) async fn converse(
+        &self,
+        pipes: &mut Pipes,
+        method: Method,
+        params: &impl Serialize,
+    ) -> Result<Value, CallError> {
+        let id = self.pose(pipes, method, params).await?;
+        self.answer_to(pipes, method, id).await
+    }
+
+    pub(super) async fn pose(
+        &self,
+        pipes: &mut Pipes,
+        method: Method,
+        params: &impl Serialize,
+    ) -> Result<u64, CallError> {
+        let id = self.next_id.fetch_add(1, Ordering::Relaxed);
+        let question = line::request(method, params, id).map_err(CallError::Write)?;
+        pipes.write_line(&question).await?;
+        Ok(id)
+    }
+
+    /// Cancelling it loses the answer and nothing else: a late one is known by its id for what it is.
+    pub(super) async fn answer_to(
+        &self,
+        pipes: &mut Pipes,
+        method: Method,
+        id: u64,
+    ) -> Result<Value, CallError> {
+        let mut strays = 0;
+        loop {
+            match line::read(&pipes.read_line().await?, method, id) {
+                Line::Result(result) => return Ok(result),
+                Line::Error(said) => return Err(CallError::Said(said)),
+                Line::Garbage => return Err(CallError::Garbage),
+                Line::Stray => {
+                    self.strays.fetch_add(1, Ordering::Relaxed);
+                    strays += 1;
+                    if strays > STRAY_LIMIT {
+                        return Err(CallError::Flood);
+                    }
+                }
+            }
+        }
+    }
+}
