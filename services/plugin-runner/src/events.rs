@@ -6,16 +6,14 @@
 
 mod asking;
 mod handlers;
+mod handling;
 mod journal;
 mod report;
 
-pub(crate) use handlers::{Tier, tiers_of};
 pub use journal::JournalError;
-pub(crate) use journal::Known;
 
 use crate::{plugins::Plugins, policy::PolicyInForce};
-use futures_util::future::join_all;
-use journal::Journal;
+use journal::{Journal, Known};
 use snooze_bus::Bus;
 use snooze_schemas::{
     ErrorCode, EventId, HostId, Refusal,
@@ -35,14 +33,17 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 /// after 300 s, and the report must be there before.
 const WITHOUT_DEADLINE: Duration = Duration::from_secs(240);
 
-/// How long an event waits for plugins that are being started, where it has that much time.
-const INTRODUCTIONS: Duration = Duration::from_secs(10);
-
-/// So many events are handled at once; a dispatcher that sends more is asked to wait.
-const AT_ONCE: usize = 256;
-
 /// So many reports may wait for the bus. Each is in the journal too, so that none is lost.
 pub(crate) const REPORTS: usize = 1024;
+
+/// When the handling of an event began.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Begun {
+    /// With its acceptance.
+    Now,
+    /// In an earlier run of the runner, which did not finish it.
+    Earlier,
+}
 
 /// Where events are handled.
 #[derive(Debug)]
@@ -97,7 +98,8 @@ impl Desk {
         Ok((Arc::new(desk), taken))
     }
 
-    /// Accepts an event: once this returns, it is in the journal and will be handled (E4).
+    /// Accepts an event: once this returns, it is in the journal and will be handled (E4). Cancelling it may
+    /// leave one in the journal that is handled only after the next start.
     ///
     /// # Errors
     /// When it concerns another host, comes after its deadline, or cannot be journalled.
@@ -115,13 +117,21 @@ impl Desk {
             ));
         }
         let left = left.unwrap_or_else(|| self.left_by_the_wall(&event));
+        let id = event.id.clone();
         if left.is_zero() {
+            // What was accepted in time and is delivered again is not late.
+            let asked = id.clone();
+            if let Ok(true) = self.with(move |journal| Ok(journal.knows(&asked))).await {
+                return Ok(Accepted {
+                    accepted: true,
+                    duplicate: true,
+                });
+            }
             return Err(Refusal::new(
                 ErrorCode::TooLate,
                 "the event's deadline has passed",
             ));
         }
-        let id = event.id.clone();
         let deadline_boottime_ms = self.boottime_ms().saturating_add(millis(left));
         let known = Known {
             event,
@@ -129,7 +139,7 @@ impl Desk {
             deadline_boottime_ms,
             handlers: BTreeMap::new(),
         };
-        match self.write(move |journal| journal.accept(known, AT_ONCE)).await {
+        match self.with(move |journal| journal.accept(known)).await {
             Ok(journal::Acceptance::New) => {}
             Ok(journal::Acceptance::Duplicate) => {
                 return Ok(Accepted {
@@ -151,25 +161,37 @@ impl Desk {
                 ));
             }
         }
-        let desk = self.clone();
-        self.running.spawn(async move {
-            tokio::select! {
-                // What is under way stays in the journal as started and not ended (E6).
-                () = desk.shutdown.cancelled() => {}
-                () = async { drop(desk.handle(&id).await) } => {}
-            }
-        });
+        self.begin(id, Begun::Now);
         Ok(Accepted {
             accepted: true,
             duplicate: false,
         })
     }
 
-    /// Handles an event of our own and waits for the outcome.
+    /// Handles an event that is in the journal, in a task of its own.
+    fn begin(self: &Arc<Self>, id: EventId, begun: Begun) {
+        let desk = self.clone();
+        self.running.spawn(async move {
+            let never = CancellationToken::new();
+            tokio::select! {
+                // What is under way stays in the journal as started and not ended (E6).
+                () = desk.shutdown.cancelled() => {}
+                () = async { drop(desk.handle(&id, begun, &never).await) } => {}
+            }
+        });
+    }
+
+    /// Handles an event of our own and waits for the outcome. Once it is off no other handler begins; those
+    /// that are at work come to their end.
     ///
     /// # Errors
     /// When it cannot be journalled, or was handled before.
-    pub(crate) async fn handle_own(&self, event: Event, left: Duration) -> Result<EventOutcome, String> {
+    pub(crate) async fn handle_own(
+        &self,
+        event: Event,
+        left: Duration,
+        off: &CancellationToken,
+    ) -> Result<EventOutcome, String> {
         let id = event.id.clone();
         let known = Known {
             event,
@@ -177,89 +199,44 @@ impl Desk {
             deadline_boottime_ms: self.boottime_ms().saturating_add(millis(left)),
             handlers: BTreeMap::new(),
         };
-        match self.write(move |journal| journal.accept(known, usize::MAX)).await {
+        match self.with(move |journal| journal.accept_own(known)).await {
             Ok(journal::Acceptance::New) => {}
             Ok(_) => return Err(format!("the event {id} was handled before")),
             Err(error) => return Err(one_line(&error)),
         }
-        self.handle(&id).await
+        self.handle(&id, Begun::Now, off).await
     }
 
     /// Goes on with what an earlier runner accepted and did not finish (E6), and reports again what it
     /// had not reported.
-    pub(crate) async fn resume(self: &Arc<Self>) {
-        let (unfinished, unreported) = {
-            let journal = lock(&self.journal);
-            (journal.unfinished(), journal.unreported())
-        };
+    ///
+    /// # Errors
+    /// When the service ends meanwhile.
+    pub(crate) async fn resume(self: &Arc<Self>) -> Result<(), JournalError> {
+        let both = |journal: &mut Journal| Ok((journal.unfinished(), journal.unreported()));
+        let (unfinished, unreported) = self.with(both).await?;
         for outcome in unreported {
             drop(self.reports.send(outcome).await);
         }
         for known in unfinished {
             let id = known.event.id.clone();
             tracing::info!(event = %id, "an event that was not finished before the restart goes on");
-            let desk = self.clone();
-            self.running.spawn(async move {
-                tokio::select! {
-                    () = desk.shutdown.cancelled() => {}
-                    () = async { drop(desk.handle(&id).await) } => {}
-                }
-            });
+            self.begin(id, Begun::Earlier);
         }
+        Ok(())
     }
 
-    /// Asks the handlers, tier by tier, and reports what became of it.
-    async fn handle(&self, id: &EventId) -> Result<EventOutcome, String> {
-        let Some(known) = lock(&self.journal).known(id) else {
-            return Err(format!("the event {id} is not in the journal"));
-        };
-        let event = &known.event;
-        let policy = self.policy.borrow().clone();
-        // Right after a start plugins have not told their names yet, nor what they handle.
-        let patience = INTRODUCTIONS.min(self.left(&known) / 4);
-        let all = self.plugins.all();
-        join_all(all.iter().map(|plugin| plugin.introduced(patience))).await;
-        let mut tiers = tiers_of(&self.plugins, &policy, &event.event_type).await;
-        let interrupted = known.boot_id != self.boot_id || !known.handlers.is_empty();
-        if interrupted && event.event_type.as_str() == crate::prepare::PENDING {
-            // The stop that it prepared for is off: nothing that has not begun is begun.
-            tiers.clear();
-        }
-        let mut outcomes = self.earlier(&known, &tiers).await;
-        let count = tiers.len();
-        for (at, tier) in tiers.into_iter().enumerate() {
-            let left = self.left(&known);
-            // Tiers that are still to come have an equal share each, so that the first cannot starve them.
-            let share = left / u32::try_from(count - at).unwrap_or(u32::MAX);
-            let due = tier.into_iter().filter(|handler| handler.is_due(&known));
-            outcomes.extend(join_all(due.map(|handler| self.ask(event, handler, share))).await);
-        }
-        let outcome = EventOutcome {
-            id: event.id.clone(),
-            event_type: event.event_type.clone(),
-            handlers: outcomes,
-        };
-        let (done, id) = (outcome.clone(), id.clone());
-        if let Err(error) = self.write(move |journal| journal.finish(&id, done)).await {
-            tracing::error!(
-                error = one_line(&error),
-                "an event's outcome cannot be journalled"
-            );
-        }
-        if self.reports.try_send(outcome.clone()).is_err() {
-            tracing::warn!(event = %outcome.id, "too many reports wait; this one is sent after the next start");
-        }
-        Ok(outcome)
-    }
-
-    /// Writes to the journal off the loop, because it waits for the disk.
-    async fn write<T: Send + 'static>(
+    /// Looks into the journal or writes to it, off the loop: somebody else may have it and wait for the disk.
+    async fn with<T: Send + 'static>(
         &self,
-        change: impl FnOnce(&mut Journal) -> Result<T, JournalError> + Send + 'static,
+        action: impl FnOnce(&mut Journal) -> Result<T, JournalError> + Send + 'static,
     ) -> Result<T, JournalError> {
         let journal = self.journal.clone();
-        let written = tokio::task::spawn_blocking(move || change(&mut lock(&journal))).await;
-        written.unwrap_or(Err(JournalError::Interrupted))
+        let done = tokio::task::spawn_blocking(move || {
+            let mut journal = journal.lock().unwrap_or_else(PoisonError::into_inner);
+            action(&mut journal)
+        });
+        done.await.unwrap_or(Err(JournalError::Interrupted))
     }
 
     fn boottime_ms(&self) -> u64 {
@@ -301,8 +278,4 @@ pub(crate) async fn report(
 
 fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
-}
-
-fn lock(journal: &Mutex<Journal>) -> std::sync::MutexGuard<'_, Journal> {
-    journal.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -166,7 +166,10 @@ impl Preparations {
         let limit = Duration::from_millis(ms(self.policy.borrow().policy.pre_snooze_seconds));
         let left = limit.min(self.book.lock().await.left(claim, self.clocks.boottime_ms()));
         let event = self.event(PENDING, Severity::Urgent, claim, &request.reason);
-        let (state, message) = match self.desk.handle_own(event, left).await {
+        let (state, message) = match self
+            .desk
+            .handle_own(event, left, &CancellationToken::new())
+            .await {
             Err(why) => (PrepareState::Failed, why),
             Ok(outcome) => {
                 let failed: Vec<String> = outcome

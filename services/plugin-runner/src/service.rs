@@ -17,7 +17,7 @@ use crate::{
     process::Program,
     samples::SampleFeed,
     stdio::{Settings, StdioPlugin},
-    verbs::Verbs,
+    verbs::{Places, Verbs},
     verify::Verifier,
 };
 use snooze_bus::{Bus, BusError, BusStatus, Subject, SubjectFilter, serve};
@@ -31,8 +31,9 @@ const GRACE: Duration = Duration::from_secs(8);
 /// How long the start waits for the policy on the bus before it goes on with what it has.
 const FIRST_POLICY: Duration = Duration::from_secs(2);
 
-/// So many requests are answered at once; a stop needs one, a dispatcher a few.
-const VERBS: usize = 64;
+/// So many requests are looked at at once; each kind has far fewer places, and those beyond them are turned
+/// away at once.
+const VERBS: usize = 1024;
 
 /// How long answers that are under way may take after shutdown.
 const VERBS_GRACE: Duration = Duration::from_secs(2);
@@ -178,9 +179,9 @@ async fn serve_verbs(
         shutdown: shutdown.clone(),
     })
     .map_err(RunnerError::PrepareJournal)?;
-    desk.resume().await;
+    desk.resume().await.map_err(RunnerError::EventJournal)?;
     tasks.start("preparations", ends_well(preparations.clone().watch()));
-    let verifier = Verifier {
+    let verifier = Arc::new(Verifier {
         host: config.host.clone(),
         boot_id: config.boot_id.clone(),
         bus: bus.clone(),
@@ -189,8 +190,9 @@ async fn serve_verbs(
         plugins: plugins.clone(),
         engine: engine.clone(),
         preparations: preparations.clone(),
-    };
+    });
     let verbs = Arc::new(Verbs {
+        places: Places::default(),
         desk,
         preparations,
         verifier,

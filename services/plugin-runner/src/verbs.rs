@@ -1,25 +1,36 @@
 //! What a host's runner can be asked on the bus, and by whom it is answered.
 //!
-//! Every request is answered, failures included, within the verbs' limit. A verb that this version
-//! does not offer is answered with `not_found`.
+//! Every request is answered, failures included, within the verbs' limit. What takes longer is carried on
+//! all the same: a promise may be on the disk already. Each kind of request has places of its own, so that
+//! a flood of events turns away no `verify`, and one of the lower severities none of the higher (E3). A verb
+//! that this version does not offer is answered with `not_found`.
 
 use crate::{engine::Request, events::Desk, plugins::Plugins, prepare::Preparations, verify::Verifier};
 use futures_util::future::join_all;
-use serde::Serialize;
 use snooze_bus::{BusError, Delivery, RunnerVerb, Subject};
 use snooze_schemas::{
     ErrorCode, Refusal, VoterName,
-    event::HandleEvent,
+    event::{HandleEvent, Severity},
     host::{Cancel, ListPlugins, PluginList, Prepare, Verify},
     reply::Empty,
     verdict::Vote,
 };
 use snooze_service_runtime::exit::one_line;
 use std::{sync::Arc, time::Duration};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
+use tracing::Instrument;
 
 /// Every verb answers within this, whatever it waits for.
 const VERB_LIMIT: Duration = Duration::from_secs(15);
+
+/// So many questions about plugins are answered at once; each asks every plugin on the bus.
+const LISTS: usize = 4;
+
+/// So many of `prepare`, `verify` and `cancel` are answered at once: a stop needs one.
+const STOPS: usize = 16;
+
+/// So many events of one severity wait for the journal at once.
+const EVENTS: usize = 16;
 
 /// How long a plugin on the bus may take to say who it is, for the list.
 const INFO_LIMIT: Duration = Duration::from_secs(2);
@@ -27,15 +38,35 @@ const INFO_LIMIT: Duration = Duration::from_secs(2);
 /// How long the loop may take to say how the votes stand.
 const LOOP_LIMIT: Duration = Duration::from_secs(2);
 
+/// The places of each kind of request.
+#[derive(Debug)]
+pub(crate) struct Places {
+    lists: Arc<Semaphore>,
+    stops: Arc<Semaphore>,
+    events: [Arc<Semaphore>; Severity::DESCENDING.len()],
+}
+
+impl Default for Places {
+    fn default() -> Self {
+        Places {
+            lists: Arc::new(Semaphore::new(LISTS)),
+            stops: Arc::new(Semaphore::new(STOPS)),
+            events: std::array::from_fn(|_| Arc::new(Semaphore::new(EVENTS))),
+        }
+    }
+}
+
 /// What the verbs work with.
 #[derive(Debug)]
 pub(crate) struct Verbs {
+    /// So many at once.
+    pub places: Places,
     /// Where events are handled.
     pub desk: Arc<Desk>,
     /// Prepares for a stop.
     pub preparations: Arc<Preparations>,
     /// Looks afresh.
-    pub verifier: Verifier,
+    pub verifier: Arc<Verifier>,
     /// The plugins.
     pub plugins: Arc<Plugins>,
     /// The loop that keeps the votes.
@@ -49,14 +80,7 @@ impl Verbs {
             return;
         };
         let verb = *verb;
-        let answered = tokio::time::timeout(VERB_LIMIT, self.dispatch(verb, &delivery)).await;
-        let answered = match answered {
-            Ok(answered) => answered,
-            Err(_) => {
-                let refusal = Refusal::new(ErrorCode::Timeout, format!("{verb} took too long"));
-                delivery.answer::<Empty>(Err(refusal)).await
-            }
-        };
+        let answered = self.dispatch(verb, &delivery).await;
         if let Err(error) = answered {
             tracing::warn!(
                 verb = verb.as_str(),
@@ -66,45 +90,71 @@ impl Verbs {
         }
     }
 
-    async fn dispatch(&self, verb: RunnerVerb, delivery: &Delivery) -> Result<(), BusError> {
+    async fn dispatch(self: Arc<Self>, verb: RunnerVerb, delivery: &Delivery) -> Result<(), BusError> {
+        let stops = &self.places.stops;
         match verb {
             RunnerVerb::Prepare => {
                 let prepared = match delivery.read::<Prepare>() {
-                    Ok(request) => self.preparations.prepare(request).await,
+                    Ok(request) => {
+                        let preparations = self.preparations.clone();
+                        within_limit(VERB_LIMIT, verb, stops, async move {
+                            preparations.prepare(request).await
+                        })
+                        .await
+                    }
                     Err(refusal) => Err(refusal),
                 };
-                send(delivery, prepared).await
+                delivery.answer(prepared).await
             }
             RunnerVerb::Cancel => {
                 let cancelled = match delivery.read::<Cancel>() {
-                    Ok(request) => self.preparations.cancel(&request).await,
+                    Ok(request) => {
+                        let preparations = self.preparations.clone();
+                        within_limit(VERB_LIMIT, verb, stops, async move {
+                            preparations.cancel(&request).await
+                        })
+                        .await
+                    }
                     Err(refusal) => Err(refusal),
                 };
-                send(delivery, cancelled.map(|()| Empty {})).await
+                delivery.answer(cancelled.map(|()| Empty {})).await
             }
             RunnerVerb::Verify => {
                 let verified = match delivery.read::<Verify>() {
-                    Ok(question) => self.verifier.verify(&question).await,
+                    Ok(question) => {
+                        let verifier = self.verifier.clone();
+                        within_limit(VERB_LIMIT, verb, stops, async move {
+                            verifier.verify(&question).await
+                        })
+                        .await
+                    }
                     Err(refusal) => Err(refusal),
                 };
-                send(delivery, verified).await
+                delivery.answer(verified).await
             }
             RunnerVerb::HandleEvent => {
                 let accepted = match delivery.read::<HandleEvent>() {
                     Ok(request) => {
+                        let places = &self.places.events[usize::from(u8::from(request.event.severity))];
+                        let desk = self.desk.clone();
                         let left = request.left_ms.map(Duration::from_millis);
-                        self.desk.accept(request.event, left).await
+                        let accept = async move { desk.accept(request.event, left).await };
+                        within_limit(VERB_LIMIT, verb, places, accept).await
                     }
                     Err(refusal) => Err(refusal),
                 };
-                send(delivery, accepted).await
+                delivery.answer(accepted).await
             }
             RunnerVerb::Plugins => {
                 let list = match delivery.read::<ListPlugins>() {
-                    Ok(request) => self.list(&request).await,
+                    Ok(request) => {
+                        let this = self.clone();
+                        let list = async move { this.list(&request).await };
+                        within_limit(VERB_LIMIT, verb, &self.places.lists, list).await
+                    }
                     Err(refusal) => Err(refusal),
                 };
-                send(delivery, list).await
+                delivery.answer(list).await
             }
             RunnerVerb::Check
             | RunnerVerb::Logs
@@ -114,7 +164,7 @@ impl Verbs {
             | RunnerVerb::Load
             | RunnerVerb::Unload => {
                 let refusal = Refusal::new(ErrorCode::NotFound, format!("this runner does not offer {verb}"));
-                send::<Empty>(delivery, Err(refusal)).await
+                delivery.answer::<Empty>(Err(refusal)).await
             }
         }
     }
@@ -154,6 +204,73 @@ impl Verbs {
     }
 }
 
-async fn send<T: Serialize>(delivery: &Delivery, answer: Result<T, Refusal>) -> Result<(), BusError> {
-    delivery.answer(answer).await
+/// Does this where there is a place for it, in a task of its own: who waits for it is answered within the
+/// limit, and what it has begun it ends.
+async fn within_limit<T: Send + 'static>(
+    limit: Duration,
+    verb: RunnerVerb,
+    places: &Arc<Semaphore>,
+    work: impl Future<Output = Result<T, Refusal>> + Send + 'static,
+) -> Result<T, Refusal> {
+    let Ok(place) = places.clone().try_acquire_owned() else {
+        return Err(Refusal::new(
+            ErrorCode::RateLimited,
+            format!("too many requests to {verb} are being handled; ask again later"),
+        ));
+    };
+    let work = tokio::spawn(
+        async move {
+            let done = work.await;
+            drop(place);
+            done
+        }
+        .in_current_span(),
+    );
+    match tokio::time::timeout(limit, work).await {
+        Ok(Ok(done)) => done,
+        Ok(Err(cause)) => {
+            tracing::error!(verb = verb.as_str(), %cause, "a request was not handled to its end");
+            Err(Refusal::new(ErrorCode::Internal, format!("{verb} failed")))
+        }
+        Err(_) => Err(Refusal::new(ErrorCode::Timeout, format!("{verb} took too long"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn e4_what_takes_longer_than_an_answer_may_is_done_all_the_same() {
+        let places = Arc::new(Semaphore::new(1));
+        let (release, released) = oneshot::channel::<()>();
+        let (done, is_done) = oneshot::channel();
+        let work = async move {
+            released.await.expect("it is released");
+            done.send(()).expect("somebody looks");
+            Ok(())
+        };
+        let refused = within_limit(Duration::ZERO, RunnerVerb::HandleEvent, &places, work).await;
+        assert_eq!(refused.expect_err("too late").code, ErrorCode::Timeout);
+        assert_eq!(places.available_permits(), 0, "it still has its place");
+        release.send(()).expect("it still waits");
+        is_done.await.expect("it was done");
+    }
+
+    #[tokio::test]
+    async fn e3_a_kind_of_request_fills_only_its_own_places() {
+        let places = Places::default();
+        let critical = &places.events[usize::from(u8::from(Severity::Critical))];
+        let info = &places.events[usize::from(u8::from(Severity::Info))];
+        let all = u32::try_from(EVENTS).expect("few");
+        let _flood = info.clone().try_acquire_many_owned(all).expect("they are free");
+        let nothing = || async { Ok::<_, Refusal>(()) };
+        let refused = within_limit(VERB_LIMIT, RunnerVerb::HandleEvent, info, nothing()).await;
+        assert_eq!(refused.expect_err("full").code, ErrorCode::RateLimited);
+        for others in [critical, &places.stops, &places.lists] {
+            within_limit(VERB_LIMIT, RunnerVerb::Verify, others, nothing())
+                .await
+                .expect("there is a place");
+        }
+    }
 }

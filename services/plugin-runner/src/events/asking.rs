@@ -1,26 +1,28 @@
 //! One handler and one event: asked at most once, inside its share of the time.
 
-use super::{Desk, Known, Tier, handlers::Handler, millis};
+use super::{Desk, Known, handlers::Handler, millis};
 use crate::plugin::AskError;
 use snooze_schemas::{
     EventId, PluginName,
     event::{Event, HandlerOutcome, HandlerResult},
 };
 use snooze_service_runtime::exit::one_line;
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
+use tokio::time::{Instant, timeout_at};
+
+/// How long a handler may take for which nothing else was configured, where the deadline is further away:
+/// all of a spot interruption's notice. While it is at work its plugin cannot vote.
+const HANDLER_LIMIT: Duration = Duration::from_secs(120);
 
 impl Desk {
     /// What earlier runners' handlers came to: ended ones as they ended, and those that were started
     /// and did not end as interrupted, unless they may be asked again.
-    pub(super) async fn earlier(&self, known: &Known, tiers: &[Tier]) -> Vec<HandlerOutcome> {
+    pub(super) async fn earlier(&self, known: &Known, again: &BTreeSet<PluginName>) -> Vec<HandlerOutcome> {
         let mut outcomes = Vec::new();
         for (plugin, ended) in &known.handlers {
             match ended {
                 Some(outcome) => outcomes.push(outcome.clone()),
-                None if tiers
-                    .iter()
-                    .flatten()
-                    .any(|handler| handler.may_be_asked_again(plugin)) => {}
+                None if again.contains(plugin) => {}
                 None => {
                     let outcome = failed(
                         plugin,
@@ -37,17 +39,21 @@ impl Desk {
 
     pub(super) async fn ask(&self, event: &Event, handler: Handler, share: Duration) -> HandlerOutcome {
         let name = handler.plugin.name();
-        let within = handler.time_out.map_or(share, |own| own.min(share));
+        let within = handler.time_out.unwrap_or(HANDLER_LIMIT).min(share);
         if within.is_zero() {
             return failed(&name, "no time was left for it before the deadline", 0);
         }
+        let begun = Instant::now();
+        let Ok(_turn) = timeout_at(begun + within, handler.plugin.turn(event.severity)).await else {
+            return failed(&name, "it was busy with other events", millis(begun.elapsed()));
+        };
         let (id, plugin) = (event.id.clone(), name.clone());
-        if let Err(error) = self.write(move |journal| journal.start(&id, plugin)).await {
+        if let Err(error) = self.with(move |journal| journal.start(&id, plugin)).await {
             return failed(&name, &format!("it was not asked: {}", one_line(&error)), 0);
         }
-        let begun = tokio::time::Instant::now();
         // One that crashed not long ago may be back in time.
-        handler.plugin.ready(within / 2).await;
+        let left = within.saturating_sub(begun.elapsed());
+        handler.plugin.ready(left / 2).await;
         let left = within.saturating_sub(begun.elapsed());
         let said = handler.plugin.handle_event(event, left).await;
         let took_ms = millis(begun.elapsed());
@@ -58,7 +64,7 @@ impl Desk {
                 took_ms,
             },
             // Not to know the method is a way to say that it is none of its business.
-            Err(AskError::UnknownMethod | AskError::Absent) => HandlerOutcome {
+            Err(AskError::UnknownMethod) => HandlerOutcome {
                 plugin: name,
                 result: HandlerResult {
                     handled: false,
@@ -76,7 +82,7 @@ impl Desk {
 
     async fn note_end(&self, id: &EventId, outcome: HandlerOutcome) {
         let id = id.clone();
-        if let Err(error) = self.write(move |journal| journal.end(&id, outcome)).await {
+        if let Err(error) = self.with(move |journal| journal.end(&id, outcome)).await {
             tracing::error!(
                 error = one_line(&error),
                 "a handler's outcome cannot be journalled"

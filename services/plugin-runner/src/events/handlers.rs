@@ -1,24 +1,25 @@
 //! Who handles an event, in which order: by the configuration, else by what plugins say themselves.
+//!
+//! Who is known begins at once. Only a plugin that has not introduced itself since the runner's start is
+//! waited for, beside those that are at work, and takes its place when it has.
 
 use super::Known;
 use crate::{
-    plugin::Plugin,
+    plugin::{EVENTS, EVENTS_LIMIT, Plugin},
     plugins::{Plugins, is_enabled},
     policy::PolicyInForce,
 };
-use futures_util::future::join_all;
+use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use serde_json::{Map, Value};
 use snooze_schemas::{EventType, PluginName};
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 /// The priority of a handler that nobody gave one: between the original's two examples, 100 and none.
 const DEFAULT_PRIORITY: i64 = 50;
-
-/// How long a plugin may take to say which events it handles.
-const SUPPORTED_LIMIT: Duration = Duration::from_secs(2);
-
-/// The key of a plugin's configuration that says which events it gets.
-const EVENTS: &str = "events";
 
 /// A plugin that is asked to handle an event.
 #[derive(Debug, Clone)]
@@ -52,27 +53,86 @@ impl Handler {
             Some(None) => self.repeat == Repeat::Idempotent,
         }
     }
-
-    pub(super) fn may_be_asked_again(&self, plugin: &PluginName) -> bool {
-        self.plugin.name() == *plugin && self.repeat == Repeat::Idempotent
-    }
 }
 
-/// The handlers of an event, the highest priority first.
-pub(crate) async fn tiers_of(plugins: &Plugins, policy: &PolicyInForce, event_type: &EventType) -> Vec<Tier> {
-    let asked = plugins
-        .all()
-        .into_iter()
-        .filter(|plugin| is_enabled(policy, &plugin.name()));
-    let asked = asked.map(|plugin| async move {
-        let config = plugins.config_of(&plugin.name());
-        handler_of(plugin, &config, event_type).await
-    });
-    let mut tiers: BTreeMap<i64, Tier> = BTreeMap::new();
-    for (priority, handler) in join_all(asked).await.into_iter().flatten() {
-        tiers.entry(priority).or_default().push(handler);
+/// The handlers of one event that are still to be asked.
+pub(crate) struct Handlers {
+    tiers: BTreeMap<i64, Tier>,
+    /// Those of whom it is not known yet whether they handle it.
+    unknown: FuturesUnordered<BoxFuture<'static, Option<(i64, Handler)>>>,
+    /// Two processes may tell the same name; only the first is asked.
+    names: BTreeSet<PluginName>,
+}
+
+impl Handlers {
+    /// Looks for them. A plugin that has not introduced itself yet is waited for no longer than `patience`.
+    pub(crate) fn of(
+        plugins: &Arc<Plugins>,
+        policy: &Arc<PolicyInForce>,
+        event_type: &EventType,
+        patience: Duration,
+    ) -> Handlers {
+        let unknown = plugins.all().into_iter().map(|plugin| {
+            let (plugins, policy, event_type) = (plugins.clone(), policy.clone(), event_type.clone());
+            async move {
+                plugin.introduced(patience).await;
+                let name = plugin.name();
+                if !is_enabled(&policy, &name) {
+                    return None;
+                }
+                handler_of(plugin, &plugins.config_of(&name), &event_type).await
+            }
+            .boxed()
+        });
+        Handlers {
+            tiers: BTreeMap::new(),
+            unknown: unknown.collect(),
+            names: BTreeSet::new(),
+        }
     }
-    tiers.into_values().rev().collect()
+
+    /// Nobody.
+    pub(crate) fn nobody() -> Handlers {
+        Handlers {
+            tiers: BTreeMap::new(),
+            unknown: FuturesUnordered::new(),
+            names: BTreeSet::new(),
+        }
+    }
+
+    /// The next of those that are known, the highest priority first; waits only where none is known. And in
+    /// how many parts the time has to be shared, its own included.
+    pub(crate) async fn next(&mut self) -> Option<(Tier, u32)> {
+        loop {
+            while let Some(Some(found)) = self.unknown.next().now_or_never() {
+                self.add(found);
+            }
+            if let Some((_, tier)) = self.tiers.pop_last() {
+                let others = self.tiers.len() + usize::from(!self.unknown.is_empty());
+                return Some((tier, u32::try_from(others + 1).unwrap_or(u32::MAX)));
+            }
+            let found = self.unknown.next().await?;
+            self.add(found);
+        }
+    }
+
+    /// Waits until all are known, and returns who may be asked again.
+    pub(crate) async fn idempotent(&mut self) -> BTreeSet<PluginName> {
+        while let Some(found) = self.unknown.next().await {
+            self.add(found);
+        }
+        let all = self.tiers.values().flatten();
+        let again = all.filter(|handler| handler.repeat == Repeat::Idempotent);
+        again.map(|handler| handler.plugin.name()).collect()
+    }
+
+    fn add(&mut self, found: Option<(i64, Handler)>) {
+        if let Some((priority, handler)) = found
+            && self.names.insert(handler.plugin.name())
+        {
+            self.tiers.entry(priority).or_default().push(handler);
+        }
+    }
 }
 
 async fn handler_of(
@@ -84,7 +144,7 @@ async fn handler_of(
         // Where the configuration says which events a plugin gets, it gets no others.
         Some(Value::Object(events)) => entry(events, event_type)?.clone(),
         Some(_) | None => {
-            let supported = match plugin.supported_events(SUPPORTED_LIMIT).await {
+            let supported = match plugin.supported_events(EVENTS_LIMIT).await {
                 Ok(supported) => supported,
                 Err(error) => {
                     tracing::warn!(plugin = %plugin.name(), %error, "a plugin does not say which events it handles; it gets none");
@@ -115,14 +175,12 @@ async fn handler_of(
     } else {
         Repeat::Never
     };
-    Some((
-        priority,
-        Handler {
-            plugin,
-            time_out,
-            repeat,
-        },
-    ))
+    let handler = Handler {
+        plugin,
+        time_out,
+        repeat,
+    };
+    Some((priority, handler))
 }
 
 /// What is configured for this type: under its own name, else under a name that stands for it.
@@ -147,6 +205,47 @@ fn covers(name: &str, event_type: &EventType) -> bool {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[tokio::test]
+    async fn e3_who_is_known_begins_while_another_has_not_introduced_itself() {
+        let server = snooze_test_harness::NatsServer::open().await;
+        let host: snooze_schemas::HostId = "h1".parse().expect("a host id");
+        let bus = server.bus(&snooze_bus::User::host(&host)).await;
+        let known: PluginName = "known".parse().expect("a name");
+        let own = json!({"events": {"custom.backup": {"priority": 7}}});
+        let file = [("known".to_owned(), own.as_object().expect("a map").clone())].into();
+        let configs = Arc::new(crate::config_book::ConfigBook::new(file));
+        // Nobody starts it, so that it never says who it is.
+        let mute = crate::stdio::StdioPlugin::new(
+            crate::stdio::Settings {
+                program: crate::process::Program {
+                    path: "/nonexistent".into(),
+                    search_path: String::new(),
+                    home: "/".into(),
+                },
+                provisional: "mute".parse().expect("a name"),
+                handshake_limit: Duration::MAX,
+                restarts: crate::backoff::Restarts::default(),
+            },
+            configs.clone(),
+        );
+        let expected = crate::plugins::Expected {
+            on_bus: [known.clone()].into(),
+            ..crate::plugins::Expected::default()
+        };
+        let plugins = Plugins::new(bus, host, configs, vec![mute], expected);
+        let policy = Arc::new(PolicyInForce::local(&Map::new()).expect("the defaults hold"));
+        plugins.apply(&policy);
+        let backup = "custom.backup".parse().expect("a type");
+        let mut handlers = Handlers::of(&plugins, &policy, &backup, Duration::from_secs(3600));
+        let next = tokio::time::timeout(Duration::from_secs(20), handlers.next()).await;
+        let (tier, parts) = next.expect("nobody waits").expect("one handles it");
+        assert_eq!(
+            (tier[0].plugin.name(), parts),
+            (known, 2),
+            "the other may still come"
+        );
+    }
 
     #[test]
     fn custom_stands_for_every_custom_type_and_nothing_else_does() {

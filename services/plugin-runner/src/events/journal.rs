@@ -4,22 +4,32 @@
 //! start, and written anew without what is long over. A torn last line is the sign of a crash in the
 //! middle of a write that nobody was told of; it is dropped.
 
+mod memory;
+
+use memory::Memory;
 use serde::{Deserialize, Serialize};
 use snooze_schemas::{
     EventId, PluginName,
-    event::{Event, EventOutcome, HandlerOutcome},
+    event::{Event, EventOutcome, HandlerOutcome, Severity},
 };
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::BTreeMap,
     fs::{self, File, OpenOptions},
-    io::{self, BufRead, BufReader, Write},
+    io::{self, Write},
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
 };
 
-/// So many ids of events that are over are remembered. The streams deliver again within minutes; this
-/// is far beyond what a host sees in the seven days that they remember.
-const REMEMBERED: usize = 10_000;
+/// So many events may be unfinished when one of this severity is accepted. The places between two numbers
+/// are kept for what is more urgent, so that a flood of the lower never turns it away (E3).
+const fn places(severity: Severity) -> usize {
+    match severity {
+        Severity::Info => 96,
+        Severity::Warning => 128,
+        Severity::Urgent => 192,
+        Severity::Critical => 256,
+    }
+}
 
 /// After so many lines the journal is written anew.
 const LINES_LIMIT: usize = 50_000;
@@ -99,40 +109,47 @@ pub(crate) enum Acceptance {
 pub(crate) struct Journal {
     path: PathBuf,
     file: File,
+    /// How far the file is good: up to the end of the last line that was written and synced.
+    length: u64,
     lines: usize,
     memory: Memory,
-}
-
-/// What the journal says.
-#[derive(Debug, Default)]
-struct Memory {
-    unfinished: BTreeMap<EventId, Known>,
-    unreported: BTreeMap<EventId, EventOutcome>,
-    over: VecDeque<EventId>,
 }
 
 impl Journal {
     /// Reads the journal and writes it anew without what is long over.
     pub(super) fn open(path: PathBuf) -> Result<Journal, JournalError> {
         let memory = Memory::read(&path)?;
-        let (file, lines) = write_anew(&path, &memory)?;
+        let written = write_anew(&path, &memory)?;
         Ok(Journal {
             path,
-            file,
-            lines,
+            file: written.file,
+            length: written.length,
+            lines: written.lines,
             memory,
         })
     }
 
-    pub(super) fn accept(&mut self, known: Known, at_once: usize) -> Result<Acceptance, JournalError> {
+    /// Accepts an event of others, where there is a place for one of its severity.
+    pub(super) fn accept(&mut self, known: Known) -> Result<Acceptance, JournalError> {
+        let full = self.memory.unfinished.len() >= places(known.event.severity);
+        if full && !self.memory.knows(&known.event.id) {
+            return Ok(Acceptance::Full);
+        }
+        self.accept_own(known)
+    }
+
+    /// Accepts an event of our own; there are a handful at most.
+    pub(super) fn accept_own(&mut self, known: Known) -> Result<Acceptance, JournalError> {
         if self.memory.knows(&known.event.id) {
             return Ok(Acceptance::Duplicate);
         }
-        if self.memory.unfinished.len() >= at_once {
-            return Ok(Acceptance::Full);
-        }
         self.append(Line::Accepted(Box::new(known)))?;
         Ok(Acceptance::New)
+    }
+
+    /// Whether an event was accepted before, as long as it is remembered.
+    pub(super) fn knows(&self, id: &EventId) -> bool {
+        self.memory.knows(id)
     }
 
     pub(super) fn start(&mut self, id: &EventId, plugin: PluginName) -> Result<(), JournalError> {
@@ -149,7 +166,7 @@ impl Journal {
         })
     }
 
-    pub(super) fn finish(&mut self, _id: &EventId, outcome: EventOutcome) -> Result<(), JournalError> {
+    pub(super) fn finish(&mut self, outcome: EventOutcome) -> Result<(), JournalError> {
         self.append(Line::Finished {
             outcome: Box::new(outcome),
         })
@@ -178,116 +195,89 @@ impl Journal {
         };
         let mut text = serde_json::to_vec(&line).map_err(|error| write(error.into()))?;
         text.push(b'\n');
-        self.file
-            .write_all(&text)
+        self.cut_off_what_failed()
+            .and_then(|()| self.file.write_all(&text))
             .and_then(|()| self.file.sync_data())
             .map_err(write)?;
+        self.length += u64::try_from(text.len()).unwrap_or(u64::MAX);
         self.memory.take(line);
         self.lines += 1;
         if self.lines > LINES_LIMIT {
-            (self.file, self.lines) = write_anew(&self.path, &self.memory)?;
+            self.shorten();
         }
         Ok(())
     }
-}
 
-impl Memory {
-    fn read(path: &Path) -> Result<Memory, JournalError> {
-        let read = |source| JournalError::Read {
-            path: path.to_owned(),
-            source,
-        };
-        let file = match File::open(path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Memory::default()),
-            Err(source) => return Err(read(source)),
-        };
-        let mut memory = Memory::default();
-        for line in BufReader::new(file).split(b'\n') {
-            match serde_json::from_slice(&line.map_err(read)?) {
-                Ok(line) => memory.take(line),
-                Err(error) => tracing::warn!(%error, "a line of the journal of events is torn and dropped"),
-            }
+    /// A write that failed may have left a part of its line, onto which the next line would be written;
+    /// both would be lost.
+    fn cut_off_what_failed(&self) -> io::Result<()> {
+        if self.file.metadata()?.len() == self.length {
+            return Ok(());
         }
-        Ok(memory)
+        self.file.set_len(self.length)
     }
 
-    fn knows(&self, id: &EventId) -> bool {
-        self.unfinished.contains_key(id) || self.unreported.contains_key(id) || self.over.contains(id)
-    }
-
-    fn take(&mut self, line: Line) {
-        match line {
-            Line::Accepted(known) => {
-                self.unfinished.insert(known.event.id.clone(), *known);
+    /// Writes the journal anew without what is long over. Where that fails it only stays long for another
+    /// while: what was appended stands.
+    fn shorten(&mut self) {
+        match write_anew(&self.path, &self.memory) {
+            Ok(written) => {
+                self.file = written.file;
+                self.length = written.length;
+                self.lines = written.lines;
             }
-            Line::Started { id, plugin } => {
-                if let Some(known) = self.unfinished.get_mut(&id) {
-                    known.handlers.insert(plugin, None);
-                }
-            }
-            Line::Ended { id, outcome } => {
-                if let Some(known) = self.unfinished.get_mut(&id) {
-                    known.handlers.insert(outcome.plugin.clone(), Some(*outcome));
-                }
-            }
-            Line::Finished { outcome } => {
-                self.unfinished.remove(&outcome.id);
-                self.unreported.insert(outcome.id.clone(), *outcome);
-            }
-            Line::Reported { id } => {
-                self.unreported.remove(&id);
-                self.over.push_back(id);
-                if self.over.len() > REMEMBERED {
-                    self.over.pop_front();
-                }
+            Err(error) => {
+                let error = snooze_service_runtime::exit::one_line(&error);
+                tracing::warn!(error, "the journal of events cannot be shortened");
+                self.lines = 0;
             }
         }
     }
-
-    /// The lines that say the same as all that were read.
-    fn lines(&self) -> impl Iterator<Item = Line> + '_ {
-        let over = self.over.iter().map(|id| Line::Reported { id: id.clone() });
-        let unreported = self.unreported.values().map(|outcome| Line::Finished {
-            outcome: Box::new(outcome.clone()),
-        });
-        let unfinished = self
-            .unfinished
-            .values()
-            .map(|known| Line::Accepted(Box::new(known.clone())));
-        over.chain(unreported).chain(unfinished)
-    }
 }
 
-/// Replaces the file as a whole, so that a crash leaves the old one or the new one.
-fn write_anew(path: &Path, memory: &Memory) -> Result<(File, usize), JournalError> {
-    let attempt = || -> io::Result<(File, usize)> {
-        let beside = path.with_extension("new");
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(&beside)?;
-        let mut text = Vec::new();
-        let mut lines = 0;
+/// A journal that was written anew.
+struct Written {
+    file: File,
+    length: u64,
+    lines: usize,
+}
+
+/// Replaces the file as a whole, so that a crash leaves the old one or the new one. Once the new one has its
+/// name nothing here fails any more: the old one would be appended to in vain.
+fn write_anew(path: &Path, memory: &Memory) -> Result<Written, JournalError> {
+    let mut text = Vec::new();
+    let mut lines = 0;
+    let mut attempt = || -> io::Result<File> {
         for line in memory.lines() {
             serde_json::to_writer(&mut text, &line)?;
             text.push(b'\n');
             lines += 1;
         }
+        let beside = path.with_extension("new");
+        match fs::remove_file(&beside) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            Ok(()) | Err(_) => {}
+        }
+        let mut file = OpenOptions::new()
+            .append(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&beside)?;
         file.write_all(&text)?;
         file.sync_all()?;
+        let folder = path.parent().map(File::open).transpose()?;
         fs::rename(&beside, path)?;
-        if let Some(folder) = path.parent() {
-            File::open(folder)?.sync_all()?;
+        if let Some(Err(error)) = folder.map(|folder| folder.sync_all()) {
+            tracing::warn!(%error, "the folder of the journal of events cannot be synced");
         }
-        Ok((OpenOptions::new().append(true).open(path)?, lines))
+        Ok(file)
     };
-    attempt().map_err(|source| JournalError::Write {
+    let file = attempt().map_err(|source| JournalError::Write {
         path: path.to_owned(),
         source,
-    })
+    })?;
+    let length = u64::try_from(text.len()).unwrap_or(u64::MAX);
+    Ok(Written { file, length, lines })
 }
 
 #[cfg(test)]

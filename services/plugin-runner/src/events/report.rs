@@ -1,7 +1,7 @@
 //! Files outcomes of events in the audit trail, by themselves, as soon as the bus takes them (E4).
 
 use super::{Desk, one_line};
-use snooze_bus::{Bus, Expect, Subject};
+use snooze_bus::{Bus, BusError, Expect, FileError, Subject};
 use snooze_schemas::{
     audit::{AuditKind, AuditRecord},
     event::{EventOutcome, Scope},
@@ -27,7 +27,7 @@ pub(super) async fn run(
         while let Some(outcome) = outcomes.recv().await {
             file(desk, bus, agent, &outcome).await;
             let id = outcome.id;
-            let noted = desk.write(move |journal| journal.reported(&id)).await;
+            let noted = desk.with(move |journal| journal.reported(&id)).await;
             if let Err(error) = noted {
                 tracing::error!(
                     error = one_line(&error),
@@ -43,32 +43,66 @@ pub(super) async fn run(
     }
 }
 
+/// Files an outcome, for ever until it is filed. One that cannot be filed as it is is filed without what its
+/// handlers said, and keeps none behind it waiting.
 async fn file(desk: &Desk, bus: &Bus, agent: &str, outcome: &EventOutcome) {
     let scope = Scope::Host(desk.host.clone());
-    let record = AuditRecord {
+    let subject = Subject::Audit {
+        scope: scope.clone(),
+        kind: AuditKind::Event,
+    };
+    let mut record = AuditRecord {
         at: desk.clocks.wall(),
-        host: scope.clone(),
+        host: scope,
         kind: AuditKind::Event,
         actor: format!("plugin-runner {}", agent.get(..8).unwrap_or(agent)),
         claim: None,
         message: sentence(outcome),
-        details: match serde_json::to_value(outcome) {
-            Ok(serde_json::Value::Object(details)) => details,
-            Ok(_) | Err(_) => serde_json::Map::new(),
-        },
+        details: details(outcome),
     };
-    let subject = Subject::Audit {
-        scope,
-        kind: AuditKind::Event,
-    };
-    let mut told = false;
+    let (mut told, mut is_short) = (false, false);
     while let Err(error) = bus.file(&subject, &record, Expect::Anything, FILE_LIMIT).await {
+        if matches!(error, FileError::NotSent(BusError::Encode { .. })) && is_short {
+            tracing::error!(event = %outcome.id, error = one_line(&error), "an outcome cannot be filed");
+            return;
+        }
+        if is_of_the_record(&error) && !is_short {
+            tracing::warn!(event = %outcome.id, error = one_line(&error), "an outcome is filed without what its handlers said");
+            record.details = details(&shortened(outcome));
+            is_short = true;
+            continue;
+        }
         if !told {
             tracing::info!(event = %outcome.id, error = one_line(&error), "an outcome waits for the bus");
             told = true;
         }
         tokio::time::sleep(RETRY).await;
     }
+}
+
+/// Whether it may be the record that cannot be filed, and not the bus that is away.
+fn is_of_the_record(error: &FileError) -> bool {
+    matches!(
+        error,
+        FileError::Refused { .. } | FileError::NotSent(BusError::Encode { .. })
+    )
+}
+
+fn details(outcome: &EventOutcome) -> serde_json::Map<String, serde_json::Value> {
+    match serde_json::to_value(outcome) {
+        Ok(serde_json::Value::Object(details)) => details,
+        Ok(_) | Err(_) => serde_json::Map::new(),
+    }
+}
+
+/// Who was asked and how it ended, and nothing of what they said.
+fn shortened(outcome: &EventOutcome) -> EventOutcome {
+    let mut short = outcome.clone();
+    for handler in &mut short.handlers {
+        handler.result.message.clear();
+        handler.result.details.clear();
+    }
+    short
 }
 
 fn sentence(outcome: &EventOutcome) -> String {

@@ -317,6 +317,95 @@ async fn an_event_of_another_host_or_past_its_deadline_is_refused() {
 }
 
 #[tokio::test]
+async fn e6_what_was_accepted_in_time_is_known_when_it_comes_again_too_late() {
+    let stage = Stage::set().await;
+    let runner = stage.runner().await;
+    stage.until_it_answers().await;
+    send(&stage, event("e1"), Some(60_000)).await.expect("accepted");
+    let again = send(&stage, event("e1"), Some(0)).await.expect("known");
+    assert!(again.duplicate);
+    runner.stop().await;
+}
+
+#[tokio::test]
+async fn e4_a_handler_that_says_too_much_keeps_no_outcome_waiting() {
+    let stage = Stage::set().await;
+    let much = r#"{"handled": True, "succeeded": True, "message": "m" * 300_000, "details": {"out": "o" * 300_000, "code": 0}}"#;
+    for name in ["one", "two", "three"] {
+        stage.plugin(&format!("{name}.py"), &handler(&stage, name, much));
+    }
+    let handlers = ["one", "two", "three"].map(|name| (name, json!({})));
+    let runner = stage.runner_with(config(&stage, &handlers)).await;
+    stage.until_it_answers().await;
+    all_run(&stage).await;
+    for id in ["e1", "e2"] {
+        send(&stage, event(id), None).await.expect("accepted");
+    }
+    wait_until(SOON, "both are reported", async || {
+        outcomes(&stage).await.len() == 2
+    })
+    .await;
+    let outcome = outcomes(&stage).await.remove(0);
+    assert_eq!(outcome.handlers.len(), 3);
+    assert_eq!(outcome.handlers[0].result.details["code"], 0);
+    runner.stop().await;
+}
+
+#[tokio::test]
+async fn t2_a_plugin_that_is_at_work_on_an_event_keeps_its_run() {
+    let mut stage = Stage::set().await;
+    // An answer counts for two intervals and more; the plugin is asked at every sample all the same.
+    stage
+        .policy(json!({"check_interval_seconds": 60, "heartbeat_seconds": 0.2}))
+        .await;
+    let (begun, go) = (stage.file("begun"), stage.file("go"));
+    let does = format!(
+        r#"    elif method == "HandleEvent":
+        open({begun:?}, "w").close()
+        while not os.path.exists({go:?}): linger(0.01)
+        result = {{"handled": True, "succeeded": True}}
+    else:
+"#
+    );
+    let script = crate::stage::python_plugin("worker", r#"{"is_idle": True}"#);
+    stage.plugin("worker.py", &script.replace("    else:\n", &does));
+    let runner = stage.runner_with(config(&stage, &[("worker", json!({}))])).await;
+    let idle_ms = |verdict: &snooze_schemas::verdict::Verdict| {
+        crate::stage::of(verdict, "worker").map_or(0, |vote| vote.idle_ms)
+    };
+    let before = stage
+        .verdict("it has been idle", |verdict| idle_ms(verdict) >= 500)
+        .await;
+    send(&stage, event("e1"), None).await.expect("accepted");
+    wait_until(SOON, "it is at work", async || begun.exists()).await;
+    let subject = stage.verb(RunnerVerb::Plugins);
+    wait_until(SOON, "it could not be asked meanwhile", async || {
+        let list: Option<PluginList> = stage
+            .administrator
+            .request(&subject, &ListPlugins::default(), WITHIN)
+            .await
+            .ok();
+        list.is_some_and(|list| list.plugins[0].stats.time_outs >= 2)
+    })
+    .await;
+    let at_work = fs::read_to_string(stage.runs()).expect("runs are kept");
+    let at_work: Value = serde_json::from_str(&at_work).expect("JSON");
+    assert!(
+        at_work["tally"]["runs"]["voters"]["worker"]["idle_ms"]
+            .as_u64()
+            .is_some_and(|idle| idle >= idle_ms(&before)),
+        "{at_work}"
+    );
+    fs::write(&go, "").expect("writes");
+    stage
+        .verdict("its run went on", |verdict| {
+            idle_ms(verdict) > idle_ms(&before) + 1_000
+        })
+        .await;
+    runner.stop().await;
+}
+
+#[tokio::test]
 async fn an_event_that_no_plugin_handles_is_reported_too() {
     let stage = Stage::set().await;
     let runner = stage.runner().await;

@@ -38,7 +38,7 @@ fn e4_an_accepted_event_is_on_the_disk() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("events.jsonl");
     let mut journal = Journal::open(path.clone()).expect("opens");
-    assert_eq!(journal.accept(known("e1"), 10).expect("writes"), Acceptance::New);
+    assert_eq!(journal.accept(known("e1")).expect("writes"), Acceptance::New);
     // Another process sees it while the first still has the file open.
     let other = Memory::read(&path).expect("reads");
     assert!(other.unfinished.contains_key(&id("e1")));
@@ -50,7 +50,7 @@ fn e6_an_event_is_known_for_good_also_after_a_restart() {
     let path = folder.path().join("events.jsonl");
     let mut journal = Journal::open(path.clone()).expect("opens");
     for event in ["started", "finished", "over"] {
-        journal.accept(known(event), 10).expect("writes");
+        journal.accept(known(event)).expect("writes");
         journal
             .start(&id(event), "one".parse().expect("a name"))
             .expect("writes");
@@ -60,7 +60,7 @@ fn e6_an_event_is_known_for_good_also_after_a_restart() {
         .start(&id("started"), "two".parse().expect("a name"))
         .expect("writes");
     for event in ["finished", "over"] {
-        journal.finish(&id(event), outcome(event)).expect("writes");
+        journal.finish(outcome(event)).expect("writes");
     }
     journal.reported(&id("over")).expect("writes");
     // Twice, because the second start reads what the first one wrote anew.
@@ -68,7 +68,7 @@ fn e6_an_event_is_known_for_good_also_after_a_restart() {
         let mut journal = Journal::open(path.clone()).expect("opens");
         for event in ["started", "finished", "over"] {
             assert_eq!(
-                journal.accept(known(event), 10).expect("reads"),
+                journal.accept(known(event)).expect("reads"),
                 Acceptance::Duplicate,
                 "{event}"
             );
@@ -85,22 +85,72 @@ fn a_torn_line_costs_only_itself() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("events.jsonl");
     let mut journal = Journal::open(path.clone()).expect("opens");
-    journal.accept(known("e1"), 10).expect("writes");
+    journal.accept(known("e1")).expect("writes");
     let mut text = fs::read(&path).expect("reads");
     text.extend_from_slice(b"{\"accepted\":{\"event\":{\"id\":\"e2");
     fs::write(&path, text).expect("writes");
     let mut journal = Journal::open(path).expect("opens");
-    assert_eq!(
-        journal.accept(known("e1"), 10).expect("reads"),
-        Acceptance::Duplicate
-    );
-    assert_eq!(journal.accept(known("e2"), 10).expect("writes"), Acceptance::New);
+    assert_eq!(journal.accept(known("e1")).expect("reads"), Acceptance::Duplicate);
+    assert_eq!(journal.accept(known("e2")).expect("writes"), Acceptance::New);
 }
 
 #[test]
-fn there_is_a_bound_on_what_is_handled_at_once() {
+fn e4_what_a_failed_write_left_spoils_no_later_line() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("events.jsonl");
+    let mut journal = Journal::open(path.clone()).expect("opens");
+    journal.accept(known("e1")).expect("writes");
+    // As a disk that was full in the middle of a line leaves it.
+    let mut other = OpenOptions::new().append(true).open(&path).expect("opens");
+    other.write_all(b"{\"accepted\":{\"event\"").expect("writes");
+    journal.accept(known("e2")).expect("writes");
+    let mut journal = Journal::open(path).expect("opens");
+    for event in ["e1", "e2"] {
+        assert_eq!(
+            journal.accept(known(event)).expect("reads"),
+            Acceptance::Duplicate,
+            "{event}"
+        );
+    }
+}
+
+#[test]
+fn e4_a_journal_that_cannot_be_shortened_goes_on() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("events.jsonl");
+    let mut journal = Journal::open(path.clone()).expect("opens");
+    journal.lines = LINES_LIMIT;
+    // Nothing can be written where a folder is in the way.
+    let beside = path.with_extension("new");
+    fs::create_dir_all(beside.join("in the way")).expect("makes");
+    assert_eq!(journal.accept(known("e1")).expect("is written"), Acceptance::New);
+    fs::remove_dir_all(beside).expect("removes");
+    journal.lines = LINES_LIMIT;
+    journal.accept(known("e2")).expect("is written, and shortened");
+    journal.accept(known("e3")).expect("is written");
+    let memory = Memory::read(&path).expect("reads");
+    assert_eq!(memory.unfinished.len(), 3, "what follows is in the new file");
+}
+
+#[test]
+fn e3_a_flood_of_the_lower_leaves_places_for_the_higher() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut journal = Journal::open(folder.path().join("events.jsonl")).expect("opens");
-    assert_eq!(journal.accept(known("e1"), 1).expect("writes"), Acceptance::New);
-    assert_eq!(journal.accept(known("e2"), 1).expect("writes"), Acceptance::Full);
+    let mut count = 0;
+    for severity in [
+        Severity::Info,
+        Severity::Warning,
+        Severity::Urgent,
+        Severity::Critical,
+    ] {
+        let accepted = std::iter::from_fn(|| {
+            count += 1;
+            let mut known = known(&format!("e{count}"));
+            known.event.severity = severity;
+            (journal.accept(known).expect("writes") == Acceptance::New).then_some(())
+        });
+        assert!(accepted.count() >= 32, "{severity:?}");
+    }
+    assert_eq!(journal.accept(known("e1")).expect("reads"), Acceptance::Duplicate);
+    assert_eq!(journal.accept_own(known("own")).expect("writes"), Acceptance::New);
 }

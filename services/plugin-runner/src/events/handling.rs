@@ -1,0 +1,78 @@
+//! One event from its first handler to its report.
+
+use super::{Begun, Desk, handlers::Handlers};
+use crate::policy::PolicyInForce;
+use futures_util::future::join_all;
+use snooze_schemas::{
+    EventId,
+    event::{Event, EventOutcome},
+};
+use snooze_service_runtime::exit::one_line;
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use tokio_util::sync::CancellationToken;
+
+/// How long an event waits for plugins that are being started, where it has that much time.
+const INTRODUCTIONS: Duration = Duration::from_secs(10);
+
+impl Desk {
+    /// Asks the handlers, tier by tier, and reports what became of it.
+    pub(super) async fn handle(
+        &self,
+        id: &EventId,
+        begun: Begun,
+        off: &CancellationToken,
+    ) -> Result<EventOutcome, String> {
+        let asked = id.clone();
+        let known = self.with(move |journal| Ok(journal.known(&asked))).await;
+        let Some(known) = known.map_err(|error| one_line(&error))? else {
+            return Err(format!("the event {id} is not in the journal"));
+        };
+        let event = &known.event;
+        let policy = self.policy.borrow().clone();
+        let patience = INTRODUCTIONS.min(self.left(&known) / 4);
+        let (mut handlers, mut outcomes) = match begun {
+            Begun::Now => (self.handlers(event, &policy, patience), Vec::new()),
+            // The stop that it prepared for is off: nothing that has not begun is begun.
+            Begun::Earlier if event.event_type.as_str() == crate::prepare::PENDING => {
+                let outcomes = self.earlier(&known, &BTreeSet::new()).await;
+                (Handlers::nobody(), outcomes)
+            }
+            Begun::Earlier => {
+                let mut handlers = self.handlers(event, &policy, patience);
+                let again = handlers.idempotent().await;
+                (handlers, self.earlier(&known, &again).await)
+            }
+        };
+        while !off.is_cancelled()
+            && let Some((tier, parts)) = handlers.next().await
+        {
+            if off.is_cancelled() {
+                break;
+            }
+            // Those that are still to come have an equal share each, so that the first cannot starve them.
+            let share = self.left(&known) / parts;
+            let due = tier.into_iter().filter(|handler| handler.is_due(&known));
+            outcomes.extend(join_all(due.map(|handler| self.ask(event, handler, share))).await);
+        }
+        let outcome = EventOutcome {
+            id: event.id.clone(),
+            event_type: event.event_type.clone(),
+            handlers: outcomes,
+        };
+        let done = outcome.clone();
+        if let Err(error) = self.with(move |journal| journal.finish(done)).await {
+            tracing::error!(
+                error = one_line(&error),
+                "an event's outcome cannot be journalled"
+            );
+        }
+        if self.reports.try_send(outcome.clone()).is_err() {
+            tracing::warn!(event = %outcome.id, "too many reports wait; this one is sent after the next start");
+        }
+        Ok(outcome)
+    }
+
+    fn handlers(&self, event: &Event, policy: &Arc<PolicyInForce>, patience: Duration) -> Handlers {
+        Handlers::of(&self.plugins, policy, &event.event_type, patience)
+    }
+}
