@@ -2,10 +2,12 @@
 //!
 //! **Invariant:** a claim lower than one that was seen is refused, across restarts. **Invariant:** a
 //! preparation is undone, and plugins are told so, when it is cancelled, when its duration runs out
-//! and when the host comes up under another boot id, whoever died meanwhile.
+//! and when the host comes up under another boot id, whoever died meanwhile. **Invariant:** plugins hear
+//! that a stop is off after all that they do before it has ended, and begin nothing of it afterwards.
 
 mod book;
 mod notice;
+mod work;
 
 pub(crate) use book::{Book, Undo};
 
@@ -26,6 +28,7 @@ use snooze_service_runtime::{Clocks, exit::one_line};
 use std::{path::PathBuf, sync::Arc, time::Duration};
 use tokio::sync::{Mutex, Notify, watch};
 use tokio_util::sync::CancellationToken;
+use work::AtWork;
 
 /// The event that plugins get before a stop.
 pub(crate) const PENDING: &str = "snooze.pending";
@@ -48,6 +51,7 @@ pub(crate) struct Preparations {
     journal: PathBuf,
     shutdown: CancellationToken,
     book: Mutex<Book>,
+    at_work: AtWork,
     changed: Notify,
 }
 
@@ -88,6 +92,7 @@ impl Preparations {
             journal: parts.journal,
             shutdown: parts.shutdown,
             book: Mutex::new(book),
+            at_work: AtWork::default(),
             changed: Notify::new(),
         }))
     }
@@ -98,10 +103,14 @@ impl Preparations {
     /// When a higher claim was seen, or the journal cannot be written.
     pub(crate) async fn prepare(self: &Arc<Self>, request: Prepare) -> Result<Prepared, Refusal> {
         let mut book = self.book.lock().await;
-        match book.prepare(&request, self.clocks.boottime_ms())? {
+        let mut next = book.clone();
+        match next.prepare(&request, self.clocks.boottime_ms())? {
             Step::Poll(prepared) => Ok(prepared),
             Step::Begin(prepared) => {
-                self.save(&mut book).await?;
+                // What cannot be journalled has not been promised, and the one before it is not undone.
+                self.save(&next).await?;
+                *book = next;
+                let off = self.at_work.begin(request.claim);
                 drop(book);
                 self.changed.notify_one();
                 tracing::info!(
@@ -111,11 +120,14 @@ impl Preparations {
                 );
                 let this = self.clone();
                 tokio::spawn(async move {
+                    let claim = request.claim;
                     // What is under way at shutdown is found in the journal, and has failed.
                     tokio::select! {
                         () = this.shutdown.clone().cancelled_owned() => {}
-                        () = this.clone().work(request) => {}
+                        () = this.clone().carry_out(request, off) => {}
                     }
+                    this.at_work.end(claim);
+                    this.changed.notify_one();
                 });
                 Ok(prepared)
             }
@@ -128,11 +140,11 @@ impl Preparations {
     /// When a higher claim was seen, or the journal cannot be written.
     pub(crate) async fn cancel(self: &Arc<Self>, request: &Cancel) -> Result<(), Refusal> {
         let mut book = self.book.lock().await;
+        // Undone in any case: not to be prepared is safe, whatever the disk says.
         book.cancel(request)?;
-        self.save(&mut book).await?;
-        drop(book);
+        self.call_off(&book);
         self.changed.notify_one();
-        Ok(())
+        self.save(&book).await
     }
 
     /// Whether the preparation of this claim is in force and its work done; the reason where it is not.
@@ -146,19 +158,28 @@ impl Preparations {
     /// Why it is not in force, or could not be prolonged.
     pub(crate) async fn prolong(&self, claim: u64, by_ms: u64) -> Result<(), String> {
         let mut book = self.book.lock().await;
-        book.prolong(claim, self.clocks.boottime_ms(), by_ms)?;
-        self.save(&mut book).await.map_err(|refusal| refusal.message)
+        let mut next = book.clone();
+        next.prolong(claim, self.clocks.boottime_ms(), by_ms)?;
+        self.save(&next).await.map_err(|refusal| refusal.message)?;
+        *book = next;
+        Ok(())
+    }
+
+    /// Has the work end that the book does not know as in force any more.
+    fn call_off(&self, book: &Book) {
+        let now_ms = self.clocks.boottime_ms();
+        self.at_work.call_off(|claim| book.left(claim, now_ms).is_zero());
     }
 
     /// Notice, waiting, pre-snooze work. Ends early when the preparation is undone meanwhile.
-    async fn work(self: Arc<Self>, request: Prepare) {
+    async fn carry_out(self: Arc<Self>, request: Prepare, off: CancellationToken) {
         let claim = request.claim;
         let notice = Duration::from_millis(request.notice_ms);
         let text = notice_text(&self.host, &request);
         notice::tell(self.terminals.clone(), text).await;
         tokio::select! {
             () = tokio::time::sleep(notice) => {}
-            () = self.undone(claim) => return,
+            () = off.cancelled() => return,
         }
         if !self.move_to(claim, PrepareState::Working, String::new()).await {
             return;
@@ -166,10 +187,7 @@ impl Preparations {
         let limit = Duration::from_millis(ms(self.policy.borrow().policy.pre_snooze_seconds));
         let left = limit.min(self.book.lock().await.left(claim, self.clocks.boottime_ms()));
         let event = self.event(PENDING, Severity::Urgent, claim, &request.reason);
-        let (state, message) = match self
-            .desk
-            .handle_own(event, left, &CancellationToken::new())
-            .await {
+        let (state, message) = match self.desk.handle_own(event, left, &off).await {
             Err(why) => (PrepareState::Failed, why),
             Ok(outcome) => {
                 let failed: Vec<String> = outcome
@@ -195,7 +213,7 @@ impl Preparations {
         }
         // A state that could not be written is still the truth of this process; a restart finds the
         // one before it and calls the preparation interrupted.
-        if let Err(refusal) = self.save(&mut book).await {
+        if let Err(refusal) = self.save(&book).await {
             tracing::error!(
                 claim,
                 why = refusal.message,
@@ -205,43 +223,35 @@ impl Preparations {
         true
     }
 
-    async fn undone(&self, claim: u64) {
-        loop {
-            tokio::time::sleep(LOOK.min(Duration::from_millis(100))).await;
-            if self
-                .book
-                .lock()
-                .await
-                .left(claim, self.clocks.boottime_ms())
-                .is_zero()
-            {
-                return;
-            }
-        }
-    }
-
     /// Undoes what has run out, and tells plugins of everything that is undone, until shutdown.
     pub(crate) async fn watch(self: Arc<Self>) {
         loop {
-            let (undo, waiting) = {
+            let (undone, waiting) = {
                 let mut book = self.book.lock().await;
                 book.expire(self.clocks.boottime_ms());
+                self.call_off(&book);
                 (book.to_be_told(), book.is_open())
             };
-            if let Some(undo) = undo {
-                self.tell(undo).await;
+            // One whose work has not ended is told of when it has; its end is a change.
+            let undo = undone.iter().find(|undo| !self.at_work.has(undo.claim));
+            let told = match undo {
+                Some(undo) => self.tell(undo).await,
+                None => Told::Nobody,
+            };
+            if told == Told::Them {
                 continue;
             }
             tokio::select! {
                 () = self.shutdown.cancelled() => return,
                 () = self.changed.notified() => {}
-                () = tokio::time::sleep(LOOK), if waiting => {}
+                () = tokio::time::sleep(LOOK), if waiting || undo.is_some() => {}
             }
         }
     }
 
-    /// "You will not be stopped after all", once for each preparation.
-    async fn tell(&self, undo: Undo) {
+    /// "You will not be stopped after all", once for each preparation. Where that event is not accepted it
+    /// is tried again.
+    async fn tell(&self, undo: &Undo) -> Told {
         tracing::info!(
             claim = undo.claim,
             why = undo.why,
@@ -251,17 +261,20 @@ impl Preparations {
         if let Err(refusal) = self.desk.accept(event, None).await {
             tracing::warn!(
                 why = refusal.message,
-                "plugins cannot be told that the stop is off"
+                "plugins cannot be told yet that the stop is off"
             );
+            return Told::Nobody;
         }
         let mut book = self.book.lock().await;
         book.told(undo.claim);
-        if let Err(refusal) = self.save(&mut book).await {
+        if let Err(refusal) = self.save(&book).await {
+            // The journal of events knows that they were, so that they are not told twice.
             tracing::error!(
                 why = refusal.message,
-                "plugins will be told again after a restart that the stop is off"
+                "the journal does not say that plugins were told"
             );
         }
+        Told::Them
     }
 
     /// An event of our own. Its id follows from what it is about, so that it is handled once.
@@ -283,7 +296,7 @@ impl Preparations {
     }
 
     /// Writes the journal, waiting for the disk off the loop.
-    async fn save(&self, book: &mut Book) -> Result<(), Refusal> {
+    async fn save(&self, book: &Book) -> Result<(), Refusal> {
         let (path, copy) = (self.journal.clone(), book.clone());
         let written =
             tokio::task::spawn_blocking(move || files::replace(&path, &copy, Durability::Synced)).await;
@@ -299,6 +312,13 @@ impl Preparations {
             Err(_) => Err(Refusal::new(ErrorCode::Unavailable, "the runner ends")),
         }
     }
+}
+
+/// Whether plugins were told that a stop is off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Told {
+    Them,
+    Nobody,
 }
 
 fn notice_text(host: &HostId, request: &Prepare) -> String {

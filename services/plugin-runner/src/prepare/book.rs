@@ -173,9 +173,9 @@ impl Book {
             .is_some_and(|current| current.undone.is_none())
     }
 
-    /// The oldest undoing that plugins have not been told of.
-    pub(super) fn to_be_told(&self) -> Option<Undo> {
-        self.to_tell.first().cloned()
+    /// What was undone and plugins have not been told of, the oldest first.
+    pub(super) fn to_be_told(&self) -> Vec<Undo> {
+        self.to_tell.clone()
     }
 
     /// Plugins were told.

@@ -7,5 +7,6 @@ mod leaks;
 mod plugins;
 mod preparing;
 mod stage;
+mod verifying;
 mod voters;
 mod votes;

@@ -1,20 +1,19 @@
-//! Preparing, verifying, cancelling, as an executor does it.
+//! Preparing and cancelling, as an executor does it.
 
-use crate::stage::{SOON, Stage, of, python_plugin};
+use crate::stage::{SOON, Stage, python_plugin};
 use serde_json::{Value, json};
 use snooze_bus::{RequestError, RunnerVerb, Stream};
 use snooze_schemas::{
     ErrorCode,
     audit::AuditRecord,
     host::{Action, Cancel, Prepare, PrepareState, Prepared, Verified, Verify},
-    verdict::VoteState,
 };
 use snooze_test_harness::wait_for;
 use std::{fs, time::Duration};
 
-const WITHIN: Duration = Duration::from_secs(10);
+pub(crate) const WITHIN: Duration = Duration::from_secs(10);
 
-fn claim(claim: u64) -> Prepare {
+pub(crate) fn claim(claim: u64) -> Prepare {
     Prepare {
         claim,
         duration_ms: 60_000,
@@ -24,7 +23,7 @@ fn claim(claim: u64) -> Prepare {
     }
 }
 
-async fn prepare(stage: &Stage, request: &Prepare) -> Result<Prepared, RequestError> {
+pub(crate) async fn prepare(stage: &Stage, request: &Prepare) -> Result<Prepared, RequestError> {
     stage
         .executor
         .request(&stage.verb(RunnerVerb::Prepare), request, WITHIN)
@@ -32,7 +31,7 @@ async fn prepare(stage: &Stage, request: &Prepare) -> Result<Prepared, RequestEr
 }
 
 /// Polls until the preparation is over.
-async fn prepared(stage: &Stage, request: &Prepare) -> Prepared {
+pub(crate) async fn prepared(stage: &Stage, request: &Prepare) -> Prepared {
     wait_for(SOON, "the preparation is over", async || {
         let prepared = prepare(stage, request).await.ok()?;
         matches!(prepared.state, PrepareState::Done | PrepareState::Failed).then_some(prepared)
@@ -40,7 +39,7 @@ async fn prepared(stage: &Stage, request: &Prepare) -> Prepared {
     .await
 }
 
-async fn verify(stage: &Stage, claim: u64) -> Verified {
+pub(crate) async fn verify(stage: &Stage, claim: u64) -> Verified {
     let question = Verify {
         claim,
         nonce: format!("nonce {claim}"),
@@ -55,7 +54,7 @@ async fn verify(stage: &Stage, claim: u64) -> Verified {
     verified
 }
 
-async fn cancel(stage: &Stage, claim: u64) -> Result<Value, RequestError> {
+pub(crate) async fn cancel(stage: &Stage, claim: u64) -> Result<Value, RequestError> {
     let request = Cancel {
         claim,
         reason: "a lease".to_owned(),
@@ -64,11 +63,6 @@ async fn cancel(stage: &Stage, claim: u64) -> Result<Value, RequestError> {
         .executor
         .request(&stage.verb(RunnerVerb::Cancel), &request, WITHIN)
         .await
-}
-
-fn state_of(verified: &Verified, voter: &str) -> (VoteState, VoteState) {
-    let vote = of(&verified.verdict, voter).expect("it votes");
-    (vote.state, vote.raw)
 }
 
 /// A handler that writes what it gets to a file, one line an event.
@@ -90,112 +84,6 @@ fn handled(stage: &Stage) -> Vec<String> {
 async fn handled_until(stage: &Stage, expected: &[&str]) {
     let what = format!("the handler got {expected:?}");
     snooze_test_harness::wait_until(SOON, &what, async || handled(stage) == expected).await;
-}
-
-#[tokio::test]
-async fn p3_a_verification_is_a_look_that_begins_after_the_question() {
-    let mut stage = Stage::set().await;
-    stage.plugin("quiet.py", &python_plugin("quiet", r#"{"is_idle": True}"#));
-    let runner = stage.runner().await;
-    stage
-        .verdict("it has been idle", |verdict| {
-            of(verdict, "quiet").is_some_and(|vote| vote.idle_ms >= 600)
-        })
-        .await;
-    assert_eq!(prepared(&stage, &claim(7)).await.state, PrepareState::Done);
-    let verified = verify(&stage, 7).await;
-    assert!(verified.prepared);
-    for voter in ["cpu", "quiet"] {
-        assert_eq!(
-            state_of(&verified, voter),
-            (VoteState::Idle, VoteState::Idle),
-            "{voter}"
-        );
-        assert!(
-            of(&verified.verdict, voter).expect("it votes").idle_ms >= 600,
-            "{voter}"
-        );
-    }
-    // What is busy only now shows as raw, whatever has stood until now.
-    stage.collector.cpu(Some(80.0));
-    let busy = verify(&stage, 7).await;
-    assert_eq!(state_of(&busy, "cpu").1, VoteState::Busy);
-    assert_eq!(of(&busy.verdict, "cpu").expect("it votes").idle_ms, 0);
-    assert!(
-        busy.verdict.seq > verified.verdict.seq,
-        "no verdict's number comes twice"
-    );
-    runner.stop().await;
-}
-
-#[tokio::test]
-async fn p3_without_this_claims_preparation_nothing_is_idle() {
-    let mut stage = Stage::set().await;
-    let runner = stage.runner().await;
-    stage.vote("cpu", VoteState::Idle).await;
-    let unprepared = verify(&stage, 7).await;
-    prepared(&stage, &claim(7)).await;
-    let another = verify(&stage, 6).await;
-    cancel(&stage, 7).await.expect("it is cancelled");
-    let cancelled = verify(&stage, 7).await;
-    for verified in [unprepared, another, cancelled] {
-        assert!(!verified.prepared);
-        for vote in &verified.verdict.votes {
-            assert_eq!(
-                (vote.state, vote.raw, vote.idle_ms),
-                (VoteState::Unknown, VoteState::Unknown, 0),
-                "{vote:?}"
-            );
-        }
-    }
-    runner.stop().await;
-}
-
-#[tokio::test]
-async fn p3_an_idle_answer_prolongs_the_preparation_and_no_other_does() {
-    let mut stage = Stage::set().await;
-    let runner = stage.runner().await;
-    stage.vote("cpu", VoteState::Idle).await;
-    let short = Prepare {
-        duration_ms: 2_500,
-        ..claim(7)
-    };
-    prepared(&stage, &short).await;
-    assert!(verify(&stage, 7).await.prepared);
-    let journal = || fs::read_to_string(stage.state().join("prepare.json")).expect("a journal");
-    let until = |text: &str| -> u64 {
-        let journal: Value = serde_json::from_str(text).expect("JSON");
-        journal["current"]["expires_boottime_ms"]
-            .as_u64()
-            .expect("a time")
-    };
-    let prolonged = until(&journal());
-    assert!(prolonged > snooze_service_runtime::Clocks::real().boottime_ms() + 600_000);
-    let short = Prepare {
-        duration_ms: 3_000,
-        ..claim(8)
-    };
-    prepared(&stage, &short).await;
-    let before = until(&journal());
-    stage.collector.cpu(Some(80.0));
-    verify(&stage, 8).await;
-    assert_eq!(until(&journal()), before);
-    runner.stop().await;
-}
-
-#[tokio::test]
-async fn s3_a_collector_that_does_not_answer_makes_the_look_unknown() {
-    let mut stage = Stage::set().await;
-    let runner = stage.runner().await;
-    stage.vote("cpu", VoteState::Idle).await;
-    prepared(&stage, &claim(7)).await;
-    let bus = stage.server.bus(&snooze_bus::User::host(&stage.host)).await;
-    let elsewhere =
-        crate::collector::Collector::start(bus, "other".parse().expect("a host id"), String::new());
-    drop(std::mem::replace(&mut stage.collector, elsewhere.await));
-    let verified = verify(&stage, 7).await;
-    assert_eq!(state_of(&verified, "cpu").1, VoteState::Unknown);
-    runner.stop().await;
 }
 
 #[tokio::test]
@@ -255,6 +143,135 @@ async fn p7_a_cancelled_preparation_is_undone_and_plugins_are_told_once() {
         "a late poll revives nothing"
     );
     assert_eq!(handled(&stage).len(), 2);
+    runner.stop().await;
+}
+
+#[tokio::test]
+async fn s12_after_a_cancel_nothing_begins_and_plugins_hear_of_it_last() {
+    let stage = Stage::set().await;
+    let (file, go) = (stage.file("handled"), stage.file("go"));
+    for (name, waits) in [("first", "0.01"), ("second", "0")] {
+        let does = format!(
+            r#"    elif method == "GetSupportedEvents":
+        result = {{"events": ["snooze.pending", "snooze.cancelled"]}}
+    elif method == "HandleEvent":
+        kind = request["params"]["event"]["type"]
+        note("{name} " + kind)
+        while kind == "snooze.pending" and {waits} and not os.path.exists({go:?}): linger({waits})
+        note("{name} ends")
+        result = {{"handled": True, "succeeded": True}}
+    else:
+"#
+        );
+        let script = python_plugin(name, r#"{"is_idle": True}"#)
+            .replace("    else:\n", &does)
+            .replace(
+                "config = {}\n",
+                &format!("config = {{}}\ndef note(text): open({file:?}, \"a\").write(text + \"\\n\")\n"),
+            );
+        stage.plugin(&format!("{name}.py"), &script);
+    }
+    let mut config = stage.config();
+    for (name, priority) in [("first", 100), ("second", 1)] {
+        let event = json!({"priority": priority});
+        let own = json!({"events": {"snooze.pending": event, "snooze.cancelled": event}});
+        config
+            .plugin_configs
+            .insert(name.to_owned(), own.as_object().expect("a map").clone());
+    }
+    let runner = stage.runner_with(config).await;
+    stage.until_it_answers().await;
+    handled_after_start(&stage).await;
+    prepare(&stage, &claim(7)).await.expect("it begins");
+    handled_until(&stage, &["first snooze.pending"]).await;
+    cancel(&stage, 7).await.expect("it is cancelled");
+    fs::write(&go, "").expect("writes");
+    let expected = [
+        "first snooze.pending",
+        "first ends",
+        "first snooze.cancelled",
+        "first ends",
+        "second snooze.cancelled",
+        "second ends",
+    ];
+    handled_until(&stage, &expected).await;
+    runner.stop().await;
+}
+
+#[tokio::test]
+async fn p7_a_preparation_that_was_interrupted_is_not_begun_by_the_next_runner() {
+    let stage = Stage::set().await;
+    let result = r#"{"handled": True, "succeeded": True}"#;
+    stage.plugin("handler.py", &handler(&stage, result));
+    // As a runner leaves it that was killed between accepting its own event and asking the first handler.
+    fs::create_dir_all(stage.state()).expect("makes");
+    let event = json!({
+        "id": "snooze-pending-7", "type": "snooze.pending", "severity": 2, "source": "plugin-runner",
+        "host": "h1", "noticed_at": "2026-01-01T00:00:00Z", "data": {},
+    });
+    let known = json!({"event": event, "boot_id": stage.boot_id, "deadline_boottime_ms": u64::MAX});
+    let line = json!({"accepted": known}).to_string() + "\n";
+    fs::write(stage.state().join("events.jsonl"), line).expect("writes");
+    let current = json!({
+        "claim": 7, "state": "working", "message": "", "expires_boottime_ms": u64::MAX, "undone": null,
+    });
+    let book = json!({"highest_claim": 7, "boot_id": stage.boot_id, "current": current, "to_tell": []});
+    fs::write(stage.state().join("prepare.json"), book.to_string()).expect("writes");
+    let runner = stage.runner().await;
+    stage.until_it_answers().await;
+    handled_after_start(&stage).await;
+    assert_eq!(prepared(&stage, &claim(7)).await.state, PrepareState::Failed);
+    cancel(&stage, 7).await.expect("it is cancelled");
+    handled_until(&stage, &["snooze.cancelled"]).await;
+    runner.stop().await;
+}
+
+#[tokio::test]
+async fn p7_a_preparation_that_cannot_be_journalled_has_not_begun_and_can_begin_later() {
+    let stage = Stage::set().await;
+    let runner = stage.runner().await;
+    stage.until_it_answers().await;
+    // Nothing can be written where a folder is in the way.
+    let in_the_way = stage.state().join("prepare.new");
+    fs::create_dir(&in_the_way).expect("makes");
+    let refused = prepare(&stage, &claim(7)).await.expect_err("refused");
+    assert_eq!(
+        refused.refusal().expect("by the runner").code,
+        ErrorCode::Internal
+    );
+    fs::remove_dir(&in_the_way).expect("removes");
+    assert_eq!(prepared(&stage, &claim(7)).await.state, PrepareState::Done);
+    runner.stop().await;
+}
+
+#[tokio::test]
+async fn s13_a_known_handler_that_cannot_be_asked_fails_the_preparation() {
+    let stage = Stage::set().await;
+    stage.policy(json!({"pre_snooze_seconds": 1})).await;
+    let flag = stage.file("broken");
+    let script = handler(&stage, r#"{"handled": True, "succeeded": True}"#).replace(
+        "    if method == \"Info\":",
+        &format!("    if os.path.exists({flag:?}): os._exit(1)\n    if method == \"Info\":"),
+    );
+    stage.plugin("handler.py", &script);
+    let runner = stage.runner().await;
+    stage.until_it_answers().await;
+    handled_after_start(&stage).await;
+    fs::write(&flag, "").expect("writes");
+    let subject = stage.verb(RunnerVerb::Plugins);
+    let question = snooze_schemas::host::ListPlugins::default();
+    snooze_test_harness::wait_until(SOON, "it is down", async || {
+        let list: Option<snooze_schemas::host::PluginList> = stage
+            .administrator
+            .request(&subject, &question, WITHIN)
+            .await
+            .ok();
+        list.is_some_and(|list| list.plugins[0].state != "running" && list.plugins[0].stats.restarts >= 2)
+    })
+    .await;
+    let prepared = prepared(&stage, &claim(7)).await;
+    assert_eq!(prepared.state, PrepareState::Failed);
+    assert!(prepared.message.contains("handler"), "{}", prepared.message);
     runner.stop().await;
 }
 
