@@ -417,12 +417,12 @@ async fn t3_a_process_is_started_anew_when_a_key_of_its_configuration_vanishes()
 #[tokio::test]
 async fn a_question_has_its_own_time_from_when_it_is_its_turn() {
     let stand = Stand::of(&python(
-        "linger(1.5 if calls == 1 else 0)\nsay({'is_idle': True, 'call': calls}, id)",
+        "linger(3 if calls == 1 else 0)\nsay({'is_idle': True, 'call': calls}, id)",
     ))
     .await;
     let limits = Limits {
         queue: SOON,
-        own: Duration::from_secs(1),
+        own: Duration::from_secs(2),
     };
     let params = json!({"metrics": {}});
     let second = stand.plugin.call(Method::CheckIdle, &params, limits);

@@ -330,7 +330,7 @@ async fn e6_what_was_accepted_in_time_is_known_when_it_comes_again_too_late() {
 #[tokio::test]
 async fn e4_a_handler_that_says_too_much_keeps_no_outcome_waiting() {
     let stage = Stage::set().await;
-    let much = r#"{"handled": True, "succeeded": True, "message": "m" * 300_000, "details": {"out": "o" * 300_000, "code": 0}}"#;
+    let much = r#"{"handled": True, "succeeded": True, "message": "m" * 300_000, "details": {"out": "o" * 500_000, "code": 0}}"#;
     for name in ["one", "two", "three"] {
         stage.plugin(&format!("{name}.py"), &handler(&stage, name, much));
     }

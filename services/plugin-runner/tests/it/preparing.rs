@@ -6,6 +6,7 @@ use snooze_bus::{RequestError, RunnerVerb, Stream};
 use snooze_schemas::{
     ErrorCode,
     audit::AuditRecord,
+    event::HandleEvent,
     host::{Action, Cancel, Prepare, PrepareState, Prepared, Verified, Verify},
 };
 use snooze_test_harness::wait_for;
@@ -150,7 +151,7 @@ async fn p7_a_cancelled_preparation_is_undone_and_plugins_are_told_once() {
 async fn s12_after_a_cancel_nothing_begins_and_plugins_hear_of_it_last() {
     let stage = Stage::set().await;
     let (file, go) = (stage.file("handled"), stage.file("go"));
-    for (name, waits) in [("first", "0.01"), ("second", "0")] {
+    for (name, waits) in [("first", "0.01"), ("bystander", "0"), ("second", "0")] {
         let does = format!(
             r#"    elif method == "GetSupportedEvents":
         result = {{"events": ["snooze.pending", "snooze.cancelled"]}}
@@ -172,9 +173,13 @@ async fn s12_after_a_cancel_nothing_begins_and_plugins_hear_of_it_last() {
         stage.plugin(&format!("{name}.py"), &script);
     }
     let mut config = stage.config();
-    for (name, priority) in [("first", 100), ("second", 1)] {
+    for (name, priority, other) in [
+        ("first", 100, "snooze.pending"),
+        ("bystander", 200, "custom.mark"),
+        ("second", 1, "snooze.pending"),
+    ] {
         let event = json!({"priority": priority});
-        let own = json!({"events": {"snooze.pending": event, "snooze.cancelled": event}});
+        let own = json!({"events": {"snooze.cancelled": event, other: event}});
         config
             .plugin_configs
             .insert(name.to_owned(), own.as_object().expect("a map").clone());
@@ -185,10 +190,30 @@ async fn s12_after_a_cancel_nothing_begins_and_plugins_hear_of_it_last() {
     prepare(&stage, &claim(7)).await.expect("it begins");
     handled_until(&stage, &["first snooze.pending"]).await;
     cancel(&stage, 7).await.expect("it is cancelled");
+    // Whoever has nothing to do with the work would hear of its end before this, were it told at once.
+    let mark = serde_json::from_value(json!({
+        "id": "mark", "type": "custom.mark", "severity": 1, "source": "custom.test", "host": "h1",
+        "noticed_at": "2026-01-01T00:00:00Z",
+    }));
+    let mark = HandleEvent {
+        event: mark.expect("an event"),
+        left_ms: None,
+    };
+    let _: Value = stage
+        .gateway
+        .request(&stage.verb(RunnerVerb::HandleEvent), &mark, WITHIN)
+        .await
+        .expect("accepted");
+    let marked = ["first snooze.pending", "bystander custom.mark", "bystander ends"];
+    handled_until(&stage, &marked).await;
     fs::write(&go, "").expect("writes");
     let expected = [
         "first snooze.pending",
+        "bystander custom.mark",
+        "bystander ends",
         "first ends",
+        "bystander snooze.cancelled",
+        "bystander ends",
         "first snooze.cancelled",
         "first ends",
         "second snooze.cancelled",
