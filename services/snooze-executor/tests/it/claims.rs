@@ -1,6 +1,6 @@
 //! A claim from the first verdict to the free host, and what takes one back on the way.
 
-use crate::host::{Asked, Verifies};
+use crate::host::{Answers, Asked};
 use crate::support::{LONG, World, quick, quick_but};
 use serde_json::json;
 use snooze_executor::provider::{InstanceState, simulated::Verb};
@@ -125,7 +125,7 @@ async fn p3_a_verification_that_is_not_answered_or_comes_late_stops_nothing() {
     let late = world.host("late").await;
     late.script(|script| script.verify_takes = Duration::from_millis(700));
     let silent = world.host("silent").await;
-    silent.script(|script| script.verifies = Verifies::Never);
+    silent.script(|script| script.verifies = Answers::Never);
     for name in ["silent", "late"] {
         world.wait_for_audit(name, AuditKind::Cancelled).await;
         assert_eq!(world.cloud.stop_calls(&format!("i-{name}")), 0);

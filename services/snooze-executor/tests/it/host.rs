@@ -18,18 +18,22 @@ use tokio::task::JoinHandle;
 #[derive(Debug, Clone)]
 pub(crate) struct Script {
     pub(crate) vote: VoteState,
+    pub(crate) reason: String,
     /// What it votes when it is asked to verify; as `vote` where absent.
     pub(crate) verify_vote: Option<VoteState>,
     pub(crate) prepare: PrepareState,
     pub(crate) prepare_takes: Duration,
     pub(crate) verify_takes: Duration,
-    pub(crate) verifies: Verifies,
+    pub(crate) verifies: Answers,
+    pub(crate) cancels: Answers,
     pub(crate) agent: String,
+    /// Who it is when it is asked to verify; as `agent` where absent.
+    pub(crate) verify_agent: Option<String>,
 }
 
-/// Whether a host answers when it is asked to verify.
+/// Whether a host answers when it is asked something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Verifies {
+pub(crate) enum Answers {
     Yes,
     Never,
 }
@@ -59,17 +63,27 @@ struct Inner {
 }
 
 impl FakeHost {
-    pub(crate) async fn begin(bus: Bus, host: HostId, revision: String) -> FakeHost {
+    pub(crate) async fn begin(
+        bus: Bus,
+        host: HostId,
+        revision: String,
+        change: impl FnOnce(&mut Script),
+    ) -> FakeHost {
+        let mut script = Script {
+            vote: VoteState::Idle,
+            reason: "as the test says".to_owned(),
+            verify_vote: None,
+            prepare: PrepareState::Done,
+            prepare_takes: Duration::ZERO,
+            verify_takes: Duration::ZERO,
+            verifies: Answers::Yes,
+            cancels: Answers::Yes,
+            agent: "agent-1".to_owned(),
+            verify_agent: None,
+        };
+        change(&mut script);
         let inner = Arc::new(Inner {
-            script: Mutex::new(Script {
-                vote: VoteState::Idle,
-                verify_vote: None,
-                prepare: PrepareState::Done,
-                prepare_takes: Duration::ZERO,
-                verify_takes: Duration::ZERO,
-                verifies: Verifies::Yes,
-                agent: "agent-1".to_owned(),
-            }),
+            script: Mutex::new(script),
             asked: Mutex::default(),
             seq: Mutex::new(0),
             revision,
@@ -161,7 +175,7 @@ impl Inner {
             role: Role::Required,
             state,
             raw: state,
-            reason: "as the test says".to_owned(),
+            reason: self.lock().reason.clone(),
             evidence: [("cpu_percent".to_owned(), json!(1.5))].into(),
             idle_ms: if state == VoteState::Idle { idle_ms } else { 0 },
         };
@@ -210,11 +224,12 @@ impl Inner {
             RunnerVerb::Verify => {
                 let verify: Verify = delivery.read().expect("a verify");
                 asked(Asked::Verify(verify.clone()));
-                if script.verifies == Verifies::Never {
+                if script.verifies == Answers::Never {
                     return;
                 }
                 tokio::time::sleep(script.verify_takes).await;
-                let verdict = self.verdict(script.verify_vote.unwrap_or(script.vote), 60_000);
+                let mut verdict = self.verdict(script.verify_vote.unwrap_or(script.vote), 60_000);
+                verdict.agent = script.verify_agent.unwrap_or(script.agent);
                 let verified = Verified {
                     claim: verify.claim,
                     nonce: verify.nonce,
@@ -225,6 +240,9 @@ impl Inner {
             }
             RunnerVerb::Cancel => {
                 asked(Asked::Cancel(delivery.read().expect("a cancel")));
+                if script.cancels == Answers::Never {
+                    return;
+                }
                 delivery.answer(Ok(Empty {})).await
             }
             other => panic!("an executor does not ask {other:?}"),

@@ -1,10 +1,12 @@
 //! The executor against a real nats-server with every role behind its fence; its cloud is the simulated
 //! one or, with the feature `aws`, moto behind a proxy that makes trouble.
 
+mod asking;
 mod claims;
 mod gate;
 mod host;
 mod hosts;
+mod leftovers;
 mod limits;
 mod outcomes;
 mod requests;

@@ -1,6 +1,6 @@
 //! A bus with everything set up, executors on it, and hosts that answer as a test tells them to.
 
-use crate::host::FakeHost;
+use crate::host::{FakeHost, Script};
 use serde_json::{Value, json};
 use snooze_bus::{Bucket, Bus, Role, Stream, Subject, SubjectFilter, User, keys};
 use snooze_executor::{
@@ -8,12 +8,11 @@ use snooze_executor::{
     provider::{Clouds, simulated::SimulatedCloud},
 };
 use snooze_schemas::{
-    HostId, Refusal,
+    HostId,
     audit::{AuditKind, AuditRecord},
     event::Scope,
-    ops::{FreezeRequest, HostReport, LeaseRequest, Query, QueryResult, ThawRequest},
+    ops::{Query, QueryResult},
     policy::ConfigLayer,
-    reply::Empty,
     roster::RosterRecord,
     state::{self, HostRecord, Phase},
 };
@@ -106,6 +105,23 @@ impl World {
             .expect("an administrator enrols");
     }
 
+    /// What the roster says of a host.
+    pub(crate) async fn roster(&self, host: &str) -> RosterRecord {
+        let config = self.admin.bucket(Bucket::Config);
+        let entry = config.get::<RosterRecord>(&keys::roster_key(&id(host))).await;
+        entry.expect("the roster is read").expect("it is enrolled").value
+    }
+
+    /// Waits until the roster says something of a host.
+    pub(crate) async fn wait_for_roster(
+        &self,
+        host: &str,
+        what: &str,
+        wanted: impl Fn(&RosterRecord) -> bool,
+    ) {
+        wait_until(LONG, what, async || wanted(&self.roster(host).await)).await;
+    }
+
     /// Starts an executor in this process.
     pub(crate) async fn executor(&self, name: &str) -> Executor {
         let clouds = Clouds::default().with_simulated(self.cloud.clone());
@@ -138,10 +154,30 @@ impl World {
         .await;
     }
 
+    /// A policy of a host's own on top of the fleet's; returns the revision that its verdicts carry.
+    pub(crate) async fn set_host_policy(&self, host: &str, policy: Value) -> String {
+        let layer: ConfigLayer = serde_json::from_value(json!({ "policy": policy })).expect("a layer");
+        let config = self.admin.bucket(Bucket::Config);
+        let revision = config.put(&keys::host_key(&id(host)), &layer).await;
+        let revision = revision.expect("an administrator writes the policy");
+        let fleet = self.revision.split('/').next().expect("the fleet's revision");
+        format!("{fleet}/0/{revision}")
+    }
+
     /// A host that is idle, answers, and heartbeats.
     pub(crate) async fn host(&self, host: &str) -> FakeHost {
+        self.scripted_host(host, &self.revision, |_| {}).await
+    }
+
+    /// As [`World::host`], under another revision of the policy, and told what to do from the beginning.
+    pub(crate) async fn scripted_host(
+        &self,
+        host: &str,
+        revision: &str,
+        script: impl FnOnce(&mut Script),
+    ) -> FakeHost {
         let bus = self.server.bus(&User::host(&id(host))).await;
-        FakeHost::begin(bus, id(host), self.revision.clone()).await
+        FakeHost::begin(bus, id(host), revision.to_owned(), script).await
     }
 
     /// What lies in a host's key.
@@ -232,57 +268,6 @@ impl World {
     pub(crate) async fn audit_kinds(&self, host: &str) -> Vec<AuditKind> {
         let kinds = self.audit(host).await.into_iter().map(|record| record.kind);
         kinds.filter(|kind| *kind != AuditKind::Decision).collect()
-    }
-
-    pub(crate) async fn lease(&self, host: &str, duration: Duration) -> Result<Empty, Refusal> {
-        let request = LeaseRequest {
-            host: id(host),
-            id: "test".to_owned(),
-            duration_ms: u64::try_from(duration.as_millis()).expect("short"),
-            reason: "a test needs it".to_owned(),
-            holder: "ada".to_owned(),
-        };
-        self.ask(snooze_bus::OpsVerb::Lease, &request).await
-    }
-
-    pub(crate) async fn freeze(&self) {
-        let request = FreezeRequest {
-            reason: "a test".to_owned(),
-            by: "ada".to_owned(),
-        };
-        self.ask::<_, Empty>(snooze_bus::OpsVerb::Freeze, &request)
-            .await
-            .expect("a freeze is never refused");
-    }
-
-    pub(crate) async fn thaw(&self) {
-        let request = ThawRequest { by: "ada".to_owned() };
-        self.ask::<_, Empty>(snooze_bus::OpsVerb::Thaw, &request)
-            .await
-            .expect("a thaw is never refused");
-    }
-
-    /// What an executor says of a host.
-    pub(crate) async fn report(&self, host: &str) -> HostReport {
-        let query = Query { host: Some(id(host)) };
-        let result: QueryResult = self
-            .ask(snooze_bus::OpsVerb::Query, &query)
-            .await
-            .expect("a question is answered");
-        result.hosts.into_iter().next().expect("one report")
-    }
-
-    /// Asks the executors as a person does.
-    pub(crate) async fn ask<M, R>(&self, verb: snooze_bus::OpsVerb, message: &M) -> Result<R, Refusal>
-    where
-        M: snooze_schemas::Message,
-        R: serde::de::DeserializeOwned,
-    {
-        let answer = self.admin.request(&Subject::Ops(verb), message, ANSWER).await;
-        answer.map_err(|error| match error.refusal() {
-            Some(refusal) => refusal.clone(),
-            None => panic!("{verb:?} was not answered: {error:?}"),
-        })
     }
 }
 
