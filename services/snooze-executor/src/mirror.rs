@@ -5,23 +5,23 @@
 //! here and is refused where that has moved; whatever no revision fences (the roster's record, the
 //! policy) is read again or compared again on the way to a stop. It writes nothing.
 
+mod feed;
 mod host_watch;
 mod image;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use feed::{Area, Changed};
 pub(crate) use host_watch::HostWatch;
 
-use crate::convert::{self, PolicyError};
+use crate::convert::PolicyError;
 use image::Image;
-use serde_json::Value;
-use snooze_bus::keys;
 use snooze_decision::{
     self as pure,
     claim::{Entry, Gate, HostRecord, Occupied, Revision},
     decide::Slots,
 };
-use snooze_schemas::{GroupName, HostId, policy, policy::ConfigLayer, roster::RosterRecord, state as wire};
+use snooze_schemas::{GroupName, HostId, policy, roster::RosterRecord};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use tokio::sync::watch;
 
@@ -58,22 +58,6 @@ struct Shared {
     ready: watch::Sender<bool>,
 }
 
-/// A change in a bucket, as its watch tells it.
-#[derive(Debug)]
-pub(crate) struct Changed {
-    pub(crate) key: String,
-    pub(crate) revision: u64,
-    /// None where it was deleted; an error where it cannot be read at all.
-    pub(crate) value: Option<Result<Value, String>>,
-}
-
-/// Which bucket a change is in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Area {
-    Configuration,
-    State,
-}
-
 impl Mirror {
     pub(crate) fn new() -> Self {
         Self(Arc::new(Shared {
@@ -89,131 +73,6 @@ impl Mirror {
         *self.0.ready.borrow()
     }
 
-    /// A watch begins anew: what it does not mention any more is gone, so nothing is believed until it is through.
-    pub(crate) fn begin(&self, area: Area) {
-        let mut image = self.write();
-        match area {
-            Area::Configuration => {
-                image.layers.clear();
-                image.roster.clear();
-                image.group_policies.clear();
-                image.host_policies.clear();
-                image.configured = false;
-            }
-            Area::State => {
-                image.hosts.clear();
-                image.claimed.clear();
-                image.woken.clear();
-                image.slots.clear();
-                image.gate = None;
-                image.stated = false;
-            }
-        }
-        drop(image);
-        self.0.ready.send_replace(false);
-    }
-
-    /// A watch has told all that there was when it began.
-    pub(crate) fn complete(&self, area: Area) {
-        let mut image = self.write();
-        match area {
-            Area::Configuration => image.configured = true,
-            Area::State => image.stated = true,
-        }
-        let ready = image.configured && image.stated;
-        drop(image);
-        self.0.ready.send_replace(ready);
-        if area == Area::Configuration {
-            self.0.configuration.send_modify(|count| *count += 1);
-        }
-    }
-
-    /// Takes one change.
-    pub(crate) fn take(&self, area: Area, changed: Changed) {
-        match area {
-            Area::Configuration => self.take_configuration(changed),
-            Area::State => self.take_state(changed),
-        }
-    }
-
-    fn take_configuration(&self, changed: Changed) {
-        let mut image = self.write();
-        if let Some(host) = changed.key.strip_prefix("roster.") {
-            let Ok(host) = host.parse::<HostId>() else { return };
-            match changed.value {
-                None => drop(image.roster.remove(&host)),
-                Some(value) => {
-                    let record = read::<RosterRecord>(&changed.key, value).map(Arc::new);
-                    // It may be in another group now.
-                    if let Some(own) = image.host_policies.get_mut(&host) {
-                        *own = None;
-                    }
-                    image.roster.insert(host, record);
-                }
-            }
-        } else {
-            let layer = changed
-                .value
-                .map(|value| read::<ConfigLayer>(&changed.key, value).map(Arc::new));
-            match layer {
-                None => drop(image.layers.remove(&changed.key)),
-                Some(layer) => drop(
-                    image
-                        .layers
-                        .insert(changed.key.clone(), (changed.revision, layer)),
-                ),
-            }
-            image.forget_policies(&changed.key);
-        }
-        drop(image);
-        self.0.configuration.send_modify(|count| *count += 1);
-    }
-
-    fn take_state(&self, changed: Changed) {
-        let revision = Revision(changed.revision);
-        if changed.key == keys::GATE {
-            let gate = match changed.value {
-                None => Ok(Arc::new(Entry {
-                    revision,
-                    value: Gate::default(),
-                })),
-                Some(value) => read::<wire::Gate>(&changed.key, value)
-                    .map(|gate| {
-                        Arc::new(Entry {
-                            revision,
-                            value: convert::state::gate(gate),
-                        })
-                    })
-                    .map_err(Arc::from),
-            };
-            if let Ok(gate) = &gate {
-                self.0.gate.send_replace(Arc::clone(gate));
-            }
-            self.write().gate = Some(gate);
-        } else if let Some(host) = keys::host_of(&changed.key) {
-            let record = match changed.value {
-                None => Ok(HostRecord::default()),
-                Some(value) => read(&changed.key, value).map(convert::state::host_record),
-            };
-            let entry = record
-                .map(|value| Arc::new(Entry { revision, value }))
-                .map_err(Arc::from);
-            self.write().set_host(host, entry);
-        } else if let Some((group, number)) = keys::slot_of(&changed.key) {
-            // Taken is a slot that has any value; by whom matters only to the claim that took it.
-            let occupied = if changed.value.is_some() {
-                Occupied::Yes
-            } else {
-                Occupied::No
-            };
-            self.write()
-                .slots
-                .entry(group)
-                .or_default()
-                .insert(number, (revision, occupied));
-        }
-    }
-
     /// Everything that is known of a host.
     pub(crate) fn view(&self, host: &HostId) -> View {
         if let Some(view) = self.read().view(host) {
@@ -227,7 +86,7 @@ impl Mirror {
             .expect("the policy was merged under this very lock")
     }
 
-    /// The slots of a group below its limit, as they were last seen.
+    /// The slots of a group, as they were last seen; those above its limit too.
     pub(crate) fn slots(&self, group: &GroupName) -> Vec<(u32, Revision, Occupied)> {
         let image = self.read();
         let slots = image.slots.get(group).into_iter().flatten();
@@ -236,14 +95,13 @@ impl Mirror {
             .collect()
     }
 
-    /// Whether a group has a free slot.
+    /// Whether a group may have one more host on its way down. Slots above a limit that was lowered count
+    /// as long as they are taken.
     pub(crate) fn free_slots(&self, group: &GroupName, limit: u32) -> Slots {
         let image = self.read();
         let taken = image.slots.get(group).map_or(0, |slots| {
-            let taken = |(number, (_, occupied)): &(&u32, &(Revision, Occupied))| {
-                **number < limit && *occupied == Occupied::Yes
-            };
-            slots.iter().filter(taken).count()
+            let taken = |(_, occupied): &&(Revision, Occupied)| *occupied == Occupied::Yes;
+            slots.values().filter(taken).count()
         });
         if taken < limit as usize {
             Slots::Free
@@ -302,15 +160,17 @@ impl Mirror {
             .subscribe();
         drop(image);
         let mut gate = self.0.gate.subscribe();
+        let mut configuration = self.0.configuration.subscribe();
         // What changed between the decision and now counts as well.
         key.mark_changed();
         gate.mark_changed();
+        configuration.mark_changed();
         HostWatch {
             mirror: self.clone(),
             host: host.clone(),
             key,
             gate,
-            configuration: self.0.configuration.subscribe(),
+            configuration,
             policy_revision: policy_revision.to_owned(),
         }
     }
@@ -323,9 +183,4 @@ impl Mirror {
     fn write(&self) -> RwLockWriteGuard<'_, Image> {
         self.0.image.write().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn read<T: serde::de::DeserializeOwned>(key: &str, value: Result<Value, String>) -> Result<T, String> {
-    let read = value.and_then(|value| T::deserialize(value).map_err(|error| error.to_string()));
-    read.map_err(|reason| format!("the key {key} cannot be read: {reason}"))
 }

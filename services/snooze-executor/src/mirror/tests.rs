@@ -1,7 +1,7 @@
 //! The copy, fed as a watch feeds it.
 
 use super::*;
-use serde_json::json;
+use serde_json::{Value, json};
 use snooze_decision::claim::Input;
 
 fn put(mirror: &Mirror, area: Area, key: &str, revision: u64, value: Value) {
@@ -24,6 +24,12 @@ fn delete(mirror: &Mirror, area: Area, key: &str, revision: u64) {
 
 fn enrolled(group: &str) -> Value {
     json!({"provider": "simulated", "instance": "i-1", "group": group, "enrolled_at": "2026-01-01T00:00:00Z"})
+}
+
+/// What a claim hears next; a mirror without a network tells it at once or never.
+async fn heard(watch: &mut HostWatch) -> Input {
+    let heard = tokio::time::timeout(std::time::Duration::from_secs(10), watch.changed()).await;
+    heard.expect("there is something to hear")
 }
 
 fn host() -> HostId {
@@ -164,6 +170,20 @@ fn l1_a_slot_that_was_given_back_is_free_at_its_markers_revision() {
     assert_eq!(mirror.free_slots(&web, 1), Slots::Free);
 }
 
+#[test]
+fn l1_slots_above_a_limit_that_was_lowered_count_as_long_as_they_are_taken() {
+    let mirror = configured();
+    let web: GroupName = "web".parse().expect("a group");
+    for n in [3, 4] {
+        let slot = json!({"host": "h2", "holder": "x"});
+        put(&mirror, Area::State, &format!("slot.web.{n}"), 11, slot);
+    }
+    assert_eq!(mirror.free_slots(&web, 2), Slots::AllTaken { limit: 2 });
+    assert_eq!(mirror.free_slots(&web, 3), Slots::Free);
+    delete(&mirror, Area::State, "slot.web.4", 12);
+    assert_eq!(mirror.free_slots(&web, 2), Slots::Free);
+}
+
 #[tokio::test]
 async fn s22_a_claim_hears_of_a_freeze_that_came_before_it_began_to_listen() {
     let mirror = configured();
@@ -197,4 +217,36 @@ async fn a_claim_hears_of_another_policy_and_of_no_other_change_of_configuration
             revision: "2/21/0".to_owned()
         }
     );
+}
+
+#[tokio::test]
+async fn p5_a_claim_hears_of_a_policy_that_came_while_the_state_was_not_told() {
+    let mirror = configured();
+    mirror.complete(Area::Configuration);
+    mirror.complete(Area::State);
+    let mut watch = mirror.watch(&host(), "2/0/0");
+    drop((watch.changed().await, watch.changed().await));
+    mirror.begin(Area::State);
+    put(&mirror, Area::Configuration, "group.web", 21, json!({}));
+    // Nothing can be compared yet; what is heard of it is used up.
+    let nothing = futures_util::FutureExt::now_or_never(watch.changed());
+    assert_eq!(nothing, None);
+    mirror.complete(Area::State);
+    let revision = "2/21/0".to_owned();
+    assert_eq!(heard(&mut watch).await, Input::PolicyChanged { revision });
+}
+
+#[tokio::test]
+async fn p5_a_claim_hears_of_a_policy_that_came_before_it_began_to_listen() {
+    let mirror = configured();
+    mirror.complete(Area::Configuration);
+    mirror.complete(Area::State);
+    put(&mirror, Area::Configuration, "group.web", 21, json!({}));
+    let mut watch = mirror.watch(&host(), "2/0/0");
+    let mut all = Vec::new();
+    for _ in 0..3 {
+        all.push(heard(&mut watch).await);
+    }
+    let revision = "2/21/0".to_owned();
+    assert!(all.contains(&Input::PolicyChanged { revision }), "{all:?}");
 }
