@@ -55,10 +55,15 @@ pub fn stopped(policy: &Policy, record: &RosterRecord, facts: &StopFacts<'_>) ->
     tags
 }
 
-/// The tag that says a machine runs; written only where one says that it is stopped.
+/// The tags that say a machine runs; written only where one says that it is stopped. Time and reason of a
+/// stop that is over, or never came, are emptied: taking a tag away would need one more permission.
 #[must_use]
 pub fn mended(policy: &Policy) -> BTreeMap<String, String> {
-    BTreeMap::from([(key(policy, "Status"), "Running".to_owned())])
+    BTreeMap::from([
+        (key(policy, "Status"), "Running".to_owned()),
+        (key(policy, "StopTimestamp"), String::new()),
+        (key(policy, "StopReason"), String::new()),
+    ])
 }
 
 /// What these tags say that the machine is: `Stopped`, `Running` or what somebody else wrote there.
@@ -73,12 +78,13 @@ fn key(policy: &Policy, name: &str) -> String {
 
 /// The evidence of the built-in voters, under the names and with the digits of the documented tags.
 fn readings(verdict: &Verdict) -> Vec<(&'static str, String)> {
-    const NAMES: [(&str, &str); 6] = [
+    const NAMES: [(&str, &str); 7] = [
         ("cpu_percent", "CPUPercent"),
         ("memory_percent", "MemoryPercent"),
         ("network_kbps", "NetworkKBps"),
         ("disk_io_kbps", "DiskIOKBps"),
         ("gpu_percent", "GPUPercent"),
+        ("devices", "GPUCount"),
         ("input_idle_secs", "InputIdleSecs"),
     ];
     let evidence = |reading: &str| {
@@ -93,7 +99,7 @@ fn readings(verdict: &Verdict) -> Vec<(&'static str, String)> {
         .filter_map(|(reading, name)| {
             let value = evidence(reading)?;
             let text = match name {
-                "InputIdleSecs" => format!("{value:.0}"),
+                "InputIdleSecs" | "GPUCount" => format!("{value:.0}"),
                 _ => format!("{value:.2}"),
             };
             Some((name, text))
@@ -122,6 +128,8 @@ mod tests {
                  "evidence": {"cpu_percent": 2.5}, "idle_ms": 1},
                 {"voter": "input", "role": "required", "state": "idle", "raw": "idle", "reason": "",
                  "evidence": {"input_idle_secs": 1800.2}, "idle_ms": 1},
+                {"voter": "gpu", "role": "required", "state": "idle", "raw": "idle", "reason": "",
+                 "evidence": {"gpu_percent": 0.05, "devices": 2}, "idle_ms": 1},
             ],
         }))
         .expect("a verdict")
@@ -152,6 +160,8 @@ mod tests {
             ("AllowedRestarters", "UserPortal,JobScheduler"),
             ("CPUPercent", "2.50"),
             ("InputIdleSecs", "1800"),
+            ("GPUPercent", "0.05"),
+            ("GPUCount", "2"),
             ("NaptimeMinutes", "30"),
             ("InstanceType", "t3.medium"),
             ("Region", "us-east-1"),
@@ -186,5 +196,14 @@ mod tests {
         assert_eq!(status(&policy, &tags_under(&policy)), Some("Stopped"));
         assert_eq!(status(&policy, &mended(&policy)), Some("Running"));
         assert_eq!(status(&policy, &BTreeMap::new()), None);
+    }
+
+    #[test]
+    fn p10_time_and_reason_of_a_stop_that_is_not_are_cleared() {
+        let policy = Policy::default();
+        let mut tags = tags_under(&policy);
+        tags.extend(mended(&policy));
+        assert_eq!(tags["CloudSnooze:StopTimestamp"], "");
+        assert_eq!(tags["CloudSnooze:StopReason"], "");
     }
 }

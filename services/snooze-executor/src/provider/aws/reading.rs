@@ -35,7 +35,7 @@ impl AwsCloud {
                         region: target.region().to_owned(),
                     }
                 }
-                _ => inspect_failed(target, &DisplayErrorContext(&error)),
+                _ => inspect_failed(target, "DescribeInstances", &DisplayErrorContext(&error)),
             })?;
         for reservation in answer.reservations.unwrap_or_default() {
             let owner = reservation.owner_id;
@@ -71,7 +71,9 @@ impl AwsCloud {
             .attribute(InstanceAttributeName::DisableApiStop)
             .send()
             .await
-            .map_err(|error| inspect_failed(target, &DisplayErrorContext(&error)))?;
+            .map_err(|error| {
+                inspect_failed(target, "DescribeInstanceAttribute", &DisplayErrorContext(&error))
+            })?;
         if stop_protection
             .disable_api_stop
             .and_then(|attribute| attribute.value)
@@ -110,7 +112,13 @@ impl AwsCloud {
             .spot_instance_request_ids(request)
             .send()
             .await
-            .map_err(|error| inspect_failed(target, &DisplayErrorContext(&error)))?;
+            .map_err(|error| {
+                inspect_failed(
+                    target,
+                    "DescribeSpotInstanceRequests",
+                    &DisplayErrorContext(&error),
+                )
+            })?;
         Ok(answer
             .spot_instance_requests()
             .iter()
@@ -118,10 +126,11 @@ impl AwsCloud {
     }
 }
 
-fn inspect_failed(target: &Target, error: &dyn fmt::Display) -> CloudError {
+/// The operation is named: its name is that of the permission that may be missing.
+fn inspect_failed(target: &Target, operation: &str, error: &dyn fmt::Display) -> CloudError {
     CloudError::Inspect {
         instance: target.instance().to_owned(),
-        reason: error.to_string().chars().take(500).collect(),
+        reason: format!("{operation}: {error}").chars().take(500).collect(),
     }
 }
 
