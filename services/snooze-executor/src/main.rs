@@ -1,7 +1,7 @@
 //! The executor as a process of its own.
 
 use clap::{Parser, ValueEnum};
-use snooze_bus::{Bus, BusConfig, Role};
+use snooze_bus::{Bus, BusConfig, BusError, Role};
 use snooze_executor::{
     Config,
     provider::{Clouds, simulated::SimulatedCloud},
@@ -65,7 +65,7 @@ fn main() -> ExitCode {
             connect_timeout: CONNECT_TIMEOUT,
         })
         .await
-        .map_err(|error| Failure::bus(&error))?;
+        .map_err(|error| of_bus(&error))?;
         let run = snooze_executor::run(config, bus, shutdown).await;
         run.map_err(|error| Failure::from_error(Exit::Failed, &error))
     })
@@ -98,4 +98,15 @@ fn clouds(arguments: &Arguments) -> Result<Clouds, Failure> {
             "this program was built without EC2: build it with the feature `aws`, or use `--cloud simulated`",
         )),
     }
+}
+
+/// A failure to connect, with the exit code that tells whoever starts it whether trying again helps.
+fn of_bus(error: &BusError) -> Failure {
+    let exit = match error {
+        BusError::Credentials { .. } => Exit::Usage,
+        BusError::Denied { .. } => Exit::Refused,
+        error if error.is_unreachable() => Exit::BusUnreachable,
+        _ => Exit::Failed,
+    };
+    Failure::from_error(exit, error)
 }

@@ -9,6 +9,7 @@ mod hosts;
 mod leftovers;
 mod limits;
 mod outcomes;
+mod process;
 mod requests;
 mod self_stop;
 mod support;
