@@ -73,6 +73,24 @@ impl Mirror {
         *self.0.ready.borrow()
     }
 
+    /// Waits until it is ready.
+    pub(crate) async fn ready(&self) {
+        self.wait_for(|ready| *ready).await;
+    }
+
+    /// Waits until it is not ready any more.
+    pub(crate) async fn unready(&self) {
+        self.wait_for(|ready| !*ready).await;
+    }
+
+    async fn wait_for(&self, condition: impl FnMut(&bool) -> bool) {
+        let mut ready = self.0.ready.subscribe();
+        if ready.wait_for(condition).await.is_err() {
+            // The sender lives in this very handle.
+            std::future::pending::<()>().await;
+        }
+    }
+
     /// Everything that is known of a host.
     pub(crate) fn view(&self, host: &HostId) -> View {
         if let Some(view) = self.read().view(host) {

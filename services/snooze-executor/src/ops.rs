@@ -1,7 +1,8 @@
 //! What people and hosts ask of the executors: leases, postponements, the kill switch, wakes, questions.
 //!
 //! Every request is answered, failures included. A change is one write at the revision that was read;
-//! where the key has moved it is read and asked again, within the time that an answer has.
+//! where the key has moved it is read and asked again, within the time that an answer has. The kill switch,
+//! changes and questions each have places of their own, so that no flood of one keeps another waiting.
 
 mod gate;
 mod hold;
@@ -19,58 +20,91 @@ use std::{convert::Infallible, time::Duration};
 /// How often a key that keeps moving is read again. Beats come every two seconds and a read and a write
 /// take milliseconds, so a second attempt is rare and an eighth is a fault.
 pub(crate) const ATTEMPTS: u32 = 8;
-/// Requests handled at once; more are turned away with an answer that says so.
-const AT_ONCE: usize = 128;
+/// Freezes and thaws handled at once: people and their scripts send few.
+const SWITCHES_AT_ONCE: usize = 64;
+/// Changes of one kind handled at once; more are turned away with an answer that says so.
+const CHANGES_AT_ONCE: usize = 128;
+/// Questions handled at once. One about the whole fleet takes megabytes while it is answered.
+const QUESTIONS_AT_ONCE: usize = 16;
+/// Between two attempts to subscribe.
+const PAUSE: Duration = Duration::from_secs(1);
 /// For how long requests under way may go on after shutdown.
 const GRACE: Duration = Duration::from_secs(5);
 /// How long an answer may take: the bus promises 15 s to whoever asks.
 const ANSWER_WITHIN: Duration = Duration::from_secs(12);
 
-/// The subscriptions to what is asked.
+/// The subscriptions to what is asked, each with how many are handled at once.
 #[derive(Debug)]
-pub(crate) struct Requests {
-    ops: Subscription,
-    leases: Subscription,
-}
+pub(crate) struct Requests(Vec<(Subscription, usize)>);
 
 impl Requests {
-    /// Subscribes as a member of the executors' queue group.
+    /// Subscribes as a member of the executors' queue group. Questions are not among it: see
+    /// [`Requests::serve`].
     pub(crate) async fn subscribe(context: &Context) -> Result<Self, snooze_bus::BusError> {
-        Ok(Self {
-            ops: context
-                .bus
-                .subscribe(&SubjectFilter::AllOps, Some(EXECUTOR_QUEUE))
-                .await?,
-            leases: context
-                .bus
-                .subscribe(&SubjectFilter::AllLease, Some(EXECUTOR_QUEUE))
-                .await?,
-        })
+        let ops = |verb| SubjectFilter::Exactly(Subject::Ops(verb));
+        let mut subscriptions = Vec::new();
+        for (filter, at_once) in [
+            (ops(OpsVerb::Freeze), SWITCHES_AT_ONCE),
+            (ops(OpsVerb::Thaw), SWITCHES_AT_ONCE),
+            (ops(OpsVerb::Lease), CHANGES_AT_ONCE),
+            (ops(OpsVerb::Postpone), CHANGES_AT_ONCE),
+            (ops(OpsVerb::Wake), CHANGES_AT_ONCE),
+            (SubjectFilter::AllLease, CHANGES_AT_ONCE),
+        ] {
+            let subscription = context.bus.subscribe(&filter, Some(EXECUTOR_QUEUE)).await?;
+            subscriptions.push((subscription, at_once));
+        }
+        Ok(Self(subscriptions))
     }
 
-    /// Answers until shutdown.
+    /// Answers until shutdown. Questions are answered only while this executor has its copy of the
+    /// buckets: else they go to executors that have theirs.
     pub(crate) async fn serve(self, context: Context, shutdown: CancellationToken) -> Result<(), Infallible> {
         let handler = |delivery: Delivery| {
             let context = context.clone();
             async move { handle(&context, &delivery).await }
         };
+        let changes = self.0.into_iter().map(|(subscription, at_once)| {
+            let stop = shutdown.clone().cancelled_owned();
+            snooze_bus::serve(subscription, at_once, GRACE, stop, handler)
+        });
         tokio::join!(
-            snooze_bus::serve(
-                self.ops,
-                AT_ONCE,
-                GRACE,
-                shutdown.clone().cancelled_owned(),
-                handler
-            ),
-            snooze_bus::serve(
-                self.leases,
-                AT_ONCE,
-                GRACE,
-                shutdown.clone().cancelled_owned(),
-                handler
-            ),
+            futures_util::future::join_all(changes),
+            serve_questions(&context, &shutdown),
         );
         Ok(())
+    }
+}
+
+async fn serve_questions(context: &Context, shutdown: &CancellationToken) {
+    let filter = SubjectFilter::Exactly(Subject::Ops(OpsVerb::Query));
+    let handler = |delivery: Delivery| {
+        let context = context.clone();
+        async move { handle(&context, &delivery).await }
+    };
+    while !shutdown.is_cancelled() {
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            () = context.mirror.ready() => {}
+        }
+        match context.bus.subscribe(&filter, Some(EXECUTOR_QUEUE)).await {
+            Ok(subscription) => {
+                let stop = async {
+                    tokio::select! {
+                        () = shutdown.cancelled() => {}
+                        () = context.mirror.unready() => {}
+                    }
+                };
+                snooze_bus::serve(subscription, QUESTIONS_AT_ONCE, GRACE, stop, handler).await;
+            }
+            Err(error) => {
+                tracing::warn!(error = %chain(&error), "questions cannot be heard yet");
+                tokio::select! {
+                    () = shutdown.cancelled() => return,
+                    () = tokio::time::sleep(PAUSE) => {}
+                }
+            }
+        }
     }
 }
 

@@ -3,27 +3,24 @@
 //! A question changes nothing. It is answered from this executor's copy of the keys and from the last
 //! verdicts that the bus keeps, so any executor answers alike.
 
-use crate::{context::Context, convert, intake::word, mirror::View, perform::chain};
+mod fit;
+mod report;
+
+use crate::{context::Context, convert, perform::chain};
+use futures_util::{StreamExt, stream};
+use report::report;
 use snooze_bus::{Delivery, Stored, Stream, Subject, SubjectFilter};
-use snooze_decision::{
-    Boot, Decision, Explained, Facts, Wall,
-    claim::{HostRecord, Phase, Progress},
-    decide,
-    decide::{Enrolled, Heard, Identity},
-    explain,
-    obstacle::Obstacle,
-};
 use snooze_schemas::{
     ErrorCode, HostId, Refusal,
-    ops::{DecisionReport, Frozen, HostReport, LastStop, Query, QueryResult},
+    ops::{Frozen, Query, QueryResult},
     verdict::Verdict,
 };
 use std::collections::BTreeMap;
 
 /// The most hosts in one answer.
 const HOSTS_LIMIT: usize = 1_000;
-/// An answer is one message; verdicts with much evidence are left out of a long list before it is too long.
-const ANSWER_BYTES: usize = 700 * 1024;
+/// Verdicts read at once, where only some of the fleet's are wanted.
+const READS_AT_ONCE: usize = 32;
 
 pub(super) async fn query(context: &Context, delivery: &Delivery) -> Result<QueryResult, Refusal> {
     let query: Query = delivery.read()?;
@@ -33,49 +30,20 @@ pub(super) async fn query(context: &Context, delivery: &Delivery) -> Result<Quer
             "this executor is still reading what the bus holds; ask again",
         ));
     }
-    let failed = |error: snooze_bus::BusError| Refusal::new(ErrorCode::Unavailable, chain(&error));
-    let mut verdicts: BTreeMap<HostId, Option<Stored<Verdict>>> = BTreeMap::new();
-    match query.host {
+    let unavailable = |error: snooze_bus::BusError| Refusal::new(ErrorCode::Unavailable, chain(&error));
+    let (verdicts, more) = match query.host {
         Some(host) => {
-            let last = context
-                .bus
-                .last(Stream::Verdicts, &Subject::Verdict(host.clone()))
-                .await;
-            verdicts.insert(host, last.map_err(failed)?);
+            let last = last(context, host).await.map_err(unavailable)?;
+            (vec![last], fit::More::None)
         }
-        None => {
-            verdicts.extend(context.mirror.hosts().into_iter().map(|host| (host, None)));
-            let heard = context
-                .bus
-                .history::<Verdict>(Stream::Verdicts, &SubjectFilter::AllVerdicts, usize::MAX)
-                .await
-                .map_err(failed)?;
-            for stored in heard {
-                if let Some(host) = stored.subject.host().cloned() {
-                    verdicts.insert(host, Some(stored));
-                }
-            }
-        }
-    }
-    let truncated = verdicts.len() > HOSTS_LIMIT;
-    let frozen = context
-        .mirror
-        .gate()
-        .ok()
-        .and_then(|gate| gate.value.frozen.clone());
-    let mut bytes = 0;
-    let hosts = verdicts
+        None => of_all(context).await.map_err(unavailable)?,
+    };
+    let reports = verdicts
         .into_iter()
-        .take(HOSTS_LIMIT)
-        .map(|(host, stored)| {
-            let mut report = report(context, host, stored);
-            bytes += report.verdict.as_ref().map_or(0, weight) + 1_024;
-            if bytes > ANSWER_BYTES {
-                report.verdict = None;
-            }
-            report
-        })
-        .collect();
+        .map(|(host, stored)| report(context, host, stored));
+    let (hosts, more) = fit::fit(reports, more);
+    let gate = context.mirror.gate().ok();
+    let frozen = gate.and_then(|gate| gate.value.frozen.clone());
     Ok(QueryResult {
         frozen: frozen.map(|frozen| Frozen {
             reason: frozen.reason,
@@ -83,222 +51,44 @@ pub(super) async fn query(context: &Context, delivery: &Delivery) -> Result<Quer
             since: convert::timestamp(frozen.since),
         }),
         hosts,
-        truncated,
+        truncated: more == fit::More::LeftOut,
     })
 }
 
-/// About how long a verdict is when written.
-fn weight(verdict: &Verdict) -> usize {
-    let votes = verdict.votes.iter();
-    votes
-        .map(|vote| 160 + vote.reason.len() + 64 * vote.evidence.len())
-        .sum()
+/// A host, and the last verdict that was heard of it.
+type Last = (HostId, Option<Stored<Verdict>>);
+
+async fn last(context: &Context, host: HostId) -> Result<Last, snooze_bus::BusError> {
+    let subject = Subject::Verdict(host.clone());
+    let stored = context.bus.last(Stream::Verdicts, &subject).await?;
+    Ok((host, stored))
 }
 
-fn report(context: &Context, host: HostId, stored: Option<Stored<Verdict>>) -> HostReport {
-    let now = context.now();
-    let view = context.mirror.view(&host);
-    // The server's clock against this one's: for people, and to show what is stale; no stop rests on it.
-    let age_ms = stored
-        .as_ref()
-        .map(|stored| now.wall.0.saturating_sub(convert::wall(stored.filed_at).0));
-    let verdict = stored.map(|stored| stored.message);
-    let heard_at = Boot(now.boot.0.saturating_sub(age_ms.unwrap_or(0)));
-    let record = view
-        .key
-        .as_ref()
-        .ok()
-        .map(|key| key.value.clone())
-        .unwrap_or_default();
-    let explained = explained(context, &host, &view, verdict.as_ref(), heard_at);
-    let claim = record.claim.as_ref();
-    let revision = view.key.as_ref().map_or(Default::default(), |key| key.revision);
-    HostReport {
-        group: view
-            .record
-            .as_ref()
-            .map(|record| record.group.to_string())
-            .unwrap_or_default(),
-        instance: view
-            .record
-            .as_ref()
-            .map(|record| record.instance.clone())
-            .unwrap_or_default(),
-        provider: view
-            .record
-            .as_ref()
-            .map_or("", |record| provider(record.provider))
-            .to_owned(),
-        decision: decision(&explained, &view, &record),
-        phase: record.phase_name().to_owned(),
-        progress: claim.map(progress).unwrap_or_default(),
-        claim: record.claim_number(revision).map(|number| number.0),
-        next_in_ms: next_in(&explained, &view, &record, now.wall),
-        verdict,
-        verdict_age_ms: age_ms,
-        last_stop: record.last_stop.as_ref().map(|stop| LastStop {
-            at: convert::timestamp(stop.at),
-            reason: stop.reason.clone(),
-        }),
-        keeps_awake: keeps_awake(&record, now.wall),
-        host,
+/// The first hosts of the roster; in a fleet that fits into one answer, those as well that speak and are not
+/// in it. Of a larger one no more verdicts are read than are shown.
+async fn of_all(context: &Context) -> Result<(Vec<Last>, fit::More), snooze_bus::BusError> {
+    let mut hosts = context.mirror.hosts();
+    if hosts.len() > HOSTS_LIMIT {
+        hosts.truncate(HOSTS_LIMIT);
+        let reads = stream::iter(hosts).map(|host| last(context, host));
+        let read: Vec<_> = reads.buffered(READS_AT_ONCE).collect().await;
+        let read = read.into_iter().collect::<Result<Vec<_>, _>>()?;
+        return Ok((read, fit::More::LeftOut));
     }
-}
-
-fn provider(provider: snooze_schemas::roster::Provider) -> &'static str {
-    match provider {
-        snooze_schemas::roster::Provider::Simulated => "simulated",
-        snooze_schemas::roster::Provider::Aws => "aws",
-    }
-}
-
-/// The decision as the intake would make it now; nothing where it would refuse to make one.
-fn explained(
-    context: &Context,
-    host: &HostId,
-    view: &View,
-    verdict: Option<&Verdict>,
-    heard_at: Boot,
-) -> Result<Explained, String> {
-    let policy = view.policy.as_ref().map_err(|error| chain(error.as_ref()))?;
-    let key = view.key.as_ref().map_err(ToString::to_string)?;
-    let gate = view.gate.as_ref().map_err(ToString::to_string)?;
-    let pure = verdict.cloned().map(convert::verdict);
-    Ok(decide(&Facts {
-        policy: &policy.pure,
-        policy_revision: &policy.revision,
-        verdict: pure.as_ref().map(|verdict| Heard {
-            verdict,
-            at: heard_at,
-        }),
-        identity: Identity::One,
-        key,
-        gate: &gate.value,
-        roster: view.record.as_ref().map(|record| Enrolled {
-            carries_executor: record.carries_executor || context.boot_of(host).is_some(),
-            tags: &record.tags,
-        }),
-        slots: view.record.as_ref().map_or_else(Default::default, |record| {
-            context
-                .mirror
-                .free_slots(&record.group, policy.pure.max_concurrent_stops)
-        }),
-        now: context.now(),
-    }))
-}
-
-fn decision(explained: &Result<Explained, String>, view: &View, record: &HostRecord) -> DecisionReport {
-    let mut details = serde_json::Map::new();
-    if let Ok(policy) = &view.policy {
-        details.insert("policy_revision".to_owned(), policy.revision.clone().into());
-        details.insert(
-            "mode".to_owned(),
-            serde_json::to_value(policy.wire.mode).unwrap_or_default(),
-        );
-    }
-    let explained = match explained {
-        Ok(explained) => explained,
-        Err(reason) => {
-            return DecisionReport {
-                decision: word(Decision::Stay).to_owned(),
-                summary: format!("It stays up: nothing can be decided: {reason}"),
-                idle_ms: 0,
-                naptime_ms: 0,
-                obstacles: vec![reason.clone()],
-                blocking: Vec::new(),
-                details,
-            };
+    let mut verdicts: BTreeMap<HostId, Option<Stored<Verdict>>> =
+        hosts.into_iter().map(|host| (host, None)).collect();
+    let heard = context
+        .bus
+        .history::<Verdict>(Stream::Verdicts, &SubjectFilter::AllVerdicts, 2 * HOSTS_LIMIT)
+        .await?;
+    for stored in heard {
+        if let Some(host) = stored.subject.host().cloned() {
+            verdicts.insert(host, Some(stored));
         }
+    }
+    let more = match verdicts.len() {
+        0..=HOSTS_LIMIT => fit::More::None,
+        _ => fit::More::LeftOut,
     };
-    let under_way = record
-        .claim
-        .as_ref()
-        .filter(|claim| claim.phase != Phase::Cancelled);
-    let (decision, summary) = match under_way {
-        Some(claim) => (
-            word(Decision::Claim),
-            format!("It is being stopped ({}): {}", progress(claim), claim.reason),
-        ),
-        None => (word(explained.decision), explain::summary(explained)),
-    };
-    let is_own_claim =
-        |obstacle: &&Obstacle| under_way.is_some() && matches!(obstacle, Obstacle::Claimed { .. });
-    DecisionReport {
-        decision: decision.to_owned(),
-        summary,
-        idle_ms: explained.idleness.ms(),
-        naptime_ms: explained.naptime_ms,
-        obstacles: explained
-            .obstacles
-            .iter()
-            .filter(|obstacle| !is_own_claim(obstacle))
-            .map(ToString::to_string)
-            .collect(),
-        blocking: explained
-            .blocking
-            .iter()
-            .filter_map(|blocking| blocking.voter.parse().ok())
-            .collect(),
-        details,
-    }
-}
-
-fn progress(claim: &snooze_decision::claim::Claim) -> String {
-    match claim.phase {
-        Phase::Claimed(progress) => progress.name().to_owned(),
-        Phase::Cancelled if !claim.cancelled_because.is_empty() => {
-            format!("{}: {}", claim.phase.name(), claim.cancelled_because)
-        }
-        phase => phase.name().to_owned(),
-    }
-}
-
-/// For how long nothing new is to be expected, as far as that can be told from the key and the policy.
-fn next_in(
-    explained: &Result<Explained, String>,
-    view: &View,
-    record: &HostRecord,
-    now: Wall,
-) -> Option<u64> {
-    let Some(claim) = &record.claim else {
-        return match explained.as_ref().ok()?.decision {
-            Decision::Wait { ms } => Some(ms),
-            _ => None,
-        };
-    };
-    match claim.phase {
-        Phase::Claimed(Progress::Intent | Progress::Preparing | Progress::Noticing) => {
-            let notice_ms = view.policy.as_ref().ok()?.pure.notice_ms;
-            Some(claim.claimed_at.plus(notice_ms).0.saturating_sub(now.0))
-        }
-        _ => None,
-    }
-}
-
-fn keeps_awake(record: &HostRecord, now: Wall) -> Vec<String> {
-    let mut sentences = Vec::new();
-    for lease in &record.leases {
-        let left = lease.until.left_at(now);
-        if left > 0 {
-            let left = explain::duration(left);
-            sentences.push(format!(
-                "{} keeps it awake for another {left}: {}",
-                lease.holder, lease.reason
-            ));
-        }
-    }
-    if let Some(postponement) = &record.postponement {
-        let left = postponement.until.left_at(now);
-        if left > 0 {
-            let left = explain::duration(left);
-            sentences.push(format!(
-                "Its stop is postponed for another {left}: {}",
-                postponement.reason
-            ));
-        }
-    }
-    if let Some(wake) = &record.wake {
-        sentences.push(format!("{} wants it started: {}", wake.by, wake.reason));
-    }
-    sentences
+    Ok((verdicts.into_iter().take(HOSTS_LIMIT).collect(), more))
 }

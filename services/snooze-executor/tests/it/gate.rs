@@ -1,8 +1,12 @@
 //! The kill switch.
 
-use crate::support::{World, quick, quick_but};
+use crate::support::{LONG, World, quick, quick_but};
 use serde_json::json;
-use snooze_schemas::audit::AuditKind;
+use snooze_bus::{OpsVerb, Subject};
+use snooze_schemas::{
+    audit::AuditKind,
+    ops::{Query, QueryResult},
+};
 use std::time::{Duration, Instant};
 
 #[tokio::test]
@@ -67,4 +71,21 @@ async fn s22_a_thaw_lets_stops_go_on() {
     world.thaw().await;
     world.wait_until_stopped("h1").await;
     assert_eq!(world.cloud.stop_calls("i-h1"), 1);
+}
+
+#[tokio::test]
+async fn s22_a_flood_of_questions_turns_no_freeze_away() {
+    let world = World::with(quick()).await;
+    world.enroll("h1", json!({})).await;
+    let _executor = world.executor("one").await;
+    let question = Query::default();
+    let subject = Subject::Ops(OpsVerb::Query);
+    let questions = (0..600).map(|_| world.admin.request::<_, QueryResult>(&subject, &question, LONG));
+    let questions = futures_util::future::join_all(questions);
+    // Sent after all the questions, over the same connection; it panics where it is refused.
+    let (answers, ()) = tokio::join!(questions, world.freeze());
+    let refused = answers.iter().filter(|answer| answer.is_err()).count();
+    assert!(refused > 0, "the questions were too few to fill their places");
+    let result: QueryResult = world.ask(OpsVerb::Query, &question).await.expect("answers");
+    assert!(result.frozen.is_some());
 }

@@ -14,6 +14,7 @@ mod requests;
 mod self_stop;
 mod support;
 mod takeover;
+mod wakes;
 
 #[cfg(feature = "aws")]
 mod ec2;

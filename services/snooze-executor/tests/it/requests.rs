@@ -1,75 +1,19 @@
-//! What people ask: wakes, postponements, questions, and what is refused.
+//! What people ask: postponements, questions, and what is refused.
 
 use crate::support::{ANSWER, World, quick, quick_but};
 use serde_json::json;
 use snooze_bus::{OpsVerb, Subject};
-use snooze_executor::provider::InstanceState;
 use snooze_schemas::{
     ErrorCode,
     audit::AuditKind,
-    ops::{PostponeRequest, Query, QueryResult, WakeRequest, WakeResult},
+    ops::{PostponeRequest, Query, QueryResult},
     reply::Empty,
-    state::Phase,
+    verdict::VoteState,
 };
 use snooze_test_harness::wait_until;
 use std::time::Duration;
 
 use crate::support::{LONG, id};
-
-fn wake(host: &str) -> WakeRequest {
-    WakeRequest {
-        host: id(host),
-        reason: "it is needed".to_owned(),
-        by: "ada".to_owned(),
-    }
-}
-
-#[tokio::test]
-async fn p2_a_wake_after_the_commit_waits_and_then_starts_the_machine() {
-    let world = World::with(quick_but(
-        json!({"application_seconds": 2, "quarantine_seconds": 7}),
-    ))
-    .await;
-    world.enroll("h1", json!({})).await;
-    world.cloud.stop_takes(Duration::from_secs(1));
-    let _executor = world.executor("one").await;
-    let host = world.host("h1").await;
-    world.wait_for_phase("h1", Phase::Stopping).await;
-    drop(host);
-    let answer: WakeResult = world
-        .ask(OpsVerb::Wake, &wake("h1"))
-        .await
-        .expect("a wake is never refused");
-    assert!(
-        answer.waits_since.is_some(),
-        "it is said that a stop has to end first"
-    );
-    world
-        .wait_for_record("h1", "the wish is cleared", |record| {
-            record.claim.is_none() && record.wake.is_none()
-        })
-        .await;
-    assert_eq!(world.cloud.state_of("i-h1"), InstanceState::Running);
-    assert_eq!(world.cloud.stop_calls("i-h1"), 1);
-}
-
-#[tokio::test]
-async fn p2_a_wake_before_the_commit_takes_the_claim_back() {
-    let world = World::with(quick_but(json!({"notice_seconds": 20}))).await;
-    world.enroll("h1", json!({})).await;
-    let _executor = world.executor("one").await;
-    let _host = world.host("h1").await;
-    world.wait_for_audit("h1", AuditKind::Notice).await;
-    let answer: WakeResult = world
-        .ask(OpsVerb::Wake, &wake("h1"))
-        .await
-        .expect("a wake is never refused");
-    assert_eq!(answer.waits_since, None);
-    world
-        .wait_for_record("h1", "the host is free", |record| record.claim.is_none())
-        .await;
-    assert_eq!(world.cloud.stop_calls("i-h1"), 0);
-}
 
 #[tokio::test]
 async fn p5_a_postponement_takes_the_claim_back_and_holds() {
@@ -200,4 +144,25 @@ async fn a_policy_that_cannot_be_used_stops_nothing_and_says_every_mistake() {
         "{text}"
     );
     assert!(world.record("h1").await.claim.is_none());
+}
+
+#[tokio::test]
+async fn s23_a_question_about_a_host_that_says_very_much_is_answered() {
+    let world = World::with(quick()).await;
+    world.enroll("h1", json!({})).await;
+    let _executor = world.executor("one").await;
+    let host = world.host("h1").await;
+    host.script(|script| {
+        script.vote = VoteState::Busy;
+        script.reason = "x".repeat(600_000);
+    });
+    wait_until(LONG, "it is busy", async || {
+        world.report("h1").await.decision.summary.contains("busy")
+    })
+    .await;
+    let all: QueryResult = world
+        .ask(OpsVerb::Query, &Query::default())
+        .await
+        .expect("it is answered");
+    assert_eq!((all.hosts.len(), all.truncated), (1, false));
 }
