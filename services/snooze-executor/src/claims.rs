@@ -3,7 +3,7 @@
 //! It starts what it is told to start. Whether a claim is made was decided before, and what it does is
 //! its machine's business.
 
-use crate::{context::Context, driver, mirror::View, perform::Performer};
+use crate::{context::Context, driver, mirror::View, perform::Performer, provider::Target};
 use snooze_decision::{
     Verdict,
     claim::{Drawn, End, Entry, HostRecord, Opening, Outcome, Planned, Terms, pick_slot},
@@ -193,6 +193,10 @@ impl Claims {
             clocks: self.context.clocks.clone(),
             actor: self.context.actor.clone(),
             host: host.clone(),
+            target: view
+                .record
+                .as_deref()
+                .map(|record| Target::from_roster(host, record)),
             record: view.record.clone(),
             policy: Arc::clone(&policy.wire),
             learnt: Mutex::default(),

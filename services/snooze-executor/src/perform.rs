@@ -1,23 +1,25 @@
 //! Carries out one planned action of a claim and says what came of it. A plan leaves no choice, and
 //! nothing here makes one: it does not repeat, skip or reorder.
 
+mod audit;
 mod cloud;
+mod host;
+
+pub(crate) use audit::file;
 
 use crate::{
     convert,
-    provider::Clouds,
+    provider::{Clouds, Target},
     store::{Store, StoreError},
 };
-use snooze_bus::{Bus, Expect, RequestError, RunnerVerb, Subject};
+use snooze_bus::{Bus, RunnerVerb};
 use snooze_decision::{
     Boot, Now,
-    claim::{Action, Answer, AuditEntry, CallOutcome, Planned, PrepareState, Ticket},
+    claim::{Action, Answer, AuditEntry, CallOutcome, Planned, Ticket},
 };
 use snooze_schemas::{
     HostId,
-    audit::AuditRecord,
-    event::Scope,
-    host::{Cancel, Prepare, Prepared, Verified, Verify},
+    host::{self as wire, Cancel, Prepare, Verify},
     policy::Policy,
     reply::Empty,
     roster::RosterRecord,
@@ -38,8 +40,10 @@ pub(crate) struct Performer {
     pub(crate) clocks: Clocks,
     pub(crate) actor: String,
     pub(crate) host: HostId,
-    /// The record that the claim was made on; another one at the look before the stop forbids it.
-    /// None where the host has left the roster since; then no cloud is asked anything.
+    /// The instance that the claim is on; another one in the roster at the look before the stop forbids it.
+    /// None where a claim is taken over of a host that has left the roster since.
+    pub(crate) target: Option<Target>,
+    /// The record that the claim was made on: what tags say of the instance.
     pub(crate) record: Option<Arc<RosterRecord>>,
     pub(crate) policy: Arc<Policy>,
     pub(crate) learnt: Mutex<Learnt>,
@@ -50,8 +54,12 @@ pub(crate) struct Performer {
 pub(crate) struct Learnt {
     /// The verification's votes: what the tags' readings are taken from.
     verdict: Option<Verdict>,
-    /// Whether the instance was started with hibernation configured.
-    can_hibernate: bool,
+    /// Whether the instance was started with hibernation configured, once it was looked at.
+    can_hibernate: Option<bool>,
+    /// What the host was told that would be done, and later what was done.
+    action: Option<wire::Action>,
+    /// An entry of the audit trail that may have been filed or not.
+    unsure: Option<AuditEntry>,
 }
 
 impl Performer {
@@ -93,7 +101,7 @@ impl Performer {
                     Answer::State(Box::new(state))
                 })
             }
-            Action::Audit(entry) => answered(self.file(entry, within).await, |()| Answer::Filed),
+            Action::Audit(entry) => answered(self.file(&entry, within).await, |()| Answer::Filed),
             Action::Prepare {
                 claim,
                 duration_ms,
@@ -108,7 +116,7 @@ impl Performer {
                     action: convert::wire_action(action),
                     reason,
                 };
-                self.prepare(&prepare, within).await
+                self.prepare(prepare, within).await
             }
             Action::ReadProtections => answered(self.protections().await, Answer::Protections),
             Action::Verify {
@@ -145,73 +153,6 @@ impl Performer {
         Answer::Conflict
     }
 
-    async fn file(&self, entry: AuditEntry, within: Duration) -> Result<(), String> {
-        let record = AuditRecord {
-            at: self.clocks.wall(),
-            host: Scope::Host(self.host.clone()),
-            kind: convert::audit_kind(entry.kind),
-            actor: self.actor.clone(),
-            claim: Some(entry.claim.0),
-            message: entry.message,
-            details: serde_json::Map::new(),
-        };
-        file(&self.bus, &record, within).await
-    }
-
-    async fn ask<M, R>(&self, verb: RunnerVerb, message: &M, within: Duration) -> Result<R, String>
-    where
-        M: snooze_schemas::Message,
-        R: serde::de::DeserializeOwned,
-    {
-        let subject = Subject::Runner {
-            host: self.host.clone(),
-            verb,
-        };
-        let answer = self.bus.request::<M, R>(&subject, message, within).await;
-        answer.map_err(|error| chain(&error))
-    }
-
-    async fn prepare(&self, prepare: &Prepare, within: Duration) -> Answer {
-        let subject = Subject::Runner {
-            host: self.host.clone(),
-            verb: RunnerVerb::Prepare,
-        };
-        let answer = self.bus.request::<_, Prepared>(&subject, prepare, within).await;
-        match answer {
-            Ok(prepared) if prepared.claim == prepare.claim => Answer::Prepared {
-                state: convert::prepare_state(prepared.state),
-                message: prepared.message,
-            },
-            Ok(prepared) => Answer::Failed {
-                reason: format!("the host answered about claim {}", prepared.claim),
-            },
-            // The host heard it and will not do it: that is an answer, and no reason to ask again.
-            Err(RequestError::Refused { source, .. }) => Answer::Prepared {
-                state: PrepareState::Failed,
-                message: source.message,
-            },
-            Err(error) => Answer::Failed {
-                reason: chain(&error),
-            },
-        }
-    }
-
-    async fn verify(&self, verify: &Verify, within: Duration) -> Answer {
-        let answer = self.ask::<_, Verified>(RunnerVerb::Verify, verify, within).await;
-        // The body names a host as well: one that names another is not this host's answer (I1, I3).
-        let answer = answer.and_then(|verified| {
-            if verified.verdict.host == self.host {
-                Ok(verified)
-            } else {
-                Err(format!("the answer is the verdict of {}", verified.verdict.host))
-            }
-        });
-        answered(answer, |verified| {
-            self.learn(|learnt| learnt.verdict = Some(verified.verdict.clone()));
-            Answer::Verified(convert::verified(verified))
-        })
-    }
-
     /// The time on both clocks.
     pub(crate) fn now(&self) -> Now {
         now(&self.clocks)
@@ -220,18 +161,6 @@ impl Performer {
     fn learn<T>(&self, change: impl FnOnce(&mut Learnt) -> T) -> T {
         // Plain values: a panic in between leaves nothing half-written.
         change(&mut self.learnt.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
-/// Files an entry and waits for the stream's acknowledgement.
-pub(crate) async fn file(bus: &Bus, record: &AuditRecord, within: Duration) -> Result<(), String> {
-    let subject = Subject::Audit {
-        scope: record.host.clone(),
-        kind: record.kind,
-    };
-    match bus.file(&subject, record, Expect::Anything, within).await {
-        Ok(_) => Ok(()),
-        Err(error) => Err(chain(&error)),
     }
 }
 

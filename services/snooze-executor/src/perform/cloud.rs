@@ -9,15 +9,14 @@ use snooze_decision::{
     Boot,
     claim::{CallOutcome, InstanceState, Permit, Protections, Tags},
 };
-use snooze_schemas::host;
-use std::{sync::Arc, time::Duration};
+use snooze_schemas::{host, roster::RosterRecord};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tracing::Instrument;
 
 impl Performer {
-    fn cloud(&self) -> Result<(&dyn Cloud, Target), CloudError> {
-        let record = self.record.as_ref().ok_or(CloudError::NotEnrolled)?;
-        let target = Target::from_roster(&self.host, record);
-        Ok((self.clouds.of(&target)?, target))
+    fn cloud(&self) -> Result<(&dyn Cloud, &Target), CloudError> {
+        let target = self.target.as_ref().ok_or(CloudError::NotEnrolled)?;
+        Ok((self.clouds.of(target)?, target))
     }
 
     /// State, tags and protections, and the roster's record once more: what it names is what is looked at.
@@ -28,8 +27,8 @@ impl Performer {
             .await
             .map_err(|error| chain(&error))?;
         let (cloud, target) = self.cloud().map_err(|error| chain(&error))?;
-        let inspection = cloud.inspect(&target).await.map_err(|error| chain(&error))?;
-        self.learn(|learnt| learnt.can_hibernate = inspection.can_hibernate);
+        let inspection = cloud.inspect(target).await.map_err(|error| chain(&error))?;
+        self.learn(|learnt| learnt.can_hibernate = Some(inspection.can_hibernate));
         let mut forbids: Vec<String> = inspection
             .protections
             .iter()
@@ -40,8 +39,14 @@ impl Performer {
             })
             .map(|protection| format!("{}: {protection}", target.instance()))
             .collect();
-        if now.is_none_or(|(_, now)| Target::from_roster(&self.host, &now) != target) {
-            forbids.push("the roster no longer says that the host is this instance".to_owned());
+        match now {
+            Some((revision, now)) if Target::from_roster(&self.host, &now) == *target => {
+                if now.carries_executor && !self.policy.self_stop {
+                    forbids.push("an executor runs on it, and the policy does not say self_stop".to_owned());
+                }
+                self.remember_tags(revision, now, &inspection.tags).await;
+            }
+            _ => forbids.push("the roster no longer says that the host is this instance".to_owned()),
         }
         Ok(Protections {
             state: convert::instance_state(inspection.state)
@@ -49,6 +54,29 @@ impl Performer {
             forbids,
             tags: inspection.tags,
         })
+    }
+
+    /// S8: a host that was found to have opted out is not claimed again before it opts in.
+    async fn remember_tags(&self, revision: u64, mut record: RosterRecord, tags: &BTreeMap<String, String>) {
+        if record.tags == *tags {
+            return;
+        }
+        record.tags.clone_from(tags);
+        if let Err(error) = self.store.update_roster(&self.host, &record, revision).await {
+            // Where it has moved, somebody knows better; the next look tells.
+            tracing::debug!(host = %self.host, error = %chain(&error), "the roster's record was not refreshed");
+        }
+    }
+
+    /// Whether the instance was started with hibernation configured, which does not change while it runs.
+    pub(super) async fn can_hibernate(&self) -> Result<bool, String> {
+        if let Some(known) = self.learn(|learnt| learnt.can_hibernate) {
+            return Ok(known);
+        }
+        let (cloud, target) = self.cloud().map_err(|error| chain(&error))?;
+        let inspection = cloud.inspect(target).await.map_err(|error| chain(&error))?;
+        self.learn(|learnt| learnt.can_hibernate = Some(inspection.can_hibernate));
+        Ok(inspection.can_hibernate)
     }
 
     pub(super) async fn call(&self, permit: Permit) -> CallOutcome {
@@ -60,11 +88,12 @@ impl Performer {
                 };
             }
         };
-        let can_hibernate = self.learn(|learnt| learnt.can_hibernate);
+        let can_hibernate = self.learn(|learnt| learnt.can_hibernate) == Some(true);
         let action = match convert::wire_action(permit.action) {
             host::Action::Hibernate if can_hibernate => host::Action::Hibernate,
             _ => host::Action::Stop,
         };
+        self.learn(|learnt| learnt.action = Some(action));
         let within = Duration::from_millis(permit.timeout_ms);
         let clocks = self.clocks.clone();
         let guard: provider::SendGuard = Arc::new(move || {
@@ -87,7 +116,7 @@ impl Performer {
             guard,
             within,
         };
-        let outcome = cloud.stop(&target, request).instrument(span).await;
+        let outcome = cloud.stop(target, request).instrument(span).await;
         tracing::info!(host = %self.host, instance = target.instance(), ?outcome, "the stop call was made");
         match outcome {
             provider::CallOutcome::Accepted {
@@ -104,7 +133,16 @@ impl Performer {
     }
 
     pub(super) async fn instance(&self) -> Result<InstanceState, String> {
-        let (cloud, target) = self.cloud().map_err(|error| chain(&error))?;
+        let target = match &self.target {
+            Some(target) => target.clone(),
+            // The claim outlived the host's enrolment, as far as was known when it was taken over.
+            None => match self.store.roster(&self.host).await {
+                Ok(Some((_, record))) => Target::from_roster(&self.host, &record),
+                Ok(None) => return Ok(InstanceState::Missing),
+                Err(error) => return Err(chain(&error)),
+            },
+        };
+        let cloud = self.clouds.of(&target).map_err(|error| chain(&error))?;
         match cloud.instance_state(&target).await {
             Ok(state) => convert::instance_state(state)
                 .ok_or_else(|| "the cloud reports a state that is not known here".to_owned()),
@@ -131,7 +169,7 @@ impl Performer {
             }
         };
         cloud
-            .write_tags(&target, &tags)
+            .write_tags(target, &tags)
             .await
             .map_err(|error| chain(&error))
     }

@@ -1,129 +1,10 @@
-//! What a host is, and what its instance is when it is looked at right before a stop.
+//! What an instance is when it is looked at right before a stop.
 
 use crate::support::{LONG, World, quick, quick_but};
 use serde_json::json;
-use snooze_bus::Subject;
-use snooze_executor::provider::{InstanceState, Protection};
-use snooze_schemas::{audit::AuditKind, state::Phase, verdict::VoteState};
+use snooze_executor::provider::Protection;
+use snooze_schemas::{audit::AuditKind, state::Phase};
 use snooze_test_harness::wait_until;
-
-#[tokio::test]
-async fn i1_the_roster_and_not_the_body_says_which_instance_is_stopped() {
-    let world = World::with(quick()).await;
-    world
-        .enroll(
-            "h1",
-            json!({"instance": "i-of-the-roster", "region": "ap-south-1"}),
-        )
-        .await;
-    world.enroll("h2", json!({})).await;
-    let _executor = world.executor("one").await;
-    let host = world.host("h1").await;
-    // A verdict on h1's subject that names h2 is nobody's verdict.
-    let mut forged = host.verdict(VoteState::Idle);
-    forged.host = "h2".parse().expect("a host id");
-    host.bus
-        .publish(&Subject::Verdict(host.host.clone()), &forged)
-        .await
-        .expect("it may publish there");
-    world.wait_until_stopped("h1").await;
-    let calls = world.cloud.calls();
-    assert!(
-        calls
-            .iter()
-            .all(|call| call.instance == "i-of-the-roster" && call.region == "ap-south-1"),
-        "{calls:?}"
-    );
-    assert_eq!(world.cloud.state_of("i-h2"), InstanceState::Running);
-    assert!(world.audit("h2").await.is_empty());
-}
-
-#[tokio::test]
-async fn i1_a_host_that_is_not_in_the_roster_is_explained_and_never_claimed() {
-    let world = World::with(quick()).await;
-    let _executor = world.executor("one").await;
-    let _host = world.host("stranger").await;
-    wait_until(LONG, "its verdict is known", async || {
-        world.report("stranger").await.verdict.is_some()
-    })
-    .await;
-    let report = world.report("stranger").await;
-    assert_eq!(report.decision.decision, "stay");
-    assert!(
-        report.decision.obstacles.iter().any(|one| one.contains("roster")),
-        "{:?}",
-        report.decision
-    );
-    assert!(world.record("stranger").await.claim.is_none());
-}
-
-#[tokio::test]
-async fn i2_a_verdict_under_another_policy_is_not_idle_and_said_so() {
-    let mut world = World::with(quick()).await;
-    world.enroll("h1", json!({})).await;
-    let executor = world.executor("one").await;
-    let host_bus_revision = world.revision.clone();
-    world
-        .set_policy(quick_but(json!({"naptime_minutes": 0.02})))
-        .await;
-    let ours = world.revision.clone();
-    wait_until(LONG, "the executor has the new policy", async || {
-        world.report("h1").await.decision.details["policy_revision"] == json!(ours)
-    })
-    .await;
-    world.revision = host_bus_revision;
-    let _host = world.host("h1").await;
-    wait_until(LONG, "it is said", async || {
-        world
-            .report("h1")
-            .await
-            .decision
-            .summary
-            .contains("another policy")
-            || world
-                .report("h1")
-                .await
-                .decision
-                .obstacles
-                .iter()
-                .any(|one| one.contains("under policy"))
-    })
-    .await;
-    assert!(world.record("h1").await.claim.is_none());
-    executor.end().await;
-}
-
-#[tokio::test]
-async fn i2_two_agents_under_one_id_stop_nothing() {
-    let world = World::with(quick_but(json!({"naptime_minutes": 0.05}))).await;
-    world.enroll("h1", json!({})).await;
-    let _executor = world.executor("one").await;
-    let host = world.host("h1").await;
-    host.script(|script| script.vote = VoteState::Busy);
-    let publish = async |agent: &str, seq: u64| {
-        let mut verdict = host.verdict(VoteState::Idle);
-        verdict.agent = agent.to_owned();
-        verdict.seq = seq;
-        let subject = Subject::Verdict(host.host.clone());
-        host.bus.publish(&subject, &verdict).await.expect("publishes");
-    };
-    // Only the two agents in turn, each idle for long enough: were they one, the host would be claimed.
-    publish("agent-1", 1_000).await;
-    for seq in 1..4 {
-        publish("twin", 1_000 + seq).await;
-        publish("agent-1", 1_000 + seq).await;
-    }
-    wait_until(LONG, "a verdict after them is heard", async || {
-        world
-            .audit("h1")
-            .await
-            .iter()
-            .any(|record| record.message.contains("busy"))
-    })
-    .await;
-    let stopped = world.audit_kinds("h1").await.contains(&AuditKind::Stopped);
-    assert!(!stopped && world.cloud.stop_calls("i-h1") == 0);
-}
 
 #[tokio::test]
 async fn s8_an_opt_out_tag_that_was_set_after_the_claim_is_seen_right_before_the_stop() {
@@ -140,6 +21,39 @@ async fn s8_an_opt_out_tag_that_was_set_after_the_claim_is_seen_right_before_the
         cancelled.message
     );
     assert_eq!(world.cloud.stop_calls("i-h1"), 0);
+}
+
+#[tokio::test]
+async fn s8_a_host_that_was_found_to_have_opted_out_is_not_claimed_again() {
+    let world = World::with(quick_but(json!({"cooldown_minutes": 0}))).await;
+    // Enrolled after the executor has begun, which looks at some hosts then.
+    let _executor = world.executor("one").await;
+    world.enroll("h1", json!({})).await;
+    world.cloud.set_tag("i-h1", "cloudsnooze:disable", "");
+    let _host = world.host("h1").await;
+    world.wait_for_audit("h1", AuditKind::Cancelled).await;
+    world
+        .wait_for_roster("h1", "the tag is remembered", |record| {
+            record.tags.contains_key("cloudsnooze:disable")
+        })
+        .await;
+    // Decided anew, it stays up for the tag and nothing else.
+    world
+        .wait_for_record("h1", "the host is free", |record| record.claim.is_none())
+        .await;
+    wait_until(LONG, "the tag keeps it up", async || {
+        let decision = world.report("h1").await.decision;
+        decision.obstacles == ["It has the tag cloudsnooze:disable."]
+    })
+    .await;
+    let before = world.last_verdict("h1").await;
+    wait_until(LONG, "another verdict is decided", async || {
+        world.last_verdict("h1").await != before
+    })
+    .await;
+    let kinds = world.audit_kinds("h1").await;
+    let intents = kinds.iter().filter(|kind| **kind == AuditKind::Intent).count();
+    assert_eq!(intents, 1, "{kinds:?}");
 }
 
 #[tokio::test]
@@ -227,18 +141,6 @@ async fn p8_a_roster_that_changed_after_the_claim_forbids_the_stop() {
     let cancelled = world.wait_for_audit("h1", AuditKind::Cancelled).await;
     assert!(cancelled.message.contains("roster"), "{}", cancelled.message);
     assert!(world.cloud.calls().is_empty(), "{:?}", world.cloud.calls());
-}
-
-#[tokio::test]
-async fn p4_a_tag_that_says_stopped_of_a_running_machine_is_mended_at_hello() {
-    let world = World::with(quick_but(json!({"mode": "observe"}))).await;
-    world.enroll("h1", json!({})).await;
-    let _executor = world.executor("one").await;
-    let host = world.host("h1").await;
-    world.cloud.set_tag("i-h1", "CloudSnooze:Status", "Stopped");
-    host.hello().await;
-    world.wait_for_audit("h1", AuditKind::Tags).await;
-    assert_eq!(world.cloud.tags_of("i-h1")["CloudSnooze:Status"], "Running");
 }
 
 #[tokio::test]

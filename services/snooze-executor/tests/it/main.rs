@@ -4,12 +4,15 @@
 mod asking;
 mod claims;
 mod gate;
+mod hibernation;
 mod host;
 mod hosts;
+mod identity;
 mod leftovers;
 mod limits;
 mod outcomes;
 mod process;
+mod reach;
 mod requests;
 mod self_stop;
 mod support;
