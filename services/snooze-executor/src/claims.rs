@@ -3,24 +3,27 @@
 //! It starts what it is told to start. Whether a claim is made was decided before, and what it does is
 //! its machine's business.
 
-use crate::{context::Context, driver, mirror::View, perform::Performer, provider::Target};
+mod tasks;
+
+pub(crate) use tasks::ClaimTasks;
+
+use crate::{
+    context::Context,
+    convert,
+    mirror::{HostPolicy, View},
+    perform::Performer,
+    provider::Target,
+};
 use snooze_decision::{
     Verdict,
-    claim::{Drawn, End, Entry, HostRecord, Opening, Outcome, Planned, Terms, pick_slot},
+    claim::{Drawn, Entry, HostRecord, Opening, Planned, Terms, pick_slot},
     plan_check::{Guarded, Violation},
 };
-use snooze_schemas::HostId;
-use snooze_service_runtime::CancellationToken;
-use std::{
-    collections::HashSet,
-    convert::Infallible,
-    sync::{Arc, Mutex, PoisonError},
-};
-use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore, mpsc},
-    task::JoinSet,
-};
-use tracing::{Instrument, Span};
+use snooze_schemas::{HostId, policy::Policy, roster::RosterRecord};
+use std::sync::{Arc, Mutex};
+use tasks::{Held, Start};
+use tokio::sync::{Semaphore, mpsc};
+use tracing::Span;
 
 /// Claims that may wait for their task; one is picked up within microseconds.
 const QUEUE: usize = 64;
@@ -32,29 +35,6 @@ pub(crate) struct Claims {
     held: Held,
     permits: Arc<Semaphore>,
     queue: mpsc::Sender<Start>,
-}
-
-/// The hosts whose claims this process holds.
-#[derive(Debug, Clone, Default)]
-struct Held(Arc<Mutex<HashSet<HostId>>>);
-
-/// A machine that is to be driven.
-struct Start {
-    host: HostId,
-    machine: Guarded,
-    plans: Vec<Planned>,
-    performer: Arc<Performer>,
-    policy_revision: String,
-    permit: OwnedSemaphorePermit,
-    span: Span,
-}
-
-/// The other end of [`Claims`]: runs the tasks.
-#[derive(Debug)]
-pub(crate) struct ClaimTasks {
-    context: Context,
-    held: Held,
-    queue: mpsc::Receiver<Start>,
 }
 
 /// For `limit` claims at once, takeovers included.
@@ -75,26 +55,6 @@ pub(crate) fn claims(context: &Context, limit: usize) -> (Claims, ClaimTasks) {
     (claims, tasks)
 }
 
-impl Held {
-    fn take(&self, host: &HostId) -> bool {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(host.clone())
-    }
-
-    fn give_back(&self, host: &HostId) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(host);
-    }
-
-    fn has(&self, host: &HostId) -> bool {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .contains(host)
-    }
-}
-
 impl Claims {
     /// Whether this process holds a claim on the host.
     pub(crate) fn hold(&self, host: &HostId) -> bool {
@@ -113,64 +73,89 @@ impl Claims {
         let Some(slot) = pick_slot(&slots, policy.pure.max_concurrent_stops, rand::random()) else {
             return;
         };
-        self.start(
+        let basis = Basis {
             host,
-            view,
+            record: Some(Arc::clone(record)),
+            policy: Arc::clone(policy),
+            group: record.group.as_str().to_owned(),
             span,
-            |terms, drawn, now| {
-                let opening = Opening {
-                    key: key.as_ref().clone(),
-                    gate: gate.as_ref().clone(),
-                    slot,
-                    verdict,
-                    reason,
-                };
-                Guarded::claim(terms, drawn, opening, now)
-            },
-            record.group.as_str().to_owned(),
-        );
+        };
+        let begun = self.start(basis, |terms, drawn, now| {
+            let opening = Opening {
+                key: key.as_ref().clone(),
+                gate: gate.as_ref().clone(),
+                slot,
+                verdict,
+                reason,
+            };
+            Guarded::claim(terms, drawn, opening, now)
+        });
+        tracing::debug!(host = %host, ?begun, "a claim was decided");
     }
 
-    /// Takes over an abandoned claim at the revision at which it was seen.
+    /// Takes over an abandoned claim at the revision at which it was seen; leaves it to others where this
+    /// process cannot reach the host's cloud.
+    ///
+    /// Where the policy cannot be used the claim ends under the defaults: it must end, and nothing of it
+    /// leads to a call.
     pub(crate) fn take_over(&self, host: &HostId, view: &View, abandoned: &Entry<HostRecord>) {
         let Some(claim) = &abandoned.value.claim else {
             return;
         };
-        let span = tracing::info_span!("takeover", host = %host, claim = claim.number.0);
-        self.start(
+        let reachable = view
+            .record
+            .as_ref()
+            .map(|record| self.context.reach.check(host, record));
+        if let Some(Err(_)) = reachable {
+            return;
+        }
+        let policy = match &view.policy {
+            Ok(policy) => Arc::clone(policy),
+            Err(_) => default_policy(&claim.policy_revision),
+        };
+        let basis = Basis {
             host,
-            view,
-            span,
-            |terms, drawn, now| Guarded::take_over(terms, drawn, abandoned, now),
-            claim.group.clone(),
-        );
+            record: view.record.clone(),
+            policy,
+            group: claim.group.clone(),
+            span: tracing::info_span!("takeover", host = %host, claim = claim.number.0),
+        };
+        let begun = self.start(basis, |terms, drawn, now| {
+            Guarded::take_over(terms, drawn, abandoned, now)
+        });
+        if let (Begun::Yes, Err(error)) = (begun, &view.policy) {
+            tracing::warn!(host = %host, %error, "an abandoned claim is taken over under the default policy");
+        }
     }
 
     fn start(
         &self,
-        host: &HostId,
-        view: &View,
-        span: Span,
+        basis: Basis<'_>,
         make: impl FnOnce(Terms, Drawn, snooze_decision::Now) -> Result<(Guarded, Vec<Planned>), Violation>,
-        group: String,
-    ) {
-        let Ok(policy) = &view.policy else { return };
+    ) -> Begun {
+        let Basis {
+            host,
+            record,
+            policy,
+            group,
+            span,
+        } = basis;
         let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() else {
             tracing::debug!(host = %host, "as many claims as may be are held already");
-            return;
+            return Begun::No;
         };
         let Ok(place) = self.queue.try_reserve() else {
-            return;
+            return Begun::No;
         };
         if !self.held.take(host) {
-            return;
+            return Begun::No;
         }
         let terms = Terms {
             host: host.as_str().to_owned(),
             group,
             policy: policy.pure.clone(),
             policy_revision: policy.revision.clone(),
-            target: view.record.as_deref().map(crate::convert::target),
+            target: record.as_deref().map(convert::target),
             self_boot: self.context.boot_of(host),
         };
         // Drawn anew for each claim and each takeover (P6).
@@ -183,7 +168,7 @@ impl Claims {
             Err(violation) => {
                 tracing::error!(host = %host, %violation, "a plan broke a rule and was not carried out");
                 self.held.give_back(host);
-                return;
+                return Begun::No;
             }
         };
         let performer = Arc::new(Performer {
@@ -193,11 +178,8 @@ impl Claims {
             clocks: self.context.clocks.clone(),
             actor: self.context.actor.clone(),
             host: host.clone(),
-            target: view
-                .record
-                .as_deref()
-                .map(|record| Target::from_roster(host, record)),
-            record: view.record.clone(),
+            target: record.as_deref().map(|record| Target::from_roster(host, record)),
+            record,
             policy: Arc::clone(&policy.wire),
             learnt: Mutex::default(),
         });
@@ -210,82 +192,34 @@ impl Claims {
             permit,
             span,
         });
+        Begun::Yes
     }
 }
 
-impl ClaimTasks {
-    /// Runs claims until shutdown; then lets those end that can still be given up.
-    pub(crate) async fn run(mut self, shutdown: CancellationToken) -> Result<(), Infallible> {
-        let mut running: JoinSet<()> = JoinSet::new();
-        loop {
-            // Cancelling any branch loses nothing: starts stay queued and ended tasks stay in the set.
-            tokio::select! {
-                biased;
-                () = shutdown.cancelled() => break,
-                Some(ended) = running.join_next() => note(ended),
-                Some(start) = self.queue.recv() => {
-                    let claim = one(self.context.clone(), self.held.clone(), start, shutdown.clone());
-                    running.spawn(claim);
-                }
-            }
-        }
-        while let Some(ended) = running.join_next().await {
-            note(ended);
-        }
-        Ok(())
-    }
+/// What a claim is begun with.
+struct Basis<'a> {
+    host: &'a HostId,
+    /// None where the host has left the roster.
+    record: Option<Arc<RosterRecord>>,
+    policy: Arc<HostPolicy>,
+    group: String,
+    span: Span,
 }
 
-/// One claim from its first plan to its end.
-async fn one(context: Context, held: Held, start: Start, shutdown: CancellationToken) {
-    let Start {
-        host,
-        machine,
-        plans,
-        performer,
-        policy_revision,
-        permit,
-        span,
-    } = start;
-    // Given back however this ends, a panic included.
-    let _given_back = GiveBack {
-        held,
-        host: host.clone(),
-        _permit: permit,
-    };
-    let watch = context.mirror.watch(&host, &policy_revision);
-    let end = driver::drive(machine, plans, performer, watch, shutdown)
-        .instrument(span)
-        .await;
-    match end {
-        Some(End::Freed {
-            outcome: Outcome::Stopped,
-        }) => tracing::info!(host = %host, "the host was stopped"),
-        Some(End::Freed {
-            outcome: Outcome::Cancelled { reason },
-        }) => {
-            tracing::info!(host = %host, reason, "the claim was given up");
-        }
-        Some(End::NotClaimed) => tracing::debug!(host = %host, "somebody else was first"),
-        Some(End::TakenOver) => tracing::warn!(host = %host, "the claim was taken over by another executor"),
-        None => tracing::info!(host = %host, "the claim is left to another executor"),
-    }
+/// Whether a claim's task has begun.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Begun {
+    Yes,
+    /// There is one already, or as many as there may be.
+    No,
 }
 
-struct GiveBack {
-    held: Held,
-    host: HostId,
-    _permit: OwnedSemaphorePermit,
-}
-
-impl Drop for GiveBack {
-    fn drop(&mut self) {
-        self.held.give_back(&self.host);
-    }
-}
-
-fn note(ended: Result<(), tokio::task::JoinError>) {
-    if let Err(error) = ended {
-        tracing::error!(%error, "the task of a claim died; another executor takes the claim over");
-    }
+fn default_policy(revision: &str) -> Arc<HostPolicy> {
+    let wire = Policy::default();
+    let pure = convert::policy(&wire, revision).expect("a test shows that the shipped defaults fit");
+    Arc::new(HostPolicy {
+        wire: Arc::new(wire),
+        pure,
+        revision: revision.to_owned(),
+    })
 }

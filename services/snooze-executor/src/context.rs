@@ -1,6 +1,6 @@
 //! What the parts of one executor share. It holds handles and settings, and does nothing.
 
-use crate::{mirror::Mirror, provider::Clouds, store::Store};
+use crate::{mirror::Mirror, provider::Clouds, reach::Reach, store::Store};
 use snooze_bus::Bus;
 use snooze_decision::Now;
 use snooze_schemas::{
@@ -21,6 +21,7 @@ pub(crate) struct Context {
     pub(crate) store: Store,
     pub(crate) mirror: Mirror,
     pub(crate) clouds: Clouds,
+    pub(crate) reach: Reach,
     pub(crate) clocks: Clocks,
     /// As `executor 8f3a…`: who this process is in the audit trail.
     pub(crate) actor: String,
@@ -50,6 +51,17 @@ impl Context {
 
     /// Files what was done, and logs where that fails: nothing waits for this entry.
     pub(crate) async fn file(&self, host: Scope, kind: AuditKind, message: String) {
+        if let Err(reason) = self.try_file(host, kind, message).await {
+            tracing::warn!(
+                kind = kind.as_str(),
+                reason,
+                "an entry of the audit trail was not acknowledged"
+            );
+        }
+    }
+
+    /// Files what was done; whoever asks for this files it again where that fails.
+    pub(crate) async fn try_file(&self, host: Scope, kind: AuditKind, message: String) -> Result<(), String> {
         let record = AuditRecord {
             at: self.clocks.wall(),
             host,
@@ -59,12 +71,6 @@ impl Context {
             message,
             details: serde_json::Map::new(),
         };
-        if let Err(reason) = crate::perform::file(&self.bus, &record, FILE_WITHIN).await {
-            tracing::warn!(
-                kind = kind.as_str(),
-                reason,
-                "an entry of the audit trail was not acknowledged"
-            );
-        }
+        crate::perform::file(&self.bus, &record, FILE_WITHIN).await
     }
 }

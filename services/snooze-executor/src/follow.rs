@@ -1,13 +1,15 @@
 //! Follows the two buckets into the mirror. A watch that has a gap is begun anew, and until it has told
-//! everything again nothing is believed; nothing here gives up.
+//! everything again nothing is believed and no verdicts are taken; nothing here gives up.
 
 use crate::mirror::{Area, Changed, Mirror};
 use snooze_bus::{Bucket, Bus, BusError, Change};
 use snooze_service_runtime::CancellationToken;
 use std::{convert::Infallible, time::Duration};
 
-/// Between a watch that ended and the next; a server that is away is not asked more often than this.
+/// Between a watch that ended and the next; doubled with every watch that never told everything.
 const PAUSE: Duration = Duration::from_millis(250);
+/// How often it is doubled at most: to 4 s. A server that is away is not asked more often than that.
+const DOUBLINGS: u32 = 4;
 
 /// Follows a bucket until shutdown.
 pub(crate) async fn follow(
@@ -16,27 +18,45 @@ pub(crate) async fn follow(
     area: Area,
     shutdown: CancellationToken,
 ) -> Result<(), Infallible> {
+    let mut in_vain = 0_u32;
     loop {
         mirror.begin(area);
+        let mut told = Told::Nothing;
         // Cancelling the watch ends it; what it had told is forgotten with the next beginning.
         let ended = tokio::select! {
-            ended = once(&bus, &mirror, area) => ended,
+            ended = once(&bus, &mirror, area, &mut told) => ended,
             () = shutdown.cancelled() => return Ok(()),
         };
-        match ended {
-            Ok(()) => tracing::debug!(?area, "a watch ended and begins anew"),
-            Err(error) => {
-                tracing::debug!(?area, error = %crate::perform::chain(&error), "a watch failed and begins anew");
-            }
+        in_vain = match told {
+            Told::Everything => 0,
+            Told::Nothing => in_vain.saturating_add(1),
+        };
+        // Each failure at first, then ever fewer: this executor takes no verdicts meanwhile.
+        if in_vain == 0 || in_vain.is_power_of_two() {
+            let error = ended.err().map(|error| crate::perform::chain(&error));
+            tracing::warn!(
+                ?area,
+                error,
+                in_vain,
+                "a watch ended and begins anew; no verdicts are taken until it is through"
+            );
         }
         tokio::select! {
-            () = tokio::time::sleep(PAUSE) => {}
+            () = tokio::time::sleep(PAUSE * 2_u32.pow(in_vain.min(DOUBLINGS))) => {}
             () = shutdown.cancelled() => return Ok(()),
         }
     }
 }
 
-async fn once(bus: &Bus, mirror: &Mirror, area: Area) -> Result<(), BusError> {
+/// How much a watch has told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Told {
+    Nothing,
+    /// All that there was when it began.
+    Everything,
+}
+
+async fn once(bus: &Bus, mirror: &Mirror, area: Area, told: &mut Told) -> Result<(), BusError> {
     let bucket = match area {
         Area::Configuration => Bucket::Config,
         Area::State => Bucket::State,
@@ -64,6 +84,7 @@ async fn once(bus: &Bus, mirror: &Mirror, area: Area) -> Result<(), BusError> {
             }
             Change::Ready => {
                 mirror.complete(area);
+                *told = Told::Everything;
                 continue;
             }
         };

@@ -1,10 +1,15 @@
 //! Takes verdicts as they come, has each decided at once, and opens the claims that are decided.
 //!
-//! The loop never waits for anything but the next verdict: what takes time is a task of its own, and
-//! where too many of those wait, the newest is dropped and the host's next verdict comes instead. A
-//! published verdict only opens or vetoes a claim; no stop ever rests on one (P3).
+//! It is a member of the executors' queue group exactly while its copy of the buckets is ready: what it
+//! cannot decide goes to executors that can. The loop never waits for anything but the next verdict: what
+//! takes time is a task of its own, and where too many vetoes wait, the newest is dropped and the host's
+//! next verdict comes instead. A published verdict only opens or vetoes a claim; no stop ever rests on
+//! one (P3).
 
-use crate::{claims::Claims, context::Context, store::StoreError};
+use crate::{
+    claims::Claims, context::Context, convert::PolicyError, notes::Notes, own, perform::chain,
+    store::StoreError,
+};
 use snooze_bus::{Delivery, EXECUTOR_QUEUE, Subject, SubjectFilter, Subscription};
 use snooze_decision::{
     Decision, Explained, Facts,
@@ -15,13 +20,21 @@ use snooze_decision::{
     explain,
     witness::Witness,
 };
-use snooze_schemas::{HostId, audit::AuditKind, event::Scope, verdict::Verdict};
+use snooze_schemas::{HostId, verdict::Verdict};
 use snooze_service_runtime::CancellationToken;
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+    time::Duration,
+};
 use tokio::sync::Semaphore;
 
-/// Vetoes and entries of the audit trail under way at once; each takes milliseconds.
-const ERRANDS: usize = 256;
+/// Vetoes under way at once; each takes milliseconds.
+const VETOES: usize = 256;
+/// Between two attempts to subscribe.
+const PAUSE: Duration = Duration::from_secs(1);
+/// Policies that are remembered as reported; beyond that many, all are reported once more.
+const REPORTED: usize = 1_000;
 /// For so many heartbeats after an agent was heard again that had been followed by another, both count as alive.
 const HEARTBEATS_CONTESTED: u64 = 3;
 /// After so many verdicts, hosts that left the roster are forgotten.
@@ -32,47 +45,69 @@ const FORGET_EVERY: u64 = 100_000;
 pub(crate) struct Intake {
     context: Context,
     claims: Claims,
+    notes: Notes,
     witnesses: HashMap<HostId, Witness>,
-    decided: HashMap<HostId, &'static str>,
-    errands: Arc<Semaphore>,
+    /// The policies that cannot be used and were reported.
+    unusable: HashSet<String>,
+    vetoes: Arc<Semaphore>,
     taken: u64,
 }
 
 impl Intake {
-    pub(crate) fn new(context: Context, claims: Claims) -> Self {
+    pub(crate) fn new(context: Context, claims: Claims, notes: Notes) -> Self {
         Self {
             context,
             claims,
+            notes,
             witnesses: HashMap::new(),
-            decided: HashMap::new(),
-            errands: Arc::new(Semaphore::new(ERRANDS)),
+            unusable: HashSet::new(),
+            vetoes: Arc::new(Semaphore::new(VETOES)),
             taken: 0,
         }
     }
 
-    /// Subscribes as a member of the executors' queue group.
-    pub(crate) async fn subscribe(context: &Context) -> Result<Subscription, snooze_bus::BusError> {
-        context
-            .bus
-            .subscribe(&SubjectFilter::AllVerdicts, Some(EXECUTOR_QUEUE))
-            .await
+    /// Takes verdicts until shutdown or until the connection is closed.
+    pub(crate) async fn run(mut self, shutdown: CancellationToken) -> Result<(), IntakeError> {
+        let mirror = self.context.mirror.clone();
+        loop {
+            tokio::select! {
+                () = shutdown.cancelled() => return Ok(()),
+                () = mirror.ready() => {}
+            }
+            // S25: nobody may take a verdict of this very host before all know what runs on it.
+            own::mark(&self.context, &shutdown).await;
+            let joined = self
+                .context
+                .bus
+                .subscribe(&SubjectFilter::AllVerdicts, Some(EXECUTOR_QUEUE))
+                .await;
+            match joined {
+                Ok(subscription) => {
+                    // Cancelling at a gap loses verdicts that could not have been decided; their hosts send
+                    // the next ones.
+                    tokio::select! {
+                        biased;
+                        () = shutdown.cancelled() => return Ok(()),
+                        () = mirror.unready() => {}
+                        closed = self.take_all(subscription) => return Err(closed),
+                    }
+                }
+                Err(error) => {
+                    tracing::warn!(error = %chain(&error), "verdicts cannot be heard yet");
+                    tokio::select! {
+                        () = shutdown.cancelled() => return Ok(()),
+                        () = tokio::time::sleep(PAUSE) => {}
+                    }
+                }
+            }
+        }
     }
 
-    /// Takes verdicts until shutdown or until the connection is closed.
-    pub(crate) async fn run(
-        mut self,
-        mut subscription: Subscription,
-        shutdown: CancellationToken,
-    ) -> Result<(), IntakeError> {
-        loop {
-            // Cancelling `next` loses nothing.
-            let delivery = tokio::select! {
-                biased;
-                () = shutdown.cancelled() => return Ok(()),
-                delivery = subscription.next() => delivery.ok_or(IntakeError::Closed)?,
-            };
+    async fn take_all(&mut self, mut subscription: Subscription) -> IntakeError {
+        while let Some(delivery) = subscription.next().await {
             self.take(&delivery);
         }
+        IntakeError::Closed
     }
 
     /// Decides one verdict and says what was decided, where it could be.
@@ -86,17 +121,24 @@ impl Intake {
         if self.taken.is_multiple_of(FORGET_EVERY) {
             let mirror = &self.context.mirror;
             self.witnesses.retain(|host, _| mirror.is_enrolled(host));
-            self.decided.retain(|host, _| mirror.is_enrolled(host));
+            self.notes.retain(|host| mirror.is_enrolled(host));
         }
         if !self.context.mirror.is_ready() {
             return None;
         }
         let view = self.context.mirror.view(host);
-        let (Ok(policy), Ok(key), Ok(gate)) = (&view.policy, &view.key, &view.gate) else {
-            return None;
-        };
         // A host that is not enrolled is not remembered either: anybody may send under any free name.
         let record = view.record.as_ref()?;
+        let policy = match &view.policy {
+            Ok(policy) => policy,
+            Err(error) => {
+                self.report_unusable(host, error.as_ref());
+                return None;
+            }
+        };
+        let (Ok(key), Ok(gate)) = (&view.key, &view.gate) else {
+            return None;
+        };
         let now = self.context.now();
         let verdict = crate::convert::verdict(verdict);
         let memory_ms = policy.pure.heartbeat_ms.saturating_mul(HEARTBEATS_CONTESTED);
@@ -126,6 +168,12 @@ impl Intake {
             now,
         });
         if explained.decision == Decision::Claim {
+            if let Err(error) = self.context.reach.check(host, record) {
+                // Its next verdict may come to an executor that can.
+                self.notes
+                    .note(host, UNREACHABLE, || format!("stay: It is idle, but {error}."));
+                return Some(Decision::Stay);
+            }
             let reason = reason(&explained);
             self.claims.open(host, &view, &verdict, reason, delivery.span());
         } else if let (Idleness::Busy | Idleness::Unknown, Some(claim)) =
@@ -144,7 +192,7 @@ impl Intake {
 
     /// S12, P5: a busy host takes its claim back through the key, whoever holds it.
     fn veto(&self, host: &HostId, explained: &Explained) {
-        let Ok(permit) = Arc::clone(&self.errands).try_acquire_owned() else {
+        let Ok(permit) = Arc::clone(&self.vetoes).try_acquire_owned() else {
             return;
         };
         let why = explain::sentences(explained).join(" ");
@@ -156,24 +204,26 @@ impl Intake {
     }
 
     /// Files a decision where it is another one than before.
-    fn note(&mut self, host: &HostId, explained: &Explained) {
+    fn note(&self, host: &HostId, explained: &Explained) {
         let decision = word(explained.decision);
-        match self.decided.get_mut(host) {
-            Some(before) if *before == decision => return,
-            Some(before) => *before = decision,
-            None => drop(self.decided.insert(host.clone(), decision)),
-        }
-        let Ok(permit) = Arc::clone(&self.errands).try_acquire_owned() else {
+        let message = || format!("{decision}: {}", explain::summary(explained));
+        self.notes.note(host, decision, message);
+    }
+
+    /// A policy on which nothing can be decided is said once a revision, and stands in the trail of each
+    /// host that it is for.
+    fn report_unusable(&mut self, host: &HostId, error: &PolicyError) {
+        let why = chain(error);
+        self.notes
+            .note(host, &why, || format!("stay: Nothing can be decided: {why}"));
+        if self.unusable.contains(&why) {
             return;
-        };
-        let (context, host) = (self.context.clone(), host.clone());
-        let message = format!("{decision}: {}", explain::summary(explained));
-        tokio::spawn(async move {
-            let _permit = permit;
-            context
-                .file(Scope::Host(host), AuditKind::Decision, message)
-                .await;
-        });
+        }
+        if self.unusable.len() >= REPORTED {
+            self.unusable.clear();
+        }
+        tracing::warn!(host = %host, error = why, "a policy cannot be used; its hosts stay up");
+        self.unusable.insert(why);
     }
 }
 
@@ -184,6 +234,9 @@ pub enum IntakeError {
     #[error("the subscription to verdicts was closed")]
     Closed,
 }
+
+/// Tells "idle, but its cloud is out of reach" from the decisions by their words.
+const UNREACHABLE: &str = "out of reach";
 
 /// A decision as one word, for reports.
 pub(crate) fn word(decision: Decision) -> &'static str {
@@ -211,7 +264,7 @@ async fn veto(context: &Context, host: &HostId, why: String) {
         let entry = match context.store.host(host).await {
             Ok(entry) => entry,
             Err(error) => {
-                tracing::warn!(host = %host, error = %crate::perform::chain(&error), "a veto could not be written");
+                tracing::warn!(host = %host, error = %chain(&error), "a veto could not be written");
                 return;
             }
         };
@@ -227,9 +280,12 @@ async fn veto(context: &Context, host: &HostId, why: String) {
             // Either somebody else wrote, or nobody knows: the next look tells.
             Err(StoreError::Moved | StoreError::Ambiguous) => {}
             Err(error) => {
-                tracing::warn!(host = %host, error = %crate::perform::chain(&error), "a veto could not be written");
+                tracing::warn!(host = %host, error = %chain(&error), "a veto could not be written");
                 return;
             }
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

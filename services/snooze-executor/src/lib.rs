@@ -19,10 +19,13 @@ mod intake;
 #[doc(hidden)]
 pub mod measure;
 mod mirror;
+mod notes;
 mod observer;
 mod ops;
+mod own;
 mod perform;
 pub mod provider;
+mod reach;
 mod service;
 mod store;
 

@@ -6,7 +6,9 @@ use crate::{
     follow,
     intake::Intake,
     mirror::{Area, Mirror},
+    notes::Notes,
     provider::Clouds,
+    reach::Reach,
     store::Store,
 };
 use snooze_bus::{Bus, Delivery};
@@ -29,6 +31,7 @@ impl Decider {
             store: Store::new(bus),
             mirror: Mirror::new(),
             clouds: Clouds::default(),
+            reach: Reach::new(&Clouds::default()),
             clocks: Clocks::real(),
             actor: "benchmark".to_owned(),
             own: None,
@@ -39,12 +42,10 @@ impl Decider {
             let following = follow::follow(bus.clone(), context.mirror.clone(), area, shutdown.clone());
             tokio::spawn(following);
         }
-        while !context.mirror.is_ready() {
-            tokio::task::yield_now().await;
-        }
+        context.mirror.ready().await;
         let (claims, tasks) = claims::claims(&context, 1);
         Decider {
-            intake: Intake::new(context, claims),
+            intake: Intake::new(context, claims, Notes::default()),
             _tasks: tasks,
             shutdown,
         }

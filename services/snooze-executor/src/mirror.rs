@@ -91,6 +91,11 @@ impl Mirror {
         }
     }
 
+    /// Hears that configuration or roster may have changed.
+    pub(crate) fn configuration(&self) -> watch::Receiver<u64> {
+        self.0.configuration.subscribe()
+    }
+
     /// Everything that is known of a host.
     pub(crate) fn view(&self, host: &HostId) -> View {
         if let Some(view) = self.read().view(host) {
@@ -138,6 +143,11 @@ impl Mirror {
         let mut hosts: Vec<HostId> = self.read().roster.keys().cloned().collect();
         hosts.sort();
         hosts
+    }
+
+    /// What the roster says of a host.
+    pub(crate) fn record(&self, host: &HostId) -> Option<Arc<RosterRecord>> {
+        self.read().record(host)
     }
 
     /// Whether a host is in the roster.

@@ -6,9 +6,12 @@ use crate::{
     follow, hello,
     intake::Intake,
     mirror::{Area, Mirror},
+    notes::{self, Notes},
     observer,
     ops::Requests,
+    own,
     provider::Clouds,
+    reach::Reach,
     store::Store,
 };
 use snooze_bus::{Bus, BusError, BusStatus};
@@ -94,6 +97,7 @@ pub async fn run(config: Config, bus: Bus, shutdown: CancellationToken) -> Resul
     let context = Context {
         store: Store::new(&bus),
         mirror: Mirror::new(),
+        reach: Reach::new(&config.clouds),
         clouds: config.clouds,
         clocks: config.clocks,
         actor: format!("executor {:08x}", rand::random::<u32>()),
@@ -101,15 +105,13 @@ pub async fn run(config: Config, bus: Bus, shutdown: CancellationToken) -> Resul
         bus: bus.clone(),
     };
     let (claims, claim_tasks) = claims::claims(&context, config.concurrent_claims);
-    let verdicts = Intake::subscribe(&context)
-        .await
-        .map_err(ExecutorError::Subscribe)?;
     let requests = Requests::subscribe(&context)
         .await
         .map_err(ExecutorError::Subscribe)?;
     let hellos = hello::subscribe(&context)
         .await
         .map_err(ExecutorError::Subscribe)?;
+    let notes = Notes::default();
 
     let mut tasks = Tasks::new(shutdown.clone());
     for (name, area) in [
@@ -124,8 +126,10 @@ pub async fn run(config: Config, bus: Bus, shutdown: CancellationToken) -> Resul
     tasks.start("claims", claim_tasks.run(shutdown.clone()));
     tasks.start(
         "intake",
-        Intake::new(context.clone(), claims.clone()).run(verdicts, shutdown.clone()),
+        Intake::new(context.clone(), claims.clone(), notes.clone()).run(shutdown.clone()),
     );
+    tasks.start("notes", notes::file(notes, context.clone(), shutdown.clone()));
+    tasks.start("own host", own::keep_marked(context.clone(), shutdown.clone()));
     tasks.start("requests", requests.serve(context.clone(), shutdown.clone()));
     tasks.start("hellos", hello::serve(hellos, context.clone(), shutdown.clone()));
     tasks.start(

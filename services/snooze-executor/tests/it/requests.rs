@@ -144,6 +144,15 @@ async fn a_policy_that_cannot_be_used_stops_nothing_and_says_every_mistake() {
         "{text}"
     );
     assert!(world.record("h1").await.claim.is_none());
+    // S23: it stands in the trail as well, once.
+    let decided = world.wait_for_audit("h1", AuditKind::Decision).await;
+    assert!(decided.message.contains("quarantine"), "{}", decided.message);
+    let before = world.last_verdict("h1").await;
+    wait_until(LONG, "another verdict is heard", async || {
+        world.last_verdict("h1").await != before
+    })
+    .await;
+    assert_eq!(world.audit("h1").await.len(), 1);
 }
 
 #[tokio::test]
@@ -165,4 +174,26 @@ async fn s23_a_question_about_a_host_that_says_very_much_is_answered() {
         .await
         .expect("it is answered");
     assert_eq!((all.hosts.len(), all.truncated), (1, false));
+}
+
+#[tokio::test]
+async fn s23_a_decision_that_the_trail_did_not_take_stands_there_in_the_end() {
+    let world = World::with(quick_but(json!({"mode": "observe"}))).await;
+    world.enroll("h1", json!({})).await;
+    world.refuse_audit(&[AuditKind::Decision]).await;
+    let _executor = world.executor("one").await;
+    let _host = world.host("h1").await;
+    wait_until(LONG, "it is decided", async || {
+        world.report("h1").await.decision.decision == "observe"
+    })
+    .await;
+    let before = world.last_verdict("h1").await;
+    wait_until(LONG, "another verdict is decided", async || {
+        world.last_verdict("h1").await != before
+    })
+    .await;
+    assert!(world.audit("h1").await.is_empty());
+    world.accept_audit().await;
+    let decided = world.wait_for_audit("h1", AuditKind::Decision).await;
+    assert!(decided.message.starts_with("observe"), "{}", decided.message);
 }
