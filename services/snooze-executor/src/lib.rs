@@ -16,6 +16,8 @@ mod driver;
 mod follow;
 mod hello;
 mod intake;
+mod look;
+mod looks;
 #[doc(hidden)]
 pub mod measure;
 mod mirror;

@@ -5,6 +5,7 @@ use crate::{
     context::{Context, OwnHost},
     follow, hello,
     intake::Intake,
+    looks::{self, Looks},
     mirror::{Area, Mirror},
     notes::{self, Notes},
     observer,
@@ -27,6 +28,8 @@ use std::time::Duration;
 const CONCURRENT_CLAIMS: usize = 256;
 /// For how long claims may take to be given up after shutdown: the longest call, and the writes after it.
 const GRACE: Duration = Duration::from_secs(15);
+/// Within such a time every enrolled host is looked at once, whether it says hello or not.
+const SWEEP_EVERY: Duration = Duration::from_secs(600);
 /// How long the last messages may take to be sent.
 const DRAIN: Duration = Duration::from_secs(2);
 
@@ -39,6 +42,8 @@ pub struct Config {
     pub host: Option<HostId>,
     /// How many claims it holds at once, takeovers included.
     pub concurrent_claims: usize,
+    /// Within which time every enrolled host is looked at once, so that tags are right in the end (P4).
+    pub sweep_every: Duration,
     /// The clocks that everything is counted on.
     pub clocks: Clocks,
 }
@@ -51,6 +56,7 @@ impl Config {
             clouds,
             host: None,
             concurrent_claims: CONCURRENT_CLAIMS,
+            sweep_every: SWEEP_EVERY,
             clocks: Clocks::real(),
         }
     }
@@ -111,7 +117,7 @@ pub async fn run(config: Config, bus: Bus, shutdown: CancellationToken) -> Resul
     let hellos = hello::subscribe(&context)
         .await
         .map_err(ExecutorError::Subscribe)?;
-    let notes = Notes::default();
+    let (notes, looks) = (Notes::default(), Looks::default());
 
     let mut tasks = Tasks::new(shutdown.clone());
     for (name, area) in [
@@ -131,7 +137,20 @@ pub async fn run(config: Config, bus: Bus, shutdown: CancellationToken) -> Resul
     tasks.start("notes", notes::file(notes, context.clone(), shutdown.clone()));
     tasks.start("own host", own::keep_marked(context.clone(), shutdown.clone()));
     tasks.start("requests", requests.serve(context.clone(), shutdown.clone()));
-    tasks.start("hellos", hello::serve(hellos, context.clone(), shutdown.clone()));
+    tasks.start(
+        "hellos",
+        hello::hear(hellos, context.clone(), looks.clone(), shutdown.clone()),
+    );
+    tasks.start(
+        "sweep",
+        looks::sweep(
+            context.clone(),
+            looks.clone(),
+            config.sweep_every,
+            shutdown.clone(),
+        ),
+    );
+    tasks.start("looks", looks::run(looks, context.clone(), shutdown.clone()));
     tasks.start(
         "observer",
         observer::run(context.clone(), claims, shutdown.clone()),

@@ -3,4 +3,5 @@
 
 mod calls;
 mod kills;
+mod looks;
 mod support;

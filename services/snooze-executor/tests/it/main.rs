@@ -10,6 +10,7 @@ mod hosts;
 mod identity;
 mod leftovers;
 mod limits;
+mod looks;
 mod outcomes;
 mod process;
 mod reach;
