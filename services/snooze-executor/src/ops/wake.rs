@@ -6,9 +6,10 @@ use crate::{
     context::Context,
     perform::chain,
     provider::{CallOutcome, CloudError, InstanceState, Target},
+    store::StoreError,
 };
 use snooze_bus::Delivery;
-use snooze_decision::claim::{Wake, apply_wake, note_running, start_is_due, wake_is_late};
+use snooze_decision::claim::{Entry, HostRecord, Wake, apply_wake, note_running, wake_is_late};
 use snooze_schemas::{
     HostId, Refusal,
     audit::AuditKind,
@@ -40,44 +41,39 @@ pub(super) async fn wake(context: &Context, delivery: &Delivery) -> Result<WakeR
 }
 
 /// Asks for the start of a host that somebody wants and nobody has a claim on, or notes that it runs.
-pub(crate) async fn start(context: &Context, host: &HostId) {
-    match try_start(context, host).await {
+///
+/// `seen` is the key at which the attempt was found to be due; where it has moved, another executor makes
+/// the attempt, or it is not wanted any more.
+pub(crate) async fn start(context: &Context, host: &HostId, seen: &Entry<HostRecord>) {
+    match try_start(context, host, seen).await {
         Ok(()) => {}
         Err(reason) => tracing::warn!(host = %host, reason, "a host that is to be started was not"),
     }
 }
 
-async fn try_start(context: &Context, host: &HostId) -> Result<(), String> {
-    let entry = context.store.host(host).await.map_err(|error| chain(&error))?;
-    if !start_is_due(&entry.value) {
-        return Ok(());
-    }
+async fn try_start(context: &Context, host: &HostId, seen: &Entry<HostRecord>) -> Result<(), String> {
+    // The same record once more: of several executors that find the attempt due, one writes it.
+    let entry = match context
+        .store
+        .update(host, seen.value.clone(), seen.revision)
+        .await
+    {
+        Ok(revision) => Entry {
+            revision,
+            value: seen.value.clone(),
+        },
+        Err(StoreError::Moved | StoreError::Ambiguous) => return Ok(()),
+        Err(error) => return Err(chain(&error)),
+    };
     let record = context.store.roster(host).await.map_err(|error| chain(&error))?;
     let (_, record) = record.ok_or_else(|| chain(&CloudError::NotEnrolled))?;
     let target = Target::from_roster(host, &record);
     let cloud = context.clouds.of(&target).map_err(|error| chain(&error))?;
-    match cloud
-        .instance_state(&target)
-        .await
-        .map_err(|error| chain(&error))?
-    {
+    let state = cloud.instance_state(&target).await;
+    match state.map_err(|error| chain(&error))? {
         InstanceState::Running => {
             let running = note_running(&entry, context.now().wall);
-            // Where the key has moved, the next look tells what is still to be done.
-            match context.store.update(host, running, entry.revision).await {
-                Ok(_) => {}
-                Err(error) => {
-                    tracing::debug!(host = %host, error = %chain(&error), "a wake is not cleared yet");
-                }
-            }
-            context
-                .file(
-                    Scope::Host(host.clone()),
-                    AuditKind::Wake,
-                    "The machine runs.".to_owned(),
-                )
-                .await;
-            Ok(())
+            settle(context, host, running, &entry, "The machine runs.").await
         }
         InstanceState::Stopped => {
             let outcome = cloud.start(&target, START_WITHIN).await;
@@ -97,8 +93,36 @@ async fn try_start(context: &Context, host: &HostId) -> Result<(), String> {
         }
         // On its way up or down: looked at again in a while.
         InstanceState::Pending | InstanceState::Stopping | InstanceState::Unrecognised => Ok(()),
-        gone @ (InstanceState::ShuttingDown | InstanceState::Terminated) => {
-            Err(format!("the instance is {gone}"))
+        InstanceState::ShuttingDown | InstanceState::Terminated => {
+            let given_up = HostRecord {
+                wake: None,
+                ..entry.value.clone()
+            };
+            let message = "It cannot be started: the instance is terminated.";
+            settle(context, host, given_up, &entry, message).await
         }
+    }
+}
+
+/// Ends a wake, and says so once it is written.
+async fn settle(
+    context: &Context,
+    host: &HostId,
+    record: HostRecord,
+    entry: &Entry<HostRecord>,
+    message: &str,
+) -> Result<(), String> {
+    match context.store.update(host, record, entry.revision).await {
+        Ok(_) => {
+            let scope = Scope::Host(host.clone());
+            context.file(scope, AuditKind::Wake, message.to_owned()).await;
+            Ok(())
+        }
+        // Where the key has moved, the next attempt tells what is still to be done.
+        Err(error @ (StoreError::Moved | StoreError::Ambiguous)) => {
+            tracing::debug!(host = %host, error = %chain(&error), "a wake is not cleared yet");
+            Ok(())
+        }
+        Err(error) => Err(chain(&error)),
     }
 }

@@ -80,6 +80,7 @@ struct Inner {
     instances: BTreeMap<String, Instance>,
     calls: VecDeque<SimulatedCall>,
     faults: VecDeque<Fault>,
+    starts_to_refuse: u32,
 }
 
 #[derive(Debug, Clone)]
@@ -131,6 +132,7 @@ impl SimulatedCloud {
                 instances: BTreeMap::new(),
                 calls: VecDeque::new(),
                 faults: VecDeque::new(),
+                starts_to_refuse: 0,
             })),
             told,
         }
@@ -209,6 +211,11 @@ impl SimulatedCloud {
         self.lock().instance(instance).gone = true;
     }
 
+    /// So many starts are refused before one is accepted.
+    pub fn refuse_starts(&self, count: u32) {
+        self.lock().starts_to_refuse = count;
+    }
+
     /// The next stop that is not yet spoken for goes wrong like this.
     pub fn fail_next_stop(&self, fault: Fault) {
         self.lock().faults.push_back(fault);
@@ -233,6 +240,13 @@ impl SimulatedCloud {
         drop(inner);
         // Nobody listening is the usual case and no fault.
         drop(self.told.send(call));
+    }
+
+    fn refuses_start(&self) -> bool {
+        let mut inner = self.lock();
+        let refuses = inner.starts_to_refuse > 0;
+        inner.starts_to_refuse = inner.starts_to_refuse.saturating_sub(1);
+        refuses
     }
 
     /// Does what the cloud does on receipt of a stop; nothing means that no answer ever comes.
@@ -307,6 +321,12 @@ impl Cloud for SimulatedCloud {
         Box::pin(async move {
             let before = self.state_of(target.instance());
             self.record(Verb::Start, target);
+            if self.refuses_start() {
+                return CallOutcome::Refused {
+                    code: "InsufficientInstanceCapacity".to_owned(),
+                    message: format!("{} was refused by the simulated cloud", target.instance()),
+                };
+            }
             self.start_by_hand(target.instance());
             CallOutcome::Accepted {
                 before,
