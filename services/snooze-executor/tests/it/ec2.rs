@@ -2,6 +2,8 @@
 //! they can be killed at every step.
 
 mod calls;
-mod kills;
+mod kills_after;
+mod kills_before;
 mod looks;
+mod pair;
 mod support;
