@@ -58,7 +58,10 @@ async fn p10_the_next_boot_settles_the_claim_and_puts_the_tags_right() {
         .set_tag("i-own", "CloudSnooze:StopTimestamp", "2026-01-01T00:00:01Z");
     // What a machine leaves behind that went down right after its call.
     world
-        .leave_claim("own", json!({"boot_id": "the boot before", "tagged": true, "phase": "stopping"}))
+        .leave_claim(
+            "own",
+            json!({"phase": "stopping", "boot_id": "the boot before", "tagged": true}),
+        )
         .await;
 
     let clouds = Clouds::default().with_simulated(world.cloud.clone());
