@@ -5,7 +5,10 @@ CARGO ?= cargo
 # The EC2 client is by far the largest crate: only who asks for it waits for it.
 features = $(if $(filter aws,$(CLOUD)),--all-features,)
 
-.PHONY: help up build test lint unit licences bench bench-sample bench-check-idle bench-verdicts bench-services
+.PHONY: help up build test lint toolchain unit licences bench bench-sample bench-check-idle bench-verdicts bench-services
+
+# With -j the steps would install the same tools at once, and cargo's builds wait for one another anyway.
+.NOTPARALLEL:
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
@@ -20,9 +23,17 @@ build: ## build everything (CLOUD=aws with the EC2 client)
 test: lint unit licences ## install what tests need, lint, and run all tests
 
 # The same features everywhere, so that nothing is compiled twice but for clippy's check.
-lint: ## formatting and lints
+lint: toolchain ## formatting and lints
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --locked --workspace --all-features --all-targets -- -D warnings
+
+toolchain:
+	@for part in fmt clippy; do \
+	    $(CARGO) $$part --version >/dev/null 2>&1 && continue; \
+	    rustup component add rustfmt clippy && break; \
+	    echo "cargo $$part is missing: install the components rustfmt and clippy of this Rust (https://rustup.rs)" >&2; \
+	    exit 1; \
+	done
 
 unit: ## all tests, with real servers
 	@tests/install.sh

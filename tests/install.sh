@@ -32,6 +32,9 @@ install_debian_package() {
         { "${get[@]}" update >&2 && "${get[@]}" install --yes --no-install-recommends "$1" >&2; }
 }
 
+command -v python3 >/dev/null ||
+    fail "python3 is missing: install Python 3 with venv and pip (Debian: apt-get install python3-venv python3-pip)"
+
 "$root/nats/server/install.sh" >/dev/null
 
 if ! command -v redis-server >/dev/null && [[ ! -x $root/.tools/bin/redis-server ]]; then
@@ -48,7 +51,6 @@ fi
 # The environment is made anew when the requirements or the interpreter change.
 wanted=$({ cat "$here/requirements.txt"; python3 --version; } | sha256sum | cut -d ' ' -f 1)
 if [[ $(cat "$python/made-from" 2>/dev/null || true) != "$wanted" ]]; then
-    command -v python3 >/dev/null || fail "python3 is missing (Debian: apt-get install python3-venv)"
     say "making the Python environment $python"
     rm -rf "$python"
     if ! python3 -m venv "$python" 2>/dev/null; then

