@@ -2,6 +2,7 @@
 
 mod configuration;
 mod dependencies;
+mod deploy;
 mod manifests;
 mod named_rules;
 mod readme;
