@@ -17,7 +17,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 /// For how long a service may finish what is in flight; systemd's own limit is 90 s.
-const GRACE: Duration = Duration::from_secs(20);
+pub const GRACE: Duration = Duration::from_secs(20);
 /// For how long the last spans may take on their way out.
 const FLUSH: Duration = Duration::from_secs(3);
 

@@ -32,4 +32,4 @@ mod service;
 mod store;
 
 pub use intake::IntakeError;
-pub use service::{Config, ExecutorError, run};
+pub use service::{Config, ENDS_WITHIN, ExecutorError, run};

@@ -32,6 +32,8 @@ const GRACE: Duration = Duration::from_secs(15);
 const SWEEP_EVERY: Duration = Duration::from_secs(600);
 /// How long the last messages may take to be sent.
 const DRAIN: Duration = Duration::from_secs(2);
+/// How long an executor takes to end at most, for whoever ends one together with others.
+pub const ENDS_WITHIN: Duration = GRACE.saturating_add(DRAIN);
 
 /// The settings of one executor.
 #[derive(Debug, Clone)]
