@@ -1,8 +1,11 @@
 //! What may be typed. Parsing only: nothing here reads a file or speaks to the bus.
 
+mod values;
+
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use snooze_schemas::{EventType, HostId, PluginName, Timestamp};
 use std::{path::PathBuf, time::Duration};
+use values::{duration, json_object, maybe_path, since};
 
 /// Stops the machines that nobody is using, and never one that somebody is.
 #[derive(Debug, Parser)]
@@ -19,18 +22,39 @@ pub struct Arguments {
 const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 3 the bus cannot be reached, 4 refused, \
                           64 usage or configuration.\nstdout is data, stderr is talk.";
 
-/// How to reach the bus. Without any of these, `nats.json` in the state folder says it.
-#[derive(Debug, Clone, Args)]
+/// How to reach the bus. Without any of these, `nats.json` in the state folder says it. What is set to
+/// nothing, as `SNOOZE_NATS_URL=`, is not set.
+#[derive(Debug, Clone, Default, Args)]
 pub struct Connection {
     /// The broker, as nats://127.0.0.1:4222.
-    #[arg(long, global = true, value_name = "URL", env = "SNOOZE_NATS_URL")]
+    // A URL may hold a password, which no help text is to show.
+    #[arg(
+        long,
+        global = true,
+        value_name = "URL",
+        env = "SNOOZE_NATS_URL",
+        hide_env_values = true
+    )]
     pub server: Option<String>,
-    /// A credentials file for that broker.
-    #[arg(long, global = true, value_name = "FILE", env = "SNOOZE_CREDENTIALS")]
+    /// A credentials file for that broker, named <role>-<name>.creds.
+    #[arg(long, global = true, value_name = "FILE", env = "SNOOZE_CREDENTIALS", value_parser = maybe_path())]
     pub credentials: Option<PathBuf>,
     /// The state folder; `$XDG_STATE_HOME/snooze`, else `~/.local/state/snooze`.
-    #[arg(long, global = true, value_name = "DIR", env = "SNOOZE_STATE")]
+    #[arg(long, global = true, value_name = "DIR", env = "SNOOZE_STATE", value_parser = maybe_path())]
     pub state: Option<PathBuf>,
+}
+
+impl Connection {
+    /// Without what is set to nothing.
+    #[must_use]
+    pub fn without_blanks(self) -> Connection {
+        let path = |path: Option<PathBuf>| path.filter(|path| !path.as_os_str().is_empty());
+        Connection {
+            server: self.server.filter(|server| !server.trim().is_empty()),
+            credentials: path(self.credentials),
+            state: path(self.state),
+        }
+    }
 }
 
 /// The commands.
@@ -62,6 +86,8 @@ pub enum Command {
     Postpone(Postpone),
     /// Start a host again, or keep it from being stopped where that is still possible.
     Wake(Wake),
+    /// Make credentials for whom `snooze up` shall let onto its bus, signed with the state folder's keys.
+    Credentials(Credentials),
     /// Print a completion script for a shell.
     Completions {
         /// The shell.
@@ -90,7 +116,7 @@ pub struct Up {
     /// A configuration instead of the demonstration; with the cloud aws, /etc/snooze/snooze.json.
     #[arg(long, value_name = "FILE", env = "SNOOZE_CONFIG")]
     pub config: Option<PathBuf>,
-    /// The nats-server to run; else .tools/bin/nats-server, else the one on the PATH.
+    /// The nats-server to run; else the first on the PATH that is new enough, else the checkout's own.
     #[arg(long, value_name = "FILE", env = "SNOOZE_NATS_SERVER")]
     pub nats_server: Option<PathBuf>,
     /// The folder of the example plugins that the demonstration runs.
@@ -114,7 +140,7 @@ pub struct Output {
 pub struct Status {
     /// Only this host.
     pub host: Option<HostId>,
-    /// Keep showing it until Ctrl-C.
+    /// Keep showing it until Ctrl-C; with --json an object a line, one a second.
     #[arg(long)]
     pub watch: bool,
     /// How it is printed.
@@ -125,8 +151,8 @@ pub struct Status {
 /// Arguments of `explain`.
 #[derive(Debug, Args)]
 pub struct Explain {
-    /// The host.
-    pub host: HostId,
+    /// The host; needed where there are several.
+    pub host: Option<HostId>,
     /// How it is printed.
     #[command(flatten)]
     pub output: Output,
@@ -138,9 +164,9 @@ pub struct History {
     /// Only this host.
     #[arg(long)]
     pub host: Option<HostId>,
-    /// How many entries, the newest ones.
-    #[arg(long, short = 'n', default_value = "20", value_parser = clap::value_parser!(u16).range(1..=1000))]
-    pub limit: u16,
+    /// How many entries, the newest ones; 20, or with --since all of them up to 10000.
+    #[arg(long, short = 'n', value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    pub limit: Option<u16>,
     /// Only entries since this time (2026-01-31T12:00:00Z) or for so long (90s, 15m, 8h, 7d).
     #[arg(long, value_parser = since)]
     pub since: Option<Since>,
@@ -271,6 +297,51 @@ pub struct Wake {
     pub reason: String,
 }
 
+/// Whom credentials are made for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Holder {
+    /// A plugin that connects by itself and serves one host: name it, and the host with --host.
+    Plugin,
+    /// A plugin that runs elsewhere and serves any host.
+    FleetPlugin,
+    /// A source of your own events; --host and --severity bound what it may send.
+    Source,
+    /// A person who looks, asks, freezes and wakes.
+    Operator,
+    /// An operator who may change the configuration as well.
+    Administrator,
+    /// A program that shows and changes nothing.
+    Dashboard,
+    /// The services on one watched machine, named after the host.
+    Host,
+    /// An executor.
+    Executor,
+    /// An event gateway.
+    Gateway,
+}
+
+/// Arguments of `credentials`.
+#[derive(Debug, Args)]
+pub struct Credentials {
+    /// Whom they are for.
+    #[arg(value_enum)]
+    pub holder: Holder,
+    /// The plugin's, source's, person's, host's or service's name.
+    pub name: String,
+    /// A plugin's host; the only hosts that a source may name, for a source may be given several times.
+    #[arg(long, value_name = "HOST")]
+    pub host: Vec<HostId>,
+    /// How urgent a source's events may be at most: 0 info, 1 warning, 2 urgent, 3 critical.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(0..=3))]
+    pub severity: Option<u8>,
+    /// A file that is not there yet; else `creds/<role>-<name>.creds` in the state folder.
+    #[arg(long, short = 'o', value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Print where they are, the broker's address and the prefix of answers as JSON.
+    #[arg(long, short = 'j')]
+    pub json: bool,
+}
+
 /// Arguments of the broker's own process.
 #[derive(Debug, Args)]
 pub struct Broker {
@@ -288,41 +359,6 @@ pub struct Broker {
     pub configuration: PathBuf,
 }
 
-/// Reads `90s`, `15m`, `8h`, `7d` or a plain number of seconds.
-fn duration(text: &str) -> Result<Duration, String> {
-    const FORM: &str = "write it as 90s, 15m, 8h or 7d";
-    let (digits, unit) = text.split_at(text.trim_end_matches(|c: char| c.is_ascii_alphabetic()).len());
-    let factor = match unit {
-        "" | "s" => 1,
-        "m" => 60,
-        "h" => 3_600,
-        "d" => 86_400,
-        _ => return Err(FORM.to_owned()),
-    };
-    let number: u64 = digits.parse().map_err(|_| FORM.to_owned())?;
-    number
-        .checked_mul(factor)
-        .filter(|seconds| (1..=MAX_SECONDS).contains(seconds))
-        .map(Duration::from_secs)
-        .ok_or_else(|| "it must be between 1 s and 400 d".to_owned())
-}
-
-/// The longest duration: as long as the audit trail is kept.
-const MAX_SECONDS: u64 = 400 * 86_400;
-
-fn since(text: &str) -> Result<Since, String> {
-    match text.parse::<Timestamp>() {
-        Ok(time) => Ok(Since::Time(time)),
-        Err(_) => duration(text)
-            .map(Since::Ago)
-            .map_err(|_| "write it as 2026-01-31T12:00:00Z, or as 90s, 15m, 8h, 7d".to_owned()),
-    }
-}
-
-fn json_object(text: &str) -> Result<serde_json::Map<String, serde_json::Value>, String> {
-    serde_json::from_str(text).map_err(|error| format!("not a JSON object: {error}"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -334,20 +370,22 @@ mod tests {
     }
 
     #[test]
-    fn durations_are_read_with_their_unit() {
-        assert_eq!(duration("90s"), Ok(Duration::from_secs(90)));
-        assert_eq!(duration("15m"), Ok(Duration::from_secs(900)));
-        assert_eq!(duration("7d"), Ok(Duration::from_secs(604_800)));
-        assert_eq!(duration("5"), Ok(Duration::from_secs(5)));
-        for wrong in ["", "m", "1w", "-1s", "1.5h", "0s", "99999999999999d", "1é"] {
-            assert!(duration(wrong).is_err(), "{wrong:?}");
-        }
+    fn what_is_set_to_nothing_is_not_set() {
+        let parsed = Arguments::try_parse_from(["snooze", "--state=", "--server=", "--credentials=", "thaw"]);
+        let connection = parsed.expect("blanks are taken").connection.without_blanks();
+        assert_eq!(
+            (connection.server, connection.credentials, connection.state),
+            (None, None, None)
+        );
     }
 
+    /// A URL may hold a password; `--help` shows the values of variables unless it is told not to.
     #[test]
-    fn since_takes_a_time_or_a_duration() {
-        assert_eq!(since("8h"), Ok(Since::Ago(Duration::from_secs(28_800))));
-        assert!(matches!(since("2026-01-31T12:00:00Z"), Ok(Since::Time(_))));
-        assert!(since("yesterday").is_err());
+    fn help_shows_no_address_of_the_environment() {
+        let command = Arguments::command();
+        let server = command
+            .get_arguments()
+            .find(|argument| argument.get_id() == "server");
+        assert!(server.expect("there is --server").is_hide_env_values_set());
     }
 }

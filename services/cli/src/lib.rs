@@ -1,22 +1,25 @@
 //! What a person types: the commands of `snooze`, and `snooze up`, which runs everything on one machine.
 //!
 //! **Invariant:** a command does nothing that a service cannot be asked to do over the bus, with the
-//! credentials of the person who types it. `up` is the set-up: it starts the broker and the services,
-//! and is an administrator like any other from then on. stdout is data, stderr is talk.
+//! credentials of the person who types it. `up` and `credentials` are the set-up: the one starts the
+//! broker and the services, and is an administrator like any other from then on; the other signs with the
+//! keys that are the set-up's. stdout is data, stderr is talk.
 
 pub mod arguments;
 mod commands;
+mod credentials;
+pub mod home;
 mod print;
 mod session;
 pub mod state_folder;
 pub mod up;
 pub mod view;
 
-use arguments::{Arguments, Command};
+use arguments::{Arguments, Command, Connection};
 use clap::CommandFactory;
+use home::Home;
 use snooze_service_runtime::{Exit, Failure, TelemetryConfig, Threads, args, run_service};
-use state_folder::Home;
-use std::{io::Write, process::ExitCode};
+use std::process::ExitCode;
 
 const NAME: &str = "snooze";
 
@@ -28,17 +31,21 @@ pub fn run() -> ExitCode {
         Err(exit) => return exit,
     };
     let home = Home::of_this_process();
+    let connection = arguments.connection.without_blanks();
     match arguments.command {
         Command::Broker(broker) => {
             let error = up::broker::become_broker(&broker);
             Failure::new(Exit::Failed, format!("become the broker: {error}")).report(NAME)
         }
         Command::Completions { shell } => completions(shell),
-        Command::Up(up) => up::run(&up, arguments.connection.state.as_deref(), &home),
+        Command::Up(up) => match refuse_another_bus(&connection) {
+            Ok(()) => up::run(&up, connection.state.as_deref(), &home),
+            Err(failure) => failure.report(NAME),
+        },
         command => {
             // A command says what it has to say itself; its log would only repeat it.
             let telemetry = TelemetryConfig {
-                log_level: Some("error".to_owned()),
+                log_level: Some("off".to_owned()),
                 ..TelemetryConfig::default()
             };
             // A view is ended by a signal; a question that is given up has no answer, and is not done.
@@ -47,8 +54,17 @@ pub fn run() -> ExitCode {
                 _ => Err(Failure::new(Exit::Failed, "interrupted before the answer came")),
             };
             run_service(NAME, Threads::One, &telemetry, async |shutdown| {
+                let done = async {
+                    match command {
+                        Command::Credentials(arguments) => {
+                            credentials::make(arguments, &connection, &home).await
+                        }
+                        command => commands::run(command, &connection, &home, shutdown.clone()).await,
+                    }
+                };
+                // What is given up had no answer yet, and says so by its exit code.
                 tokio::select! {
-                    done = commands::run(command, &arguments.connection, &home, shutdown.clone()) => done,
+                    done = done => done,
                     () = shutdown.cancelled() => interrupted,
                 }
             })
@@ -59,8 +75,17 @@ pub fn run() -> ExitCode {
 fn completions(shell: clap_complete::Shell) -> ExitCode {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Arguments::command(), NAME, &mut script);
-    match std::io::stdout().write_all(&script) {
+    match print::lines([String::from_utf8_lossy(&script).trim_end()]) {
         Ok(()) => Exit::Done.into(),
-        Err(error) => Failure::new(Exit::Failed, format!("print the completions: {error}")).report(NAME),
+        Err(failure) => failure.report(NAME),
     }
+}
+
+/// `up` runs a broker of its own: whoever names another one means something else.
+fn refuse_another_bus(connection: &Connection) -> Result<(), Failure> {
+    if connection.server.is_none() && connection.credentials.is_none() {
+        return Ok(());
+    }
+    let text = "`snooze up` runs a broker of its own and joins no other: leave out --server and --credentials, and unset SNOOZE_NATS_URL and SNOOZE_CREDENTIALS";
+    Err(Failure::new(Exit::Usage, text))
 }

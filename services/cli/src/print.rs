@@ -1,17 +1,43 @@
-//! Printing to stdout, where an output that is gone is a failure and no panic.
+//! Printing to stdout, where an output that is gone is no panic. A reader that has read enough, as `head`
+//! does, is no failure either.
 
+use crate::NAME;
 use serde::Serialize;
 use snooze_service_runtime::{Exit, Failure};
-use std::io::Write;
+use std::{
+    io::{self, ErrorKind, Write},
+    ops::ControlFlow,
+};
 
 /// Prints lines.
 pub(crate) fn lines<L: AsRef<str>>(lines: impl IntoIterator<Item = L>) -> Result<(), Failure> {
-    let mut output = std::io::stdout().lock();
+    write_lines(&mut io::stdout().lock(), lines).map(|_| ())
+}
+
+/// Prints a value as JSON on one line, and says whether anybody reads it.
+pub(crate) fn json_line<T: Serialize>(value: &T) -> Result<ControlFlow<()>, Failure> {
+    let text = serde_json::to_string(value).map_err(|error| Failure::from_error(Exit::Failed, &error))?;
+    write_lines(&mut io::stdout().lock(), [text])
+}
+
+/// Says something to the person, on stderr. Where nobody hears it, nobody needs it.
+pub(crate) fn talk(text: &str) {
+    writeln!(io::stderr(), "{NAME}: {text}").ok();
+}
+
+fn write_lines<L: AsRef<str>>(
+    output: &mut impl Write,
+    lines: impl IntoIterator<Item = L>,
+) -> Result<ControlFlow<()>, Failure> {
     let written = lines
         .into_iter()
         .try_for_each(|line| writeln!(output, "{}", line.as_ref()))
         .and_then(|()| output.flush());
-    written.map_err(|error| Failure::new(Exit::Failed, format!("print: {error}")))
+    match written {
+        Ok(()) => Ok(ControlFlow::Continue(())),
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(ControlFlow::Break(())),
+        Err(error) => Err(Failure::new(Exit::Failed, format!("print: {error}"))),
+    }
 }
 
 /// Prints a value as JSON.
@@ -45,6 +71,23 @@ pub(crate) fn table<const N: usize>(header: [&str; N], rows: &[[String; N]]) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_reader_that_has_read_enough_is_no_failure() {
+        struct Gone(ErrorKind);
+        impl Write for Gone {
+            fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+                Err(self.0.into())
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        let head = write_lines(&mut Gone(ErrorKind::BrokenPipe), ["a"]);
+        assert_eq!(head, Ok(ControlFlow::Break(())));
+        let full = write_lines(&mut Gone(ErrorKind::StorageFull), ["a"]);
+        assert_eq!(full.map_err(|failure| failure.exit), Err(Exit::Failed));
+    }
 
     #[test]
     fn columns_line_up() {

@@ -1,11 +1,12 @@
 //! A person's connection to the bus: found by the arguments or in the state folder, and what goes wrong
-//! with it as one line.
+//! with it as one line. It never starts anything.
 
 use crate::{
     arguments::Connection,
-    state_folder::{BusAddress, Home, StateFolder},
+    home::Home,
+    state_folder::{BusAddress, StateError, StateFolder},
 };
-use snooze_bus::{Bus, BusConfig, BusError, RequestError, Role};
+use snooze_bus::{Bus, BusConfig, BusError, BusStatus, RequestError, Role};
 use snooze_schemas::{ErrorCode, HostId, Message, SourceName, ops::Query, ops::QueryResult};
 use snooze_service_runtime::{Exit, Failure};
 use std::{
@@ -47,6 +48,21 @@ impl Session {
         Ok(Session { bus, user })
     }
 
+    /// Waits until the server denies what was sent, and says what: a denial comes by itself, and the
+    /// answer that it stands for never does.
+    pub(crate) async fn denied(&self) -> Failure {
+        let mut status = self.bus.status();
+        let is_final = |status: &BusStatus| matches!(status, BusStatus::Fatal(_));
+        match status.wait_for(is_final).await.as_deref() {
+            Ok(BusStatus::Fatal(why)) => {
+                let text = format!("these credentials do not permit it: {why}");
+                Failure::new(Exit::Refused, text)
+            }
+            // Nobody will say any more; whoever waits for an answer ends by its own time-out.
+            Ok(BusStatus::Connected | BusStatus::Disconnected) | Err(_) => std::future::pending().await,
+        }
+    }
+
     /// Asks, and takes the answer.
     pub(crate) async fn ask<M: Message, R: serde::de::DeserializeOwned>(
         &self,
@@ -79,21 +95,18 @@ struct Place {
 
 impl Place {
     fn find(connection: &Connection, home: &Home) -> Result<Place, Failure> {
-        let left = StateFolder::locate(connection.state.as_deref(), home)
-            .and_then(|state| state.bus_address())
-            .map_err(|error| Failure::from_error(Exit::Usage, &error));
+        let usage = |error: &StateError| Failure::from_error(Exit::Usage, error);
+        let state = StateFolder::locate(connection.state.as_deref(), home);
+        let left = match &state {
+            Ok(state) => state.bus_address().map_err(|error| usage(&error)),
+            Err(error) => Err(usage(error)),
+        };
         match (&connection.server, &connection.credentials) {
-            (Some(server), None) => Ok(Place {
-                server: server.clone(),
-                credentials: None,
-                role: Role::Operator,
-                user: "operator".to_owned(),
-            }),
             (server, Some(credentials)) => {
                 let (role, user) = user_of(credentials)?;
                 let server = match server {
                     Some(server) => server.clone(),
-                    None => known(left?)?.server,
+                    None => running(&state.map_err(|error| usage(&error))?, left?)?.server,
                 };
                 Ok(Place {
                     server,
@@ -102,24 +115,57 @@ impl Place {
                     user,
                 })
             }
+            // The server that `snooze up` left is the one that its credentials are for, however it is named.
+            (Some(server), None) => match left {
+                Ok(Some(address)) if is_same(server, &address.server) => Ok(Place::of(address)),
+                _ => Ok(Place {
+                    server: server.clone(),
+                    credentials: None,
+                    role: Role::Operator,
+                    user: "operator".to_owned(),
+                }),
+            },
             (None, None) => {
-                let address = known(left?)?;
-                Ok(Place {
-                    server: address.server,
-                    credentials: Some(address.credentials),
-                    role: Role::Administrator,
-                    user: address.user,
-                })
+                let state = state.map_err(|error| usage(&error))?;
+                Ok(Place::of(running(&state, left?)?))
             }
+        }
+    }
+
+    fn of(address: BusAddress) -> Place {
+        Place {
+            server: address.server,
+            credentials: Some(address.credentials),
+            role: Role::Administrator,
+            user: address.user,
         }
     }
 }
 
-fn known(address: Option<BusAddress>) -> Result<BusAddress, Failure> {
-    address.ok_or_else(|| {
-        let text = "no bus is known: run `snooze up`, or say where it is with --server and --credentials";
+fn is_same(one: &str, other: &str) -> bool {
+    let plain = |url: &str| url.trim().trim_end_matches('/').to_ascii_lowercase();
+    plain(one) == plain(other)
+}
+
+/// The address in the state folder, where the broker behind it runs.
+pub(crate) fn running(state: &StateFolder, left: Option<BusAddress>) -> Result<BusAddress, Failure> {
+    let root = state.root().display();
+    let away = |what: &str| {
+        let text = format!(
+            "{what}: start `snooze up`, name the state folder of the one that runs with --state, or say where the bus is with --server and --credentials"
+        );
         Failure::new(Exit::BusUnreachable, text)
-    })
+    };
+    match left {
+        None => Err(away(&format!("no bus is known in the state folder {root}"))),
+        Some(address) => match state.broker_runs() {
+            Ok(true) => Ok(address),
+            Ok(false) => Err(away(&format!(
+                "the `snooze up` of the state folder {root} is not running"
+            ))),
+            Err(error) => Err(Failure::from_error(Exit::Usage, &error)),
+        },
+    }
 }
 
 /// Role and name of a user, from the name of the file that was made for it: `<role>-<name>.creds`.
@@ -180,6 +226,77 @@ fn of_request(error: &RequestError) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A state folder in which a broker seems to run, for as long as the answer is kept.
+    fn left() -> (tempfile::TempDir, Connection, impl Drop) {
+        let temporary = tempfile::tempdir().expect("a folder");
+        let root = temporary.path().join("state");
+        let state = StateFolder::locate(Some(&root), &Home::default()).expect("given");
+        state.create().expect("made");
+        let address = BusAddress {
+            server: "nats://127.0.0.1:4333".to_owned(),
+            credentials: state.path("creds/administrator-ada.creds"),
+            user: "ada".to_owned(),
+        };
+        state.set_bus_address(&address).expect("written");
+        let lock = std::fs::File::create(state.path("broker.lock")).expect("made");
+        lock.lock().expect("taken");
+        let connection = Connection {
+            state: Some(root),
+            ..Connection::default()
+        };
+        (temporary, connection, LockHeld(lock))
+    }
+
+    struct LockHeld(std::fs::File);
+
+    impl Drop for LockHeld {
+        fn drop(&mut self) {
+            self.0.unlock().expect("it was taken");
+        }
+    }
+
+    #[test]
+    fn the_same_server_by_its_address_keeps_the_credentials_that_belong_to_it() {
+        let (_temporary, mut connection, _lock) = left();
+        let user = |connection: &Connection| {
+            let place = Place::find(connection, &Home::default()).expect("known");
+            (place.role, place.credentials.is_some())
+        };
+        connection.server = Some("nats://127.0.0.1:4333/".to_owned());
+        assert_eq!(user(&connection), (Role::Administrator, true));
+        connection.server = Some("nats://elsewhere:4222".to_owned());
+        assert_eq!(user(&connection), (Role::Operator, false));
+    }
+
+    #[test]
+    fn a_broker_that_has_ended_is_told_from_one_that_does_not_answer() {
+        let (_temporary, connection, lock) = left();
+        Place::find(&connection, &Home::default())
+            .map(|_| ())
+            .expect("it runs");
+        drop(lock);
+        let failure = Place::find(&connection, &Home::default())
+            .map(|_| ())
+            .expect_err("it has ended");
+        assert_eq!(failure.exit, Exit::BusUnreachable);
+        for part in ["is not running", "--state", "--credentials"] {
+            assert!(failure.line.contains(part), "{part:?} in {}", failure.line);
+        }
+    }
+
+    #[test]
+    fn whoever_finds_no_bus_is_told_where_it_was_looked_for() {
+        let temporary = tempfile::tempdir().expect("a folder");
+        let connection = Connection {
+            state: Some(temporary.path().join("nothing")),
+            ..Connection::default()
+        };
+        let failure = Place::find(&connection, &Home::default())
+            .map(|_| ())
+            .expect_err("no bus");
+        assert!(failure.line.contains("/nothing"), "{}", failure.line);
+    }
 
     #[test]
     fn a_credentials_file_says_whose_it_is() {

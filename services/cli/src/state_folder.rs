@@ -2,15 +2,15 @@
 //!
 //! Everything in it is for its owner alone: folders 0700, files 0600. It never holds configuration.
 
+use crate::home::Home;
 use rustix::fs::{FlockOperation, Mode, OFlags};
 use serde::{Deserialize, Serialize};
 use std::{
-    ffi::OsString,
     fs, io,
     io::Write,
     os::{
         fd::OwnedFd,
-        unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
+        unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt},
     },
     path::{Path, PathBuf},
 };
@@ -19,36 +19,6 @@ use std::{
 #[derive(Debug, Clone)]
 pub struct StateFolder {
     root: PathBuf,
-}
-
-/// Who types, and where their folders are, as the environment says.
-#[derive(Debug, Clone, Default)]
-pub struct Home {
-    /// `XDG_STATE_HOME`
-    pub xdg_state_home: Option<PathBuf>,
-    /// `HOME`
-    pub home: Option<PathBuf>,
-    /// `XDG_RUNTIME_DIR`: what is kept there does not survive a reboot.
-    pub runtime: Option<PathBuf>,
-    /// `USER`: who types.
-    pub user: Option<String>,
-    /// `PATH`: where programs are looked for.
-    pub search_path: Option<OsString>,
-}
-
-impl Home {
-    /// As the environment of this process says; read once, at the start.
-    #[must_use]
-    pub fn of_this_process() -> Home {
-        let path = |name: &str| std::env::var_os(name).map(PathBuf::from);
-        Home {
-            xdg_state_home: path("XDG_STATE_HOME"),
-            home: path("HOME"),
-            runtime: path("XDG_RUNTIME_DIR"),
-            user: std::env::var_os("USER").and_then(|name| name.into_string().ok()),
-            search_path: std::env::var_os("PATH"),
-        }
-    }
 }
 
 /// `nats.json`: how `snooze` in another terminal reaches the bus as an administrator.
@@ -68,6 +38,20 @@ pub enum StateError {
     /// Nothing says where it is.
     #[error("neither HOME nor XDG_STATE_HOME is set; say where the state folder is with --state")]
     Locate,
+    /// Its name could not be written into files that others read.
+    #[error("the state folder {} has a name that is no UTF-8; give another one with --state", path.display())]
+    Name {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// There is something else where it should be, which is left as it is.
+    #[error("{} cannot be the state folder: {why}; make it yours alone (chown, chmod 700) or give another one with --state", path.display())]
+    Foreign {
+        /// The folder.
+        path: PathBuf,
+        /// What it is instead.
+        why: &'static str,
+    },
     /// It cannot be made.
     #[error("the folder {} cannot be made", path.display())]
     Create {
@@ -112,7 +96,7 @@ impl StateFolder {
     /// Where the folder is, without making it.
     ///
     /// # Errors
-    /// Neither an argument nor the environment says where.
+    /// Neither an argument nor the environment says where, or the name is no text.
     pub fn locate(given: Option<&Path>, home: &Home) -> Result<StateFolder, StateError> {
         let root = match (given, &home.xdg_state_home, &home.home) {
             (Some(given), _, _) => given.to_owned(),
@@ -121,24 +105,63 @@ impl StateFolder {
             (None, _, Some(home)) => home.join(".local/state/snooze"),
             (None, _, None) => return Err(StateError::Locate),
         };
+        // `nats.json` and the plugins' configuration name it, and are read from other folders.
+        let root = match std::path::absolute(&root) {
+            Ok(root) => root,
+            Err(source) => return Err(StateError::Create { path: root, source }),
+        };
+        if root.to_str().is_none() {
+            return Err(StateError::Name { path: root });
+        }
         Ok(StateFolder { root })
     }
 
-    /// Makes it and its folders, for their owner alone.
+    /// Makes it and its folders, for their owner alone. A folder that is there already is taken only where
+    /// it is ours alone, or ours and empty: the permissions of somebody's `/var/lib` are not ours to change.
     ///
     /// # Errors
-    /// Which folder could not be made.
+    /// Which folder could not be made, or why it cannot be taken.
     pub fn create(&self) -> Result<(), StateError> {
-        for folder in ["", "creds", "keys", "jetstream", "ports", "runner"] {
+        let failed = |path: PathBuf| move |source| StateError::Create { path, source };
+        match fs::metadata(&self.root) {
+            Ok(found) => self.take(&found)?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(source) => return Err(failed(self.root.clone())(source)),
+        }
+        for folder in ["", "creds", "keys", "jetstream", "ports", "runner", "terminals"] {
             let path = self.root.join(folder);
             fs::DirBuilder::new()
                 .recursive(true)
                 .mode(0o700)
                 .create(&path)
-                .and_then(|()| fs::set_permissions(&path, fs::Permissions::from_mode(0o700)))
-                .map_err(|source| StateError::Create { path, source })?;
+                .map_err(failed(path))?;
         }
         Ok(())
+    }
+
+    /// Takes a folder that was there before.
+    fn take(&self, found: &fs::Metadata) -> Result<(), StateError> {
+        let foreign = |why| StateError::Foreign {
+            path: self.root.clone(),
+            why,
+        };
+        if !found.is_dir() {
+            return Err(foreign("it is no folder"));
+        }
+        if found.uid() != rustix::process::geteuid().as_raw() {
+            return Err(foreign("it belongs to somebody else"));
+        }
+        if found.mode() & 0o7777 == 0o700 {
+            return Ok(());
+        }
+        let failed = |source| StateError::Create {
+            path: self.root.clone(),
+            source,
+        };
+        if fs::read_dir(&self.root).map_err(failed)?.next().is_some() {
+            return Err(foreign("others may look into it, and it is not empty"));
+        }
+        fs::set_permissions(&self.root, fs::Permissions::from_mode(0o700)).map_err(failed)
     }
 
     /// The folder itself, or something in it.
@@ -174,6 +197,44 @@ impl StateFolder {
         Ok(file)
     }
 
+    /// Whether the broker of a `snooze up` runs here: it holds its lock for as long as it lives. A broker
+    /// that is just being started waits for the lock, so looking disturbs nobody.
+    ///
+    /// # Errors
+    /// The lock is there and cannot be looked at.
+    pub fn broker_runs(&self) -> Result<bool, StateError> {
+        let path = self.path("broker.lock");
+        let read = |error: rustix::io::Errno| StateError::Read {
+            path: path.clone(),
+            source: error.into(),
+        };
+        let file = match rustix::fs::open(&path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()) {
+            Ok(file) => file,
+            Err(rustix::io::Errno::NOENT) => return Ok(false),
+            Err(error) => return Err(read(error)),
+        };
+        match rustix::fs::flock(&file, FlockOperation::NonBlockingLockShared) {
+            Ok(()) => Ok(false),
+            Err(rustix::io::Errno::WOULDBLOCK) => Ok(true),
+            Err(error) => Err(read(error)),
+        }
+    }
+
+    /// Keeps a log from growing for ever: one that has become long goes aside, in place of the one before.
+    ///
+    /// # Errors
+    /// It cannot be moved.
+    pub fn rotate(&self, name: &str, longest: u64) -> Result<(), StateError> {
+        let path = self.path(name);
+        let moved = match fs::metadata(&path) {
+            Ok(found) if found.len() > longest => fs::rename(&path, self.path(&format!("{name}.1"))),
+            Ok(_) => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(error),
+        };
+        moved.map_err(|source| StateError::Write { path, source })
+    }
+
     /// The address that `snooze up` left, where one is there.
     ///
     /// # Errors
@@ -194,7 +255,7 @@ impl StateFolder {
     /// # Errors
     /// It cannot be written.
     pub fn set_bus_address(&self, address: &BusAddress) -> Result<(), StateError> {
-        let text = serde_json::to_vec_pretty(address).expect("three texts are always JSON");
+        let text = serde_json::to_vec_pretty(address).expect("`locate` took no folder whose name is no text");
         self.write_secret("nats.json", &text)
     }
 
@@ -244,70 +305,4 @@ impl StateFolder {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn folder() -> (tempfile::TempDir, StateFolder) {
-        let temporary = tempfile::tempdir().expect("a folder");
-        let root = temporary.path().join("deep/state");
-        let state = StateFolder::locate(Some(&root), &Home::default()).expect("given");
-        state.create().expect("made");
-        (temporary, state)
-    }
-
-    fn mode(path: &Path) -> u32 {
-        fs::metadata(path).expect("exists").permissions().mode() & 0o777
-    }
-
-    #[test]
-    fn the_folder_is_where_the_base_directory_specification_says() {
-        let home = Home {
-            xdg_state_home: Some("/x".into()),
-            home: Some("/home/a".into()),
-            ..Home::default()
-        };
-        let root =
-            |given: Option<&Path>, home: &Home| StateFolder::locate(given, home).map(|state| state.root);
-        assert_eq!(
-            root(Some(Path::new("/s")), &home).expect("given"),
-            Path::new("/s")
-        );
-        assert_eq!(root(None, &home).expect("xdg"), Path::new("/x/snooze"));
-        let relative = Home {
-            xdg_state_home: Some("x".into()),
-            ..home
-        };
-        assert_eq!(
-            root(None, &relative).expect("home"),
-            Path::new("/home/a/.local/state/snooze")
-        );
-        assert!(matches!(root(None, &Home::default()), Err(StateError::Locate)));
-    }
-
-    #[test]
-    fn what_is_written_is_for_its_owner_alone() {
-        let (_temporary, state) = folder();
-        let address = BusAddress {
-            server: "nats://127.0.0.1:4222".to_owned(),
-            credentials: state.path("creds/administrator.creds"),
-            user: "me".to_owned(),
-        };
-        assert_eq!(state.bus_address().expect("none yet"), None);
-        state.set_bus_address(&address).expect("written");
-        state.set_bus_address(&address).expect("written again");
-        assert_eq!(state.bus_address().expect("read"), Some(address));
-        assert_eq!(mode(state.root()), 0o700);
-        assert_eq!(mode(&state.path("creds")), 0o700);
-        assert_eq!(mode(&state.path("nats.json")), 0o600);
-        assert_eq!(mode(&state.reserve("snooze.log").expect("made")), 0o600);
-    }
-
-    #[test]
-    fn two_cannot_use_one_folder_at_once() {
-        let (_temporary, state) = folder();
-        let held = state.claim().expect("free");
-        assert!(matches!(state.claim(), Err(StateError::InUse { .. })));
-        drop(held);
-        state.claim().expect("free again");
-    }
-}
+mod tests;

@@ -32,7 +32,7 @@ pub(super) async fn send(session: &Session, arguments: EventSend) -> Result<(), 
         return print::json(&filed);
     }
     if filed.duplicate {
-        eprintln!("snooze: it had been filed before");
+        print::talk("it had been filed before");
     }
     print::lines([filed.id.to_string()])
 }

@@ -1,23 +1,22 @@
 //! `snooze explain`: why a host is or is not being stopped, every vote, and what is missing.
 
+use super::{one_host, query_one};
 use crate::{arguments::Explain, print, session::Session, view::text};
 use snooze_schemas::{
     ops::{HostReport, QueryResult},
     verdict::Vote,
 };
-use snooze_service_runtime::{Exit, Failure};
+use snooze_service_runtime::Failure;
 
 /// Explains one host.
 pub(super) async fn explain(session: &Session, arguments: Explain) -> Result<(), Failure> {
-    let result = session.query(Some(arguments.host.clone())).await?;
-    let Some(report) = result.hosts.first() else {
-        let text = format!("{} is not enrolled", arguments.host);
-        return Err(Failure::new(Exit::Refused, text));
-    };
+    let host = one_host(session, arguments.host).await?;
+    let result = query_one(session, &host).await?;
     if arguments.output.json {
         return print::json(&result);
     }
-    print::lines(explained(&result, report))
+    let reports = result.hosts.iter();
+    print::lines(reports.flat_map(|report| explained(&result, report)))
 }
 
 fn explained(result: &QueryResult, report: &HostReport) -> Vec<String> {

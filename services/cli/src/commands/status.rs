@@ -1,6 +1,6 @@
 //! `snooze status` and `snooze hosts`.
 
-use super::one_host;
+use super::{one_host, query_one};
 use crate::{
     arguments::{Output, Status},
     print,
@@ -8,41 +8,74 @@ use crate::{
     view::{
         feed,
         model::{Model, Preface},
-        show::Show,
+        show::{self, Show},
+        terminal::TerminalLook,
         text,
     },
 };
-use snooze_schemas::ops::{HostReport, QueryResult};
+use snooze_schemas::{
+    HostId,
+    ops::{HostReport, QueryResult},
+};
 use snooze_service_runtime::{CancellationToken, Clocks, Exit, Failure};
+use std::{ops::ControlFlow, time::Duration};
 use tokio::sync::mpsc;
 
 /// Keys that nobody took yet; a person does not type faster.
 const KEYS: usize = 8;
+/// How often `--watch --json` says how things stand.
+const EVERY: Duration = Duration::from_secs(1);
 
 /// What the machines are doing and what would be done to them.
 pub(super) async fn status(
     session: &Session,
     arguments: Status,
+    look: TerminalLook,
     shutdown: CancellationToken,
 ) -> Result<(), Failure> {
-    if arguments.watch {
-        return watch(session, arguments, shutdown).await;
+    match (arguments.watch, arguments.output.json) {
+        (true, true) => watch_json(session, arguments.host, shutdown).await,
+        (true, false) => watch(session, arguments.host, look, shutdown).await,
+        (false, true) => print::json(&ask(session, arguments.host).await?),
+        (false, false) => print::lines(text_of(&ask(session, arguments.host).await?)),
     }
-    let result = session.query(arguments.host).await?;
-    if arguments.output.json {
-        return print::json(&result);
-    }
-    print::lines(text_of(&result))
 }
 
-async fn watch(session: &Session, arguments: Status, shutdown: CancellationToken) -> Result<(), Failure> {
-    if arguments.output.json {
-        return Err(Failure::new(
-            Exit::Usage,
-            "--watch shows a view; without it --json prints once",
-        ));
+/// What the executors know; a host that was named has to be one that they know.
+async fn ask(session: &Session, host: Option<HostId>) -> Result<QueryResult, Failure> {
+    match host {
+        Some(host) => query_one(session, &host).await,
+        None => session.query(None).await,
     }
-    let host = one_host(session, arguments.host).await?;
+}
+
+/// An object a line, until shutdown or until nobody reads any more.
+async fn watch_json(
+    session: &Session,
+    host: Option<HostId>,
+    shutdown: CancellationToken,
+) -> Result<(), Failure> {
+    let mut tick = tokio::time::interval(EVERY);
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        // A question that is given up at the end is asked by nobody any more.
+        let result = tokio::select! {
+            () = shutdown.cancelled() => return Ok(()),
+            result = async { tick.tick().await; ask(session, host.clone()).await } => result?,
+        };
+        if let ControlFlow::Break(()) = print::json_line(&result)? {
+            return Ok(());
+        }
+    }
+}
+
+async fn watch(
+    session: &Session,
+    host: Option<HostId>,
+    look: TerminalLook,
+    shutdown: CancellationToken,
+) -> Result<(), Failure> {
+    let host = one_host(session, host).await?;
     let (sender, news) = feed::channel();
     let feed = feed::feed(session.bus.clone(), host.clone(), sender)
         .await
@@ -53,6 +86,8 @@ async fn watch(session: &Session, arguments: Status, shutdown: CancellationToken
         news,
         keys,
         clocks: Clocks::real(),
+        look,
+        standing_every: show::STANDING,
     };
     tokio::select! {
         ended = show.run(shutdown.clone()) => {
@@ -66,7 +101,7 @@ async fn watch(session: &Session, arguments: Status, shutdown: CancellationToken
 pub(super) async fn hosts(session: &Session, output: Output) -> Result<(), Failure> {
     let result = session.query(None).await?;
     if output.json {
-        return print::json(&result.hosts);
+        return print::json(&result);
     }
     let rows: Vec<[String; 6]> = result
         .hosts
@@ -87,7 +122,7 @@ pub(super) async fn hosts(session: &Session, output: Output) -> Result<(), Failu
         &rows,
     ))?;
     if result.truncated {
-        eprintln!("snooze: there are more hosts than one answer holds");
+        print::talk(MORE);
     }
     Ok(())
 }
@@ -106,8 +141,13 @@ fn text_of(result: &QueryResult) -> Vec<String> {
         lines.push("No host is enrolled.".to_owned());
     }
     lines.extend(result.hosts.iter().flat_map(of_host));
+    if result.truncated {
+        lines.push(MORE.to_owned());
+    }
     lines
 }
+
+const MORE: &str = "there are more hosts than one answer holds; name one to see it";
 
 fn of_host(report: &HostReport) -> Vec<String> {
     let decision = &report.decision;
@@ -162,6 +202,13 @@ mod tests {
                 "  claim     claimed, notice, next step in 4 s",
             ]
         );
+    }
+
+    #[test]
+    fn hosts_that_are_left_out_are_not_left_unsaid() {
+        let mut result = examples::query_result("");
+        result.truncated = true;
+        assert_eq!(text_of(&result).last().map(String::as_str), Some(MORE));
     }
 
     #[test]

@@ -14,7 +14,10 @@ use serde::Deserialize;
 use std::{
     ffi::OsStr,
     fs, io,
-    os::unix::{fs::OpenOptionsExt, process::CommandExt},
+    os::unix::{
+        fs::{MetadataExt, OpenOptionsExt},
+        process::CommandExt,
+    },
     path::{Path, PathBuf},
     process::Stdio,
     time::Duration,
@@ -25,8 +28,11 @@ use tokio::process::Child;
 const OLDEST: (u32, u32) = (2, 12);
 /// A start takes a tenth of a second; a large store on a slow disk some seconds.
 const START_LIMIT: Duration = Duration::from_secs(15);
-/// It flushes and closes in well under a second; after this it is killed.
-const STOP_LIMIT: Duration = Duration::from_secs(5);
+/// It flushes and closes in well under a second; after this it is killed, which loses nothing that it
+/// acknowledged: it syncs at every write.
+pub(super) const STOP_LIMIT: Duration = Duration::from_secs(2);
+/// To say its version takes it some milliseconds.
+const VERSION_LIMIT: Duration = Duration::from_secs(5);
 /// How often the file with its ports is looked for.
 const LOOK: Duration = Duration::from_millis(10);
 
@@ -86,31 +92,48 @@ pub enum BrokerError {
     Wait(#[source] io::Error),
 }
 
-/// The nats-server that would be run: the given one, `.tools/bin/nats-server` of this folder or of one
-/// above the program, or the first on the path.
+/// Where a nats-server is looked for, in this order: the folders of the path, then `.tools/bin` of the
+/// checkout in whose `target` this program lies. Never a folder that merely happens to be the current one:
+/// who runs `snooze up` in somebody else's folder must not run somebody else's program.
+#[must_use]
+pub fn candidates(program: &Path, search: Option<&OsStr>) -> Vec<PathBuf> {
+    let on_path = search.map(std::env::split_paths).into_iter().flatten();
+    on_path
+        .filter(|folder| folder.is_absolute())
+        .chain(checkout(program).map(|root| root.join(".tools/bin")))
+        .map(|folder| folder.join("nats-server"))
+        .filter(|path| is_executable(path))
+        .collect()
+}
+
+/// The checkout that a program was built in.
+#[must_use]
+pub fn checkout(program: &Path) -> Option<&Path> {
+    let target = program.ancestors().find(|folder| folder.ends_with("target"))?;
+    target.parent()
+}
+
+fn is_executable(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|found| found.is_file() && found.mode() & 0o111 != 0)
+}
+
+/// The first of these that is new enough.
 ///
 /// # Errors
-/// There is none.
-pub fn find(given: Option<&Path>, program: &Path, search: Option<&OsStr>) -> Result<PathBuf, BrokerError> {
-    if let Some(given) = given {
-        return Ok(given.to_owned());
+/// There is none; where there is an older one, which.
+pub async fn first_new_enough(candidates: &[PathBuf]) -> Result<&Path, BrokerError> {
+    let mut first = None;
+    for path in candidates {
+        match check_version(path).await {
+            Ok(()) => return Ok(path),
+            Err(error) => first = first.or(Some(error)),
+        }
     }
-    let here = Path::new(".").ancestors();
-    let near = here
-        .chain(program.ancestors().skip(1))
-        .map(|folder| folder.join(".tools/bin"));
-    let on_path = search.map(std::env::split_paths).into_iter().flatten();
-    near.chain(on_path)
-        .map(|folder| folder.join("nats-server"))
-        .find(|path| path.is_file())
-        .ok_or(BrokerError::Find)
+    Err(first.unwrap_or(BrokerError::Find))
 }
 
 /// Checks that it is new enough.
-///
-/// # Errors
-/// It is too old, or does not run.
-pub async fn check_version(path: &Path) -> Result<(), BrokerError> {
+async fn check_version(path: &Path) -> Result<(), BrokerError> {
     #[expect(
         clippy::disallowed_methods,
         reason = "the broker is no plugin; this is the one file here that starts a process"
@@ -121,7 +144,7 @@ pub async fn check_version(path: &Path) -> Result<(), BrokerError> {
         .stdin(Stdio::null())
         .kill_on_drop(true)
         .output();
-    let output = match tokio::time::timeout(STOP_LIMIT, output).await {
+    let output = match tokio::time::timeout(VERSION_LIMIT, output).await {
         Ok(output) => output,
         Err(_) => Err(io::ErrorKind::TimedOut.into()),
     };
@@ -174,7 +197,8 @@ impl Broker {
             .open(&log)
             .map_err(BrokerError::Spawn)?;
         let program = std::env::current_exe().map_err(BrokerError::Spawn)?;
-        let nats_server = fs::canonicalize(nats_server).map_err(BrokerError::Spawn)?;
+        // Not resolved further: a link or a shim may go by the name that it is called by.
+        let nats_server = std::path::absolute(nats_server).map_err(BrokerError::Spawn)?;
         #[expect(
             clippy::disallowed_methods,
             reason = "the broker is no plugin; this is the one file here that starts a process"
@@ -197,13 +221,6 @@ impl Broker {
             .process_group(0)
             .kill_on_drop(true);
         let mut child = command.spawn().map_err(BrokerError::Spawn)?;
-        let pid = child.id().expect("it was not waited for");
-        let name = nats_server
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
-        let file = ports.join(format!("{name}_{pid}.ports"));
         let ready = async {
             loop {
                 if let Some(status) = child.try_wait().map_err(BrokerError::Wait)? {
@@ -213,11 +230,7 @@ impl Broker {
                         log: log.clone(),
                     });
                 }
-                // Half a file is no JSON yet, and is read again.
-                if let Ok(text) = tokio::fs::read(&file).await
-                    && let Ok(ports) = serde_json::from_slice::<Ports>(&text)
-                    && let Some(url) = ports.nats.into_iter().next()
-                {
+                if let Some(url) = url_in(&ports) {
                     return Ok(url);
                 }
                 tokio::time::sleep(LOOK).await;
@@ -300,6 +313,19 @@ pub fn become_broker(arguments: &arguments::Broker) -> io::Error {
         .exec()
 }
 
+/// The address in the ports file, once it is there. The folder was empty when the broker was started, and
+/// what the file is called depends on the name and the process that it runs under.
+fn url_in(ports: &Path) -> Option<String> {
+    let entries = fs::read_dir(ports).ok()?;
+    entries.flatten().find_map(|entry| {
+        let path = entry.path();
+        path.extension().filter(|extension| *extension == "ports")?;
+        // Half a file is no JSON yet, and is read again.
+        let ports: Ports = serde_json::from_slice(&fs::read(path).ok()?).ok()?;
+        ports.nats.into_iter().next()
+    })
+}
+
 fn remove_files(folder: &Path) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         fs::remove_file(entry?.path())?;
@@ -337,25 +363,55 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_given_server_wins_then_the_tools_folder_then_the_path() {
+    /// A checkout and a folder of the path, each with a nats-server that says this version.
+    fn servers(on_path: &str, in_checkout: &str) -> (tempfile::TempDir, Vec<PathBuf>) {
         let folder = tempfile::tempdir().expect("a folder");
-        let tools = folder.path().join(".tools/bin");
-        let other = folder.path().join("bin");
-        for bin in [&tools, &other] {
+        let bins = ["bin", "checkout/.tools/bin"].map(|name| folder.path().join(name));
+        for (bin, version) in bins.iter().zip([on_path, in_checkout]) {
             fs::create_dir_all(bin).expect("made");
-            fs::write(bin.join("nats-server"), "").expect("written");
+            let mut file = fs::OpenOptions::new()
+                .write(true)
+                .create_new(true)
+                .mode(0o755)
+                .open(bin.join("nats-server"))
+                .expect("made");
+            let script = format!("#!/bin/sh\necho 'nats-server: v{version}'\n");
+            io::Write::write_all(&mut file, script.as_bytes()).expect("written");
         }
-        let program = folder.path().join("target/debug/snooze");
-        let elsewhere = Path::new("/nowhere/snooze");
-        let find = |given: Option<&Path>, program: &Path| {
-            find(given, program, Some(other.as_os_str())).expect("found")
-        };
-        assert_eq!(find(Some(Path::new("/n")), &program), Path::new("/n"));
-        assert_eq!(find(None, &program), tools.join("nats-server"));
-        // Where the tests run in a checkout with tools of its own, those are nearer than the path.
-        if !Path::new(".tools/bin/nats-server").is_file() {
-            assert_eq!(find(None, elsewhere), other.join("nats-server"));
+        let program = folder.path().join("checkout/target/debug/snooze");
+        let found = candidates(&program, Some(bins[0].as_os_str()));
+        assert_eq!(found, bins.map(|bin| bin.join("nats-server")));
+        (folder, found)
+    }
+
+    #[tokio::test]
+    async fn the_first_on_the_path_that_is_new_enough_is_run() {
+        for (on_path, in_checkout, which) in [("2.12.0", "2.15.0", 0), ("2.9.10", "2.15.0", 1)] {
+            let (_folder, found) = servers(on_path, in_checkout);
+            assert_eq!(
+                first_new_enough(&found).await.expect("one is"),
+                found[which],
+                "{on_path}"
+            );
         }
+        let (_folder, found) = servers("2.9.10", "2.11.0");
+        let error = first_new_enough(&found).await.expect_err("none is");
+        assert!(
+            matches!(&error, BrokerError::TooOld { path, .. } if *path == found[0]),
+            "{error}"
+        );
+        assert!(matches!(first_new_enough(&[]).await, Err(BrokerError::Find)));
+    }
+
+    #[test]
+    fn no_program_of_the_current_folder_is_run() {
+        let elsewhere = Path::new("/usr/local/bin/snooze");
+        assert_eq!(
+            candidates(elsewhere, Some(OsStr::new(".::target"))),
+            Vec::<PathBuf>::new()
+        );
+        assert_eq!(checkout(elsewhere), None);
+        let built = Path::new("/src/target/release/deps/snooze");
+        assert_eq!(checkout(built), Some(Path::new("/src")));
     }
 }

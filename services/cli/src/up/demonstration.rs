@@ -104,19 +104,23 @@ pub fn preface_measuring() -> Preface {
     Preface {
         essential: vec![
             WHAT_IT_IS.to_owned(),
-            format!(
-                "policy   measuring the CPU for {SAMPLES} s to find this machine's own threshold; nothing is stopped yet"
-            ),
+            format!("policy   none acts yet: the CPU is measured for {SAMPLES} s to find its threshold"),
         ],
         details: Vec::new(),
     }
 }
 
-/// What stands above the view.
+/// What stands above the view. The essential part is for a terminal of 24 rows and 80 columns.
 #[must_use]
 pub fn preface(threshold: Threshold) -> Preface {
     let (highest, mean) = (threshold.cpu_percent, threshold.mean_percent);
-    let mut essential = vec![WHAT_IT_IS.to_owned(), format!("try      {}", load_line())];
+    let mut essential = vec![
+        WHAT_IT_IS.to_owned(),
+        format!(
+            "policy   only CPU votes: idle below {highest:.1} % for {NAPTIME_SECONDS:.0} s, then {NOTICE_SECONDS:.0} s notice, then stop"
+        ),
+        format!("try      {}", load_line()),
+    ];
     if threshold.is_capped() {
         essential.push(format!(
             "policy   this machine is already loaded: the threshold is capped at {HIGHEST:.0} %, and more load may not show as busy"
@@ -126,7 +130,7 @@ pub fn preface(threshold: Threshold) -> Preface {
         "         loads every core for 20 s: the CPU's vote turns busy, and a stop on its way is given up"
             .to_owned(),
         format!(
-            "policy   only CPU votes: idle below {highest:.1} % (mean of the first {SAMPLES} s, {mean:.1} %, plus {ABOVE_MEAN:.0} points); the other voters are advisory"
+            "policy   threshold: the mean of the first {SAMPLES} s, {mean:.1} %, plus {ABOVE_MEAN:.0} points; the other voters are advisory"
         ),
         format!(
             "policy   check interval 1 s, naptime {NAPTIME_SECONDS:.0} s, notice {NOTICE_SECONDS:.0} s, heartbeat 2 s, no boot grace, no cool-down, mode act, self_stop"
@@ -135,13 +139,12 @@ pub fn preface(threshold: Threshold) -> Preface {
     Preface { essential, details }
 }
 
-const WHAT_IT_IS: &str =
-    "This is a demonstration: the cloud is simulated, nothing is stopped. Ctrl-C or q ends it.";
+const WHAT_IT_IS: &str = "A demonstration: the cloud is simulated, nothing is stopped. Ctrl-C ends it.";
 
-/// A line for a shell that loads every core.
+/// A line for a shell that loads every core for a while. It ends by itself.
 #[must_use]
 pub fn load_line() -> &'static str {
-    "for i in $(seq $(nproc)); do timeout 20 sh -c 'while :; do :; done' & done"
+    "seq $(nproc) | xargs -P0 -I_ timeout 20 md5sum /dev/zero"
 }
 
 #[cfg(test)]
@@ -169,6 +172,16 @@ mod tests {
                 .lines()
                 .any(|line| line.contains("already loaded"))
         );
+    }
+
+    #[test]
+    fn what_is_essential_fits_a_terminal_of_80_columns() {
+        let prefaces = [preface_measuring(), preface(Threshold::from_readings(&[79.9]))];
+        for line in prefaces.iter().flat_map(|preface| &preface.essential) {
+            if !line.contains("capped") {
+                assert!(line.chars().count() <= 80, "{line}");
+            }
+        }
     }
 
     #[test]

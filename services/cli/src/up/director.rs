@@ -7,11 +7,12 @@ use super::{
     plan::{Plan, Power, stopped_note},
 };
 use crate::view::{model::News, show::Key};
+use futures_util::{Stream, StreamExt, stream};
 use snooze_bus::{Bus, BusError, Subject, SubjectFilter, keys};
 use snooze_executor::provider::{InstanceState, simulated::SimulatedCloud};
 use snooze_schemas::{
     HostId,
-    sample::{Reading, Sample, name},
+    sample::{Sample, name},
 };
 use snooze_service_runtime::{CancellationToken, Failure};
 use std::{sync::Arc, time::Duration};
@@ -22,6 +23,10 @@ use tokio::{
 
 /// How often the simulated instance is looked at.
 const LOOK: Duration = Duration::from_millis(200);
+
+/// For how long the threshold is measured at most. Samples come every second; on a machine that gives
+/// none, what came so far has to do.
+const MEASURE_WITHIN: Duration = Duration::from_secs(30);
 
 /// Why the demonstration cannot go on.
 #[derive(Debug, thiserror::Error)]
@@ -96,18 +101,25 @@ impl Director {
     /// The threshold, from the CPU readings of the first seconds.
     async fn measure(&self) -> Result<Threshold, DirectorError> {
         let subject = SubjectFilter::Exactly(Subject::Metrics(self.host.clone()));
-        let mut samples = self
+        let samples = self
             .bus
             .subscribe(&subject, None)
             .await
             .map_err(DirectorError::Subscribe)?;
-        let mut readings = Vec::new();
-        while readings.len() < SAMPLES {
-            let delivery = samples.next().await.ok_or(DirectorError::NoSamples)?;
-            let Ok(sample) = delivery.read::<Sample>() else {
-                continue;
-            };
-            readings.extend(sample.readings.get(name::CPU_PERCENT).and_then(Reading::value));
+        let cpu = stream::unfold(samples, |mut samples| async move {
+            let delivery = samples.next().await?;
+            let sample = delivery.read::<Sample>().ok();
+            let reading = sample.and_then(|sample| sample.readings.get(name::CPU_PERCENT)?.value());
+            Some((reading, samples))
+        });
+        let readings = first_readings(cpu, MEASURE_WITHIN).await?;
+        if readings.len() < SAMPLES {
+            let note = format!(
+                "only {} of {SAMPLES} readings of the CPU came in {} s; the threshold rests on them",
+                readings.len(),
+                MEASURE_WITHIN.as_secs()
+            );
+            self.tell(News::Note(note)).await;
         }
         Ok(Threshold::from_readings(&readings))
     }
@@ -153,5 +165,46 @@ impl Director {
         if self.news.send(news).await.is_err() {
             tracing::debug!("the view has ended");
         }
+    }
+}
+
+/// As many readings as the threshold is taken from, or those that came in time.
+async fn first_readings(
+    samples: impl Stream<Item = Option<f64>>,
+    within: Duration,
+) -> Result<Vec<f64>, DirectorError> {
+    let mut samples = std::pin::pin!(samples);
+    let mut readings = Vec::new();
+    let all = async {
+        while readings.len() < SAMPLES {
+            readings.extend(samples.next().await.ok_or(DirectorError::NoSamples)?);
+        }
+        Ok(())
+    };
+    // Cut off, the reading that was waited for is lost, which is what a limit is for.
+    match tokio::time::timeout(within, all).await {
+        Ok(Err(error)) => Err(error),
+        Ok(Ok(())) | Err(_) => Ok(readings),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_machine_that_gives_no_readings_is_not_measured_for_ever() {
+        let two = stream::iter([Some(1.0), None, Some(3.0)]).chain(stream::pending());
+        let found = first_readings(two, Duration::from_millis(10)).await;
+        assert_eq!(found.expect("the bus is there"), [1.0, 3.0]);
+    }
+
+    #[tokio::test]
+    async fn a_sample_without_a_reading_does_not_count() {
+        let every_other = stream::iter((0..20).map(|n| (n % 2 == 0).then_some(f64::from(n))));
+        let found = first_readings(every_other, Duration::from_secs(60)).await;
+        assert_eq!(found.expect("the bus is there"), [0.0, 2.0, 4.0, 6.0, 8.0]);
+        let ended = first_readings(stream::iter([Some(1.0)]), Duration::from_secs(60)).await;
+        assert!(matches!(ended, Err(DirectorError::NoSamples)), "{ended:?}");
     }
 }

@@ -44,7 +44,7 @@ impl Ground {
     /// Makes keys where there are none, starts the broker with them, and leaves its address for others.
     pub(super) async fn lay(plan: &Plan) -> Result<Ground, Failure> {
         let failed = |error: &(dyn std::error::Error + 'static)| Failure::from_error(Exit::Failed, error);
-        broker::check_version(&plan.nats_server)
+        let nats_server = broker::first_new_enough(&plan.nats_servers)
             .await
             .map_err(|error| Failure::from_error(Exit::Usage, &error))?;
         let now = plan.clocks.wall();
@@ -63,7 +63,7 @@ impl Ground {
             .write_secret("nats-server.conf", text.as_bytes())
             .map_err(|error| failed(&error))?;
         let configuration = state.path("nats-server.conf");
-        let broker = Broker::start(state, &plan.nats_server, &configuration)
+        let broker = Broker::start(state, nats_server, &configuration)
             .await
             .map_err(|error| failed(&error))?;
 

@@ -14,9 +14,8 @@ mod services;
 use crate::{
     NAME,
     arguments::Up,
-    print,
+    home::Home,
     session::of_bus,
-    state_folder::Home,
     view::{
         feed,
         model::Model,
@@ -27,17 +26,24 @@ use crate::{
 use ground::Ground;
 use plan::{Plan, Power};
 use snooze_service_runtime::{
-    CancellationToken, Exit, Failure, TelemetryConfig, Threads, exit::one_line, run_service,
+    CancellationToken, Exit, Failure, TelemetryConfig, Threads, exit::one_line, run_service, service::GRACE,
 };
 use std::{path::Path, process::ExitCode, time::Duration};
 use tokio::sync::{mpsc, watch};
 
-/// For how long the services may finish what is in flight; a stop on its way is given up in less.
-const GRACE: Duration = Duration::from_secs(16);
+/// For how long the services may finish what is in flight: as long as the slowest of them takes, and a
+/// moment for the others to see its end.
+const SERVICES_GRACE: Duration = snooze_executor::ENDS_WITHIN.saturating_add(Duration::from_millis(500));
+const _: () = assert!(
+    SERVICES_GRACE.as_millis() + broker::STOP_LIMIT.as_millis() < GRACE.as_millis(),
+    "services and broker have to end within what the process has"
+);
 /// Keys that nobody took yet; a person does not type faster.
 const KEYS: usize = 8;
 /// How much of the audit trail stays on the person's own screen at the end.
 const TRAIL: usize = 16;
+/// A log longer than this goes aside at the next start.
+const LONGEST_LOG: u64 = 8 * 1024 * 1024;
 
 /// Runs everything until Ctrl-C.
 #[must_use]
@@ -46,10 +52,15 @@ pub fn run(arguments: &Up, state: Option<&Path>, home: &Home) -> ExitCode {
         Ok(plan) => plan,
         Err(failure) => return failure.report(NAME),
     };
-    let log_file = match plan.state.reserve("snooze.log") {
+    let log_file = plan.state.rotate("snooze.log", LONGEST_LOG);
+    let log_file = match log_file.and_then(|()| plan.state.reserve("snooze.log")) {
         Ok(path) => path,
         Err(error) => return Failure::from_error(Exit::Failed, &error).report(NAME),
     };
+    if let Err(error) = keep_capabilities() {
+        let text = format!("keep capabilities from plugins: {error}");
+        return Failure::new(Exit::Failed, text).report(NAME);
+    }
     let telemetry = TelemetryConfig {
         log_file: Some(log_file),
         ..plan.local.telemetry()
@@ -64,8 +75,21 @@ pub fn run(arguments: &Up, state: Option<&Path>, home: &Home) -> ExitCode {
             })),
         };
         let stopped = ground.broker.stop().await;
-        outcome.and(stopped.map_err(|error| Failure::from_error(Exit::Failed, &error)))
+        outcome
+            .and(stopped.map_err(|error| Failure::from_error(Exit::Failed, &error)))
+            .and(plan.clean_up())
     })
+}
+
+/// Keeps what this process may do from the processes that it starts. The systemd unit gives it ambient
+/// capabilities, to look at other people's processes; those are handed on to every program that is run, and
+/// a plugin is to have none. Threads take after the one that starts them, so this comes before there are any.
+fn keep_capabilities() -> std::io::Result<()> {
+    match rustix::thread::clear_ambient_capability_set() {
+        // A kernel that knows none hands on none.
+        Ok(()) | Err(rustix::io::Errno::INVAL) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// The services and the view, until one of them ends.
@@ -98,25 +122,37 @@ async fn live(plan: &Plan, place: &ground::Place, shutdown: CancellationToken) -
         news,
         keys,
         clocks: plan.clocks.clone(),
+        look: plan.look,
+        standing_every: plan.standing_every(),
     };
     // The view ends by a key, by the signal, or because the output is gone; each ends everything.
     let view = async {
-        let ended = show.run(shutdown.clone()).await;
+        let mut ended = show.run(shutdown.clone()).await;
         shutdown.cancel();
+        if let Ok(ended) = &mut ended {
+            ended.say(&ending(ended));
+        }
         ended
     };
-    let (ended, services) = tokio::join!(view, tasks.run(GRACE));
-    let ended = ended.map_err(|error| Failure::new(Exit::Failed, format!("show: {error}")))?;
-    farewell(plan, &ended)?;
-    services.map_err(|error| Failure::from_error(Exit::Failed, &error))
+    let (ended, services) = tokio::join!(view, tasks.run(SERVICES_GRACE));
+    // A service that failed is why the view ended; it must not be hidden by what the view says of it.
+    services.map_err(|error| Failure::from_error(Exit::Failed, &error))?;
+    let mut ended = ended.map_err(|error| Failure::new(Exit::Failed, format!("show: {error}")))?;
+    ended.say(&[format!(
+        "ended    log and state are in {}",
+        plan.state.root().display()
+    )]);
+    ended.close().await;
+    Ok(())
 }
 
-/// What is left on the person's own screen.
-fn farewell(plan: &Plan, ended: &Ended) -> Result<(), Failure> {
+/// What is left on the person's own screen while everything ends.
+fn ending(ended: &Ended) -> Vec<String> {
     let mut lines = Vec::new();
     if ended.on_screen {
         let trail = &ended.model.audit;
         let skipped = trail.len().saturating_sub(TRAIL);
+        lines.extend(ended.model.preface.lines().cloned());
         lines.extend(
             trail
                 .iter()
@@ -125,8 +161,31 @@ fn farewell(plan: &Plan, ended: &Ended) -> Result<(), Failure> {
         );
     }
     lines.push(format!(
-        "ended    log and state are in {}",
-        plan.state.root().display()
+        "ending   claims are undone and services end, within {} s",
+        SERVICES_GRACE.as_secs()
     ));
-    print::lines(lines)
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::thread::{
+        CapabilitySet, capabilities, capability_is_in_ambient_set, configure_capability_in_ambient_set,
+        set_capabilities,
+    };
+
+    #[test]
+    fn no_capability_is_handed_on_to_what_is_started() {
+        const PTRACE: CapabilitySet = CapabilitySet::SYS_PTRACE;
+        // Capabilities are those of a thread. Where this one has none, there is nothing to hand on.
+        let mut sets = capabilities(None).expect("one's own can be read");
+        if sets.permitted.contains(PTRACE) {
+            sets.inheritable |= PTRACE;
+            set_capabilities(None, sets).expect("what is permitted may be inherited");
+            configure_capability_in_ambient_set(PTRACE, true).expect("it is permitted and inheritable");
+        }
+        keep_capabilities().expect("a thread may give up its own");
+        assert!(!capability_is_in_ambient_set(PTRACE).expect("it can be asked"));
+    }
 }

@@ -7,8 +7,9 @@ use super::{
 };
 use crate::{
     arguments::{Cloud, Up},
-    state_folder::{Home, StateFolder},
-    view::model::Preface,
+    home::Home,
+    state_folder::{StateError, StateFolder},
+    view::{model::Preface, show, terminal::TerminalLook},
 };
 use serde_json::{Map, Value, json};
 use snooze_executor::provider::{Clouds, Permission, Target, simulated::SimulatedCloud};
@@ -22,13 +23,20 @@ use snooze_service_runtime::{
     exit::one_line,
 };
 use std::{
+    hash::{DefaultHasher, Hash, Hasher},
+    io,
     os::fd::OwnedFd,
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 /// The folder with the demonstration's plugins, in a checkout.
 const PLUGINS: &str = "plugins/demonstration";
+
+/// How often an output that is no terminal is told how things stand, where nobody watches a demonstration:
+/// in a journal, what changed is said when it changes.
+const STANDING_UNWATCHED: Duration = Duration::from_secs(600);
 
 /// Whether the simulated instance runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,8 +53,8 @@ pub(super) struct Plan {
     pub(super) state: StateFolder,
     /// Keeps another one off the state folder for as long as this one runs.
     pub(super) _claim: OwnedFd,
-    /// The nats-server.
-    pub(super) nats_server: PathBuf,
+    /// Where a nats-server may be, the best first.
+    pub(super) nats_servers: Vec<PathBuf>,
     /// This machine, as a host.
     pub(super) host: Host,
     /// The clouds that the executor reaches.
@@ -63,6 +71,10 @@ pub(super) struct Plan {
     pub(super) user: SourceName,
     /// Where runs of idleness are kept over a restart.
     pub(super) runtime: PathBuf,
+    /// Where the terminals of people are, who are told before a stop.
+    pub(super) terminals: PathBuf,
+    /// What the view may use of the terminal.
+    pub(super) look: TerminalLook,
     /// The clocks.
     pub(super) clocks: Clocks,
 }
@@ -76,12 +88,14 @@ impl Plan {
         let state = StateFolder::locate(state, home).map_err(|error| usage(&error))?;
         let program =
             std::env::current_exe().map_err(|error| Failure::new(Exit::Failed, error.to_string()))?;
-        let given = arguments.nats_server.as_deref();
-        let nats_server =
-            broker::find(given, &program, home.search_path.as_deref()).map_err(|error| usage(&error))?;
-        state
-            .create()
-            .map_err(|error| Failure::from_error(Exit::Failed, &error))?;
+        let nats_servers = match &arguments.nats_server {
+            Some(given) => vec![given.clone()],
+            None => broker::candidates(&program, home.search_path.as_deref()),
+        };
+        state.create().map_err(|error| match error {
+            StateError::Foreign { .. } => usage(&error),
+            error => Failure::from_error(Exit::Failed, &error),
+        })?;
         let claim = state
             .claim()
             .map_err(|error| Failure::from_error(Exit::Refused, &error))?;
@@ -93,11 +107,17 @@ impl Plan {
             None => (None, LocalConfig::default(), Vec::new()),
         };
         let mut plan = Plan {
-            runtime: runtime_folder(home),
+            runtime: runtime_folder(home, &state),
+            terminals: match simulated {
+                // Nothing is stopped, so nobody at this machine's terminals is to be alarmed.
+                Some(_) => state.path("terminals"),
+                None => PathBuf::from("/dev"),
+            },
+            look: home.look(),
             user: person(home),
             state,
             _claim: claim,
-            nats_server,
+            nats_servers,
             host,
             clouds,
             simulated,
@@ -154,6 +174,29 @@ impl Plan {
         }]
     }
 
+    /// How often an output that is no terminal is told how things stand.
+    pub(super) fn standing_every(&self) -> Duration {
+        match self.simulated {
+            Some(_) => show::STANDING,
+            None => STANDING_UNWATCHED,
+        }
+    }
+
+    /// Removes what was kept for a restart of the runner, where there is nothing to be kept: a simulated
+    /// instance is forgotten with this process.
+    pub(super) fn clean_up(&self) -> Result<(), Failure> {
+        if self.simulated.is_none() {
+            return Ok(());
+        }
+        match std::fs::remove_dir_all(&self.runtime) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                let text = format!("remove {}: {error}", self.runtime.display());
+                Err(Failure::new(Exit::Failed, text))
+            }
+            Ok(()) | Err(_) => Ok(()),
+        }
+    }
+
     /// What can be typed.
     pub(super) fn keys(&self) -> String {
         match self.simulated {
@@ -163,10 +206,7 @@ impl Plan {
     }
 
     fn demonstration_plugins(&self, given: Option<&Path>, program: &Path) -> PluginsConfig {
-        let here = Path::new(".").ancestors().chain(program.ancestors().skip(1));
-        let found = here
-            .map(|folder| folder.join(PLUGINS))
-            .find(|folder| folder.is_dir());
+        let found = broker::checkout(program).map(|root| root.join(PLUGINS));
         let folder = given.map(Path::to_owned).or(found);
         // Plugins are started elsewhere, so where they are must not depend on this folder.
         let folder = folder.and_then(|folder| std::fs::canonicalize(folder).ok());
@@ -217,7 +257,7 @@ fn clouds(cloud: Cloud) -> Result<(Clouds, Option<Arc<SimulatedCloud>>), Failure
         #[cfg(not(feature = "aws"))]
         Cloud::Aws => Err(Failure::new(
             Exit::Usage,
-            "this program was built without EC2: run `make up CLOUD=aws`, or use --cloud simulated",
+            "this program was built without EC2: run `make build CLOUD=aws`, or use --cloud simulated",
         )),
     }
 }
@@ -228,10 +268,14 @@ fn person(home: &Home) -> SourceName {
     name.unwrap_or_else(|| "administrator".parse().expect("a valid name"))
 }
 
-/// A folder that does not survive a reboot; two people's runs share no folder.
-fn runtime_folder(home: &Home) -> PathBuf {
+/// A folder that does not survive a reboot; neither two people's runs nor those of two state folders share
+/// one. The hash is the same for every start of one program, and another program may begin anew.
+fn runtime_folder(home: &Home, state: &StateFolder) -> PathBuf {
     let base = home.runtime.clone().unwrap_or_else(|| PathBuf::from("/dev/shm"));
-    base.join(format!("snooze-{}", rustix::process::geteuid().as_raw()))
+    let mut hasher = DefaultHasher::new();
+    state.root().hash(&mut hasher);
+    let (user, state) = (rustix::process::geteuid().as_raw(), hasher.finish());
+    base.join(format!("snooze-{user}-{state:016x}"))
 }
 
 /// What the view says of the simulated instance once it is stopped.
@@ -239,4 +283,24 @@ pub(super) fn stopped_note(instance: &str) -> String {
     format!(
         "{instance} is stopped: for real, this machine would be off now, so its collector and runner are. It is started again in {STOPPED_SECONDS} s; w starts it at once."
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_state_folders_share_no_runs_of_idleness() {
+        let home = Home {
+            runtime: Some("/run/user/1".into()),
+            ..Home::default()
+        };
+        let folder = |state: &str| {
+            let state = StateFolder::locate(Some(Path::new(state)), &home).expect("given");
+            runtime_folder(&home, &state)
+        };
+        assert!(folder("/a").starts_with("/run/user/1"));
+        assert_eq!(folder("/a"), folder("/a"));
+        assert_ne!(folder("/a"), folder("/b"));
+    }
 }

@@ -29,6 +29,7 @@ pub(super) async fn start(
 
     let runner = snooze_plugin_runner::Config {
         launch: host.record.launch.clone(),
+        terminals: plan.terminals.clone(),
         ..snooze_plugin_runner::Config::new(
             host.id.clone(),
             host.boot_id.clone(),

@@ -1,6 +1,6 @@
 //! A line of the screen: pieces of text, each with its look. Pure.
 
-use super::text;
+use super::{terminal::TerminalLook, text, width};
 use std::fmt::Write;
 
 /// How a piece of text looks.
@@ -63,8 +63,8 @@ impl Line {
         let mut used = 0;
         for (look, text) in self.0 {
             for word in text.split_inclusive(' ') {
-                let length = word.chars().count();
-                let visible = word.trim_end().chars().count();
+                let length = width::of(word);
+                let visible = width::of(word.trim_end());
                 // Spaces at the start of a line are its own indentation, and no place to break it.
                 if used > indent && visible > 0 && used + visible > room {
                     lines.push(std::mem::take(&mut line));
@@ -82,18 +82,22 @@ impl Line {
         lines
     }
 
-    /// With the terminal's codes, cut to so many columns. A character counts as one column: what is
-    /// shown here is ASCII but for names and reasons of others.
+    /// With the terminal's codes, cut to so many columns; and how many it takes.
     #[must_use]
-    pub fn styled(&self, columns: usize) -> String {
-        let mut left = columns;
+    pub fn styled(&self, columns: usize, terminal: TerminalLook) -> (String, usize) {
+        let mut used = 0;
         let mut out = String::new();
         for (look, text) in &self.0 {
-            let piece: String = text::printable(text).chars().take(left).collect();
-            left -= piece.chars().count();
-            write!(out, "\x1b[{}m{piece}\x1b[0m", look.code()).expect("a string takes everything");
+            let text = text::printable(text);
+            let (piece, taken) = width::cut(&text, columns - used);
+            used += taken;
+            match terminal {
+                TerminalLook::Coloured => write!(out, "\x1b[{}m{piece}\x1b[0m", look.code()),
+                TerminalLook::Plain | TerminalLook::Lines => write!(out, "{piece}"),
+            }
+            .expect("a string takes everything");
         }
-        out
+        (out, used)
     }
 }
 
@@ -118,7 +122,21 @@ mod tests {
     #[test]
     fn a_line_is_cut_to_the_columns_and_keeps_its_codes_closed() {
         let line = Line::of(Look::Good, "idle").and(Look::Plain, "\u{1b}[2J and more");
-        assert_eq!(line.styled(6), "\x1b[32midle\x1b[0m\x1b[0m [\x1b[0m");
-        assert_eq!(line.styled(0), "\x1b[32m\x1b[0m\x1b[0m\x1b[0m");
+        let coloured = |columns| line.styled(columns, TerminalLook::Coloured);
+        let cut = "\x1b[32midle\x1b[0m\x1b[0m [\x1b[0m".to_owned();
+        assert_eq!(coloured(6), (cut, 6));
+        assert_eq!(coloured(0), ("\x1b[32m\x1b[0m\x1b[0m\x1b[0m".to_owned(), 0));
+    }
+
+    #[test]
+    fn who_wants_no_colours_gets_none() {
+        let line = Line::of(Look::Good, "idle");
+        assert_eq!(line.styled(9, TerminalLook::Plain), ("idle".to_owned(), 4));
+    }
+
+    #[test]
+    fn wide_characters_are_cut_where_they_end() {
+        let line = Line::of(Look::Plain, "日本語");
+        assert_eq!(line.styled(5, TerminalLook::Plain), ("日本".to_owned(), 4));
     }
 }

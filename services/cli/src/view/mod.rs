@@ -1,16 +1,18 @@
 //! What a person sees of a host: a model of what was heard, and pure functions that draw it.
 //!
 //! **Invariant:** nothing here reads a clock, a terminal or the bus, except [`terminal`], which only
-//! writes finished lines and reads keys, and [`feed`], which only listens.
+//! takes the terminal and reads keys, [`output`], which only writes, and [`feed`], which only listens.
 
 pub mod feed;
 pub mod line;
 pub mod model;
 pub mod narrator;
+pub mod output;
 pub mod screen;
 pub mod show;
 pub mod terminal;
 pub mod text;
+pub mod width;
 
 #[cfg(test)]
 pub(crate) mod examples {

@@ -1,13 +1,16 @@
 //! What the live view knows: the newest of everything that it heard, and when. No IO, no clock.
 
 use snooze_schemas::{
-    HostId,
+    HostId, VoterName,
     audit::AuditRecord,
     ops::{Frozen, HostReport, QueryResult},
     sample::Sample,
-    verdict::Verdict,
+    verdict::{Verdict, Vote, VoteState},
 };
-use std::{collections::VecDeque, time::Duration};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    time::Duration,
+};
 
 /// How much of the audit trail is kept; no terminal shows more.
 const AUDIT_KEPT: usize = 200;
@@ -89,6 +92,8 @@ pub struct Model {
     pub sample: Option<Heard<Sample>>,
     /// The newest verdict.
     pub verdict: Option<Heard<Verdict>>,
+    /// What each voter says, and since when it was heard to say so.
+    since: BTreeMap<VoterName, (VoteState, Duration)>,
     /// What the executors say of this host.
     pub report: Option<Heard<HostReport>>,
     /// Why they say nothing.
@@ -113,6 +118,7 @@ impl Model {
             keys: keys.into(),
             sample: None,
             verdict: None,
+            since: BTreeMap::new(),
             report: None,
             no_report: None,
             frozen: None,
@@ -129,6 +135,18 @@ impl Model {
                 self.sample = Some(Heard { what: *sample, at });
             }
             News::Verdict(verdict) if verdict.host == self.host => {
+                let before = std::mem::take(&mut self.since);
+                self.since = verdict
+                    .votes
+                    .iter()
+                    .map(|vote| {
+                        let since = match before.get(&vote.voter) {
+                            Some((state, since)) if *state == vote.state => *since,
+                            Some(_) | None => at,
+                        };
+                        (vote.voter.clone(), (vote.state, since))
+                    })
+                    .collect();
                 self.verdict = Some(Heard { what: *verdict, at });
             }
             News::Sample(_) | News::Verdict(_) => {}
@@ -150,6 +168,22 @@ impl Model {
             News::Bus(bus) => self.bus = bus,
             News::Note(note) => self.note = Some(note),
             News::Preface(preface) => self.preface = preface,
+        }
+    }
+
+    /// For how long a voter has said what it says, reckoned on to now: by its own word where it is idle, else
+    /// for as long as it was heard.
+    #[must_use]
+    pub fn said_for(&self, vote: &Vote, now: Duration) -> Duration {
+        match vote.state {
+            VoteState::Idle => {
+                let age = self.verdict.as_ref().map(|verdict| verdict.age(now));
+                Duration::from_millis(vote.idle_ms) + age.unwrap_or_default()
+            }
+            VoteState::Busy | VoteState::Unknown => {
+                let heard = self.since.get(&vote.voter);
+                heard.map_or(Duration::ZERO, |(_, since)| now.saturating_sub(*since))
+            }
         }
     }
 

@@ -1,15 +1,15 @@
-//! The same as the live view for an output that is no terminal: a line for what changed, and one every
-//! five seconds for how things stand. Pure: the lines come back, nothing is printed here.
+//! The same as the live view for an output that is no terminal: a line for what changed, and some every few
+//! seconds for how things stand. Pure: the lines come back, nothing is printed here.
 
 use super::{
     model::{BusState, Model, News, Preface},
     text,
 };
-use snooze_schemas::{HostId, VoterName, verdict::VoteState};
+use snooze_schemas::{
+    HostId, VoterName,
+    verdict::{Role, Vote, VoteState},
+};
 use std::{collections::BTreeMap, time::Duration};
-
-/// How often it says how things stand though nothing changed.
-const STANDING: Duration = Duration::from_secs(5);
 
 /// Turns news into lines.
 #[derive(Debug)]
@@ -18,17 +18,19 @@ pub struct Narrator {
     votes: BTreeMap<VoterName, VoteState>,
     standing: Option<(String, String)>,
     told_at: Option<Duration>,
+    standing_every: Duration,
 }
 
 impl Narrator {
-    /// One that knows nothing yet.
+    /// One that knows nothing yet, and says so often how things stand though nothing changed.
     #[must_use]
-    pub fn new(host: HostId) -> Narrator {
+    pub fn new(host: HostId, standing_every: Duration) -> Narrator {
         Narrator {
             model: Model::new(host, Preface::default(), ""),
             votes: BTreeMap::new(),
             standing: None,
             told_at: None,
+            standing_every,
         }
     }
 
@@ -56,7 +58,10 @@ impl Narrator {
         lines.extend(self.changed_votes());
         lines.extend(self.changed_standing(now));
         match (&self.model.frozen, was_frozen) {
-            (Some(frozen), false) => lines.push(format!("frozen   by {}: {}", frozen.by, frozen.reason)),
+            (Some(frozen), false) => {
+                let (by, reason) = (text::printable(&frozen.by), text::printable(&frozen.reason));
+                lines.push(format!("frozen   by {by}: {reason}"));
+            }
             (None, true) => lines.push("frozen   no longer".to_owned()),
             (Some(_), true) | (None, false) => {}
         }
@@ -68,7 +73,7 @@ impl Narrator {
     pub fn tick(&mut self, now: Duration) -> Vec<String> {
         if self
             .told_at
-            .is_some_and(|told| now.saturating_sub(told) < STANDING)
+            .is_some_and(|told| now.saturating_sub(told) < self.standing_every)
         {
             return Vec::new();
         }
@@ -76,9 +81,29 @@ impl Narrator {
         if lines.is_empty() {
             return lines;
         }
+        lines.extend(self.votes(now));
         lines.extend(self.standing_line(now));
         self.told_at = Some(now);
         lines
+    }
+
+    /// What every voter says and for how long, those that count first.
+    fn votes(&self, now: Duration) -> Option<String> {
+        let verdict = &self.model.verdict.as_ref()?.what;
+        let votes = verdict.votes.iter();
+        let (advisory, counted): (Vec<&Vote>, Vec<&Vote>) =
+            votes.partition(|vote| vote.role == Role::Advisory);
+        let told = |votes: Vec<&Vote>| {
+            let votes = votes.into_iter();
+            let told = votes.map(|vote| text::vote(vote, self.model.said_for(vote, now)));
+            told.collect::<Vec<_>>().join(", ")
+        };
+        let line = match (told(counted), told(advisory)) {
+            (counted, advisory) if advisory.is_empty() => counted,
+            (counted, advisory) if counted.is_empty() => format!("advisory: {advisory}"),
+            (counted, advisory) => format!("{counted}; advisory: {advisory}"),
+        };
+        Some(format!("votes    {line}"))
     }
 
     fn readings(&self) -> Option<String> {
@@ -172,7 +197,37 @@ mod tests {
     }
 
     fn narrator() -> Narrator {
-        Narrator::new(examples::host())
+        Narrator::new(examples::host(), at(5))
+    }
+
+    #[test]
+    fn every_vote_is_told_with_for_how_long_it_has_been_so() {
+        let mut narrator = narrator();
+        let told = narrator.hear(News::Sample(Box::new(examples::sample())), at(1));
+        assert_eq!(told.len(), 1, "the first readings: {told:?}");
+        for (second, changed) in [(1, 2), (3, 0)] {
+            let idle = News::Verdict(Box::new(examples::verdict(VoteState::Idle)));
+            assert_eq!(narrator.hear(idle, at(second)).len(), changed);
+        }
+        let lines = narrator.tick(at(5));
+        let votes = "votes    cpu idle 14 s; advisory: memory busy 4 s";
+        assert!(lines.iter().any(|line| line == votes), "{lines:?}");
+    }
+
+    #[test]
+    fn whoever_freezes_cannot_steer_the_terminal() {
+        let mut result = examples::query_result("");
+        result.frozen = Some(snooze_schemas::ops::Frozen {
+            reason: "\u{1b}[2Jincident".to_owned(),
+            by: "ada\nbob".to_owned(),
+            since: "2026-01-31T12:00:00Z".parse().expect("a time"),
+        });
+        let lines = narrator().hear(News::Report(Box::new(result)), at(1));
+        let frozen = lines
+            .iter()
+            .find(|line| line.starts_with("frozen"))
+            .expect("it is told");
+        assert_eq!(frozen, "frozen   by ada bob:  [2Jincident");
     }
 
     #[test]

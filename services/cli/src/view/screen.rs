@@ -3,7 +3,7 @@
 use super::{
     line::{Line, Look},
     model::{BusState, Model},
-    text,
+    text, width,
 };
 use snooze_schemas::verdict::{Role, Vote, VoteState};
 use std::{fmt::Write, time::Duration};
@@ -115,7 +115,7 @@ fn readings(model: &Model, now: Duration, columns: usize) -> Vec<Line> {
     let mut row = String::new();
     for (name, value) in text::readings(&heard.what) {
         let piece = format!(" {name} {value}  ");
-        if !row.is_empty() && row.chars().count() + piece.chars().count() > columns {
+        if !row.is_empty() && width::of(&row) + width::of(&piece) > columns {
             lines.push(Line::of(Look::Plain, std::mem::take(&mut row)));
         }
         row.push_str(&piece);
@@ -137,31 +137,29 @@ fn votes(model: &Model, now: Duration, columns: usize, room: Room) -> Vec<Line> 
         votes.partition(|vote| room == Room::Tight && vote.role == Role::Advisory);
     let names = apart.iter().map(|vote| vote.voter.as_str().len());
     let width = names.max().unwrap_or_default();
-    lines.extend(apart.iter().map(|vote| vote_line(vote, age, width)));
+    lines.extend(
+        apart
+            .iter()
+            .map(|vote| vote_line(vote, model.said_for(vote, now), width)),
+    );
     if !together.is_empty() {
         let states = together
             .iter()
-            .map(|vote| format!("{} {}", vote.voter, text::state(vote.state)));
+            .map(|vote| text::vote(vote, model.said_for(vote, now)));
         let text = format!(" advisory: {}", states.collect::<Vec<_>>().join(", "));
         lines.extend(Line::of(Look::Faint, text).wrapped(columns, 11));
     }
     lines
 }
 
-fn vote_line(vote: &Vote, age: Duration, width: usize) -> Line {
+fn vote_line(vote: &Vote, said_for: Duration, width: usize) -> Line {
     let look = match (vote.role, vote.state) {
         (Role::Advisory, _) => Look::Faint,
         (_, VoteState::Idle) => Look::Good,
         (_, VoteState::Busy) => Look::Busy,
         (_, VoteState::Unknown) => Look::Bad,
     };
-    let since = match vote.state {
-        VoteState::Idle => format!(
-            "for {}",
-            text::duration(Duration::from_millis(vote.idle_ms) + age)
-        ),
-        VoteState::Busy | VoteState::Unknown => String::new(),
-    };
+    let since = format!("for {}", text::duration(said_for));
     let rest = if vote.role == Role::Advisory {
         Look::Faint
     } else {

@@ -1,12 +1,12 @@
 //! The terminal: a screen of its own while the view is shown, and the person's own back afterwards.
 //!
-//! It writes finished lines and reads keys; it decides nothing. Signals stay the terminal's: Ctrl-C is
-//! still SIGINT. It needs no terminal library: four codes of ECMA-48 and xterm are all it sends.
+//! It makes frames of finished lines and reads keys; it decides nothing. Signals stay the terminal's: Ctrl-C
+//! is still SIGINT. It needs no terminal library: four codes of ECMA-48 and xterm are all it sends.
 
-use super::line::Line;
+use super::{line::Line, output::Output};
 use rustix::termios::{LocalModes, OptionalActions, SpecialCodeIndex, Termios};
 use std::{
-    io::{self, IsTerminal, Write},
+    io::{self, IsTerminal},
     sync::{Mutex, PoisonError},
 };
 use tokio::sync::mpsc;
@@ -19,6 +19,18 @@ const LEAVE: &str = "\x1b[0m\x1b[?25h\x1b[?1049l";
 /// Keys that wait to be taken; a person types slower than they are.
 const KEYS: usize = 16;
 
+/// What may be used of the terminal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum TerminalLook {
+    /// Lines, one after the other.
+    Lines,
+    /// A screen of its own, in the colour that the terminal has.
+    Plain,
+    /// A screen of its own, in colours.
+    #[default]
+    Coloured,
+}
+
 /// How the terminal was before, while a view is shown. Global, because a panic anywhere must find it.
 static BEFORE: Mutex<Option<Before>> = Mutex::new(None);
 
@@ -30,20 +42,28 @@ struct Before {
 #[derive(Debug)]
 pub struct Terminal {
     keys: Option<mpsc::Receiver<io::Result<u8>>>,
+    look: TerminalLook,
 }
 
 impl Terminal {
-    /// Whether the output is a terminal at all.
+    /// Whether there is a terminal to take over. One whose foreground is somebody else's is not: a program in
+    /// the background that changes its modes is stopped by the kernel.
     #[must_use]
-    pub fn is_there() -> bool {
-        io::stdout().is_terminal()
+    pub fn is_ours(look: TerminalLook) -> bool {
+        let input = io::stdin();
+        let in_foreground = || match rustix::termios::tcgetpgrp(&input) {
+            Ok(group) => group == rustix::process::getpgrp(),
+            // It controls nobody here, so it stops nobody either.
+            Err(_) => true,
+        };
+        look != TerminalLook::Lines && io::stdout().is_terminal() && (!input.is_terminal() || in_foreground())
     }
 
     /// Takes the terminal over. Where the input is none, no keys are read.
     ///
     /// # Errors
     /// The terminal refuses.
-    pub fn take() -> io::Result<Terminal> {
+    pub fn take(output: &mut Output, look: TerminalLook) -> io::Result<Terminal> {
         let input = io::stdin();
         let before = if input.is_terminal() {
             Some(rustix::termios::tcgetattr(&input)?)
@@ -60,15 +80,21 @@ impl Terminal {
             // One key at a time, as it is typed.
             modes.special_codes[SpecialCodeIndex::VMIN] = 1;
             modes.special_codes[SpecialCodeIndex::VTIME] = 0;
-            // Stopped by Ctrl-Z the host would look silent, and the screen would be left as it is.
+            // Stopped by Ctrl-Z the host would look silent, and killed by Ctrl-\ it would end nothing in
+            // order; both would leave the screen as it is.
             modes.special_codes[SpecialCodeIndex::VSUSP] = 0;
+            modes.special_codes[SpecialCodeIndex::VQUIT] = 0;
             rustix::termios::tcsetattr(&input, OptionalActions::Flush, &modes)?;
             keys = Some(read_keys()?);
         }
-        let mut output = io::stdout().lock();
-        output.write_all(ENTER.as_bytes())?;
-        output.flush()?;
-        Ok(Terminal { keys })
+        output.write(ENTER.to_owned());
+        Ok(Terminal { keys, look })
+    }
+
+    /// Gives it back, after all that was handed to the output.
+    pub fn give_back(self, output: &mut Output) {
+        output.write(LEAVE.to_owned());
+        restore_modes();
     }
 
     /// Rows and columns.
@@ -81,24 +107,10 @@ impl Terminal {
         }
     }
 
-    /// Shows these lines and nothing else.
-    ///
-    /// # Errors
-    /// The terminal is gone.
-    pub fn draw(&self, lines: &[Line]) -> io::Result<()> {
+    /// Shows these lines and nothing else. A frame that finds no room is left out: another one follows.
+    pub fn draw(&self, output: &mut Output, lines: &[Line]) {
         let (_, columns) = self.size();
-        let mut frame = String::from("\x1b[H");
-        for (at, line) in lines.iter().enumerate() {
-            if at > 0 {
-                frame.push_str("\r\n");
-            }
-            frame.push_str(&line.styled(columns));
-            frame.push_str("\x1b[K");
-        }
-        frame.push_str("\x1b[J");
-        let mut output = io::stdout().lock();
-        output.write_all(frame.as_bytes())?;
-        output.flush()
+        output.frame(|| frame(lines, columns, self.look));
     }
 
     /// The next key. Cancelling loses nothing. Where there are no keys it waits for ever.
@@ -114,6 +126,24 @@ impl Terminal {
             None => Err(io::ErrorKind::UnexpectedEof.into()),
         }
     }
+}
+
+/// The codes that show these lines.
+fn frame(lines: &[Line], columns: usize, look: TerminalLook) -> String {
+    let mut frame = String::from("\x1b[H");
+    for (at, line) in lines.iter().enumerate() {
+        if at > 0 {
+            frame.push_str("\r\n");
+        }
+        let (text, used) = line.styled(columns, look);
+        frame.push_str(&text);
+        // After a full row the cursor still stands on its last column, and what is there would be erased.
+        if used < columns {
+            frame.push_str("\x1b[K");
+        }
+    }
+    frame.push_str("\x1b[J");
+    frame
 }
 
 /// Reads keys on a thread of its own, which waits in the kernel and ends with the process: a read of a
@@ -141,23 +171,28 @@ fn read_keys() -> io::Result<mpsc::Receiver<io::Result<u8>>> {
 
 impl Drop for Terminal {
     fn drop(&mut self) {
-        give_back();
+        // Given back in order there is nothing left to do.
+        give_back_at_once();
     }
 }
 
-/// Gives the terminal back, once; harmless where it was not taken. It is on its way out: what fails here
+/// Gives the modes back, once, and says whether that was still to do. It is on its way out: what fails here
 /// cannot be told to anybody any more.
-fn give_back() {
+fn restore_modes() -> bool {
     let Some(before) = BEFORE.lock().unwrap_or_else(PoisonError::into_inner).take() else {
-        return;
+        return false;
     };
-    let mut output = io::stdout().lock();
-    output
-        .write_all(LEAVE.as_bytes())
-        .and_then(|()| output.flush())
-        .ok();
     if let Some(modes) = before.input {
         rustix::termios::tcsetattr(io::stdin(), OptionalActions::Now, &modes).ok();
+    }
+    true
+}
+
+/// Gives the terminal back past the output's thread, which may hold the lock of stdout for as long as the
+/// terminal takes nothing; harmless where it was not taken.
+fn give_back_at_once() {
+    if restore_modes() {
+        rustix::io::write(io::stdout(), LEAVE.as_bytes()).ok();
     }
 }
 
@@ -167,8 +202,21 @@ fn restore_on_panic() {
     ONCE.call_once(|| {
         let next = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |panic| {
-            give_back();
+            give_back_at_once();
             next(panic);
         }));
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::line::Look, *};
+
+    #[test]
+    fn a_full_row_keeps_its_last_column() {
+        let full = Line::of(Look::Plain, "12345");
+        let short = Line::of(Look::Plain, "123");
+        let text = frame(&[full, short], 5, TerminalLook::Plain);
+        assert_eq!(text, "\x1b[H12345\r\n123\x1b[K\x1b[J");
+    }
 }

@@ -3,7 +3,7 @@
 use snooze_schemas::{
     audit::AuditRecord,
     sample::{Reading, Sample, Unit, name},
-    verdict::{Role, VoteState},
+    verdict::{Role, Vote, VoteState},
 };
 use std::time::Duration;
 
@@ -98,6 +98,12 @@ pub fn state(state: VoteState) -> &'static str {
         VoteState::Busy => "busy",
         VoteState::Unknown => "unknown",
     }
+}
+
+/// A vote as short as it can be told, with for how long it has been so.
+#[must_use]
+pub fn vote(vote: &Vote, said_for: Duration) -> String {
+    format!("{} {} {}", vote.voter, state(vote.state), duration(said_for))
 }
 
 /// What a vote counts for, in a word.

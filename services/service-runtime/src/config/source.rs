@@ -33,6 +33,10 @@ impl Source for RealSource {
         }
     }
 
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place where configuration is read from the environment"
+    )]
     fn variables(&self) -> Vec<(String, String)> {
         std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))

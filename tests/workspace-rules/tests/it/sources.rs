@@ -138,7 +138,7 @@ fn only_named_files_read_the_environment() {
             "configuration is read once, from an injected source",
         ),
         (
-            "services/cli/src/state_folder.rs",
+            "services/cli/src/home.rs",
             "who types, and where their folders are, is no configuration",
         ),
         (

@@ -45,7 +45,7 @@ fn the_screen_shows_readings_votes_verdict_next_step_and_audit_trail() {
         "",
         "VOTES  policy 3/0/0, 1 s ago",
         " cpu     idle    for 13 s     required  5.2 % of at most 25.0 %",
-        " memory  busy                 advisory  31.0 % of at most 30.0 %",
+        " memory  busy    for 1 s      advisory  31.0 % of at most 30.0 %",
         "",
         "VERDICT  stop: every required voter is idle",
         " [####################] idle 16 s of 15 s",
@@ -98,7 +98,7 @@ fn a_terminal_of_24_rows_shows_advisory_votes_together_and_details_not_at_all() 
     for line in [
         "what this is",
         " cpu  idle    for 13 s     required  5.2 % of at most 25.0 %",
-        " advisory: memory busy",
+        " advisory: memory busy 1 s",
         " 12:00:01 intent    web is to be stopped: idle for 15 s [claim 7]",
     ] {
         assert!(lines.iter().any(|shown| shown == line), "{line:?} in {lines:?}");
@@ -139,4 +139,44 @@ fn a_host_that_was_stopped_says_when() {
     let lines = texts(&render(&model, at(11), 40, 100));
     let told = "EXECUTOR  free; last stop at 12:00:30";
     assert!(lines.iter().any(|line| line == told), "{lines:?}");
+}
+
+/// What a newcomer has before them, in the middle of a stop: seven voters and two plugins that advise.
+#[test]
+fn a_demonstration_shows_its_policy_on_a_terminal_of_24_rows_and_80_columns() {
+    use crate::up::demonstration::{Threshold, load_line, preface};
+
+    let mut model = model();
+    model.preface = preface(Threshold::from_readings(&[12.3; 5]));
+    let mut verdict = examples::verdict(VoteState::Idle);
+    let advisory = verdict.votes.remove(1);
+    for voter in [
+        "memory",
+        "network",
+        "disk_io",
+        "gpu",
+        "input",
+        "people",
+        "keep-awake",
+        "load-average",
+    ] {
+        let mut vote = advisory.clone();
+        vote.voter = voter.parse().expect("a voter");
+        verdict.votes.push(vote);
+    }
+    model.hear(News::Verdict(Box::new(verdict)), at(10));
+    let lines = texts(&render(&model, at(11), 24, 80));
+    assert!(lines.len() <= 24, "{lines:#?}");
+    for part in [
+        "idle below 32.3 % for 15 s, then 5 s notice",
+        load_line(),
+        "load-average",
+        "EXECUTOR",
+        "[claim 7]",
+    ] {
+        assert!(
+            lines.iter().any(|line| line.contains(part)),
+            "{part:?} in {lines:#?}"
+        );
+    }
 }
