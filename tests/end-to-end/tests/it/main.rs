@@ -4,7 +4,9 @@
 
 mod blip;
 mod cli;
+mod credentials;
 mod events;
+mod install;
 mod place;
 mod processes;
 mod separate;

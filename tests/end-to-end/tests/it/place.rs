@@ -1,6 +1,6 @@
 //! A folder of its own for each test, and our programs run in it with an environment of its own.
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 use snooze_test_harness::{Process, nats_server, wait_for, wait_until};
 use std::{
     collections::BTreeMap,
@@ -134,7 +134,7 @@ impl Place {
         environment.insert("XDG_RUNTIME_DIR".to_owned(), folder("runtime"));
         environment.insert("USER".to_owned(), "ada".into());
         environment.insert("SNOOZE_NATS_SERVER".to_owned(), nats_server().into());
-        if let Some(path) = std::env::var_os("PATH") {
+        if let Some(path) = search_path() {
             environment.insert("PATH".to_owned(), path);
         }
         environment
@@ -169,8 +169,11 @@ impl Run {
 
     /// What Ctrl-C does.
     pub(crate) fn interrupt(&self) {
-        let pid = i32::try_from(self.id()).ok().and_then(Pid::from_raw);
-        kill_process(pid.expect("a process has an id"), Signal::INT).expect("it runs");
+        self.signal(Signal::INT);
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        crate::processes::signal(self.id(), signal);
     }
 
     /// SIGKILL.
@@ -210,14 +213,23 @@ impl Drop for Run {
     }
 }
 
+/// Where this machine's programs are; a plugin or a shell finds no other ones.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "runs programs in an environment of its own, but for where others are found"
+)]
+pub(crate) fn search_path() -> Option<OsString> {
+    std::env::var_os("PATH")
+}
+
 /// The workspace's root.
-fn workspace() -> PathBuf {
+pub(crate) fn workspace() -> PathBuf {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     here.ancestors().nth(2).expect("two folders below it").to_owned()
 }
 
 /// A program of the workspace: it lies beside the folder of the test's own.
-fn program(name: &str) -> PathBuf {
+pub(crate) fn program(name: &str) -> PathBuf {
     let test = std::env::current_exe().expect("a test has a path");
     let folder = test
         .ancestors()

@@ -1,5 +1,6 @@
 //! Who runs on this machine, as `/proc` says.
 
+use rustix::process::{Pid, Signal, kill_process};
 use std::fs;
 
 /// A process, told apart from a later one with the same id.
@@ -33,6 +34,12 @@ pub(crate) fn left(of: &[Seen]) -> Vec<Seen> {
         .into_iter()
         .filter(|now| now.state != 'Z' && of.iter().any(|then| is_same(now, then)))
         .collect()
+}
+
+/// Sends a signal to a process that a test started, or that one of those started.
+pub(crate) fn signal(id: u32, signal: Signal) {
+    let pid = i32::try_from(id).ok().and_then(Pid::from_raw);
+    kill_process(pid.expect("a process has an id"), signal).expect("it runs");
 }
 
 fn all() -> Vec<Seen> {

@@ -4,8 +4,9 @@ use crate::{
     place::{Done, LONG, Place, Run},
     processes::{self, Seen},
 };
+use rustix::process::Signal;
 use serde_json::{Value, json};
-use snooze_test_harness::wait_until;
+use snooze_test_harness::{Process, python, wait_until};
 use std::{
     fs,
     os::unix::fs::PermissionsExt,
@@ -65,14 +66,20 @@ impl Up {
 
     /// Ends it as a person does, and starts it again on the same state.
     pub(crate) async fn restart(self) -> Up {
-        let Up { run, place } = self;
-        run.interrupt();
-        let done = run.ended().await;
-        assert_eq!(done.code, 0, "{done:?}");
+        let place = self.end().await;
         let run = start(&place);
         let mut up = Up { run, place };
         up.wait_for_votes().await;
         up
+    }
+
+    /// Ends it as a person does.
+    pub(crate) async fn end(self) -> Place {
+        let Up { run, place } = self;
+        run.interrupt();
+        let done = run.ended().await;
+        assert_eq!(done.code, 0, "{done:?}");
+        place
     }
 
     /// Another `snooze` in another terminal.
@@ -200,6 +207,167 @@ async fn s12_an_idle_machine_goes_through_every_step_and_ctrl_c_leaves_no_proces
     let log = place.read("state/snooze.log");
     assert_eq!((done.code, done.err.as_str()), (0, ""), "{}\n{log}", done.out);
     assert_eq!(processes::left(&children), []);
+    let kept: Vec<PathBuf> = files_below(&place.path("runtime"));
+    assert_eq!(
+        kept,
+        Vec::<PathBuf>::new(),
+        "nothing is kept for a simulated instance"
+    );
+}
+
+/// Makes a terminal that wants messages, says so, and then says what appears on it.
+const TERMINAL: &str = "
+import os, pty, sys
+master, slave = pty.openpty()
+os.fchmod(slave, 0o620)
+print('a terminal', flush=True)
+while True:
+    print(os.read(master, 4096), flush=True)
+";
+
+#[tokio::test]
+async fn s12_nobody_at_a_terminal_is_alarmed_by_a_simulated_stop() {
+    let place = Place::new();
+    let arguments = ["-c".to_owned(), TERMINAL.to_owned()];
+    let terminal = Process::start(&python(), &arguments, &place.path("said/terminal")).expect("python runs");
+    wait_until(LONG, "there is a terminal", async || {
+        terminal.said_all() == "a terminal\n"
+    })
+    .await;
+    let mut up = Up::begin(place, &json!({})).await;
+    up.run
+        .wait_for_line("that the instance is stopped", |line| {
+            line.starts_with("audit ") && line.contains(" stopped ") && line.contains(" [claim ")
+        })
+        .await;
+    // The notice was given before the stop, so what it wrote would be there by now.
+    assert_eq!(terminal.said_all(), "a terminal\n");
+}
+
+#[tokio::test]
+async fn a_service_managers_sigterm_ends_it_in_order() {
+    let Up { mut run, place } = Up::busy().await;
+    let children = processes::below(run.id());
+    run.signal(Signal::TERM);
+    run.wait_for_line("that it ends", |line| line.starts_with("ending "))
+        .await;
+    let done = run.ended().await;
+    let log = place.read("state/snooze.log");
+    assert_eq!((done.code, done.err.as_str()), (0, ""), "{}\n{log}", done.out);
+    assert_eq!(processes::left(&children), []);
+}
+
+#[tokio::test]
+async fn a_second_ctrl_c_ends_it_at_once_and_leaves_no_process() {
+    let Up {
+        mut run,
+        place: _place,
+    } = Up::busy().await;
+    let children = processes::below(run.id());
+    let broker = children.iter().find(|seen| seen.name == "nats-server");
+    // A broker that does not answer: an ordered end would wait for it as long as it may.
+    processes::signal(broker.expect("it runs").id, Signal::STOP);
+    run.interrupt();
+    run.wait_for_line("that it ends", |line| line.starts_with("ending "))
+        .await;
+    run.interrupt();
+    let done = run.ended().await;
+    assert_eq!(done.code, 1, "{done:?}");
+    assert!(done.err.contains("a second signal"), "{done:?}");
+    wait_until_gone(&children).await;
+}
+
+#[tokio::test]
+async fn a_reader_that_has_read_enough_ends_it_in_order() {
+    // `snooze up | head -n 1`: python reads a line and is gone.
+    const HEAD: &str = "
+import subprocess, sys
+up = subprocess.Popen(sys.argv[1:], stdout=subprocess.PIPE)
+up.stdout.readline()
+up.stdout.close()
+print('exit code', up.wait(), flush=True)
+";
+    let place = Place::new();
+    let head = start_by_python(&place, HEAD);
+    wait_until(LONG, "it ended", async || head.said_all().contains("exit code")).await;
+    assert_eq!(head.said_all(), "exit code 0\n");
+}
+
+#[tokio::test]
+async fn an_output_that_takes_nothing_holds_up_no_end() {
+    // `snooze up | less`, and nobody pages: the pipe is full from the start.
+    const FULL: &str = "
+import os, subprocess, sys
+_, pipe = os.pipe()
+os.set_blocking(pipe, False)
+try:
+    while True:
+        os.write(pipe, bytes(4096))
+except BlockingIOError:
+    os.set_blocking(pipe, True)
+up = subprocess.Popen(sys.argv[1:], stdout=pipe)
+print(up.pid, flush=True)
+print('exit code', up.wait(), flush=True)
+";
+    let place = Place::new();
+    let less = start_by_python(&place, FULL);
+    let log = place.path("state/snooze.log");
+    wait_until(LONG, "everything runs", async || {
+        fs::read_to_string(&log).is_ok_and(|log| log.contains("the executor runs"))
+    })
+    .await;
+    let said = less.said_all();
+    let id = said.lines().next().and_then(|line| line.parse().ok());
+    processes::signal(id.expect("a process id"), Signal::INT);
+    wait_until(LONG, "it ended", async || less.said_all().contains("exit code")).await;
+    assert!(less.said_all().ends_with("exit code 0\n"), "{}", less.said_all());
+}
+
+/// Starts a script that runs `snooze up`, which is what its arguments are.
+fn start_by_python(place: &Place, script: &str) -> Process {
+    let text = |path: PathBuf| path.into_os_string().into_string().expect("plain names");
+    let arguments = [
+        "-c".to_owned(),
+        script.to_owned(),
+        "setpriv".to_owned(),
+        "--pdeathsig".to_owned(),
+        "KILL".to_owned(),
+        text(crate::place::program("snooze")),
+        "up".to_owned(),
+        "--state".to_owned(),
+        place.text("state"),
+        "--nats-server".to_owned(),
+        text(snooze_test_harness::nats_server()),
+    ];
+    Process::start(&python(), &arguments, &place.path("said/python")).expect("python runs")
+}
+
+#[tokio::test]
+async fn somebody_elses_folder_is_no_state_folder() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let place = Place::new();
+    let home = place.path("home");
+    place.write("home/theirs", "");
+    fs::set_permissions(&home, fs::Permissions::from_mode(0o755)).expect("ours");
+    let done = place.run("snooze", &["up", "--state", &place.text("home")]).await;
+    assert_eq!((done.code, done.err.lines().count()), (64, 1), "{done:?}");
+    let mode = fs::metadata(&home).expect("it is there").permissions().mode();
+    assert_eq!(mode & 0o777, 0o755, "it is left as it was");
+}
+
+#[tokio::test]
+async fn up_joins_no_other_bus() {
+    let place = Place::new();
+    let arguments = [
+        "up",
+        "--state",
+        &place.text("state"),
+        "--server",
+        "nats://127.0.0.1:1",
+    ];
+    let done = place.run("snooze", &arguments).await;
+    assert_eq!((done.code, done.err.lines().count()), (64, 1), "{done:?}");
+    assert!(!place.path("state").exists());
 }
 
 #[tokio::test]
