@@ -42,6 +42,7 @@ macro_rules! for_each {
         $each!("config_layer", crate::policy::ConfigLayer);
         $each!("policy", crate::policy::Policy);
         $each!("roster", crate::roster::RosterRecord);
+        $each!("source", crate::roster::SourceRecord);
     };
 }
 

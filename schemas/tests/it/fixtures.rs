@@ -9,23 +9,18 @@ fn fixture(file: &str) -> Option<Vec<u8>> {
     fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(file)).ok()
 }
 
+/// Every message and record: one without a fixture would be one that nobody notices to have changed.
 fn names() -> Vec<&'static str> {
-    let all = schemas();
-    let names: Vec<&str> = all.iter().map(|(name, _)| *name).collect();
-    names
-        .into_iter()
-        .filter(|name| fixture(&format!("{name}.json")).is_some())
-        .collect()
+    schemas().into_iter().map(|(name, _)| name).collect()
 }
 
 fn json(name: &str) -> Value {
-    let text = fixture(&format!("{name}.json")).expect("a fixture");
+    let text = fixture(&format!("{name}.json")).unwrap_or_else(|| panic!("{name}.json is missing"));
     serde_json::from_slice(&text).unwrap_or_else(|error| panic!("{name}.json: {error}"))
 }
 
 #[test]
 fn every_fixture_is_read_and_written_back_unchanged() {
-    assert!(names().len() >= 25, "fixtures are missing");
     for name in names() {
         let message = json(name);
         let back = read_back(name, &message).unwrap_or_else(|error| panic!("{name}: {error}"));
