@@ -1,6 +1,7 @@
 //! A real nats-server with JetStream on a free loopback port, with or without the roles' fences.
 
 use crate::{
+    listening::{ATTEMPTS, free_port},
     process::{Process, nats_server},
     wait::wait_for,
 };
@@ -31,11 +32,23 @@ impl NatsServer {
     /// # Panics
     /// When there is no nats-server or it does not start; the message holds what it said.
     pub async fn open() -> NatsServer {
+        NatsServer::open_with("").await
+    }
+
+    /// As [`open`](NatsServer::open), with so many MiB for all streams together.
+    ///
+    /// # Panics
+    /// As [`open`](NatsServer::open).
+    pub async fn with_store_of_mib(mib: u32) -> NatsServer {
+        NatsServer::open_with(&format!(", max_file_store: {mib}MB")).await
+    }
+
+    async fn open_with(jetstream: &str) -> NatsServer {
         let folder = new_folder();
         // Synced at every write, as the product's is; a test against a faster server would prove less.
         let text = format!(
             "listen: \"127.0.0.1:-1\"\nports_file_dir: {ports:?}\nmax_payload: 1MB\n\
-             jetstream {{ store_dir: {store:?}, sync_interval: always }}\n",
+             jetstream {{ store_dir: {store:?}, sync_interval: always{jetstream} }}\n",
             ports = folder.path(),
             store = folder.path().join("store"),
         );
@@ -49,54 +62,56 @@ impl NatsServer {
     pub async fn with_roles() -> NatsServer {
         let folder = new_folder();
         let keys = Keys::generate();
-        let trust = keys.trust(Timestamp::now()).expect("new keys can sign");
-        let text = ServerConfig {
-            port: None,
-            name: "snooze-test",
-            store: &folder.path().join("store"),
-            ports_folder: folder.path(),
-            trust: &trust,
-        }
-        .render();
-        NatsServer::start(folder, &text, Some(keys)).await
+        let settings = settings_of_the_product(folder.path(), &keys);
+        NatsServer::start(folder, &settings, Some(keys)).await
     }
 
     async fn start(folder: tempfile::TempDir, settings: &str, keys: Option<Keys>) -> NatsServer {
-        fs::write(folder.path().join("nats-server.conf"), settings)
-            .expect("the temporary folder can be written");
+        write_settings(folder.path(), settings);
         let mut server = NatsServer {
             folder,
             address: SocketAddr::from(([127, 0, 0, 1], 0)),
             keys,
             process: None,
         };
-        server.begin(None).await;
+        server.begin(free_port).await;
         server
     }
 
-    /// Starts the process on a port, or on any free one, and waits until it listens.
-    async fn begin(&mut self, port: Option<u16>) {
+    /// Starts the process on a port and waits until it listens.
+    ///
+    /// The port may have become somebody else's, so it has more than one try.
+    async fn begin(&mut self, port: impl Fn() -> u16) {
+        for attempt in 1..=ATTEMPTS {
+            match self.try_at(port()).await {
+                Ok(()) => return,
+                Err(said) if attempt == ATTEMPTS => panic!("nats-server ended at once:\n{said}"),
+                Err(_) => {}
+            }
+        }
+    }
+
+    async fn try_at(&mut self, port: u16) -> Result<(), String> {
         let program = nats_server();
         let path = self.folder.path();
-        let mut arguments = vec![
-            "--config".to_owned(),
-            path.join("nats-server.conf").to_string_lossy().into_owned(),
-        ];
-        if let Some(port) = port {
-            arguments.extend(["--port".to_owned(), port.to_string()]);
-        }
+        let config = path.join("nats-server.conf");
+        let arguments =
+            ["--config", &config.to_string_lossy(), "--port", &port.to_string()].map(str::to_owned);
         let mut process = Process::start(&program, &arguments, &self.log())
             .unwrap_or_else(|cause| panic!("{} does not start: {cause}", program.display()));
         let name = program.file_name().unwrap_or_default().to_string_lossy();
+        // Named after the process: what it says is not another server's.
         let ports = path.join(format!("{name}_{}.ports", process.id()));
-        self.address = wait_for(START_LIMIT, "nats-server listens", async || {
-            if let Some(status) = process.ended() {
-                panic!("nats-server ended at once with {status}:\n{}", process.said());
+        let listens = wait_for(START_LIMIT, "nats-server listens", async || {
+            if process.ended().is_some() {
+                return Some(None);
             }
-            listening(&fs::read_to_string(&ports).ok()?)
+            listening(&fs::read_to_string(&ports).ok()?).map(Some)
         })
         .await;
+        self.address = listens.ok_or_else(|| process.said())?;
         self.process = Some(process);
+        Ok(())
     }
 
     /// The file with a user's credentials.
@@ -173,8 +188,41 @@ impl NatsServer {
     /// When it does not start; the message holds what it said.
     pub async fn restart(&mut self) {
         self.process = None;
-        self.begin(Some(self.address.port())).await;
+        let port = self.address.port();
+        self.begin(|| port).await;
     }
+
+    /// As [`restart`](NatsServer::restart), with new keys: it no longer knows any credentials made before.
+    ///
+    /// # Panics
+    /// On a server without roles, and when it does not start.
+    pub async fn restart_with_other_keys(&mut self) {
+        assert!(self.keys.is_some(), "only a server with roles knows keys");
+        let keys = Keys::generate();
+        write_settings(
+            self.folder.path(),
+            &settings_of_the_product(self.folder.path(), &keys),
+        );
+        self.keys = Some(keys);
+        self.restart().await;
+    }
+}
+
+/// The product's own configuration with its store and ports file in a folder.
+fn settings_of_the_product(folder: &Path, keys: &Keys) -> String {
+    let trust = keys.trust(Timestamp::now()).expect("new keys can sign");
+    ServerConfig {
+        port: None,
+        name: "snooze-test",
+        store: &folder.join("store"),
+        ports_folder: folder,
+        trust: &trust,
+    }
+    .render()
+}
+
+fn write_settings(folder: &Path, settings: &str) {
+    fs::write(folder.join("nats-server.conf"), settings).expect("the temporary folder can be written");
 }
 
 fn new_folder() -> tempfile::TempDir {
