@@ -28,6 +28,10 @@ pub struct AuditRecord {
 
 impl Message for AuditRecord {
     const KIND: &'static str = "audit";
+
+    fn host(&self) -> Option<&crate::HostId> {
+        self.host.host()
+    }
 }
 
 /// The kind of an entry, the last token of its subject.

@@ -1,5 +1,9 @@
 //! Something that happened or will happen, what a handler made of it, and people's own events.
 
+mod happening;
+
+pub use happening::severity_of;
+
 use crate::{EventId, EventType, HostId, Message, PluginName, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -58,6 +62,15 @@ pub enum Scope {
 }
 
 impl Scope {
+    /// The host, where it is one.
+    #[must_use]
+    pub fn host(&self) -> Option<&HostId> {
+        match self {
+            Self::Fleet => None,
+            Self::Host(host) => Some(host),
+        }
+    }
+
     /// As a subject token.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -92,6 +105,10 @@ impl From<Scope> for String {
     }
 }
 
+/// The most bytes that [`Event::data`] may have as JSON. It travels to every handler, through pipes too, and
+/// one host's large events must not push out another's small ones.
+pub const MAX_DATA_BYTES: usize = 64 * 1024;
+
 /// An event as it is filed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
@@ -119,6 +136,10 @@ pub struct Event {
 
 impl Message for Event {
     const KIND: &'static str = "event";
+
+    fn host(&self) -> Option<&HostId> {
+        self.host.host()
+    }
 }
 
 /// "Handle this": an event, and how much time is left.
@@ -134,6 +155,10 @@ pub struct HandleEvent {
 
 impl Message for HandleEvent {
     const KIND: &'static str = "handle_event";
+
+    fn host(&self) -> Option<&HostId> {
+        self.event.host.host()
+    }
 }
 
 /// The runner's answer to `handle_event`: journalled, or known already.
@@ -194,8 +219,8 @@ pub struct HandlerOutcome {
 #[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct CustomEvent {
-    /// The id; drawn anew where absent. Who may send the same happening twice gives one: the second is
-    /// then known for what it is.
+    /// The sender's own id of the happening; drawn anew where absent. Who may send the same happening twice
+    /// gives one: the second is then known for what it is. Each source has its own.
     pub id: Option<EventId>,
     /// The host that it concerns; the fleet where absent.
     pub host: Option<HostId>,
@@ -216,7 +241,8 @@ impl Message for CustomEvent {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 pub struct Filed {
-    /// The id that it was filed under.
+    /// The id that it was filed under: `custom-`, the beginning of the sender's own id, and what tells it from
+    /// any other's.
     pub id: EventId,
     /// Whether it had been filed before.
     pub duplicate: bool,
@@ -234,19 +260,39 @@ pub struct DeadEvent {
 
 impl Message for DeadEvent {
     const KIND: &'static str = "dead";
+
+    fn host(&self) -> Option<&HostId> {
+        self.event.host.host()
+    }
 }
 
-/// `snooze_open`, key `<host>.<id>`: an event that a host's runner has accepted and not yet reported the end of.
+/// `snooze_open`, key `<host>.<id>`: an event that a host has not yet reported the end of.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 pub struct OpenEvent {
     /// The event.
     pub event: Event,
-    /// The host whose runner accepted it.
+    /// The host that it is given to.
     pub host: HostId,
+    /// What is waited for.
+    #[serde(default)]
+    pub state: OpenState,
     /// After how long without a report it ends in DEAD, counted by whoever sweeps, from when it saw this.
     pub sweep_after_ms: u64,
     /// Whether a sweeper is ending it; the revision of that write is its fence.
     #[serde(default)]
     pub is_ending: bool,
+}
+
+/// What an open event waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum OpenState {
+    /// The host's runner has accepted it; its outcome.
+    #[default]
+    Accepted,
+    /// Something that a later version knows; whoever does not know it leaves the event alone.
+    #[serde(other)]
+    Unknown,
 }

@@ -3,12 +3,25 @@
 //! A connection that was made once comes back by itself, for ever. What a client is not told otherwise,
 //! a denied publish or a subscription that lost messages, is heard here and never ignored.
 
-use crate::{Role, counters::Counters, error::BusError, inbox::Inbox};
-use async_nats::{Client, ConnectErrorKind, ConnectOptions, Event, ServerError};
+mod config;
+mod hearing;
+mod servers;
+
+pub use config::BusConfig;
+
+use crate::{
+    counters::Counters,
+    error::{BusError, Cause},
+    inbox::Inbox,
+};
+use async_nats::{Client, ConnectErrorKind, ConnectOptions, connection::State};
+use hearing::{Hearing, look_after};
 use rand::RngExt as _;
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use servers::{masked, servers};
+use std::{sync::Arc, time::Duration};
 use tokio::{
     sync::watch,
+    task::AbortHandle,
     time::{Instant, sleep, timeout_at},
 };
 
@@ -25,23 +38,6 @@ const FIRST_PAUSE: Duration = Duration::from_millis(100);
 /// The longest pause between two attempts to reconnect: a fleet is back within seconds of the server,
 /// spread out by chance so that it does not come in waves.
 const LONGEST_PAUSE_MS: u64 = 4_000;
-
-/// How the connection of one service is made.
-#[derive(Debug, Clone)]
-pub struct BusConfig {
-    /// One URL or several, separated by commas.
-    pub servers: String,
-    /// The file with the user's credentials; none where the server asks for none.
-    pub credentials: Option<PathBuf>,
-    /// The part that the user plays.
-    pub role: Role,
-    /// The user's name; with the role it fixes where answers arrive.
-    pub name: String,
-    /// The service's name, shown by the server.
-    pub service: String,
-    /// How long to try to connect for the first time.
-    pub connect_timeout: Duration,
-}
 
 /// What state the connection is in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,11 +59,23 @@ pub struct Bus {
 
 pub(crate) struct Inner {
     pub(crate) client: Client,
+    /// Where it is connected to, as it may be printed.
+    servers: String,
     pub(crate) inbox: Inbox,
     pub(crate) status: watch::Receiver<BusStatus>,
     /// Counts up with every loss of the connection, so that a short one is not overlooked.
     pub(crate) losses: watch::Receiver<u64>,
+    /// What the server said it denied, the last of it.
+    pub(crate) denials: watch::Receiver<Arc<str>>,
     pub(crate) counters: Arc<Counters>,
+    looking: AbortHandle,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        // Its task holds the connection open as long as it lives.
+        self.looking.abort();
+    }
 }
 
 impl std::fmt::Debug for Bus {
@@ -97,44 +105,37 @@ impl Bus {
         let counters = Arc::new(Counters::default());
         let (status, status_seen) = watch::channel(BusStatus::Connected);
         let (losses, losses_seen) = watch::channel(0);
-        let events = Arc::new(Events {
+        let (denials, denials_seen) = watch::channel("".into());
+        let hearing = Arc::new(Hearing {
             status,
             losses,
+            denials,
             counters: counters.clone(),
         });
+        let shown = masked(&config.servers);
+        let unreachable = |source: Cause| BusError::Unreachable {
+            servers: shown.clone(),
+            source,
+        };
         let client = loop {
-            let options = options(&config, capacity, events.clone()).await?;
+            let options = options(&config, capacity, hearing.clone()).await?;
             match timeout_at(deadline, options.connect(servers(&config.servers))).await {
                 Ok(Ok(client)) => break client,
                 Ok(Err(cause)) => match cause.kind() {
                     ConnectErrorKind::Authentication | ConnectErrorKind::AuthorizationViolation => {
                         return Err(BusError::Denied {
-                            servers: config.servers,
+                            servers: shown.clone(),
                             source: cause.into(),
                         });
                     }
-                    ConnectErrorKind::ServerParse => {
-                        return Err(BusError::Unreachable {
-                            servers: config.servers,
-                            source: cause.into(),
-                        });
-                    }
-                    _ if Instant::now() + FIRST_PAUSE >= deadline => {
-                        return Err(BusError::Unreachable {
-                            servers: config.servers,
-                            source: cause.into(),
-                        });
-                    }
+                    ConnectErrorKind::ServerParse => return Err(unreachable(cause.into())),
+                    _ if Instant::now() + FIRST_PAUSE >= deadline => return Err(unreachable(cause.into())),
                     _ => sleep(FIRST_PAUSE).await,
                 },
-                Err(elapsed) => {
-                    return Err(BusError::Unreachable {
-                        servers: config.servers,
-                        source: elapsed.into(),
-                    });
-                }
+                Err(elapsed) => return Err(unreachable(elapsed.into())),
             }
         };
+        let looking = tokio::spawn(look_after(client.clone(), hearing)).abort_handle();
         let base = client.new_inbox();
         let subscriber =
             client
@@ -147,10 +148,13 @@ impl Bus {
         let bus = Bus {
             inner: Arc::new(Inner {
                 client,
+                servers: shown,
                 inbox: Inbox::new(base, subscriber),
                 status: status_seen,
                 losses: losses_seen,
+                denials: denials_seen,
                 counters,
+                looking,
             }),
         };
         // A credential whose inbox is somebody else's is found out here, not at the first request.
@@ -165,7 +169,7 @@ impl Bus {
         self.inner.status.clone()
     }
 
-    /// What was counted on this connection so far.
+    /// What was counted on this connection so far; a lower bound, since the client does not tell all.
     #[must_use]
     pub fn counters(&self) -> crate::BusCounters {
         self.inner.counters.read(self.inner.inbox.waiting())
@@ -220,25 +224,50 @@ impl Bus {
         let mut status = self.inner.status.clone();
         let changed = status.wait_for(|status| *status != BusStatus::Disconnected);
         match tokio::time::timeout(within, changed).await {
-            Ok(Ok(_)) => Ok(()),
+            Ok(Ok(status)) => match &*status {
+                BusStatus::Fatal(why) if self.is_away() => Err(self.denied(why)),
+                _ => Ok(()),
+            },
             Ok(Err(_)) | Err(_) => Err(BusError::Disconnected { operation }),
         }
     }
-}
 
-/// Several URLs may be given in one text.
-fn servers(text: &str) -> Vec<String> {
-    text.split(',')
-        .map(str::trim)
-        .filter(|server| !server.is_empty())
-        .map(str::to_owned)
-        .collect()
+    /// Whether there is no server at this moment.
+    pub(crate) fn is_away(&self) -> bool {
+        self.inner.client.connection_state() != State::Connected
+    }
+
+    /// Whether the client would keep what is sent now, and send it when it is old.
+    pub(crate) fn is_cut_off(&self) -> bool {
+        match &*self.inner.status.borrow() {
+            BusStatus::Connected => false,
+            BusStatus::Disconnected => true,
+            BusStatus::Fatal(_) => self.is_away(),
+        }
+    }
+
+    /// The server does not let this user do something, or let it in.
+    pub(crate) fn denied(&self, why: &str) -> BusError {
+        BusError::Denied {
+            servers: self.inner.servers.clone(),
+            source: why.into(),
+        }
+    }
+
+    /// A subject for what is asked for apart from [`Inbox`]; like its tokens it cannot be guessed.
+    pub(crate) fn new_inbox(&self) -> String {
+        format!(
+            "{}.{:032x}",
+            self.inner.client.new_inbox(),
+            rand::random::<u128>()
+        )
+    }
 }
 
 async fn options(
     config: &BusConfig,
     capacity: usize,
-    events: Arc<Events>,
+    hearing: Arc<Hearing>,
 ) -> Result<ConnectOptions, BusError> {
     let mut options = ConnectOptions::new()
         .name(&config.service)
@@ -247,8 +276,8 @@ async fn options(
         .subscription_capacity(capacity)
         .reconnect_delay_callback(pause_before)
         .event_callback(move |event| {
-            let events = events.clone();
-            async move { events.take(event) }
+            let hearing = hearing.clone();
+            async move { hearing.take(event) }
         });
     if let Some(path) = &config.credentials {
         let text = tokio::fs::read_to_string(path).await;
@@ -273,69 +302,6 @@ fn pause_before(attempt: usize) -> Duration {
     Duration::from_millis(rand::rng().random_range(longest / 2..=longest))
 }
 
-/// Hears what the client has to tell.
-struct Events {
-    status: watch::Sender<BusStatus>,
-    losses: watch::Sender<u64>,
-    counters: Arc<Counters>,
-}
-
-impl Events {
-    fn take(&self, event: Event) {
-        match event {
-            Event::Connected => self.become_unless_fatal(BusStatus::Connected),
-            Event::Disconnected => {
-                self.losses.send_modify(|losses| *losses += 1);
-                self.counters.add_loss();
-                self.become_unless_fatal(BusStatus::Disconnected);
-            }
-            Event::SlowConsumer(_) | Event::ServerError(ServerError::SlowConsumer(_)) => {
-                self.counters.add_slow();
-                tracing::warn!("a subscription is too slow and lost a message");
-            }
-            Event::ServerError(ServerError::AuthorizationViolation) => {
-                self.fatal("the server no longer accepts these credentials".to_owned());
-            }
-            Event::ServerError(ServerError::Other(text)) => self.server_says(text),
-            Event::ClientError(cause) => tracing::warn!(%cause, "the bus client reports an error"),
-            Event::Closed => {
-                self.become_unless_fatal(BusStatus::Fatal("the connection is closed".to_owned()));
-            }
-            Event::LameDuckMode | Event::Draining => tracing::debug!(%event, "the bus connection is ending"),
-        }
-    }
-
-    fn server_says(&self, text: String) {
-        let lower = text.to_ascii_lowercase();
-        if !lower.contains("permissions violation") {
-            tracing::warn!(text, "the bus server reports an error");
-        } else if lower.contains("publish to \"_inbox_") {
-            // An answer that came later than the server lets one answer, or a forged inbox: the asker's
-            // fault or loss, and no reason to end the service.
-            self.counters.add_undeliverable();
-            tracing::warn!("an answer was not delivered");
-        } else {
-            self.fatal(text);
-        }
-    }
-
-    fn fatal(&self, text: String) {
-        tracing::error!(text, "the bus denied what this service needs");
-        self.counters.add_violation();
-        self.become_unless_fatal(BusStatus::Fatal(text));
-    }
-
-    fn become_unless_fatal(&self, new: BusStatus) {
-        self.status.send_if_modified(|status| {
-            let moves = !matches!(status, BusStatus::Fatal(_)) && *status != new;
-            if moves {
-                *status = new;
-            }
-            moves
-        });
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -347,10 +313,5 @@ mod tests {
             assert!(pause_before(attempt) <= Duration::from_millis(LONGEST_PAUSE_MS));
         }
         assert!(pause_before(50) >= Duration::from_millis(LONGEST_PAUSE_MS / 2));
-    }
-
-    #[test]
-    fn several_servers_may_be_named() {
-        assert_eq!(servers("nats://a:1, nats://b:2,"), ["nats://a:1", "nats://b:2"]);
     }
 }

@@ -2,7 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// A look at the counts.
+/// A look at the counts. Where they rest on what the client tells, they are lower bounds: it drops what it
+/// cannot tell at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct BusCounters {
     /// Messages that a subscription lost because it was too slow.

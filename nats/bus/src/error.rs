@@ -7,6 +7,9 @@ use std::path::PathBuf;
 /// The cause of an error, of a type that only this crate knows.
 pub type Cause = Box<dyn std::error::Error + Send + Sync>;
 
+/// What a server says where nobody answers for a stream or consumer.
+pub(crate) const MISSING: u64 = 503;
+
 /// Something that the bus could not do.
 #[derive(Debug, thiserror::Error)]
 pub enum BusError {
@@ -26,8 +29,8 @@ pub enum BusError {
         /// Why the last attempt failed.
         source: Cause,
     },
-    /// The server does not accept the credentials.
-    #[error("the bus at {servers} refuses these credentials")]
+    /// The server does not accept the credentials, or does not permit their user what was to be done.
+    #[error("the bus at {servers} denies this user access")]
     Denied {
         /// Where.
         servers: String,
@@ -107,14 +110,44 @@ pub enum BusError {
     InvalidKey(String),
 }
 
+/// What a program does about an error: which exit code it ends with, and whether trying again may help.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum BusErrorKind {
+    /// The credentials cannot be read: the person who started the program has to name others.
+    Credentials,
+    /// The server knows this user and does not let it, or does not let it in: an administrator has to.
+    Denied,
+    /// There is no server, or it did not answer: trying again later may help.
+    Unreachable,
+    /// Anything else: trying again does not help.
+    Failed,
+}
+
 impl BusError {
+    /// What a program does about it.
+    #[must_use]
+    pub fn kind(&self) -> BusErrorKind {
+        match self {
+            Self::Credentials { .. } => BusErrorKind::Credentials,
+            Self::Denied { .. } => BusErrorKind::Denied,
+            Self::Unreachable { .. } | Self::Disconnected { .. } | Self::TimedOut { .. } => {
+                BusErrorKind::Unreachable
+            }
+            _ => BusErrorKind::Failed,
+        }
+    }
+
+    /// Whether there is no such stream, bucket or consumer, or JetStream is not there yet: for a moment after
+    /// a server's start nothing is.
+    #[must_use]
+    pub fn is_missing(&self) -> bool {
+        matches!(self, Self::JetStream { code: MISSING, .. })
+    }
+
     /// Whether the bus could not be reached at all, which a command line tells apart.
     #[must_use]
     pub fn is_unreachable(&self) -> bool {
-        matches!(
-            self,
-            Self::Unreachable { .. } | Self::Disconnected { .. } | Self::TimedOut { .. }
-        )
+        self.kind() == BusErrorKind::Unreachable
     }
 }
 
@@ -179,6 +212,18 @@ pub enum FileError {
     /// Lost connection or no ack in time: it may have been filed or not. Filing it again as new tells.
     #[error("filing {template}: no ack, it may have been filed or not")]
     Ambiguous {
+        /// The subject's template.
+        template: &'static str,
+    },
+    /// Its stream is full and forgets nothing to make room.
+    #[error("filing {template}: its stream is full, and nothing is dropped to make room")]
+    Full {
+        /// The subject's template.
+        template: &'static str,
+    },
+    /// It has more bytes than its stream takes of one message.
+    #[error("filing {template}: it is larger than its stream takes")]
+    TooLarge {
         /// The subject's template.
         template: &'static str,
     },

@@ -1,5 +1,8 @@
 //! Where answers arrive: one subscription for all requests of a connection, below the user's own prefix.
 //!
+//! Who answers a role may publish to all its inboxes, a plugin to those of its host. So every request has a
+//! token of its own that cannot be guessed: whoever was asked something can answer that and nothing else.
+//!
 //! The client has the same inside, but keeps what it remembers of a request that was never answered for
 //! ever; a host that asks a dead plugin every few seconds would grow by megabytes a day.
 
@@ -7,10 +10,7 @@ use async_nats::{Message, Subscriber};
 use futures_util::StreamExt;
 use std::{
     collections::HashMap,
-    sync::{
-        Arc, Mutex, MutexGuard,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard},
 };
 use tokio::{
     sync::{mpsc, oneshot},
@@ -26,13 +26,12 @@ enum Waiter {
     Parts(mpsc::Sender<Message>),
 }
 
-type Waiting = Arc<Mutex<HashMap<u64, Waiter>>>;
+type Waiting = Arc<Mutex<HashMap<u128, Waiter>>>;
 
 /// All answers of one connection.
 pub(crate) struct Inbox {
     base: String,
     waiting: Waiting,
-    next: AtomicU64,
     sorter: AbortHandle,
 }
 
@@ -42,7 +41,7 @@ pub(crate) struct Awaited<R> {
     pub(crate) reply: String,
     /// The answer.
     pub(crate) answer: R,
-    token: u64,
+    token: u128,
     waiting: Waiting,
 }
 
@@ -54,7 +53,6 @@ impl Inbox {
         Inbox {
             base,
             waiting,
-            next: AtomicU64::new(0),
             sorter,
         }
     }
@@ -72,10 +70,10 @@ impl Inbox {
     }
 
     fn await_on<R>(&self, waiter: Waiter, answer: R) -> Awaited<R> {
-        let token = self.next.fetch_add(1, Ordering::Relaxed);
+        let token = rand::random();
         lock(&self.waiting).insert(token, waiter);
         Awaited {
-            reply: format!("{}.{token}", self.base),
+            reply: format!("{}.{token:032x}", self.base),
             answer,
             token,
             waiting: self.waiting.clone(),
@@ -101,7 +99,7 @@ impl<R> Drop for Awaited<R> {
     }
 }
 
-fn lock(waiting: &Waiting) -> MutexGuard<'_, HashMap<u64, Waiter>> {
+fn lock(waiting: &Waiting) -> MutexGuard<'_, HashMap<u128, Waiter>> {
     waiting.lock().expect("nothing panics while it holds this lock")
 }
 
@@ -112,7 +110,7 @@ async fn sort(token_at: usize, mut subscriber: Subscriber, waiting: Waiting) {
             .subject
             .as_str()
             .get(token_at..)
-            .and_then(|token| token.parse().ok())
+            .and_then(|token| u128::from_str_radix(token, 16).ok())
         else {
             continue;
         };

@@ -17,8 +17,8 @@ mod watch;
 
 pub use batch::{BatchWrite, MAX_BATCH};
 pub use bucket::{BucketHandle, Entry, Look};
-pub use events::{EventConsumer, EventDelivery};
-pub use file::Expect;
+pub use events::{EventConsumer, EventDelivery, Taken, UnreadableEvent};
+pub use file::{Expect, Once};
 pub use read::Stored;
 pub use streams::{Bucket, Stream};
 pub use watch::{Change, Watch};

@@ -31,11 +31,11 @@ pub use codec::{DecodeError, EncodeError, Format, MAX_BODY, MAX_DEPTH, decode, e
 pub use connect::{Bus, BusConfig, BusStatus};
 pub use counters::BusCounters;
 pub use credentials::{CredentialsError, Keys, Trust};
-pub use error::{BusError, Cause, FileError, RequestError, WriteError};
+pub use error::{BusError, BusErrorKind, Cause, FileError, RequestError, WriteError};
 pub use headers::{KIND, VERSION};
 pub use jetstream::{
     BatchWrite, Bucket, BucketHandle, Change, Entry, EventConsumer, EventDelivery, Expect, Look, MAX_BATCH,
-    Stored, Stream, Watch,
+    Once, Stored, Stream, Taken, UnreadableEvent, Watch,
 };
 pub use raw::{RawMessage, RawSubscription};
 pub use roles::{Account, Permissions, Role, User};

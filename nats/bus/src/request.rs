@@ -14,7 +14,7 @@ use async_nats::{HeaderMap, Message as NatsMessage, StatusCode};
 use bytes::Bytes;
 use serde::{Deserialize, de::DeserializeOwned};
 use snooze_schemas::{ErrorCode, Message, Refusal};
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 use tracing::Instrument;
 
 /// Whether a loss of the connection ends the waiting.
@@ -45,7 +45,7 @@ impl Bus {
     pub async fn publish<M: Message>(&self, subject: &Subject, message: &M) -> Result<(), BusError> {
         let template = subject.template();
         let body = encode(template, message)?;
-        if *self.inner.status.borrow() == BusStatus::Disconnected {
+        if self.is_cut_off() {
             return Err(BusError::Disconnected {
                 operation: "publishing",
             });
@@ -63,8 +63,8 @@ impl Bus {
     /// Asks, and takes the answer out of its envelope.
     ///
     /// # Errors
-    /// When nobody listens, nobody answers within the limit, the service refuses, or the answer cannot be
-    /// read. After a time-out what was asked may still happen.
+    /// When nobody listens, nobody answers within the limit, the service refuses, the server does not permit
+    /// the question, or the answer cannot be read. After a time-out what was asked may still happen.
     pub async fn request<M: Message, R: DeserializeOwned>(
         &self,
         subject: &Subject,
@@ -150,11 +150,13 @@ impl Bus {
             .map_err(Unanswered::NotSent)?;
         let mut losses = self.inner.losses.clone();
         losses.mark_unchanged();
+        let mut denials = self.inner.denials.clone();
+        let mut status = self.inner.status.clone();
         let mut awaited = self.inner.inbox.one();
         let sent = self
             .inner
             .client
-            .publish_with_reply_and_headers(subject, awaited.reply.clone(), headers, body)
+            .publish_with_reply_and_headers(subject.clone(), awaited.reply.clone(), headers, body)
             .await;
         if let Err(cause) = sent {
             return Err(Unanswered::NotSent(BusError::Publish {
@@ -168,11 +170,30 @@ impl Bus {
                 OnLoss::Wait => std::future::pending().await,
             }
         };
+        // The server denies a publish with a message of its own, which names the subject.
+        let denied = async {
+            let published = format!("Publish to \"{subject}\"");
+            let said = denials.wait_for(|said| said.contains(&published)).await;
+            match said.map(|said| Arc::clone(&said)) {
+                Ok(said) => self.denied(&said),
+                Err(_) => std::future::pending().await,
+            }
+        };
+        // Turned away while it reconnected: there will be no answer any more.
+        let turned_away = async {
+            let fatal = status.wait_for(|status| matches!(status, BusStatus::Fatal(_)) && self.is_away());
+            let ended = fatal.await.map(drop);
+            if ended.is_err() {
+                std::future::pending::<()>().await;
+            }
+        };
         let answer = tokio::select! {
             biased;
-            // Cancelling either loses nothing: the answer that is not taken is forgotten on purpose.
+            // Cancelling any loses nothing: the answer that is not taken is forgotten on purpose.
             answer = &mut awaited.answer => answer.map_err(|_| Unanswered::Lost)?,
             _ = lost => return Err(Unanswered::Lost),
+            cause = denied => return Err(Unanswered::NotSent(cause)),
+            () = turned_away => return Err(Unanswered::Lost),
             () = tokio::time::sleep_until(deadline) => return Err(Unanswered::TimedOut),
         };
         if answer.status == Some(StatusCode::NO_RESPONDERS) {

@@ -3,11 +3,14 @@
 //! The record of the source, found by the source token of the *subject*, fixes which hosts it may name
 //! and how urgent its events may be; nothing in the body does.
 
-use crate::custom_type;
+use crate::{
+    custom_type,
+    ids::{drawn_id, filed_id},
+};
 use snooze_bus::{Bucket, Bus, BusError, Delivery, Expect, FileError, Subject, keys};
 use snooze_schemas::{
     ErrorCode, EventId, EventType, Refusal, SourceName,
-    event::{CustomEvent, Event, Filed, Scope, Severity},
+    event::{CustomEvent, Event, Filed, MAX_DATA_BYTES, Scope, Severity},
     roster::SourceRecord,
 };
 use snooze_service_runtime::Clocks;
@@ -15,8 +18,9 @@ use std::time::Duration;
 
 /// A synced write takes a millisecond or two; the asker waits 15 s at most.
 const FILE_WITHIN: Duration = Duration::from_secs(5);
-/// What an event may carry. It travels to every handler, through pipes too.
-const MAX_DATA_BYTES: usize = 128 * 1024;
+/// How far ahead a deadline may lie: events are kept for seven days, and one that is waited for has to be there
+/// until its time is over.
+const FARTHEST_DEADLINE: Duration = Duration::from_secs(6 * 24 * 60 * 60);
 
 /// Files one and answers. Sent as a request it is answered once the stream has it (rule E8); published
 /// bare, a refusal is only logged.
@@ -41,7 +45,8 @@ async fn take(delivery: &Delivery, bus: &Bus, clocks: &Clocks) -> Result<Filed, 
     };
     let sent: CustomEvent = delivery.read()?;
     let record = permitted(bus, source, &sent).await?;
-    let event = checked(source, event_type, sent, &record, clocks)?;
+    let own_id = sent.id.clone().unwrap_or_else(drawn_id);
+    let event = checked(source, event_type, sent, &own_id, &record, clocks)?;
     let subject = Subject::Event {
         scope: event.host.clone(),
         severity: event.severity,
@@ -55,12 +60,17 @@ async fn take(delivery: &Delivery, bus: &Bus, clocks: &Clocks) -> Result<Filed, 
             Ok(_) => return Ok(filed(event.id, false)),
             Err(FileError::Exists { .. }) => return Ok(filed(event.id, true)),
             Err(FileError::Ambiguous { .. }) => {}
+            // More bytes on the wire than as JSON, as a list of numbers may have.
+            Err(FileError::TooLarge { .. }) => {
+                let text = format!("the event is too large: data may have {MAX_DATA_BYTES} bytes at most");
+                return Err(Refusal::new(ErrorCode::BadRequest, text));
+            }
             Err(error) => return Err(unavailable(&error)),
         }
     }
     let text = format!(
-        "the stream did not say whether it has the event; send it again with the id {}",
-        event.id
+        "the stream did not say whether it has the event; send it again with the id {own_id}, and nothing \
+         is filed twice"
     );
     Err(Refusal::new(ErrorCode::Timeout, text))
 }
@@ -102,6 +112,7 @@ fn checked(
     source: &SourceName,
     asked: &EventType,
     sent: CustomEvent,
+    own_id: &EventId,
     record: &SourceRecord,
     clocks: &Clocks,
 ) -> Result<Event, Refusal> {
@@ -116,26 +127,26 @@ fn checked(
     if sent.deadline.is_some_and(|deadline| deadline <= noticed_at) {
         return Err(bad("the deadline has passed".to_owned()));
     }
+    let ahead = sent.deadline.map(|deadline| deadline.duration_since(noticed_at));
+    if ahead.is_some_and(|ahead| Duration::try_from(ahead).is_ok_and(|ahead| ahead > FARTHEST_DEADLINE)) {
+        return Err(bad(format!(
+            "a deadline lies at most {} days ahead: an event is not kept for much longer",
+            FARTHEST_DEADLINE.as_secs() / (24 * 60 * 60)
+        )));
+    }
+    let event_type = custom_type(asked).map_err(|error| bad(error.to_string()))?;
+    let severity = sent.severity.unwrap_or(Severity::Info).min(record.max_severity);
+    let scope = sent.host.map_or(Scope::Fleet, Scope::Host);
     Ok(Event {
-        id: match sent.id {
-            Some(id) => id,
-            None => fresh_id(),
-        },
-        event_type: custom_type(asked).map_err(|error| bad(error.to_string()))?,
-        severity: sent.severity.unwrap_or(Severity::Info).min(record.max_severity),
+        id: filed_id(source, &scope, &event_type, severity, own_id),
+        event_type,
+        severity,
         source: format!("custom.{source}"),
-        host: sent.host.map_or(Scope::Fleet, Scope::Host),
+        host: scope,
         noticed_at,
         deadline: sent.deadline,
         data: sent.data,
     })
-}
-
-/// An id for a happening that its sender did not name.
-fn fresh_id() -> EventId {
-    format!("{:032x}", rand::random::<u128>())
-        .parse()
-        .expect("32 hexadecimal digits are an event id")
 }
 
 fn unavailable(error: &(dyn std::error::Error + 'static)) -> Refusal {

@@ -1,7 +1,10 @@
 //! Where an event ends that nobody could handle: DEAD, with the reason, and a line in the audit trail.
+//!
+//! Two gateways may come to the same end, and one may die between the two lines. So an end is looked for
+//! before it is filed, and an entry has an identity by which the stream refuses a second one.
 
-use crate::audit_subject;
-use snooze_bus::{Bus, Expect, FileError, Subject};
+use crate::{audit_subject, outcomes};
+use snooze_bus::{Bus, BusError, Expect, FileError, Once, Subject};
 use snooze_schemas::{
     audit::{AuditKind, AuditRecord},
     event::{DeadEvent, Event, Scope},
@@ -11,42 +14,78 @@ use std::time::Duration;
 
 const FILE_WITHIN: Duration = Duration::from_secs(5);
 
-/// Files an event in DEAD for a host, or for the fleet where no host is known. Only when this returned is
-/// the event accounted for; a second call files it twice, which is better than not at all.
-pub(crate) async fn bury(
-    bus: &Bus,
-    clocks: &Clocks,
-    actor: &str,
-    scope: Scope,
-    event: &Event,
-    reason: &str,
-) -> Result<(), FileError> {
-    let subject = Subject::Dead {
-        scope: scope.clone(),
-        event_type: event.event_type.clone(),
-    };
-    let dead = DeadEvent {
-        event: event.clone(),
-        reason: reason.to_owned(),
-    };
-    bus.file(&subject, &dead, Expect::Anything, FILE_WITHIN).await?;
-    tracing::warn!(event = %event.id, host = %scope, reason, "an event ended unhandled");
-    let record = AuditRecord {
-        at: clocks.wall(),
-        host: scope.clone(),
-        kind: AuditKind::Event,
-        actor: actor.to_owned(),
-        claim: None,
-        message: format!("{} {} ended in DEAD: {reason}", event.event_type, event.id),
-        details: [
-            ("id".to_owned(), event.id.to_string().into()),
-            ("type".to_owned(), event.event_type.to_string().into()),
-            ("dead".to_owned(), true.into()),
-        ]
-        .into_iter()
-        .collect(),
-    };
-    bus.file(&audit_subject(scope), &record, Expect::Anything, FILE_WITHIN)
-        .await?;
-    Ok(())
+/// Why an event is not accounted for.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum DeadError {
+    /// Whether it was reported is not known.
+    #[error("look for the outcome of an event")]
+    Look(#[source] BusError),
+    /// It could not be filed.
+    #[error("file an event in DEAD")]
+    File(#[source] FileError),
+}
+
+/// Files in DEAD.
+#[derive(Debug, Clone)]
+pub(crate) struct DeadEvents {
+    pub(crate) bus: Bus,
+    pub(crate) clocks: Clocks,
+    /// Who it is, in the audit trail.
+    pub(crate) name: String,
+}
+
+impl DeadEvents {
+    /// Files an event in DEAD for a host, or for the fleet where no host is known, unless its outcome is
+    /// reported. Only when this returned is the event accounted for; calling it again changes nothing.
+    pub(crate) async fn file(&self, scope: Scope, event: &Event, reason: &str) -> Result<(), DeadError> {
+        if self.was_reported(&scope, event).await? {
+            tracing::info!(event = %event.id, host = %scope, "an event's outcome was reported already");
+            return Ok(());
+        }
+        let subject = Subject::Dead {
+            scope: scope.clone(),
+            event_type: event.event_type.clone(),
+        };
+        let dead = DeadEvent {
+            event: event.clone(),
+            reason: reason.to_owned(),
+        };
+        let severity = u8::from(event.severity);
+        let identity = format!("{scope}.{severity}.{}.{}", event.id, event.event_type);
+        let filed = self.bus.file_once(&subject, &dead, &identity, FILE_WITHIN).await;
+        let once = filed.map_err(DeadError::File)?;
+        if once == Once::Before && self.was_reported(&scope, event).await? {
+            return Ok(());
+        }
+        tracing::warn!(event = %event.id, host = %scope, reason, "an event ended unhandled");
+        let record = self.record(&scope, event, reason);
+        let filed = self
+            .bus
+            .file(&audit_subject(scope), &record, Expect::Anything, FILE_WITHIN)
+            .await;
+        filed.map(drop).map_err(DeadError::File)
+    }
+
+    async fn was_reported(&self, scope: &Scope, event: &Event) -> Result<bool, DeadError> {
+        let reported = outcomes::was_reported(&self.bus, scope, &event.id).await;
+        reported.map_err(DeadError::Look)
+    }
+
+    fn record(&self, scope: &Scope, event: &Event, reason: &str) -> AuditRecord {
+        AuditRecord {
+            at: self.clocks.wall(),
+            host: scope.clone(),
+            kind: AuditKind::Event,
+            actor: self.name.clone(),
+            claim: None,
+            message: format!("{} {} ended in DEAD: {reason}", event.event_type, event.id),
+            details: [
+                ("id".to_owned(), event.id.to_string().into()),
+                ("type".to_owned(), event.event_type.to_string().into()),
+                ("dead".to_owned(), true.into()),
+            ]
+            .into_iter()
+            .collect(),
+        }
+    }
 }

@@ -4,36 +4,38 @@
 //! because every lane has a window of its own, what is below keeps its small share.
 
 mod offer;
+mod settle;
+mod settled;
+mod unreadable;
+mod waiting;
 
-use crate::{Config, GatewayError, dead, notes::Notes};
-use offer::{Offer, offer};
-use snooze_bus::{Bucket, Bus, EventConsumer, EventDelivery, keys};
+use crate::{Config, GatewayError, dead::DeadEvents, notes::Notes, roster::Roster};
+use settle::{Round, pause, settle};
+use settled::Settled;
+use snooze_bus::{Bus, EventConsumer, EventDelivery, Taken};
 use snooze_schemas::{
-    EventId, HostId,
-    event::{Event, OpenEvent, Scope, Severity},
+    HostId,
+    event::{Event, Scope, Severity, severity_of},
 };
-use snooze_service_runtime::{CancellationToken, Clocks, exit::one_line};
-use std::{
-    collections::{HashMap, HashSet},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
-use tokio::{sync::Semaphore, task::JoinSet};
+use snooze_service_runtime::{CancellationToken, exit::one_line};
+use std::{sync::Arc, time::Duration};
+use tokio::task::JoinSet;
 use tracing::Instrument;
+use waiting::Waiting;
 
 /// Hosts that are asked at once about one event of the fleet.
 const HOSTS_AT_ONCE: usize = 64;
-
-/// The longest pause before an event for a host that is away is tried again.
-const LONGEST_PAUSE: Duration = Duration::from_secs(20);
 
 /// How often the server is told that work on an event goes on: one for the fleet may take longer than the
 /// half minute after which it would be given to another gateway as well.
 const STILL_WORKING: Duration = Duration::from_secs(10);
 
-/// Events of the fleet of which is remembered which hosts are settled. More are never on their way at once,
-/// save in a flood; forgetting one costs only that its hosts are asked again, who know it.
-const REMEMBERED: usize = 1_024;
+/// For how long there may be no consumer to take from. A server that starts again answers before its streams
+/// are there, a big one for many seconds.
+const MISSING_FOR: Duration = Duration::from_secs(60);
+
+/// Between two tries to take from a consumer that is not there.
+const MISSING_PAUSE: Duration = Duration::from_millis(500);
 
 /// Events in hand at once, for one gateway.
 fn window(severity: Severity) -> usize {
@@ -46,54 +48,33 @@ fn window(severity: Severity) -> usize {
 }
 
 /// What a lane works with.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct Desk {
-    bus: Bus,
+    dead: DeadEvents,
     notes: Notes,
-    name: String,
+    roster: Roster,
     patience: Duration,
+    busy_patience: Duration,
     report_grace: Duration,
-    clocks: Clocks,
-    settled: Arc<Settled>,
-}
-
-/// Which hosts an event of the fleet is settled for, while others are still away: a host that is done with it
-/// is not asked again, and what it could not handle is not filed twice.
-#[derive(Debug, Default)]
-struct Settled(Mutex<HashMap<EventId, HashSet<HostId>>>);
-
-impl Settled {
-    fn of(&self, event: &EventId) -> HashSet<HostId> {
-        self.events().get(event).cloned().unwrap_or_default()
-    }
-
-    fn add(&self, event: &EventId, host: HostId) {
-        let mut events = self.events();
-        if events.len() >= REMEMBERED && !events.contains_key(event) {
-            events.clear();
-        }
-        events.entry(event.clone()).or_default().insert(host);
-    }
-
-    fn forget(&self, event: &EventId) {
-        self.events().remove(event);
-    }
-
-    fn events(&self) -> MutexGuard<'_, HashMap<EventId, HashSet<HostId>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+    settled: Settled,
+    waiting: Waiting,
 }
 
 impl Desk {
-    pub(crate) fn new(config: &Config, bus: Bus, notes: Notes) -> Desk {
+    pub(crate) fn new(config: &Config, bus: Bus, notes: Notes, roster: Roster) -> Desk {
         Desk {
-            bus,
+            dead: DeadEvents {
+                bus,
+                clocks: config.clocks.clone(),
+                name: config.name.clone(),
+            },
             notes,
-            name: config.name.clone(),
+            roster,
             patience: config.patience,
+            busy_patience: config.busy_patience,
             report_grace: config.report_grace,
-            clocks: config.clocks.clone(),
-            settled: Arc::default(),
+            settled: Settled::default(),
+            waiting: Waiting::default(),
         }
     }
 }
@@ -104,20 +85,27 @@ pub(crate) async fn lane(
     mut events: EventConsumer,
     shutdown: CancellationToken,
 ) -> Result<(), GatewayError> {
-    let severity = events.severity();
+    let window = window(events.severity());
     let desk = Arc::new(desk);
-    let window = window(severity);
     let mut in_hand = JoinSet::new();
+    let mut missing_since_ms = None;
     loop {
         // Cancelling any branch loses nothing: an event that was not yet given comes again by itself.
         tokio::select! {
             biased;
             () = shutdown.cancelled() => break,
             Some(ended) = in_hand.join_next() => note_panic(ended),
-            event = events.next(), if in_hand.len() < window => {
-                let delivery = event.map_err(|source| GatewayError::Consume { severity: severity.into(), source })?;
-                let span = delivery.span();
-                in_hand.spawn(dispatch(Arc::clone(&desk), delivery).instrument(span));
+            taken = next(&desk, &mut events, &mut missing_since_ms), if in_hand.len() < window => {
+                let desk = Arc::clone(&desk);
+                match taken? {
+                    Taken::Event(delivery) => {
+                        let span = delivery.span();
+                        in_hand.spawn(dispatch(desk, delivery).instrument(span));
+                    }
+                    Taken::Unreadable(unreadable) => {
+                        in_hand.spawn(async move { unreadable::end(&desk, *unreadable).await });
+                    }
+                }
             }
         }
     }
@@ -125,6 +113,34 @@ pub(crate) async fn lane(
         note_panic(ended);
     }
     Ok(())
+}
+
+/// The next event; waits a while for a consumer that is not there.
+async fn next(
+    desk: &Desk,
+    events: &mut EventConsumer,
+    missing_since_ms: &mut Option<u64>,
+) -> Result<Taken, GatewayError> {
+    loop {
+        let source = match events.next().await {
+            Ok(taken) => {
+                *missing_since_ms = None;
+                return Ok(taken);
+            }
+            Err(source) => source,
+        };
+        let now = desk.dead.clocks.boottime_ms();
+        let missing_for = now.saturating_sub(*missing_since_ms.get_or_insert(now));
+        if !source.is_missing() || Duration::from_millis(missing_for) >= MISSING_FOR {
+            let severity = events.severity().into();
+            return Err(GatewayError::Consume { severity, source });
+        }
+        tracing::warn!(
+            error = one_line(&source),
+            "there is nothing to take events from; tried again"
+        );
+        tokio::time::sleep(MISSING_PAUSE).await;
+    }
 }
 
 fn note_panic(ended: Result<(), tokio::task::JoinError>) {
@@ -135,9 +151,12 @@ fn note_panic(ended: Result<(), tokio::task::JoinError>) {
 
 /// What one event needs before it can be acked: every host accepted it, refused it, or ran out of time.
 async fn dispatch(desk: Arc<Desk>, delivery: EventDelivery) {
-    let deliveries = delivery.deliveries();
-    let outcome = match while_working(&delivery, try_once(&desk, delivery.event())).await {
-        Ok(Round::Settled) => delivery.ack().await,
+    let (deliveries, sequence) = (delivery.deliveries(), delivery.sequence());
+    let outcome = match while_working(&delivery, try_once(&desk, delivery.event(), sequence)).await {
+        Ok(Round::Settled) => {
+            desk.waiting.end(sequence);
+            delivery.ack().await
+        }
         Ok(Round::Again) => delivery.retry_after(pause(deliveries)).await,
         Err(why) => {
             tracing::warn!(why, event = %delivery.event().id, "an event could not be settled and comes again");
@@ -165,39 +184,27 @@ async fn while_working<T>(delivery: &EventDelivery, work: impl Future<Output = T
     }
 }
 
-enum Round {
-    /// Accounted for, everywhere.
-    Settled,
-    /// A host is away and there is time left.
-    Again,
-}
-
-async fn try_once(desk: &Arc<Desk>, event: &Event) -> Result<Round, String> {
-    let mut hosts = hosts_of(desk, &event.host).await?;
-    let settled = desk.settled.of(&event.id);
-    hosts.retain(|host| !settled.contains(host));
-    let places = Arc::new(Semaphore::new(HOSTS_AT_ONCE));
-    let mut asked = JoinSet::new();
-    for host in hosts {
-        let (desk, event, places) = (Arc::clone(desk), event.clone(), Arc::clone(&places));
-        let one = async move {
-            let _place = places.acquire().await;
-            let round = settle(&desk, &event, host.clone()).await;
-            if event.host == Scope::Fleet && matches!(round, Ok(Round::Settled)) {
-                desk.settled.add(&event.id, host);
-            }
-            round
-        };
-        asked.spawn(one.in_current_span());
+async fn try_once(desk: &Arc<Desk>, event: &Arc<Event>, sequence: u64) -> Result<Round, String> {
+    if let Some(reason) = contradiction(event) {
+        let filed = desk.dead.file(event.host.clone(), event, &reason).await;
+        return filed.map(|()| Round::Settled).map_err(|error| one_line(&error));
     }
+    let mut waiting = hosts_of(desk, event).await?.into_iter();
+    let mut asked = JoinSet::new();
     let mut round = Round::Settled;
     let mut failed = None;
-    while let Some(one) = asked.join_next().await {
-        match one {
-            Ok(Ok(Round::Settled)) => {}
-            Ok(Ok(Round::Again)) => round = Round::Again,
-            Ok(Err(why)) => failed = Some(why),
-            Err(error) => failed = Some(error.to_string()),
+    loop {
+        while asked.len() < HOSTS_AT_ONCE
+            && let Some(host) = waiting.next()
+        {
+            asked.spawn(try_host(Arc::clone(desk), Arc::clone(event), host, sequence).in_current_span());
+        }
+        match asked.join_next().await {
+            None => break,
+            Some(Ok(Ok(Round::Settled))) => {}
+            Some(Ok(Ok(Round::Again))) => round = Round::Again,
+            Some(Ok(Err(why))) => failed = Some(why),
+            Some(Err(error)) => failed = Some(error.to_string()),
         }
     }
     if let Some(why) = failed {
@@ -209,76 +216,41 @@ async fn try_once(desk: &Arc<Desk>, event: &Event) -> Result<Round, String> {
     Ok(round)
 }
 
-/// The hosts that an event concerns: for the fleet, all that are enrolled.
-async fn hosts_of(desk: &Desk, scope: &Scope) -> Result<Vec<HostId>, String> {
-    match scope {
+async fn try_host(desk: Arc<Desk>, event: Arc<Event>, host: HostId, sequence: u64) -> Result<Round, String> {
+    // Looked at for each host: asking all of a fleet takes a while.
+    let time = desk.waiting.time_of(sequence, &event, &desk.dead.clocks);
+    let round = settle(&desk, &event, host.clone(), time).await;
+    if event.host == Scope::Fleet && matches!(round, Ok(Round::Settled)) {
+        desk.settled.add(&event.id, host);
+    }
+    round
+}
+
+/// Why an event cannot be what it says: its type has one severity, whoever noticed it (rule E1).
+fn contradiction(event: &Event) -> Option<String> {
+    let severity = severity_of(&event.event_type).filter(|severity| *severity != event.severity)?;
+    Some(format!(
+        "an event of the type {} has the severity {}, this one was filed with {}",
+        event.event_type,
+        u8::from(severity),
+        u8::from(event.severity)
+    ))
+}
+
+/// The hosts that an event concerns and that are not done with it: for the fleet, of all that are enrolled.
+async fn hosts_of(desk: &Desk, event: &Event) -> Result<Vec<HostId>, String> {
+    match &event.host {
         Scope::Host(host) => Ok(vec![host.clone()]),
         Scope::Fleet => {
-            let keys = desk.bus.bucket(Bucket::Config).keys(keys::ALL_ROSTER).await;
-            let keys = keys.map_err(|error| one_line(&error))?;
-            Ok(keys.iter().filter_map(|key| keys::host_of(key)).collect())
+            let settled = desk.settled.of(&event.id);
+            let enrolled = desk.roster.hosts().await?;
+            Ok(enrolled
+                .iter()
+                .filter(|host| !settled.contains(*host))
+                .cloned()
+                .collect())
         }
     }
-}
-
-async fn settle(desk: &Desk, event: &Event, host: HostId) -> Result<Round, String> {
-    let left = left(desk, event);
-    let offer = match left.for_host {
-        Some(Duration::ZERO) => {
-            Offer::Away("its deadline passed before the host could be reached".to_owned())
-        }
-        for_host => offer(&desk.bus, event, &host, for_host).await,
-    };
-    let buried = |reason: String| async move {
-        let scope = Scope::Host(host.clone());
-        dead::bury(&desk.bus, &desk.clocks, &desk.name, scope, event, &reason)
-            .await
-            .map(|()| Round::Settled)
-            .map_err(|error| one_line(&error))
-    };
-    match offer {
-        Offer::Accepted(host) => {
-            let until_report = left.for_host.unwrap_or(desk.patience) + desk.report_grace;
-            let open = OpenEvent {
-                event: event.clone(),
-                host,
-                sweep_after_ms: u64::try_from(until_report.as_millis()).unwrap_or(u64::MAX),
-                is_ending: false,
-            };
-            let noted = desk.notes.note(open).await;
-            noted.map(|()| Round::Settled).map_err(|error| one_line(&error))
-        }
-        Offer::Refused(why) => buried(format!("the runner refused it: {why}")).await,
-        Offer::Away(why) if left.to_wait.is_zero() => buried(why).await,
-        Offer::Away(_) => Ok(Round::Again),
-    }
-}
-
-/// What is left of an event's time.
-struct Left {
-    /// What the host is told; none where the event has no deadline.
-    for_host: Option<Duration>,
-    /// For how long a host that is away is waited for.
-    to_wait: Duration,
-}
-
-fn left(desk: &Desk, event: &Event) -> Left {
-    let now = desk.clocks.wall();
-    let until = |then: snooze_schemas::Timestamp| {
-        Duration::try_from(then.duration_since(now)).unwrap_or(Duration::ZERO)
-    };
-    let for_host = event.deadline.map(until);
-    let waited = Duration::try_from(now.duration_since(event.noticed_at)).unwrap_or(Duration::ZERO);
-    Left {
-        for_host,
-        to_wait: for_host.unwrap_or(desk.patience.saturating_sub(waited)),
-    }
-}
-
-/// The pause before the next try: short at first, since most absences are a restart.
-fn pause(deliveries: u64) -> Duration {
-    let doublings = u32::try_from(deliveries.min(8)).expect("at most 8");
-    (Duration::from_millis(125) * 2u32.pow(doublings)).min(LONGEST_PAUSE)
 }
 
 #[cfg(test)]
@@ -290,11 +262,5 @@ mod tests {
         let windows = Severity::DESCENDING.map(window);
         assert!(windows.is_sorted_by(|above, below| above > below));
         assert!(windows.iter().all(|window| *window > 0));
-    }
-
-    #[test]
-    fn the_pause_grows_and_is_bounded() {
-        assert_eq!(pause(1), Duration::from_millis(250));
-        assert_eq!(pause(u64::MAX), LONGEST_PAUSE);
     }
 }

@@ -1,32 +1,6 @@
-//! The one table of what happened to how urgent it is (rule E1).
-//!
-//! Type and severity are part of an event's subject, so two sources that disagreed would file one
-//! happening twice. People's own events may state a severity; nobody else may.
+//! What people's own events may be called. Their ids have a file of their own.
 
-use snooze_schemas::{EventType, InvalidToken, event::Severity};
-
-/// The severity of everything that is not `custom`.
-const TABLE: [(&str, Severity); 12] = [
-    ("cloud.spot.interrupt", Severity::Critical),
-    ("cloud.instance.termination", Severity::Critical),
-    ("cloud.spot.rebalance", Severity::Urgent),
-    ("cloud.instance.maintenance", Severity::Urgent),
-    ("cloud.autoscaling.scale", Severity::Urgent),
-    ("system.disk.low", Severity::Urgent),
-    ("system.memory.pressure", Severity::Urgent),
-    ("snooze.pending", Severity::Urgent),
-    ("system.cpu.high", Severity::Warning),
-    ("system.network.lost", Severity::Warning),
-    ("system.clock.jump", Severity::Warning),
-    ("snooze.cancelled", Severity::Warning),
-];
-
-/// How urgent an event of this type is; none for `custom`, whose sender says so, and for unknown types.
-#[must_use]
-pub fn severity_of(event_type: &EventType) -> Option<Severity> {
-    let found = TABLE.iter().find(|(name, _)| *name == event_type.as_str());
-    found.map(|(_, severity)| *severity)
-}
+use snooze_schemas::{EventType, InvalidToken};
 
 /// Why a type cannot be a person's own.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -58,23 +32,6 @@ mod tests {
 
     fn event_type(text: &str) -> EventType {
         text.parse().expect("a type")
-    }
-
-    #[test]
-    fn e1_severity_follows_from_the_type_by_one_table() {
-        assert_eq!(
-            severity_of(&event_type("cloud.spot.interrupt")),
-            Some(Severity::Critical)
-        );
-        assert_eq!(
-            severity_of(&event_type("system.disk.low")),
-            Some(Severity::Urgent)
-        );
-        assert_eq!(
-            severity_of(&event_type("snooze.cancelled")),
-            Some(Severity::Warning)
-        );
-        assert_eq!(severity_of(&event_type("custom.backup")), None);
     }
 
     #[test]

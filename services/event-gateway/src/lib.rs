@@ -5,19 +5,22 @@
 //! reason. **Invariant:** nothing stays unacked while a handler runs, and a flood of one severity never
 //! delays a more urgent one. It handles nothing itself: that is the runner's part.
 //!
-//! - `custom`: the source of people's own events.
+//! - `custom`, `ids`: the source of people's own events, and what they are filed under.
 //! - `dispatch`: the four lanes, one a severity, and what becomes of one event.
-//! - `notes`, `sweeper`, `outcomes`: what was accepted, and how it ends.
+//! - `roster`: whom an event of the fleet concerns.
+//! - `notes`, `sweeper`, `outcomes`, `dead`: what was accepted, and how it ends.
 
 mod custom;
 mod dead;
 mod dispatch;
 mod happening;
+mod ids;
 mod notes;
 mod outcomes;
+mod roster;
 mod sweeper;
 
-pub use happening::{NotCustom, custom_type, severity_of};
+pub use happening::{NotCustom, custom_type};
 
 use snooze_bus::{Bus, BusError, GATEWAY_QUEUE, Subject, SubjectFilter, serve};
 use snooze_schemas::{
@@ -39,6 +42,8 @@ pub struct Config {
     pub name: String,
     /// For how long an event without a deadline may wait for its host, and then for its outcome.
     pub patience: Duration,
+    /// For how long at least a host that is there and does not take an event is tried, whatever its deadline.
+    pub busy_patience: Duration,
     /// For how long after its deadline an accepted event may go without its outcome.
     pub report_grace: Duration,
     /// How often it looks for accepted events whose time is over.
@@ -54,6 +59,7 @@ impl Config {
         Config {
             name,
             patience: Duration::from_secs(300),
+            busy_patience: Duration::from_secs(60),
             report_grace: Duration::from_secs(60),
             sweep_interval: Duration::from_secs(1),
             clocks: Clocks::real(),
@@ -99,6 +105,7 @@ pub async fn run(config: Config, bus: Bus, shutdown: CancellationToken) -> Resul
     let custom = subscribe(&bus, &SubjectFilter::AllCustom).await?;
     let outcomes = subscribe(&bus, &SubjectFilter::AuditOfKind(AuditKind::Event)).await?;
     let (notes, note_writer) = notes::channel(bus.clone());
+    let (roster, roster_follower) = roster::follow(bus.clone(), shutdown.clone());
 
     let mut tasks = Tasks::new(shutdown.clone());
     for severity in Severity::DESCENDING {
@@ -109,7 +116,7 @@ pub async fn run(config: Config, bus: Bus, shutdown: CancellationToken) -> Resul
                 severity: severity.into(),
                 source,
             })?;
-        let desk = dispatch::Desk::new(&config, bus.clone(), notes.clone());
+        let desk = dispatch::Desk::new(&config, bus.clone(), notes.clone(), roster.clone());
         tasks.start(
             format!("dispatch-{}", u8::from(severity)),
             dispatch::lane(desk, events, shutdown.clone()),
@@ -117,6 +124,7 @@ pub async fn run(config: Config, bus: Bus, shutdown: CancellationToken) -> Resul
     }
     drop(notes);
     tasks.start("notes", note_writer);
+    tasks.start("roster", roster_follower);
     tasks.start("custom", {
         let (bus, clocks, stop) = (bus.clone(), config.clocks.clone(), shutdown.clone());
         async move {

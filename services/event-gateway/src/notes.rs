@@ -1,11 +1,16 @@
 //! Noting accepted events in `snooze_open`, many in one batch (rule E4).
 //!
 //! An event is acked only after its note is there: a gateway that dies between acceptance and note takes
-//! the event again, and the runner knows it already.
+//! the event again, and the runner knows it already. A note that cannot be written fails by itself: it never
+//! takes the others down.
 
 use snooze_bus::{BatchWrite, Bucket, Bus, BusError, WriteError, keys};
-use snooze_schemas::event::{OpenEvent, Scope};
-use std::time::Duration;
+use snooze_schemas::{
+    EventId, HostId,
+    event::{Event, OpenEvent, Scope},
+};
+use snooze_service_runtime::exit::one_line;
+use std::{convert::Infallible, time::Duration};
 use tokio::sync::{mpsc, oneshot};
 
 /// Notes that wait for a batch; whoever dispatches waits when it is full.
@@ -20,6 +25,9 @@ pub(crate) enum NoteError {
     /// The gateway is ending.
     #[error("the gateway is ending")]
     Ending,
+    /// Another event of the host has the same id, and is open.
+    #[error("another event of this host has the id {0} and is not over")]
+    OtherEvent(EventId),
     /// The bucket did not take it.
     #[error("note an accepted event: {0}")]
     Write(String),
@@ -53,33 +61,33 @@ impl Notes {
 }
 
 /// The handle, and the task that writes. The task ends when the last handle is gone.
-pub(crate) fn channel(bus: Bus) -> (Notes, impl Future<Output = Result<(), BusError>>) {
+pub(crate) fn channel(bus: Bus) -> (Notes, impl Future<Output = Result<(), Infallible>>) {
     let (sender, mut requests) = mpsc::channel(WAITING);
     let writer = async move {
         let mut waiting = Vec::with_capacity(BATCH);
         while requests.recv_many(&mut waiting, BATCH).await > 0 {
-            write(&bus, &mut waiting).await?;
+            write(&bus, &mut waiting).await;
         }
         Ok(())
     };
     (Notes(sender), writer)
 }
 
-async fn write(bus: &Bus, waiting: &mut Vec<Request>) -> Result<(), BusError> {
-    let mut batch = Vec::with_capacity(waiting.len());
-    for request in waiting.iter() {
-        batch.push(BatchWrite::put(key_of(&request.open), &request.open, 0)?);
-    }
-    let all = match waiting.len() {
-        1 => false,
-        _ => bus
-            .bucket(Bucket::Open)
-            .write_batch(batch, WRITE_WITHIN)
-            .await
-            .is_ok(),
+async fn write(bus: &Bus, waiting: &mut Vec<Request>) {
+    let batch: Result<Vec<_>, BusError> = waiting
+        .iter()
+        .map(|request| BatchWrite::put(key_of(&request.open), &request.open, 0))
+        .collect();
+    let all = match batch {
+        Ok(batch) if batch.len() > 1 => {
+            let bucket = bus.bucket(Bucket::Open);
+            bucket.write_batch(batch, WRITE_WITHIN).await.is_ok()
+        }
+        _ => false,
     };
     for request in waiting.drain(..) {
-        // One note that is there already refuses a whole batch; then each is written by itself.
+        // One note that is there already, or cannot be written, refuses a whole batch; then each is written
+        // by itself.
         let outcome = if all {
             Ok(())
         } else {
@@ -89,14 +97,49 @@ async fn write(bus: &Bus, waiting: &mut Vec<Request>) -> Result<(), BusError> {
             tracing::debug!("nobody waits for this note any more");
         }
     }
-    Ok(())
 }
 
 async fn write_one(bus: &Bus, open: &OpenEvent) -> Result<(), NoteError> {
+    let failed = |error: &(dyn std::error::Error + 'static)| NoteError::Write(one_line(error));
     match bus.bucket(Bucket::Open).create(&key_of(open), open).await {
-        // Conflict: noted before, by a gateway that died before its ack.
-        Ok(_) | Err(WriteError::Conflict { .. }) => Ok(()),
-        Err(error) => Err(NoteError::Write(snooze_service_runtime::exit::one_line(&error))),
+        Ok(_) => Ok(()),
+        // Noted before, by a gateway that died before its ack.
+        Err(WriteError::Conflict { .. }) => match noted(bus, &open.host, &open.event).await {
+            Ok(Noted::ThisEvent | Noted::Nothing) => Ok(()),
+            Ok(Noted::AnotherEvent) => Err(NoteError::OtherEvent(open.event.id.clone())),
+            Err(error) => Err(failed(&error)),
+        },
+        Err(error) => Err(failed(&error)),
+    }
+}
+
+/// What stands under an event's key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Noted {
+    /// No note, or none that can be read.
+    Nothing,
+    /// A note of this very event: it is accounted for.
+    ThisEvent,
+    /// A note of another event with the same id.
+    AnotherEvent,
+}
+
+/// Looks whether a host's event is noted.
+pub(crate) async fn noted(bus: &Bus, host: &HostId, event: &Event) -> Result<Noted, BusError> {
+    let key = keys::open_key(&Scope::Host(host.clone()), &event.id);
+    match bus.bucket(Bucket::Open).get::<OpenEvent>(&key).await {
+        Ok(None) | Err(BusError::Decode { .. }) => Ok(Noted::Nothing),
+        Ok(Some(entry)) => {
+            let other = entry.value.event;
+            let is_this = (&other.event_type, other.severity, &other.host)
+                == (&event.event_type, event.severity, &event.host);
+            Ok(if is_this {
+                Noted::ThisEvent
+            } else {
+                Noted::AnotherEvent
+            })
+        }
+        Err(error) => Err(error),
     }
 }
 

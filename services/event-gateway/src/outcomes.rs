@@ -2,9 +2,11 @@
 //!
 //! A host whose plugins do not care about an event has reported its end before the gateway that offered it
 //! has noted it; so where there is no note yet, it is looked for once more. An outcome that is missed here
-//! costs nothing but time: whoever sweeps looks into the audit trail first.
+//! costs nothing but time: whoever sweeps looks into the audit trail first. Whose outcome it is says the
+//! subject, which the server fences, and never the body (rule I1).
 
-use snooze_bus::{Bucket, Bus, Delivery, Subscription, WriteError, keys, serve};
+use crate::audit_subject;
+use snooze_bus::{Bucket, Bus, BusError, Delivery, Stream, Subject, Subscription, WriteError, keys, serve};
 use snooze_schemas::{
     EventId,
     audit::AuditRecord,
@@ -18,6 +20,9 @@ const AT_ONCE: usize = 16_384;
 
 /// Before the second look. A note is written within milliseconds of the acceptance, unless the bucket is busy.
 const SECOND_LOOK: Duration = Duration::from_secs(2);
+
+/// How far back in a host's audit trail an outcome is looked for.
+const OUTCOMES_BACK: usize = 1_000;
 
 const GRACE: Duration = Duration::from_secs(5);
 
@@ -33,12 +38,15 @@ pub(crate) async fn clear(
 }
 
 async fn clear_one(delivery: Delivery, bus: Bus) {
+    let Subject::Audit { scope, .. } = delivery.subject() else {
+        return tracing::warn!("an outcome came under no subject of the audit trail");
+    };
     let record: AuditRecord = match delivery.read() {
         Ok(record) => record,
         Err(refusal) => return tracing::warn!(%refusal, "an outcome cannot be read"),
     };
     let Some(id) = event_of(&record) else { return };
-    let key = keys::open_key(&record.host, &id);
+    let key = keys::open_key(scope, &id);
     for pause in [Duration::ZERO, SECOND_LOOK] {
         tokio::time::sleep(pause).await;
         match bus.bucket(Bucket::Open).get::<OpenEvent>(&key).await {
@@ -57,12 +65,18 @@ pub(crate) async fn remove(bus: &Bus, key: &str, revision: u64) {
     }
 }
 
-/// The event that an entry of the audit trail is about.
-pub(crate) fn event_of(record: &AuditRecord) -> Option<EventId> {
-    record.details.get("id")?.as_str()?.parse().ok()
+/// Whether a host's audit trail says how an event ended: by a report of its runner, or in DEAD.
+pub(crate) async fn was_reported(bus: &Bus, scope: &Scope, id: &EventId) -> Result<bool, BusError> {
+    let filter = audit_subject(scope.clone()).into();
+    let trail = bus
+        .history::<AuditRecord>(Stream::Audit, &filter, OUTCOMES_BACK)
+        .await?;
+    Ok(trail
+        .iter()
+        .any(|entry| event_of(&entry.message).as_ref() == Some(id)))
 }
 
-/// Whether an entry of a host's audit trail says how this event ended.
-pub(crate) fn is_outcome_of(record: &AuditRecord, scope: &Scope, id: &EventId) -> bool {
-    record.host == *scope && event_of(record).as_ref() == Some(id)
+/// The event that an entry of the audit trail is about.
+fn event_of(record: &AuditRecord) -> Option<EventId> {
+    record.details.get("id")?.as_str()?.parse().ok()
 }

@@ -1,19 +1,15 @@
 //! Ending what was accepted and never reported: in DEAD, with that reason (rule E4).
 //!
 //! Every gateway sweeps. Each counts on its own boot-time clock, from when it saw a note, so that no two
-//! machines' clocks are compared; the note's revision says which of them ends it.
+//! machines' clocks are compared; the note's revision says which of them ends it. A note that waits for
+//! something that this version does not know, or that cannot be read, is left alone and holds up no other.
 
-use crate::{Config, audit_subject, dead, outcomes};
-use snooze_bus::{Bucket, Bus, BusError, Change, Entry, Stream, WriteError};
-use snooze_schemas::{
-    audit::AuditRecord,
-    event::{OpenEvent, Scope},
-};
-use snooze_service_runtime::CancellationToken;
+use crate::{Config, dead::DeadEvents, outcomes};
+use snooze_bus::{Bucket, Bus, BusError, Change, Entry, WriteError};
+use snooze_schemas::event::{OpenEvent, OpenState, Scope};
+use snooze_service_runtime::{CancellationToken, exit::one_line};
 use std::{collections::HashMap, convert::Infallible, time::Duration};
 
-/// How far back in a host's audit trail an outcome is looked for.
-const OUTCOMES_BACK: usize = 1_000;
 /// Between a watch that broke and the next one.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -72,7 +68,9 @@ fn take(config: &Config, seen: &mut HashMap<String, Seen>, change: Change<OpenEv
         Change::Put(Entry {
             key, value, revision, ..
         }) => {
-            if seen.get(&key).is_none_or(|known| known.revision != revision) {
+            if value.state != OpenState::Accepted {
+                seen.remove(&key);
+            } else if seen.get(&key).is_none_or(|known| known.revision != revision) {
                 let due = config.clocks.boottime_ms().saturating_add(value.sweep_after_ms);
                 seen.insert(
                     key,
@@ -87,6 +85,7 @@ fn take(config: &Config, seen: &mut HashMap<String, Seen>, change: Change<OpenEv
             seen.remove(&key);
         }
         Change::Unreadable { key, why, .. } => {
+            seen.remove(&key);
             tracing::error!(
                 key,
                 why,
@@ -105,16 +104,21 @@ async fn end(
     seen: &mut HashMap<String, Seen>,
 ) -> Result<(), BusError> {
     let bucket = bus.bucket(Bucket::Open);
-    let Some(entry) = bucket.get::<OpenEvent>(key).await? else {
-        seen.remove(key);
-        return Ok(());
+    let entry = match bucket.get::<OpenEvent>(key).await {
+        Ok(Some(entry)) if entry.value.state == OpenState::Accepted => entry,
+        // The watch says of one that cannot be read what is to be done.
+        Ok(_) | Err(BusError::Decode { .. }) => {
+            seen.remove(key);
+            return Ok(());
+        }
+        Err(error) => return Err(error),
     };
     if seen.get(key).is_some_and(|note| note.revision != entry.revision) {
         // Written in between: the watch will tell, and the count begins anew.
         return Ok(());
     }
     let scope = Scope::Host(entry.value.host.clone());
-    if was_reported(bus, &scope, &entry.value).await? {
+    if outcomes::was_reported(bus, &scope, &entry.value.event.id).await? {
         outcomes::remove(bus, key, entry.revision).await;
         return Ok(());
     }
@@ -132,19 +136,18 @@ async fn end(
         }
     };
     let reason = "the runner accepted it and did not report its outcome in time";
-    match dead::bury(bus, &config.clocks, &config.name, scope, &mine.event, reason).await {
+    let dead = DeadEvents {
+        bus: bus.clone(),
+        clocks: config.clocks.clone(),
+        name: config.name.clone(),
+    };
+    match dead.file(scope, &mine.event, reason).await {
         Ok(()) => outcomes::remove(bus, key, revision).await,
-        Err(error) => tracing::warn!(%error, key, "an open event was not filed in DEAD; tried again"),
+        Err(error) => tracing::warn!(
+            error = one_line(&error),
+            key,
+            "an open event was not filed in DEAD; tried again"
+        ),
     }
     Ok(())
-}
-
-async fn was_reported(bus: &Bus, scope: &Scope, open: &OpenEvent) -> Result<bool, BusError> {
-    let filter = audit_subject(scope.clone()).into();
-    let trail = bus
-        .history::<AuditRecord>(Stream::Audit, &filter, OUTCOMES_BACK)
-        .await?;
-    Ok(trail
-        .iter()
-        .any(|entry| outcomes::is_outcome_of(&entry.message, scope, &open.event.id)))
 }

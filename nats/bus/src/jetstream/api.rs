@@ -2,7 +2,7 @@
 
 use crate::{
     Bus,
-    error::BusError,
+    error::{BusError, MISSING},
     request::{OnLoss, Unanswered},
 };
 use async_nats::{HeaderMap, Message};
@@ -22,6 +22,12 @@ pub(super) mod code {
     pub(in super::super) const WRONG_LAST_SEQUENCE: u64 = 10071;
     /// The same, of a message in a batch whose sequence differs from what was expected.
     pub(in super::super) const WRONG_LAST_SEQUENCE_CONSTANT: u64 = 10164;
+    /// The message has more bytes than the stream takes of one.
+    pub(in super::super) const MESSAGE_TOO_LARGE: u64 = 10054;
+    /// The stream could not store it: it is full, where it forgets nothing to make room.
+    pub(in super::super) const STORE_FAILED: u64 = 10077;
+    /// What the stream would reserve is more than the server may keep.
+    pub(in super::super) const INSUFFICIENT_STORAGE: u64 = 10047;
     /// No message is there.
     pub(in super::super) const NO_MESSAGE_FOUND: u64 = 10037;
 }
@@ -36,6 +42,10 @@ pub(super) struct ApiError {
 }
 
 impl ApiError {
+    pub(super) fn is_full(&self) -> bool {
+        self.err_code == code::STORE_FAILED && self.description.starts_with("maximum ")
+    }
+
     pub(super) fn is_conflict(&self) -> bool {
         matches!(
             self.err_code,
@@ -49,6 +59,8 @@ impl ApiError {
 pub(super) struct Ack {
     pub(super) stream: String,
     pub(super) seq: u64,
+    #[serde(default)]
+    pub(super) duplicate: bool,
 }
 
 /// Why there is no ack.
@@ -93,7 +105,7 @@ impl Bus {
                 Unanswered::NotSent(cause) => cause,
                 Unanswered::NoResponders => BusError::JetStream {
                     operation: "asking JetStream".to_owned(),
-                    code: 503,
+                    code: MISSING,
                     description: "there is no such stream or bucket, or no JetStream".to_owned(),
                 },
                 Unanswered::Lost => BusError::Disconnected {

@@ -1,20 +1,29 @@
 //! Taking events from the durable consumer of their severity (rule E3).
 //!
 //! All dispatchers share one consumer a severity; what one has taken and not acked comes again after a
-//! while, to any of them. Nothing here decides in which order the severities are served.
+//! while, to any of them. Nothing here decides in which order the severities are served, and what cannot be
+//! read is handed on like all else: nothing ends here without a word.
+
+mod taken;
+
+pub use taken::{EventDelivery, Taken, UnreadableEvent};
 
 use super::{
     streams::{Stream, consumer_name, nanoseconds},
     watch::Sent,
 };
-use crate::{Bus, error::BusError, headers, subject::Subject, subscription::read_body, trace};
+use crate::{
+    Bus,
+    error::{BusError, MISSING},
+    trace,
+};
 use async_nats::{Message as NatsMessage, StatusCode, Subscriber};
 use bytes::Bytes;
 use futures_util::StreamExt;
 use serde_json::json;
-use snooze_schemas::event::{Event, Severity};
+use snooze_schemas::event::Severity;
 use std::time::Duration;
-use tracing::Span;
+use taken::{Ticket, read_event};
 
 /// Events asked for at once. What is taken and waits here is taken from other dispatchers, so not many.
 const BATCH: usize = 16;
@@ -42,7 +51,7 @@ impl Bus {
     /// # Errors
     /// When the connection is closed.
     pub async fn events(&self, severity: Severity) -> Result<EventConsumer, BusError> {
-        let inbox = self.inner.client.new_inbox();
+        let inbox = self.new_inbox();
         let subscriber = self
             .inner
             .client
@@ -70,12 +79,13 @@ impl EventConsumer {
         self.severity
     }
 
-    /// The next event; waits while there is none, and while there is no server. One that cannot be read
-    /// never comes again: it is logged and counted, and stays in its stream. Cancelling loses nothing.
+    /// The next event, whether it can be read or not; waits while there is none, and while there is no server.
+    /// Cancelling loses nothing.
     ///
     /// # Errors
-    /// When there is no such consumer, or the connection is closed.
-    pub async fn next(&mut self) -> Result<EventDelivery, BusError> {
+    /// When there is no such consumer, which may only be so for a moment after the server's start
+    /// ([`BusError::is_missing`]), or the connection is closed.
+    pub async fn next(&mut self) -> Result<Taken, BusError> {
         loop {
             if self.outstanding == 0 {
                 self.ask().await?;
@@ -98,8 +108,8 @@ impl EventConsumer {
             match message.status {
                 None => {
                     self.outstanding = self.outstanding.saturating_sub(1);
-                    if let Some(delivery) = self.accept(message).await? {
-                        return Ok(delivery);
+                    if let Some(taken) = self.accept(&message) {
+                        return Ok(taken);
                     }
                 }
                 Some(StatusCode::IDLE_HEARTBEAT) => {}
@@ -107,7 +117,7 @@ impl EventConsumer {
                     self.outstanding = 0;
                     return Err(BusError::JetStream {
                         operation: format!("taking events of {}", consumer_name(self.severity)),
-                        code: 503,
+                        code: MISSING,
                         description: "there is no such consumer".to_owned(),
                     });
                 }
@@ -150,171 +160,36 @@ impl EventConsumer {
         Ok(())
     }
 
-    async fn accept(&self, message: NatsMessage) -> Result<Option<EventDelivery>, BusError> {
+    fn accept(&self, message: &NatsMessage) -> Option<Taken> {
         let stream = Stream::of_events(self.severity).name();
         let ours = format!("$JS.ACK.{stream}.{}.", consumer_name(self.severity));
         let sent = message.reply.as_deref().and_then(Sent::parse);
         let (Some(reply), Some(sent)) = (message.reply.clone(), sent) else {
             self.bus.inner.counters.add_refused();
-            return Ok(None);
+            return None;
         };
         let has_domain = reply.matches('.').count() > ours.matches('.').count() + 4;
         if !has_domain && !reply.starts_with(&ours) {
             self.bus.inner.counters.add_refused();
-            return Ok(None);
+            return None;
         }
-        let (subject, event) = match read_event(&message) {
-            Ok(read) => read,
-            Err(why) => {
-                self.bus.inner.counters.add_undecodable();
-                tracing::warn!(why, "an event cannot be read and is not dispatched");
-                let term = Bytes::from(format!("+TERM {why}"));
-                self.bus.reply_ack(reply.to_string(), term).await?;
-                return Ok(None);
-            }
-        };
-        Ok(Some(EventDelivery {
+        let ticket = Ticket {
             bus: self.bus.clone(),
-            traceparent: trace::extract(message.headers.as_ref()).map(str::to_owned),
             reply: reply.to_string(),
-            subject,
-            event,
             deliveries: sent.deliveries,
             sequence: sent.stream_sequence,
-        }))
-    }
-}
-
-/// The event, where headers, subject and body agree on what it is.
-fn read_event(message: &NatsMessage) -> Result<(Subject, Event), String> {
-    headers::check_kind::<Event>(message.headers.as_ref()).map_err(|refusal| refusal.message)?;
-    let subject: Subject = message
-        .subject
-        .as_str()
-        .parse()
-        .map_err(|cause: crate::InvalidSubject| cause.to_string())?;
-    let event: Event = read_body(&message.payload).map_err(|refusal| refusal.message)?;
-    let says = Subject::Event {
-        scope: event.host.clone(),
-        severity: event.severity,
-        id: event.id.clone(),
-        event_type: event.event_type.clone(),
-    };
-    if says == subject {
-        Ok((subject, event))
-    } else {
-        Err("its subject and its body name different events".to_owned())
-    }
-}
-
-impl Bus {
-    async fn reply_ack(&self, reply: String, body: Bytes) -> Result<(), BusError> {
-        self.inner
-            .client
-            .publish(reply, body)
-            .await
-            .map_err(|cause| BusError::Publish {
-                template: "$JS.ACK.<stream>.<consumer>",
-                source: cause.into(),
-            })
-    }
-}
-
-/// One event that was taken. Dropped without a word, it comes again after the ack wait (30 s).
-#[derive(Debug)]
-pub struct EventDelivery {
-    bus: Bus,
-    reply: String,
-    subject: Subject,
-    event: Event,
-    deliveries: u64,
-    sequence: u64,
-    traceparent: Option<String>,
-}
-
-impl EventDelivery {
-    /// The event; its subject says the same.
-    #[must_use]
-    pub fn event(&self) -> &Event {
-        &self.event
-    }
-
-    /// What it was filed under.
-    #[must_use]
-    pub fn subject(&self) -> &Subject {
-        &self.subject
-    }
-
-    /// How many times it was taken, this one included.
-    #[must_use]
-    pub fn deliveries(&self) -> u64 {
-        self.deliveries
-    }
-
-    /// Its number in its stream.
-    #[must_use]
-    pub fn sequence(&self) -> u64 {
-        self.sequence
-    }
-
-    /// The trace context of whoever filed it.
-    #[must_use]
-    pub fn traceparent(&self) -> Option<&str> {
-        self.traceparent.as_deref()
-    }
-
-    /// A span for dispatching it, a child of the filer's.
-    #[must_use]
-    pub fn span(&self) -> Span {
-        let span = tracing::info_span!(
-            "dispatch",
-            otel.kind = "consumer",
-            messaging.system = "nats",
-            messaging.destination.template = self.subject.template(),
-        );
-        if let Some(parent) = &self.traceparent {
-            trace::set_parent(&span, parent);
-        }
-        span
-    }
-
-    /// Its outcome is known: it does not come again, unless the ack is lost. A server that is killed forgets
-    /// the latest acks, whatever it syncs (tried); who acts on an event remembers its id.
-    ///
-    /// # Errors
-    /// When the connection is closed.
-    pub async fn ack(self) -> Result<(), BusError> {
-        let body = Bytes::from_static(b"+ACK");
-        self.bus.reply_ack(self.reply, body).await
-    }
-
-    /// Let it come again after so long.
-    ///
-    /// # Errors
-    /// When the connection is closed.
-    pub async fn retry_after(self, delay: Duration) -> Result<(), BusError> {
-        let body = format!("-NAK {}", json!({ "delay": nanoseconds(delay) }));
-        self.bus.reply_ack(self.reply, body.into()).await
-    }
-
-    /// It can never be handled: it does not come again. The reason is what the server tells whoever asks;
-    /// an event that ends in DEAD is filed there first, and then acked.
-    ///
-    /// # Errors
-    /// When the connection is closed.
-    pub async fn reject(self, why: &str) -> Result<(), BusError> {
-        let why: String = why.chars().filter(|c| !c.is_control()).take(200).collect();
-        self.bus
-            .reply_ack(self.reply, format!("+TERM {why}").into())
-            .await
-    }
-
-    /// Work on it goes on: the ack wait begins anew.
-    ///
-    /// # Errors
-    /// When the connection is closed.
-    pub async fn working(&self) -> Result<(), BusError> {
-        let body = Bytes::from_static(b"+WPI");
-        self.bus.reply_ack(self.reply.clone(), body).await
+        };
+        Some(match read_event(message) {
+            Ok((subject, event)) => Taken::Event(EventDelivery {
+                ticket,
+                subject,
+                event: event.into(),
+                traceparent: trace::extract(message.headers.as_ref()).map(str::to_owned),
+            }),
+            Err(refusal) => {
+                self.bus.inner.counters.add_undecodable();
+                Taken::Unreadable(UnreadableEvent::new(ticket, self.severity, message, refusal).into())
+            }
+        })
     }
 }

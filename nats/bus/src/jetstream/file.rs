@@ -1,7 +1,8 @@
 //! Filing a message in its stream, with the stream's ack.
 
-use super::api::Unacked;
-use crate::{Bus, error::FileError, headers, request::encode, subject::Subject};
+use super::api::{Ack, Unacked, code};
+use crate::{Bus, error::FileError, headers, request::encode, subject::Subject, trace};
+use async_nats::HeaderMap;
 use snooze_schemas::Message;
 use std::time::Duration;
 use tracing::Instrument;
@@ -16,11 +17,20 @@ pub enum Expect {
     New,
 }
 
+/// Whether a message was filed by this call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Once {
+    /// It is new.
+    New,
+    /// One with the same identity was filed before; this one was not.
+    Before,
+}
+
 impl Bus {
     /// Files a message in the stream that takes its subject, and returns its sequence there.
     ///
     /// # Errors
-    /// When the stream refuses, has it already, or does not say within the limit. Only
+    /// When the stream refuses, has it already, is full, or does not say within the limit. Only
     /// [`FileError::Ambiguous`] leaves open whether it was filed.
     pub async fn file<M: Message>(
         &self,
@@ -29,6 +39,40 @@ impl Bus {
         expect: Expect,
         within: Duration,
     ) -> Result<u64, FileError> {
+        let mut headers = headers::stamp::<M>();
+        if expect == Expect::New {
+            headers.insert(EXPECTED_LAST, "0");
+        }
+        let ack = self.file_with(subject, message, headers, within).await?;
+        Ok(ack.seq)
+    }
+
+    /// Files a message unless one with this identity was filed within the stream's window (DEAD: an hour).
+    ///
+    /// Only for streams that nobody else may write to: whoever may could spend an identity first.
+    ///
+    /// # Errors
+    /// As [`Bus::file`].
+    pub async fn file_once<M: Message>(
+        &self,
+        subject: &Subject,
+        message: &M,
+        identity: &str,
+        within: Duration,
+    ) -> Result<Once, FileError> {
+        let mut headers = headers::stamp::<M>();
+        headers.insert("Nats-Msg-Id", identity);
+        let ack = self.file_with(subject, message, headers, within).await?;
+        Ok(if ack.duplicate { Once::Before } else { Once::New })
+    }
+
+    async fn file_with<M: Message>(
+        &self,
+        subject: &Subject,
+        message: &M,
+        mut headers: HeaderMap,
+        within: Duration,
+    ) -> Result<Ack, FileError> {
         let template = subject.template();
         let body = encode(template, message)?;
         let span = tracing::info_span!(
@@ -38,23 +82,23 @@ impl Bus {
             messaging.destination.template = template,
         );
         let filed = async {
-            let mut headers = headers::stamp::<M>();
-            if expect == Expect::New {
-                headers.insert(EXPECTED_LAST, "0");
-            }
+            trace::inject(&mut headers);
             self.put(subject.to_string(), headers, body, within).await
         };
-        match filed.instrument(span).await {
-            Ok(ack) => Ok(ack.seq),
-            Err(Unacked::Refused(error)) if error.is_conflict() => Err(FileError::Exists { template }),
-            Err(Unacked::Refused(error)) => Err(FileError::Refused {
+        filed.instrument(span).await.map_err(|unacked| match unacked {
+            Unacked::Refused(error) if error.is_conflict() => FileError::Exists { template },
+            Unacked::Refused(error) if error.is_full() => FileError::Full { template },
+            Unacked::Refused(error) if error.err_code == code::MESSAGE_TOO_LARGE => {
+                FileError::TooLarge { template }
+            }
+            Unacked::Refused(error) => FileError::Refused {
                 template,
                 description: error.description,
-            }),
-            Err(Unacked::Ambiguous) => Err(FileError::Ambiguous { template }),
-            Err(Unacked::NoStream) => Err(FileError::NoStream { template }),
-            Err(Unacked::NotSent(cause)) => Err(FileError::NotSent(cause)),
-        }
+            },
+            Unacked::Ambiguous => FileError::Ambiguous { template },
+            Unacked::NoStream => FileError::NoStream { template },
+            Unacked::NotSent(cause) => FileError::NotSent(cause),
+        })
     }
 }
 

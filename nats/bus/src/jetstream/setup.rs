@@ -36,6 +36,9 @@ impl Bus {
             Ok(_) => return Ok(()),
             Err(error) => error,
         };
+        if error.err_code == code::INSUFFICIENT_STORAGE {
+            return Err(no_room(name, config));
+        }
         if error.err_code != code::STREAM_NAME_IN_USE {
             return Err(failed(format!("making the stream {name}"), error));
         }
@@ -55,5 +58,18 @@ impl Bus {
             .await?
             .map(drop)
             .map_err(|error| failed(format!("making the consumer {name} of {stream}"), error))
+    }
+}
+
+/// Streams reserve their largest size when they are made.
+fn no_room(name: &str, config: &Value) -> BusError {
+    let mib = config["max_bytes"].as_i64().unwrap_or_default() / (1024 * 1024);
+    BusError::JetStream {
+        operation: format!("making the stream {name}"),
+        code: code::INSUFFICIENT_STORAGE,
+        description: format!(
+            "the stream reserves {mib} MiB and the server has not as much left to give: free space where its \
+             `store_dir` is, or raise `max_file_store` in its configuration"
+        ),
     }
 }

@@ -8,8 +8,19 @@ use serde_json::{Value, json};
 use snooze_schemas::event::Severity;
 use std::time::Duration;
 
-const MIB: i64 = 1024 * 1024;
+const KIB: i64 = 1024;
+const MIB: i64 = 1024 * KIB;
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// The largest event with its headers: [`MAX_DATA_BYTES`](snooze_schemas::event::MAX_DATA_BYTES) and room for
+/// the rest. A full stream of them still holds more than a thousand.
+pub(super) const MAX_EVENT_BYTES: i64 = 80 * KIB;
+
+/// For how long a message's identity is remembered where it has one.
+const ONCE_FOR: Duration = Duration::from_secs(60 * 60);
+
+/// For how long events are kept, and their ids remembered.
+const EVENTS_FOR: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// A stream of messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -82,18 +93,26 @@ impl Stream {
             Self::EventsUrgent => json!({
                 "subjects": [severity(Severity::Urgent), severity(Severity::Critical)],
                 "max_bytes": 128 * MIB,
-                "max_age": nanoseconds(7 * DAY),
+                "max_age": nanoseconds(EVENTS_FOR),
+                "max_msg_size": MAX_EVENT_BYTES,
+                // Whoever files hears that it is full and keeps what it has noticed. Dropping the oldest
+                // would lose, without a word, what nobody has dispatched yet.
+                "discard": "new",
             }),
             Self::EventsRoutine => json!({
                 "subjects": [severity(Severity::Info), severity(Severity::Warning)],
                 "max_bytes": 256 * MIB,
-                "max_age": nanoseconds(7 * DAY),
+                "max_age": nanoseconds(EVENTS_FOR),
+                "max_msg_size": MAX_EVENT_BYTES,
                 "persist_mode": "async",
             }),
             Self::Dead => json!({
                 "subjects": [SubjectFilter::AllDead.to_string()],
                 "max_bytes": 64 * MIB,
-                "max_age": nanoseconds(7 * DAY),
+                "max_age": nanoseconds(EVENTS_FOR),
+                // Only gateways write here, so that nobody can spend the identity that another one's entry
+                // has; two of them that end the same event do so within their patience of each other.
+                "duplicate_window": nanoseconds(ONCE_FOR),
             }),
         };
         let fixed = json!({
@@ -103,8 +122,8 @@ impl Stream {
             // The durable ones, and a few that an administrator looks with; never one a host.
             "max_consumers": 8,
         });
-        extend(&mut config, fixed);
-        extend(&mut config, everywhere());
+        complete(&mut config, fixed);
+        complete(&mut config, everywhere());
         config
     }
 }
@@ -172,8 +191,8 @@ impl Bucket {
             // One or two a replica of the services at the centre.
             "max_consumers": 256,
         });
-        extend(&mut config, fixed);
-        extend(&mut config, everywhere());
+        complete(&mut config, fixed);
+        complete(&mut config, everywhere());
         config
     }
 }
@@ -184,7 +203,7 @@ fn everywhere() -> Value {
         "retention": "limits",
         "num_replicas": 1,
         "max_msgs": -1,
-        "max_msg_size": 1024 * 1024,
+        "max_msg_size": MIB,
         "allow_rollup_hdrs": false,
         "deny_delete": true,
         "deny_purge": true,
@@ -231,11 +250,14 @@ pub(super) fn nanoseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).expect("no limit of ours is longer than 500 years")
 }
 
-fn extend(config: &mut Value, more: Value) {
+/// Adds what is not said yet.
+fn complete(config: &mut Value, more: Value) {
     let (Value::Object(config), Value::Object(more)) = (config, more) else {
         unreachable!("both are written as objects above");
     };
-    config.extend(more);
+    for (key, value) in more {
+        config.entry(key).or_insert(value);
+    }
 }
 
 #[cfg(test)]
@@ -254,6 +276,36 @@ mod tests {
             assert_eq!(config["deny_delete"], true, "{config}");
             assert!(config["max_bytes"].as_i64() > Some(0), "{config}");
             assert!(config["max_consumers"].as_i64() > Some(0), "{config}");
+        }
+    }
+
+    #[test]
+    fn all_streams_together_fit_into_what_the_server_may_keep() {
+        let config = include_str!("../../../server/nats-server.conf");
+        let gigabytes: i64 = config
+            .lines()
+            .find_map(|line| line.trim().strip_prefix("max_file_store: ")?.strip_suffix("GB"))
+            .and_then(|number| number.parse().ok())
+            .expect("the configuration has a limit");
+        let bytes: i64 = Stream::ALL
+            .map(Stream::config)
+            .into_iter()
+            .chain(Bucket::ALL.map(Bucket::config))
+            .filter_map(|config| config["max_bytes"].as_i64())
+            .sum();
+        assert!(bytes <= gigabytes * 1024 * MIB, "{bytes}");
+    }
+
+    #[test]
+    fn no_urgent_event_is_dropped_to_make_room() {
+        assert_eq!(Stream::EventsUrgent.config()["discard"], "new");
+    }
+
+    #[test]
+    fn an_event_with_the_most_data_fits_its_stream() {
+        for severity in Severity::DESCENDING {
+            let most = Stream::of_events(severity).config()["max_msg_size"].as_u64();
+            assert!(most > Some(snooze_schemas::event::MAX_DATA_BYTES as u64 + 4 * 1024));
         }
     }
 

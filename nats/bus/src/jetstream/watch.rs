@@ -94,7 +94,7 @@ impl BucketHandle {
         }
         let stream = self.bucket.stream();
         let subject = format!("$KV.{}.{filter}", self.bucket.name());
-        let deliver_to = self.bus.inner.client.new_inbox();
+        let deliver_to = self.bus.new_inbox();
         self.bus.connected("watching a bucket", SILENCE).await?;
         let mut losses = self.bus.inner.losses.clone();
         losses.mark_unchanged();

@@ -1,8 +1,8 @@
 //! Taking events by severity (rules E2, E3).
 
 use crate::support::*;
-use snooze_bus::{Bus, EventDelivery, Expect, Role, User};
-use snooze_schemas::event::Severity;
+use snooze_bus::{Bus, Expect, Role, User};
+use snooze_schemas::{ErrorCode, event::Severity};
 use std::time::Duration;
 
 async fn file(bus: &Bus, severity: Severity, id: &str) {
@@ -10,13 +10,6 @@ async fn file(bus: &Bus, severity: Severity, id: &str) {
     bus.file(&subject, &event, Expect::New, LIMIT)
         .await
         .expect("is new");
-}
-
-async fn take(consumer: &mut snooze_bus::EventConsumer) -> EventDelivery {
-    tokio::time::timeout(LIMIT, consumer.next())
-        .await
-        .expect("one comes")
-        .expect("the consumer is there")
 }
 
 #[tokio::test]
@@ -44,13 +37,14 @@ async fn e3_a_flood_of_info_does_not_delay_a_critical_event() {
     bus.flush(LIMIT).await.expect("all is sent");
     let mut critical = bus.events(Severity::Critical).await.expect("subscribes");
     let mut info = bus.events(Severity::Info).await.expect("subscribes");
-    // Taken and never acked: the window of this severity is full, and no other's.
-    let held = take(&mut info).await;
+    // Taken and never acked, until the server gives no more: the window of this severity is full.
+    let mut held = Vec::new();
+    while let Ok(taken) = tokio::time::timeout(Duration::from_secs(1), info.next()).await {
+        held.push(taken.expect("the consumer is there"));
+    }
+    assert_eq!(held.len(), 250, "a whole window");
     file(&bus, Severity::Critical, "urgent").await;
-    let delivery = tokio::time::timeout(Duration::from_secs(1), take(&mut critical))
-        .await
-        .expect("it is not delayed");
-    assert_eq!(delivery.event().id.as_str(), "urgent");
+    assert_eq!(take(&mut critical).await.event().id.as_str(), "urgent");
     drop(held);
 }
 
@@ -96,6 +90,7 @@ async fn two_dispatchers_share_the_events() {
             () = tokio::time::sleep(LIMIT) => panic!("only {} came", seen.len()),
         };
         let delivery = delivery.expect("the consumer is there");
+        let delivery = delivery.readable().expect("it can be read");
         seen.push(delivery.event().id.to_string());
         delivery.ack().await.expect("acks");
     }
@@ -105,22 +100,56 @@ async fn two_dispatchers_share_the_events() {
 }
 
 #[tokio::test]
-async fn an_event_that_says_another_thing_than_its_subject_is_not_dispatched() {
+async fn what_cannot_be_read_is_handed_on_with_the_reason() {
     let (server, bus) = set_up().await;
-    let (subject, mut event) = event("h1", Severity::Critical, "lie");
+    let (lie, mut event) = event("h1", Severity::Critical, "lie");
     event.host = snooze_schemas::event::Scope::Host(host("h2"));
-    bus.file(&subject, &event, Expect::New, LIMIT)
-        .await
-        .expect("is new");
+    bus.file(&lie, &event, Expect::New, LIMIT).await.expect("is new");
     let (bare, _) = crate::support::event("h1", Severity::Critical, "bare");
-    bus.raw_request(&bare.to_string(), &[], b"{}", LIMIT)
-        .await
-        .expect("is stored");
-    file(&bus, Severity::Critical, "truth").await;
+    let later: &[(&str, &str)] = &[("Snooze-Kind", "event"), ("Snooze-Version", "2")];
+    let odd = "snooze.v1.event.h1.3.odd.Not-A-Type".to_owned();
+    for (subject, headers) in [(bare.to_string(), &[][..]), (odd, &[]), (bare.to_string(), later)] {
+        bus.raw_request(&subject, headers, b"{\"x\":1}", LIMIT)
+            .await
+            .expect("is stored");
+    }
     let gateway = open(&server, Role::Gateway, "g").await;
     let mut consumer = gateway.events(Severity::Critical).await.expect("subscribes");
-    assert_eq!(take(&mut consumer).await.event().id.as_str(), "truth");
-    assert_eq!(gateway.counters().undecodable, 2);
+    let mut taken = Vec::new();
+    for _ in 0..4 {
+        let next = tokio::time::timeout(LIMIT, consumer.next()).await.expect("comes");
+        let next = next.expect("the consumer is there");
+        taken.push(next.readable().expect_err("none of them can be read"));
+    }
+    let codes: Vec<ErrorCode> = taken.iter().map(|taken| taken.refusal.code).collect();
+    let bad = ErrorCode::BadRequest;
+    assert_eq!(codes, [bad, bad, bad, ErrorCode::UnknownVersion]);
+    assert!(taken[0].refusal.message.contains("different events"));
+    assert_eq!(taken[0].subject, Some(lie));
+    assert_eq!(
+        (taken[1].excerpt.as_str(), taken[1].bytes, taken[1].severity),
+        ("{\"x\":1}", 7, Severity::Critical)
+    );
+    assert_eq!(taken[2].subject, None);
+    assert!(taken[2].filed_under.ends_with("Not-A-Type"));
+    assert_eq!(gateway.counters().undecodable, 4);
+    // What is acked does not come again; what is to be tried again does.
+    for unreadable in taken {
+        match unreadable.refusal.code {
+            ErrorCode::UnknownVersion => unreadable.retry_after(Duration::ZERO).await,
+            _ => unreadable.ack().await,
+        }
+        .expect("says so");
+    }
+    let again = tokio::time::timeout(LIMIT, consumer.next()).await.expect("comes");
+    let again = again
+        .expect("the consumer is there")
+        .readable()
+        .expect_err("cannot be read");
+    assert_eq!(
+        (again.deliveries(), again.refusal.code),
+        (2, ErrorCode::UnknownVersion)
+    );
 }
 
 #[tokio::test]
@@ -186,5 +215,5 @@ async fn without_a_set_up_there_is_nothing_to_take() {
     let taken = tokio::time::timeout(LIMIT, consumer.next())
         .await
         .expect("says so at once");
-    assert!(taken.is_err());
+    assert!(taken.is_err_and(|cause| cause.is_missing()));
 }

@@ -1,6 +1,7 @@
 //! The bus against a real nats-server.
 
 mod buckets;
+mod durability;
 mod events;
 mod fixtures;
 mod messages;

@@ -352,7 +352,7 @@ async fn an_event_is_heard_on_its_way_into_its_stream_and_answered_by_the_stream
     // The hearer answers first, and must not be taken for the stream.
     let filing = bus.file(&subject, &event, snooze_bus::Expect::New, LIMIT);
     let hearing = async {
-        let heard = events.next().await.expect("the connection is open");
+        let heard = hear(&mut events).await;
         heard.answer(Ok(Empty {})).await.expect("does nothing");
         heard
     };
@@ -387,7 +387,7 @@ async fn samples_of_every_host_are_heard_with_their_subject() {
         .publish(&Subject::Metrics(host("h2")), &sample("h2", 4))
         .await
         .expect("publishes");
-    let heard = samples.next().await.expect("the connection is open");
+    let heard = hear(&mut samples).await;
     assert_eq!(heard.subject().host(), Some(&host("h2")));
     assert_eq!(heard.read::<Sample>().expect("reads").seq, 4);
     assert_eq!(operator.counters().undecodable, 1);

@@ -18,10 +18,7 @@ fn cancel_of(name: &str) -> Subject {
 }
 
 async fn next_refusal<M: snooze_schemas::Message + std::fmt::Debug>(heard: &mut Subscription) -> Refusal {
-    let delivery = tokio::time::timeout(LIMIT, heard.next())
-        .await
-        .expect("is heard")
-        .expect("the connection is open");
+    let delivery = hear(heard).await;
     delivery.read::<M>().expect_err("must be refused")
 }
 
@@ -61,7 +58,7 @@ async fn i3_a_message_with_an_effect_is_refused_without_kind_and_version_in_json
         )
         .await
         .expect("publishes");
-    let delivery = heard.next().await.expect("the connection is open");
+    let delivery = hear(&mut heard).await;
     assert_eq!(delivery.read::<Cancel>().expect("reads").claim, 1);
 }
 
@@ -152,7 +149,7 @@ async fn i3_answers_go_only_into_inboxes_of_a_role() {
         evil.raw_publish(&query, Some(reply), &[], b"{}")
             .await
             .expect("publishes");
-        let delivery = heard.next().await.expect("the connection is open");
+        let delivery = hear(&mut heard).await;
         let refusal = delivery.read::<Query>().expect_err("must be refused");
         assert_eq!(refusal.code, ErrorCode::Forbidden);
         for answer in [Ok(Empty {}), Err(refusal)] {
@@ -164,7 +161,7 @@ async fn i3_answers_go_only_into_inboxes_of_a_role() {
     evil.raw_publish("snooze.v1.host.h2.end", None, &[], b"{}")
         .await
         .expect("publishes");
-    let first = victim.next().await.expect("the connection is open");
+    let first = hear_raw(&mut victim).await;
     assert_eq!(first.subject, "snooze.v1.host.h2.end");
 }
 
@@ -259,8 +256,5 @@ async fn i3_a_verdict_with_a_forged_reply_makes_the_stream_send_nothing() {
     bus.raw_publish("snooze.v1.host.h2.end", None, &[], b"{}")
         .await
         .expect("publishes");
-    assert_eq!(
-        heard.next().await.expect("the connection is open").subject,
-        "snooze.v1.host.h2.end"
-    );
+    assert_eq!(hear_raw(&mut heard).await.subject, "snooze.v1.host.h2.end");
 }

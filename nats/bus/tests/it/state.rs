@@ -1,7 +1,9 @@
 //! The state of a connection, and what nobody else would tell.
 
 use crate::support::*;
-use snooze_bus::{Bus, BusError, BusStatus, RequestError, Role, RunnerVerb, Subject, SubjectFilter, User};
+use snooze_bus::{
+    Bus, BusError, BusErrorKind, BusStatus, RequestError, Role, RunnerVerb, Subject, SubjectFilter, User,
+};
 use snooze_schemas::{host::Cancel, reply::Empty};
 use std::time::Duration;
 
@@ -66,8 +68,8 @@ async fn every_user_reads_only_its_own_inbox() {
     };
     let question = snooze_schemas::plugin::Info {};
     let request = asker.request::<_, Empty>(&subject, &question, SHORT);
-    let (_, heard) = tokio::join!(request, asked.next());
-    let reply = heard.expect("is heard").reply.expect("wants an answer");
+    let (_, heard) = tokio::join!(request, hear_raw(&mut asked));
+    let reply = heard.reply.expect("wants an answer");
     assert!(reply.starts_with("_INBOX_host.h1."), "{reply}");
 }
 
@@ -84,6 +86,71 @@ async fn credentials_that_the_server_does_not_know_are_denied_at_once() {
         matches!(missing, Err(BusError::Credentials { .. })),
         "{missing:?}"
     );
+}
+
+#[tokio::test]
+async fn credentials_that_the_server_no_longer_knows_are_fatal() {
+    let mut server = NatsServer::with_roles().await;
+    let bus = fenced(&server, &User::host(&host("h1"))).await;
+    server.restart_with_other_keys().await;
+    wait_for_status(
+        &bus,
+        "the refusal is heard",
+        |status| matches!(status, BusStatus::Fatal(text) if text.contains("credentials")),
+    )
+    .await;
+    let said = bus
+        .publish(&Subject::Verdict(host("h1")), &verdict("h1", 1))
+        .await;
+    assert!(said.is_err(), "nothing is kept for a server that lets nobody in");
+    let cancel = Cancel {
+        claim: 1,
+        reason: String::new(),
+    };
+    let subject = Subject::Runner {
+        host: host("h1"),
+        verb: RunnerVerb::Cancel,
+    };
+    let asked = bus.request::<_, Empty>(&subject, &cancel, LIMIT).await;
+    assert!(
+        matches!(asked, Err(RequestError::Bus(BusError::Denied { .. }))),
+        "{asked:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_question_that_is_not_permitted_says_so_instead_of_waiting() {
+    let server = NatsServer::with_roles().await;
+    let bus = fenced(&server, &User::host(&host("h1"))).await;
+    // Twice: the server's first word on it ends the service, but what is asked meanwhile is told as well.
+    for name in ["h2", "h3", "h2"] {
+        let subject = Subject::Runner {
+            host: host(name),
+            verb: RunnerVerb::Cancel,
+        };
+        let cancel = Cancel {
+            claim: 1,
+            reason: String::new(),
+        };
+        let asked = bus.request::<_, Empty>(&subject, &cancel, LIMIT).await;
+        let Err(RequestError::Bus(cause)) = asked else {
+            panic!("{name}: {asked:?}")
+        };
+        assert_eq!(cause.kind(), BusErrorKind::Denied);
+        let why = std::error::Error::source(&cause).expect("the server's words");
+        assert!(why.to_string().contains(&subject.to_string()), "{why}");
+    }
+}
+
+#[tokio::test]
+async fn no_error_and_no_configuration_shows_a_password() {
+    let mut config = config("nats://me:sesame@127.0.0.1:1".to_owned(), Role::Host, "h1", None);
+    config.connect_timeout = SHORT;
+    assert!(!format!("{config:?}").contains("sesame"));
+    let cause = Bus::connect(config).await.expect_err("nobody is there");
+    assert_eq!(cause.kind(), BusErrorKind::Unreachable);
+    assert!(cause.to_string().contains("***@127.0.0.1:1"), "{cause}");
+    assert!(!format!("{cause:?}").contains("sesame"), "{cause:?}");
 }
 
 #[tokio::test]
@@ -127,7 +194,7 @@ async fn a_slow_consumer_is_counted() {
     })
     .await;
     // What was not lost is still delivered, and the connection goes on.
-    assert!(verdicts.next().await.is_some());
+    hear(&mut verdicts).await;
     assert_eq!(*slow.status().borrow(), BusStatus::Connected);
 }
 

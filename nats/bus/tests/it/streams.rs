@@ -1,10 +1,10 @@
 //! Streams made from data, filing, and reading what was filed.
 
 use crate::support::*;
-use snooze_bus::{Bucket, BusError, Expect, FileError, Role, Stream, Subject, SubjectFilter, User};
+use snooze_bus::{Bucket, BusError, Expect, FileError, Once, Role, Stream, Subject, SubjectFilter, User};
 use snooze_schemas::{
     audit::{AuditKind, AuditRecord},
-    event::{Event, Scope, Severity},
+    event::{DeadEvent, Event, Scope, Severity},
     verdict::Verdict,
 };
 
@@ -16,6 +16,18 @@ async fn setting_up_twice_changes_nothing() {
     bus.set_up().await.expect("makes all");
     bus.set_up().await.expect("finds all");
     assert_eq!(*bus.status().borrow(), snooze_bus::BusStatus::Connected);
+}
+
+#[tokio::test]
+async fn a_server_without_room_for_a_stream_is_told_of_what_and_how_much() {
+    let server = NatsServer::with_store_of_mib(200).await;
+    let bus = open(&server, Role::SetUp, "test").await;
+    let said = bus.set_up().await.expect_err("they do not fit").to_string();
+    assert!(said.contains("the stream AUDIT"), "{said}");
+    assert!(
+        said.contains("512 MiB") && said.contains("max_file_store"),
+        "{said}"
+    );
 }
 
 #[tokio::test]
@@ -144,7 +156,7 @@ async fn history_is_the_last_so_many_of_a_family() {
         }
     }
     bus.flush(LIMIT).await.expect("all is sent");
-    wait_until(LIMIT, "all is stored", async || {
+    wait_until(LONG, "all is stored", async || {
         told(&bus, SubjectFilter::AllAudit, 5000).await.len() == 40 * 26
     })
     .await;
@@ -195,4 +207,75 @@ async fn filing_where_no_stream_listens_says_so() {
         matches!(read, Err(BusError::JetStream { code: 503, .. })),
         "{read:?}"
     );
+}
+
+#[tokio::test]
+async fn an_event_that_is_too_large_is_refused_to_whoever_files_it() {
+    let (_server, bus) = set_up().await;
+    for severity in Severity::DESCENDING {
+        let (subject, mut large) = event("h1", severity, "large");
+        let most = snooze_schemas::event::MAX_DATA_BYTES;
+        large.data.insert("x".to_owned(), "y".repeat(2 * most).into());
+        let filed = bus.file(&subject, &large, Expect::New, LIMIT).await;
+        assert!(matches!(filed, Err(FileError::TooLarge { .. })), "{filed:?}");
+        large.data.insert("x".to_owned(), "y".repeat(most - 8).into());
+        bus.file(&subject, &large, Expect::New, LIMIT)
+            .await
+            .expect("the most that is allowed is taken");
+    }
+}
+
+#[tokio::test]
+async fn a_full_stream_of_urgent_events_refuses_and_drops_nothing() {
+    let (_server, bus) = set_up().await;
+    let (first_subject, first) = event("h1", Severity::Critical, "first");
+    bus.file(&first_subject, &first, Expect::New, LIMIT)
+        .await
+        .expect("is new");
+    // Sent and not waited for, more than fits: 128 MiB of the largest events.
+    let mut body = event("h1", Severity::Urgent, "flood").1;
+    let most = snooze_schemas::event::MAX_DATA_BYTES;
+    body.data.insert("x".to_owned(), "y".repeat(most - 8).into());
+    for number in 0..2_200 {
+        let (subject, _) = event("h1", Severity::Urgent, &format!("flood-{number}"));
+        bus.publish(&subject, &body).await.expect("publishes");
+        if number % 100 == 0 {
+            bus.flush(LONG).await.expect("the server keeps up");
+        }
+    }
+    let mut number = 0;
+    let refused = snooze_test_harness::wait_for(LONG, "the stream is full", async || {
+        number += 1;
+        let (subject, _) = event("h1", Severity::Urgent, &format!("more-{number}"));
+        bus.file(&subject, &body, Expect::New, LIMIT).await.err()
+    })
+    .await;
+    assert!(matches!(refused, FileError::Full { .. }), "{refused:?}");
+    let kept = bus.last::<Event>(Stream::EventsUrgent, &first_subject).await;
+    assert_eq!(kept.expect("reads").expect("is not dropped").message, first);
+}
+
+#[tokio::test]
+async fn an_identity_is_filed_once() {
+    let (_server, bus) = set_up().await;
+    let (_, event) = event("h1", Severity::Critical, "gone");
+    let subject = Subject::Dead {
+        scope: event.host.clone(),
+        event_type: event.event_type.clone(),
+    };
+    let mut dead = DeadEvent {
+        event,
+        reason: "first".to_owned(),
+    };
+    let file = async |dead: &DeadEvent, identity| {
+        let filed = bus.file_once(&subject, dead, identity, LIMIT).await;
+        filed.expect("is filed or was")
+    };
+    assert_eq!(file(&dead, "h1.gone").await, Once::New);
+    dead.reason = "second".to_owned();
+    assert_eq!(file(&dead, "h1.gone").await, Once::Before);
+    assert_eq!(file(&dead, "h2.gone").await, Once::New);
+    let filter = SubjectFilter::AllDead;
+    let found = bus.history::<DeadEvent>(Stream::Dead, &filter, 10).await;
+    assert_eq!(found.expect("reads").len(), 2);
 }

@@ -1,6 +1,9 @@
 //! Connections and messages that the tests share.
 
-use snooze_bus::{Bus, BusConfig, Role, Stream, Subject, SubjectFilter, User};
+use snooze_bus::{
+    Bus, BusConfig, Delivery, EventConsumer, EventDelivery, RawMessage, RawSubscription, Role, Stream,
+    Subject, SubjectFilter, Subscription, User,
+};
 use snooze_schemas::{
     HostId,
     audit::{AuditKind, AuditRecord},
@@ -13,6 +16,9 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 /// More than a loaded machine needs; a test that waits so long has failed.
 pub(crate) const LIMIT: Duration = Duration::from_secs(10);
+
+/// For a thousand writes and more, each of them synced to a disk that others use too.
+pub(crate) const LONG: Duration = Duration::from_secs(60);
 
 /// For answers that are known not to come.
 pub(crate) const SHORT: Duration = Duration::from_millis(200);
@@ -129,4 +135,25 @@ pub(crate) async fn told(bus: &Bus, filter: SubjectFilter, limit: usize) -> Vec<
         .into_iter()
         .map(|stored| stored.message.message)
         .collect()
+}
+
+/// The next message of a subscription, which must come.
+pub(crate) async fn hear(heard: &mut Subscription) -> Delivery {
+    let delivery = tokio::time::timeout(LIMIT, heard.next()).await.expect("is heard");
+    delivery.expect("the connection is open")
+}
+
+/// The next message of a subscription as it came, which must come.
+pub(crate) async fn hear_raw(heard: &mut RawSubscription) -> RawMessage {
+    let message = tokio::time::timeout(LIMIT, heard.next()).await.expect("is heard");
+    message.expect("the connection is open")
+}
+
+/// The next event of a consumer, which must come and be readable.
+pub(crate) async fn take(consumer: &mut EventConsumer) -> EventDelivery {
+    let taken = tokio::time::timeout(LIMIT, consumer.next())
+        .await
+        .expect("one comes");
+    let taken = taken.expect("the consumer is there");
+    taken.readable().expect("it can be read")
 }

@@ -47,7 +47,7 @@ async fn the_trace_goes_from_a_publish_to_its_handler() {
         .instrument(span.clone())
         .await
         .expect("publishes");
-    let delivery = verdicts.next().await.expect("the connection is open");
+    let delivery = hear(&mut verdicts).await;
     assert_eq!(trace_of(&delivery.span()), trace_of(&span));
     assert_eq!(
         trace_in(delivery.traceparent().as_deref()),
@@ -71,8 +71,7 @@ async fn the_trace_goes_from_a_request_to_its_handler() {
     let request = asker
         .request::<_, QueryResult>(&subject, &query, SHORT)
         .instrument(span.clone());
-    let (_, delivery) = tokio::join!(request, asked.next());
-    let delivery = delivery.expect("the connection is open");
+    let (_, delivery) = tokio::join!(request, hear(&mut asked));
     assert_eq!(trace_of(&delivery.span()), trace_of(&span));
 }
 
@@ -89,7 +88,7 @@ async fn the_trace_goes_through_streams_and_buckets() {
         .await
         .expect("is new");
     let mut consumer = bus.events(Severity::Critical).await.expect("subscribes");
-    let delivery = consumer.next().await.expect("one comes");
+    let delivery = take(&mut consumer).await;
     assert_eq!(trace_in(delivery.traceparent()), id);
     assert_eq!(trace_of(&delivery.span()), trace_of(&span));
 
@@ -140,7 +139,7 @@ async fn without_a_recorded_span_nothing_is_sent_along() {
     bus.publish(&Subject::Verdict(host("h1")), &verdict("h1", 1))
         .await
         .expect("publishes");
-    let headers = heard.next().await.expect("is heard").headers;
+    let headers = hear_raw(&mut heard).await.headers;
     assert_eq!(
         headers,
         [

@@ -2,16 +2,17 @@
 
 use serde_json::json;
 use snooze_bus::{
-    Bucket, Bus, Delivery, Expect, Role, RunnerVerb, Subject, SubjectFilter, Subscription, User, keys,
+    Bucket, BucketHandle, Bus, Delivery, Expect, Role, RunnerVerb, Stream, Subject, SubjectFilter,
+    Subscription, User, keys,
 };
 use snooze_event_gateway::{Config, GatewayError};
 use snooze_schemas::{
-    EventId, EventType, HostId, Refusal, SourceName, Timestamp,
+    ErrorCode, EventId, EventType, HostId, Refusal, SourceName, Timestamp,
     audit::{AuditKind, AuditRecord},
-    event::{Accepted, Event, HandleEvent, Scope, Severity},
+    event::{Accepted, DeadEvent, Event, HandleEvent, Scope, Severity},
 };
 use snooze_service_runtime::CancellationToken;
-use snooze_test_harness::NatsServer;
+use snooze_test_harness::{NatsServer, wait_for, wait_until};
 use std::time::Duration;
 use tokio::task::JoinHandle;
 
@@ -33,19 +34,87 @@ pub(crate) fn id(text: &str) -> EventId {
 pub(crate) struct Centre {
     pub(crate) server: NatsServer,
     pub(crate) administrator: Bus,
+    filer: Bus,
 }
 
 impl Centre {
     pub(crate) async fn start() -> Centre {
-        let server = NatsServer::with_roles().await;
-        let set_up = User::named(Role::SetUp, "set-up").expect("a name");
-        server.bus(&set_up).await.set_up().await.expect("sets up");
-        let administrator = User::named(Role::Administrator, "ada").expect("a name");
-        let administrator = server.bus(&administrator).await;
+        let centre = Centre::before_set_up(NatsServer::with_roles().await).await;
+        centre.set_up().await;
+        centre
+    }
+
+    /// As [`start`](Centre::start), without fences: a test may look at what no role needs to.
+    pub(crate) async fn open() -> Centre {
+        let centre = Centre::before_set_up(NatsServer::open().await).await;
+        centre.set_up().await;
+        centre
+    }
+
+    /// A broker without streams and buckets.
+    pub(crate) async fn before_set_up(server: NatsServer) -> Centre {
+        let named = |role, name| User::named(role, name).expect("a name");
         Centre {
+            administrator: server.bus(&named(Role::Administrator, "ada")).await,
+            filer: server.bus(&named(Role::Gateway, "source")).await,
             server,
-            administrator,
         }
+    }
+
+    pub(crate) async fn set_up(&self) {
+        let set_up = User::named(Role::SetUp, "set-up").expect("a name");
+        self.server.bus(&set_up).await.set_up().await.expect("sets up");
+    }
+
+    /// Enrols a host.
+    pub(crate) async fn enrol(&self, name: &str) {
+        let record = json!({"provider": "simulated", "instance": name, "enrolled_at": now()});
+        let key = keys::roster_key(&host(name));
+        let config = self.administrator.bucket(Bucket::Config);
+        config.put(&key, &record).await.expect("enrols");
+    }
+
+    /// The bucket of open events, as another gateway sees it.
+    pub(crate) fn open_events(&self) -> BucketHandle {
+        self.filer.bucket(Bucket::Open)
+    }
+
+    /// Of a severity: events never taken, and taken without an ack so far; on a broker without fences.
+    pub(crate) async fn backlog(&self, severity: Severity) -> (u64, u64) {
+        let stream = Stream::of_events(severity).name();
+        let subject = format!("$JS.API.CONSUMER.INFO.{stream}.severity-{}", u8::from(severity));
+        let answer = self.filer.raw_request(&subject, &[], b"", LIMIT).await;
+        let info: serde_json::Value =
+            serde_json::from_slice(&answer.expect("is answered").payload).expect("JSON");
+        let number = |key: &str| info[key].as_u64().expect("the consumer is there");
+        (number("num_pending"), number("num_ack_pending"))
+    }
+
+    /// Waits until every event of a severity was taken and acked.
+    pub(crate) async fn all_acked(&self, severity: Severity) {
+        wait_until(LIMIT, "every event is acked", async || {
+            self.backlog(severity).await == (0, 0)
+        })
+        .await;
+    }
+
+    /// What ended in DEAD for a scope.
+    pub(crate) async fn dead(&self, scope: Scope) -> Vec<DeadEvent> {
+        let filter = SubjectFilter::DeadOf(scope);
+        let found = self
+            .administrator
+            .history::<DeadEvent>(Stream::Dead, &filter, 100)
+            .await;
+        let found = found.expect("reads");
+        found.into_iter().map(|stored| stored.message).collect()
+    }
+
+    /// Waits until something has ended in DEAD for a scope.
+    pub(crate) async fn first_dead(&self, scope: Scope) -> DeadEvent {
+        wait_for(LIMIT, "it ends in DEAD", async || {
+            self.dead(scope.clone()).await.pop()
+        })
+        .await
     }
 
     /// A gateway with limits that suit the test.
@@ -72,17 +141,18 @@ impl Centre {
 
     /// Files an event as the gateway's own sources do.
     pub(crate) async fn file(&self, event: &Event) {
-        let user = User::named(Role::Gateway, "source").expect("a name");
-        let subject = Subject::Event {
-            scope: event.host.clone(),
-            severity: event.severity,
-            id: event.id.clone(),
-            event_type: event.event_type.clone(),
-        };
-        let bus = self.server.bus(&user).await;
-        bus.file(&subject, event, Expect::New, LIMIT)
-            .await
-            .expect("files");
+        let filed = self
+            .filer
+            .file(&subject_of(event), event, Expect::New, LIMIT)
+            .await;
+        filed.expect("files");
+    }
+
+    /// Files many, at once.
+    pub(crate) async fn file_all(&self, events: &[Event]) {
+        for some in events.chunks(256) {
+            futures_util::future::join_all(some.iter().map(|event| self.file(event))).await;
+        }
     }
 
     /// A host on the bus, whose runner does what the test says.
@@ -103,6 +173,12 @@ pub(crate) struct Gateway {
 }
 
 impl Gateway {
+    /// Ends it as a crash would: what it had in hand is as if it had never been taken.
+    pub(crate) async fn kill(self) {
+        self.task.abort();
+        assert!(self.task.await.is_err_and(|error| error.is_cancelled()));
+    }
+
     pub(crate) async fn end(self) {
         self.stop.cancel();
         let ended = tokio::time::timeout(LIMIT, self.task).await;
@@ -135,6 +211,13 @@ impl Runner {
         let (delivery, offer) = self.offered().await;
         accept(&delivery).await;
         offer.event
+    }
+
+    /// Refuses the next event.
+    pub(crate) async fn refuse(&mut self, code: ErrorCode, why: &str) {
+        let (delivery, _) = self.offered().await;
+        let refusal = Err::<Accepted, _>(Refusal::new(code, why));
+        delivery.answer(refusal).await.expect("answers");
     }
 
     /// Takes all that still comes, until the connection ends with the test.
@@ -178,6 +261,15 @@ pub(crate) async fn accept(delivery: &Delivery) {
         .answer(Ok::<_, Refusal>(accepted))
         .await
         .expect("answers");
+}
+
+pub(crate) fn subject_of(event: &Event) -> Subject {
+    Subject::Event {
+        scope: event.host.clone(),
+        severity: event.severity,
+        id: event.id.clone(),
+        event_type: event.event_type.clone(),
+    }
 }
 
 pub(crate) fn event(name: &str, scope: Scope, severity: Severity) -> Event {

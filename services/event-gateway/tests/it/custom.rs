@@ -1,10 +1,10 @@
 //! People's own events.
 
-use crate::centre::{Centre, LIMIT, event_type, host, id};
+use crate::centre::{Centre, LIMIT, event, event_type, host, id};
 use serde_json::{Value, json};
-use snooze_bus::{Bus, RequestError, Stream, Subject};
+use snooze_bus::{Bus, RequestError, Stream, Subject, SubjectFilter};
 use snooze_schemas::{
-    ErrorCode, SourceName,
+    ErrorCode, EventId, SourceName,
     event::{CustomEvent, Event, Filed, Scope, Severity},
 };
 use snooze_test_harness::wait_for;
@@ -16,11 +16,11 @@ fn custom(source: &str, what: &str) -> Subject {
     }
 }
 
-fn filed_as(name: &str, scope: Scope, severity: Severity) -> Subject {
+fn filed_as(id: EventId, scope: Scope, severity: Severity) -> Subject {
     Subject::Event {
         scope,
         severity,
-        id: id(name),
+        id,
         event_type: event_type("custom.backup.done"),
     }
 }
@@ -52,8 +52,13 @@ async fn e8_a_request_is_answered_once_the_stream_has_the_event() {
         .await
         .expect("is answered");
     let said: Value = serde_json::from_slice(&answer.payload).expect("JSON");
-    assert_eq!(said, json!({"ok": true, "id": "b1", "duplicate": false}));
-    let subject = filed_as("b1", Scope::Host(host("h1")), Severity::Info);
+    assert_eq!((&said["ok"], &said["duplicate"]), (&json!(true), &json!(false)));
+    let filed = id(said["id"].as_str().expect("an id"));
+    assert!(
+        filed.as_str().starts_with("custom-b1-"),
+        "people know it again: {filed}"
+    );
+    let subject = filed_as(filed, Scope::Host(host("h1")), Severity::Info);
     let event = find(&centre, Stream::EventsRoutine, &subject)
         .await
         .expect("is in its stream");
@@ -82,9 +87,14 @@ async fn e8_a_bare_publish_is_filed_where_it_arrives() {
         )
         .await
         .expect("publishes");
-    let subject = filed_as("b2", Scope::Fleet, Severity::Info);
+    let filter = SubjectFilter::EventsOf(Scope::Fleet);
     wait_for(LIMIT, "the event is filed", async || {
-        find(&centre, Stream::EventsRoutine, &subject).await
+        let found = centre
+            .administrator
+            .history::<Event>(Stream::EventsRoutine, &filter, 10)
+            .await;
+        let mut ids = found.expect("reads").into_iter().map(|stored| stored.message.id);
+        ids.find(|id| id.as_str().starts_with("custom-b2-"))
     })
     .await;
     gateway.end().await;
@@ -106,11 +116,63 @@ async fn e1_a_second_report_of_the_same_happening_is_not_filed_again() {
     sent.data.insert("later".to_owned(), json!(true));
     let second = send(&nightly, &sent).await.expect("is answered");
     assert_eq!((first.duplicate, second.duplicate), (false, true));
-    let subject = filed_as("same", Scope::Host(host("h1")), Severity::Info);
+    assert_eq!(first.id, second.id);
+    let subject = filed_as(first.id, Scope::Host(host("h1")), Severity::Info);
     let event = find(&centre, Stream::EventsRoutine, &subject)
         .await
         .expect("is in its stream");
     assert!(event.data.is_empty(), "the first report stands");
+    gateway.end().await;
+}
+
+#[tokio::test]
+async fn e1_an_id_that_anybody_has_spent_hides_no_other_event() {
+    let centre = Centre::start().await;
+    let gateway = centre.gateway(|_| {}).await;
+    let open = json!({"hosts": "all", "max_severity": 3});
+    let nightly = centre.source("nightly", open.clone()).await;
+    let evil = centre.source("evil", open).await;
+    let mut runner = centre.runner("h1").await;
+    let sent = |severity| CustomEvent {
+        id: Some(id("snooze-pending-7")),
+        host: Some(host("h1")),
+        severity: Some(severity),
+        ..CustomEvent::default()
+    };
+    // The same id from another source, with another severity, of another type, and of what is not custom.
+    let theirs = evil
+        .request::<_, Filed>(&custom("evil", "backup.done"), &sent(Severity::Info), LIMIT)
+        .await;
+    theirs.expect("is filed");
+    for (what, severity) in [
+        ("backup.done", Severity::Info),
+        ("backup.done", Severity::Critical),
+        ("backup.failed", Severity::Critical),
+    ] {
+        let (subject, sent) = (custom("nightly", what), sent(severity));
+        let filed = nightly.request::<_, Filed>(&subject, &sent, LIMIT).await;
+        assert!(!filed.expect("is filed").duplicate, "{what} {severity:?}");
+    }
+    let pending = Event {
+        event_type: event_type("snooze.pending"),
+        ..event("snooze-pending-7", Scope::Host(host("h1")), Severity::Urgent)
+    };
+    centre.file(&pending).await;
+    let mut ids = std::collections::BTreeSet::new();
+    for _ in 0..5 {
+        ids.insert(runner.accept().await.id);
+    }
+    assert_eq!(
+        ids.len(),
+        5,
+        "a journal that goes by ids takes each of them for new: {ids:?}"
+    );
+    assert_eq!(
+        ids.iter()
+            .filter(|id| !id.as_str().starts_with("custom-"))
+            .count(),
+        1
+    );
     gateway.end().await;
 }
 
@@ -127,8 +189,8 @@ async fn i5_the_sources_record_and_not_the_body_says_what_it_may_send() {
         severity: Some(Severity::Critical),
         ..CustomEvent::default()
     };
-    send(&nightly, &most_urgent).await.expect("is filed");
-    let capped = filed_as("urgent", Scope::Host(host("h1")), Severity::Warning);
+    let filed = send(&nightly, &most_urgent).await.expect("is filed");
+    let capped = filed_as(filed.id, Scope::Host(host("h1")), Severity::Warning);
     assert!(
         find(&centre, Stream::EventsRoutine, &capped).await.is_some(),
         "capped by the record"
@@ -168,9 +230,12 @@ async fn what_cannot_be_an_event_is_refused_with_the_reason() {
         .source("nightly", json!({"hosts": "all", "max_severity": 3}))
         .await;
     let past = r#"{"deadline":"2001-01-01T00:00:00Z"}"#.to_owned();
-    let large = format!(r#"{{"data":{{"x":"{}"}}}}"#, "x".repeat(200_000));
+    let large = format!(r#"{{"data":{{"x":"{}"}}}}"#, "x".repeat(70_000));
+    // Small as JSON, and more than the stream takes once every number has nine bytes.
+    let numbers = format!(r#"{{"data":{{"x":[{}0]}}}}"#, "1e1,".repeat(15_000));
+    let far = r#"{"deadline":"2999-01-01T00:00:00Z"}"#.to_owned();
     let severity = r#"{"severity":4}"#.to_owned();
-    for body in [past, large, severity, "{".to_owned()] {
+    for body in [past, far, large, numbers, severity, "{".to_owned()] {
         let answer = nightly
             .raw_request("snooze.v1.custom.nightly.x", &[], body.as_bytes(), LIMIT)
             .await

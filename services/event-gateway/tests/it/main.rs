@@ -3,4 +3,7 @@
 mod centre;
 mod custom;
 mod dispatch;
+mod ends;
+mod fleet;
+mod outcomes;
 mod sweeping;

@@ -1,62 +1,79 @@
 //! What was accepted and never reported.
 
 use crate::centre::{Centre, LIMIT, event, host};
-use snooze_bus::{Bucket, Role, Stream, SubjectFilter, User, keys};
+use serde_json::json;
+use snooze_bus::{BucketHandle, Stream, SubjectFilter, keys};
 use snooze_event_gateway::Config;
 use snooze_schemas::{
     audit::AuditRecord,
-    event::{DeadEvent, Event, OpenEvent, Scope, Severity},
+    event::{DeadEvent, Event, OpenEvent, OpenState, Scope, Severity},
 };
+use snooze_service_runtime::{Clocks, ManualClocks};
 use snooze_test_harness::{wait_for, wait_until};
 use std::time::Duration;
 
-fn impatient(config: &mut Config) {
-    config.patience = Duration::from_millis(100);
-    config.report_grace = Duration::from_millis(100);
-    config.sweep_interval = Duration::from_millis(20);
+/// How long a note is left alone in these tests; nobody waits so long, the clocks are moved by hand.
+const HOUR: Duration = Duration::from_secs(60 * 60);
+
+fn here() -> Scope {
+    Scope::Host(host("h1"))
 }
 
-async fn dead(centre: &Centre) -> Vec<DeadEvent> {
-    let filter = SubjectFilter::DeadOf(Scope::Host(host("h1")));
-    let found = centre
-        .administrator
-        .history::<DeadEvent>(Stream::Dead, &filter, 100)
-        .await;
-    found
-        .expect("reads")
-        .into_iter()
-        .map(|stored| stored.message)
-        .collect()
+/// A gateway whose clocks stand still until a test moves them.
+fn by_hand(clocks: &ManualClocks) -> impl FnOnce(&mut Config) + use<> {
+    let clocks = clocks.clocks();
+    move |config| {
+        config.clocks = clocks;
+        config.report_grace = HOUR;
+        config.sweep_interval = Duration::from_millis(20);
+    }
+}
+
+/// Lets time pass, again and again, until something has ended in DEAD: nobody tells when a sweeper has seen
+/// a note.
+async fn first_dead(centre: &Centre, clocks: &ManualClocks) -> DeadEvent {
+    wait_for(LIMIT, "it ends in DEAD", async || {
+        let found = centre.dead(here()).await.pop();
+        if found.is_none() {
+            clocks.advance(2 * HOUR);
+        }
+        found
+    })
+    .await
 }
 
 /// Notes an event as a gateway does that died afterwards.
-async fn note(centre: &Centre, event: &Event) -> snooze_bus::BucketHandle {
-    let user = User::named(Role::Gateway, "other").expect("a name");
-    let open = centre.server.bus(&user).await.bucket(Bucket::Open);
+async fn note(centre: &Centre, event: &Event) -> (BucketHandle, String) {
+    let open = centre.open_events();
     let note = OpenEvent {
         event: event.clone(),
         host: host("h1"),
+        state: OpenState::Accepted,
         sweep_after_ms: 100,
         is_ending: false,
     };
-    let key = keys::open_key(&Scope::Host(host("h1")), &event.id);
+    let key = keys::open_key(&here(), &event.id);
     open.create(&key, &note).await.expect("notes");
-    open
+    (open, key)
 }
 
 #[tokio::test]
 async fn e4_what_is_accepted_and_never_reported_ends_in_dead_once() {
     let centre = Centre::start().await;
     let mut runner = centre.runner("h1").await;
+    let clocks = Clocks::manual();
     // Two gateways: the revision of the note says which of them ends it.
-    let gateways = [centre.gateway(impatient).await, centre.gateway(impatient).await];
-    let lost = event("lost", Scope::Host(host("h1")), Severity::Urgent);
+    let gateways = [
+        centre.gateway(by_hand(&clocks)).await,
+        centre.gateway(by_hand(&clocks)).await,
+    ];
+    let lost = event("lost", here(), Severity::Urgent);
     centre.file(&lost).await;
     runner.accept().await;
-    let buried = wait_for(LIMIT, "it ends in DEAD", async || dead(&centre).await.pop()).await;
+    let buried = first_dead(&centre, &clocks).await;
     assert_eq!(buried.event, lost);
     assert!(buried.reason.contains("did not report"), "{}", buried.reason);
-    let trail = SubjectFilter::AuditOf(Scope::Host(host("h1")));
+    let trail = SubjectFilter::AuditOf(here());
     let said = wait_for(LIMIT, "the audit trail says so", async || {
         let found = centre
             .administrator
@@ -73,33 +90,33 @@ async fn e4_what_is_accepted_and_never_reported_ends_in_dead_once() {
     for gateway in gateways {
         gateway.end().await;
     }
-    assert_eq!(dead(&centre).await.len(), 1, "once");
+    assert_eq!(centre.dead(here()).await.len(), 1, "once");
 }
 
 #[tokio::test]
 async fn e4_an_outcome_that_no_gateway_heard_is_found_in_the_audit_trail() {
     let centre = Centre::start().await;
     let runner = centre.runner("h1").await;
-    let done = event("done", Scope::Host(host("h1")), Severity::Urgent);
+    let done = event("done", here(), Severity::Urgent);
     // Reported while no gateway was there to hear it.
-    let open = note(&centre, &done).await;
+    let (open, key) = note(&centre, &done).await;
     runner.report(&done).await;
-    let gateway = centre.gateway(impatient).await;
-    let key = keys::open_key(&done.host, &done.id);
+    let clocks = Clocks::manual();
+    let gateway = centre.gateway(by_hand(&clocks)).await;
     wait_until(LIMIT, "the note is cleared", async || {
+        clocks.advance(HOUR);
         open.get::<OpenEvent>(&key).await.expect("reads").is_none()
     })
     .await;
     gateway.end().await;
-    assert_eq!(dead(&centre).await, []);
+    assert_eq!(centre.dead(here()).await, []);
 }
 
 #[tokio::test]
 async fn e4_a_sweeper_that_died_half_way_is_followed_by_another() {
     let centre = Centre::start().await;
-    let lost = event("lost", Scope::Host(host("h1")), Severity::Urgent);
-    let open = note(&centre, &lost).await;
-    let key = keys::open_key(&lost.host, &lost.id);
+    let lost = event("lost", here(), Severity::Urgent);
+    let (open, key) = note(&centre, &lost).await;
     let entry = open
         .get::<OpenEvent>(&key)
         .await
@@ -110,7 +127,45 @@ async fn e4_a_sweeper_that_died_half_way_is_followed_by_another() {
         ..entry.value
     };
     open.update(&key, &ending, entry.revision).await.expect("writes");
-    let gateway = centre.gateway(impatient).await;
-    wait_for(LIMIT, "it ends in DEAD", async || dead(&centre).await.pop()).await;
+    let clocks = Clocks::manual();
+    let gateway = centre.gateway(by_hand(&clocks)).await;
+    first_dead(&centre, &clocks).await;
     gateway.end().await;
+}
+
+#[tokio::test]
+async fn e4_a_note_that_cannot_be_read_holds_up_no_other() {
+    let centre = Centre::open().await;
+    let clocks = Clocks::manual();
+    let gateway = centre.gateway(by_hand(&clocks)).await;
+    // Each is seen while it can be read, and then one is spoiled and another is something of a later version.
+    let names = ["a-spoiled", "b-later", "c-lost"];
+    for name in names {
+        note(&centre, &event(name, here(), Severity::Urgent)).await;
+    }
+    let key = |name: &str| keys::open_key(&here(), &crate::centre::id(name));
+    let spoiled = format!("$KV.snooze_open.{}", key("a-spoiled"));
+    let written = centre
+        .administrator
+        .raw_request(&spoiled, &[], b"nonsense", LIMIT)
+        .await;
+    written.expect("is stored");
+    let open = centre.open_events();
+    let later = json!({
+        "event": event("b-later", here(), Severity::Urgent),
+        "host": "h1",
+        "state": "parked",
+        "sweep_after_ms": 1,
+    });
+    open.put(&key("b-later"), &later).await.expect("writes");
+    let buried = first_dead(&centre, &clocks).await;
+    assert_eq!(buried.event.id.as_str(), "c-lost");
+    gateway.end().await;
+    assert_eq!(
+        centre.dead(here()).await.len(),
+        1,
+        "what waits for something else is left alone"
+    );
+    let kept = open.get::<OpenEvent>(&key("b-later")).await.expect("reads");
+    assert_eq!(kept.expect("is there").value.state, OpenState::Unknown);
 }

@@ -70,9 +70,5 @@ pub(super) async fn ask<M: Message>(bus: &Bus, subject: Subject, message: M) {
 }
 
 pub(super) async fn next<M: Message>(heard: &mut Subscription) -> M {
-    let delivery = tokio::time::timeout(LIMIT, heard.next()).await.expect("is heard");
-    delivery
-        .expect("the connection is open")
-        .read::<M>()
-        .expect("reads")
+    hear(heard).await.read::<M>().expect("reads")
 }

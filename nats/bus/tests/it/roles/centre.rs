@@ -28,8 +28,7 @@ async fn i5_events_are_filed_by_hosts_taken_by_gateways_and_seen_by_people() {
         let filed = cast.host.file(&subject, &event, Expect::New, LIMIT).await;
         filed.expect("is filed");
         let mut consumer = cast.gateway.events(severity).await.expect("subscribes");
-        let taken = tokio::time::timeout(LIMIT, consumer.next()).await.expect("comes");
-        let taken = taken.expect("the consumer is there");
+        let taken = take(&mut consumer).await;
         assert_eq!(taken.event().severity, severity);
         taken.ack().await.expect("acks");
         assert_eq!(next::<Event>(&mut seen).await.severity, severity);

@@ -1,0 +1,104 @@
+//! What becomes of one event at one host: accepted and noted, ended in DEAD, or tried again.
+
+use super::{
+    Desk,
+    offer::{Offer, offer},
+    waiting::Time,
+};
+use crate::notes::{NoteError, Noted, noted};
+use snooze_schemas::{
+    HostId,
+    event::{Event, OpenEvent, OpenState, Scope},
+};
+use snooze_service_runtime::exit::one_line;
+use std::{sync::Arc, time::Duration};
+
+/// How far an event has come.
+pub(super) enum Round {
+    /// Accounted for, everywhere.
+    Settled,
+    /// A host is away or busy and there is time left.
+    Again,
+}
+
+/// Offers an event to one host and accounts for the answer.
+///
+/// # Errors
+/// When it cannot be accounted for now, in one line; it has to be tried again.
+pub(super) async fn settle(
+    desk: &Desk,
+    event: &Arc<Event>,
+    host: HostId,
+    time: Time,
+) -> Result<Round, String> {
+    match offer(&desk.dead.bus, event, &host, time.left).await {
+        Offer::Accepted => note(desk, event, host, time).await,
+        Offer::Refused(why) => end(desk, event, host, &format!("the runner refused it: {why}")).await,
+        Offer::TooLate => end(desk, event, host, "its deadline passed before the host took it").await,
+        Offer::Away if time.is_over(desk.patience) => {
+            let reason = match time.left {
+                Some(_) => "its deadline passed before the host could be reached",
+                None => "its host is not on the bus",
+            };
+            end(desk, event, host, reason).await
+        }
+        // One that answers is there, and is given a while of its own, however long others have waited.
+        Offer::Busy(why) if time.is_over(desk.patience) && time.waited >= desk.busy_patience => {
+            end(
+                desk,
+                event,
+                host,
+                &format!("the runner did not take it in time: {why}"),
+            )
+            .await
+        }
+        Offer::Away | Offer::Busy(_) => Ok(Round::Again),
+        Offer::NotAsked(why) => Err(why),
+    }
+}
+
+async fn note(desk: &Desk, event: &Arc<Event>, host: HostId, time: Time) -> Result<Round, String> {
+    let until_report = time.left.unwrap_or(desk.patience) + desk.report_grace;
+    let open = OpenEvent {
+        event: Event::clone(event),
+        host: host.clone(),
+        state: OpenState::Accepted,
+        sweep_after_ms: u64::try_from(until_report.as_millis()).unwrap_or(u64::MAX),
+        is_ending: false,
+    };
+    match desk.notes.note(open).await {
+        Ok(()) => Ok(Round::Settled),
+        Err(error @ NoteError::OtherEvent(_)) => end(desk, event, host, &error.to_string()).await,
+        Err(error) => Err(one_line(&error)),
+    }
+}
+
+/// Ends an event in DEAD, unless it turns out to be accounted for: its ack may have been lost after it was
+/// accepted, and then it is no failure that nobody takes it now.
+async fn end(desk: &Desk, event: &Arc<Event>, host: HostId, reason: &str) -> Result<Round, String> {
+    let found = noted(&desk.dead.bus, &host, event).await;
+    if found.map_err(|error| one_line(&error))? == Noted::ThisEvent {
+        return Ok(Round::Settled);
+    }
+    let filed = desk.dead.file(Scope::Host(host), event, reason).await;
+    filed.map(|()| Round::Settled).map_err(|error| one_line(&error))
+}
+
+/// The pause before the next try: short at first, since most absences are a restart.
+pub(super) fn pause(deliveries: u64) -> Duration {
+    /// The longest pause before an event for a host that is away is tried again.
+    const LONGEST: Duration = Duration::from_secs(20);
+    let doublings = u32::try_from(deliveries.min(8)).expect("at most 8");
+    (Duration::from_millis(125) * 2u32.pow(doublings)).min(LONGEST)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_pause_grows_and_is_bounded() {
+        assert_eq!(pause(1), Duration::from_millis(250));
+        assert_eq!(pause(u64::MAX), Duration::from_secs(20));
+    }
+}
