@@ -11,11 +11,11 @@ use super::Role;
 /// A space of subjects of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Account {
-    /// JetStream, and those who may write to buckets.
+    /// JetStream, and the services that keep their state there.
     Centre,
     /// Hosts, plugins and sources of custom events.
     Hosts,
-    /// People and programs that look, ask and are not trusted with JetStream.
+    /// People and programs that look and ask, and those who write configuration; none has JetStream.
     People,
 }
 
@@ -39,9 +39,9 @@ impl Role {
     #[must_use]
     pub const fn account(self) -> Account {
         match self {
-            Self::Executor | Self::Gateway | Self::Administrator | Self::SetUp => Account::Centre,
+            Self::Executor | Self::Gateway | Self::SetUp => Account::Centre,
             Self::Host | Self::Plugin | Self::FleetPlugin | Self::Source => Account::Hosts,
-            Self::Operator | Self::Dashboard => Account::People,
+            Self::Operator | Self::Administrator | Self::Dashboard => Account::People,
         }
     }
 }
@@ -94,16 +94,21 @@ pub(crate) const CROSSINGS: &[Crossing] = &[
     crossing(Centre, &[Hosts], Asked, "audit.*.{event,plugin}"),
     crossing(
         Centre,
-        &[Hosts],
+        &[Hosts, People],
         Asked,
         "$JS.API.DIRECT.GET.KV_snooze_config.$KV.snooze_config.>",
     ),
     crossing(
         Centre,
-        &[Hosts],
+        &[Hosts, People],
         Asked,
         "$JS.API.DIRECT.GET.OBJ_snooze_artifacts.>",
     ),
+    // What an administrator writes. The stream's ack finds its own way back and cannot be sent elsewhere.
+    crossing(Centre, &[People], Asked, "$KV.snooze_config.>"),
+    crossing(Centre, &[People], Asked, "$O.snooze_artifacts.>"),
+    // What the centre is asked to write goes on to nobody, so hosts hear of it from where it was said.
+    crossing(People, &[Hosts], Heard, "$KV.snooze_config.>"),
     crossing(Centre, &[Hosts], Heard, "$KV.snooze_config.>"),
     crossing(Centre, &[Hosts, People], Asked, "custom.>"),
     crossing(Centre, &[People], Asked, "ops.*"),

@@ -4,6 +4,11 @@
 //! Nobody has `allow_responses`: it lets a client publish wherever a message that reached it wants its reply,
 //! so that a host which sends itself a message with a forged reply could publish anything anywhere (tried).
 //!
+//! In the account that has JetStream a forged reply makes the server say in its own right what its user may not,
+//! so only services are there. What remains: whoever holds the credentials of an executor, a gateway or the
+//! set-up can have an answer sent to `$JS.API.STREAM.DELETE.…`, and is trusted with the installation as much as
+//! the server itself. Everybody else is in an account where such a subject leads nowhere.
+//!
 //! Queue groups are not part of it: a server drops `subject queue` entries from a list that has a template
 //! in it, because it checks them as plain subjects.
 
@@ -62,6 +67,10 @@ pub(super) fn rights(role: Role) -> &'static [&'static [Right]] {
 
 /// Never `$KV.>` and never a consumer (rule I4): whoever writes one key of a bucket could empty it where
 /// roll-ups are allowed, and a consumer can be told to deliver anywhere.
+///
+/// Rule I5 gives a host its own configuration keys. It reads the layer of every group here: which group is its
+/// own stands in its roster record, which an administrator changes without new credentials. A layer holds
+/// policy and no secret, and nothing that a host says about its group counts (rule I1).
 const HOST: &[Right] = &[
     Publish("host.@.{metrics,verdict,hello,lease}"),
     Publish("host.@.collector.{sample,missed}"),
@@ -114,7 +123,6 @@ const EXECUTOR: &[Right] = &[
     Get(ROUTINE),
     Watch(CONFIG),
     Watch(STATE),
-    Answer(Role::Administrator, "*"),
     AnswerAcross,
     Subscribe("host.*.{verdict,hello,lease}"),
     Subscribe("ops.>"),
@@ -133,7 +141,6 @@ const GATEWAY: &[Right] = &[
     Watch(OPEN),
     Consume(URGENT),
     Consume(ROUTINE),
-    Answer(Role::Administrator, "*"),
     AnswerAcross,
     Subscribe("custom.>"),
     Subscribe("gateway.>"),
@@ -159,13 +166,13 @@ const OPERATOR: &[Right] = &[
     Subscribe("audit.>"),
 ];
 
-/// Reads what it writes, because a change of a layer begins with the layer as it is.
+/// Reads what it writes, because a change of a layer begins with the layer as it is; key by key, as a host does.
 const ADMINISTRATOR: &[Right] = &[
     Publish("$KV.snooze_config.>"),
     Publish("$O.snooze_artifacts.>"),
     Publish("host.*.runner.{validate,reload,load,unload}"),
-    Get(CONFIG),
-    Get(ARTIFACTS),
+    GetKey(CONFIG, "$KV.snooze_config.>"),
+    GetKey(ARTIFACTS, "$O.snooze_artifacts.>"),
 ];
 
 const SET_UP: &[Right] = &[

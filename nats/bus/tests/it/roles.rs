@@ -1,5 +1,6 @@
 //! Rules I3, I4 and I5 behind the fences that the product's server has: who may say what.
 
+mod administrators;
 mod answers;
 mod attacks;
 mod cast;

@@ -143,12 +143,14 @@ async fn i3_an_empty_answer_with_a_forged_reply_deletes_no_stream() {
         .await
         .expect("writes");
     let host = User::host(&host("a"));
-    let operator = named(Role::Operator, "ann");
+    let (operator, administrator) = (named(Role::Operator, "ann"), named(Role::Administrator, "eve"));
     // An operator asks for the audit trail of a host that has none.
     let absent = "$JS.API.DIRECT.GET.AUDIT.snooze.v1.audit.nobody.intent";
     for (user, inbox, asked) in [
         (host, "_INBOX_host.a.1", MISSING),
         (operator, "_INBOX_operator.ann.1", absent),
+        (administrator.clone(), "_INBOX_administrator.eve.1", absent),
+        (administrator, "_INBOX_administrator.eve.2", MISSING),
     ] {
         let mut wire = Wire::connect(&scene.server, &user).await;
         assert!(wire.may_hear(inbox).await);
