@@ -7,7 +7,7 @@ mod filter;
 mod verb;
 
 pub use filter::SubjectFilter;
-pub(crate) use filter::matches;
+pub(crate) use filter::{Manner, matches};
 pub use verb::{GatewayVerb, OpsVerb, PluginMethod, RunnerVerb, UnknownVerb};
 
 use crate::headers::Filed;

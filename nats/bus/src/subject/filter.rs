@@ -3,6 +3,7 @@
 //! Nothing here subscribes; the role table decides who may.
 
 use super::{CONFIG_PREFIX, PREFIX, Subject};
+use crate::headers::Filed;
 use snooze_schemas::{
     HostId, PluginName,
     audit::AuditKind,
@@ -62,7 +63,32 @@ pub enum SubjectFilter {
     ConfigKey(String),
 }
 
+/// Whether somebody waits for an answer to what a filter names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Manner {
+    /// Questions: each is answered, also one that makes no sense.
+    Asked,
+    /// Heard on its way to a stream or to nobody in particular: the answer is not ours to give.
+    Heard,
+}
+
 impl SubjectFilter {
+    /// Whether what it names are questions.
+    pub(crate) fn manner(&self) -> Manner {
+        match self {
+            Self::AllOps
+            | Self::AllGateway
+            | Self::AllCustom
+            | Self::AllLease
+            | Self::RunnerOf(_)
+            | Self::PluginOnHost { .. }
+            | Self::PluginsOf(_)
+            | Self::FleetPlugin(_) => Manner::Asked,
+            Self::Exactly(subject) if subject.filed() == Filed::Nowhere => Manner::Asked,
+            _ => Manner::Heard,
+        }
+    }
+
     /// The filter with its variable tokens named, for spans and metrics.
     #[must_use]
     pub fn template(&self) -> &'static str {

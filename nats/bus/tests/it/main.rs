@@ -12,3 +12,4 @@ mod state;
 mod streams;
 mod support;
 mod trace;
+mod unknown_subjects;
