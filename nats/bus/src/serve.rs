@@ -8,8 +8,14 @@ use snooze_schemas::{ErrorCode, Refusal, reply::Empty};
 use std::{future::Future, time::Duration};
 use tokio::task::JoinSet;
 
+/// Refusals on their way at once; they take no hand from those who work. What comes while even these are
+/// out, as in a flood with the connection away, is only counted.
+const TURNED_AWAY_AT_ONCE: usize = 64;
+
 /// Handles what a subscription delivers, at most `limit` messages at a time, until `stop` is done or the
 /// connection is closed; then lets what is in flight end within `grace`.
+///
+/// What comes beyond the limit is turned away with an answer, within a bound of its own.
 ///
 /// A handler that panics is logged and takes nothing else down: its asker runs into a time-out.
 pub async fn serve<H, F>(
@@ -23,6 +29,7 @@ pub async fn serve<H, F>(
     F: Future<Output = ()> + Send + 'static,
 {
     let mut running = JoinSet::new();
+    let mut turned_away = JoinSet::new();
     let mut stop = std::pin::pin!(stop);
     loop {
         // Cancelling any branch loses nothing: deliveries and ended handlers stay where they are.
@@ -30,6 +37,7 @@ pub async fn serve<H, F>(
             biased;
             () = &mut stop => break,
             Some(ended) = running.join_next() => note(ended),
+            Some(ended) = turned_away.join_next() => note(ended),
             delivery = subscription.next() => match delivery {
                 None => break,
                 Some(delivery) if running.len() < limit => {
@@ -38,7 +46,9 @@ pub async fn serve<H, F>(
                 }
                 Some(delivery) => {
                     subscription.count_overload();
-                    running.spawn(turn_away(delivery));
+                    if turned_away.len() < TURNED_AWAY_AT_ONCE {
+                        turned_away.spawn(turn_away(delivery));
+                    }
                 }
             },
         }
@@ -46,6 +56,9 @@ pub async fn serve<H, F>(
     drop(subscription);
     let drained = async {
         while let Some(ended) = running.join_next().await {
+            note(ended);
+        }
+        while let Some(ended) = turned_away.join_next().await {
             note(ended);
         }
     };
