@@ -57,6 +57,27 @@ async fn i5_events_are_filed_by_hosts_taken_by_gateways_and_seen_by_people() {
 }
 
 #[tokio::test]
+async fn i5_people_hear_one_hosts_trail_whoever_wrote_it() {
+    let cast = cast().await;
+    for person in [&cast.operator, &cast.administrator] {
+        let filter = SubjectFilter::AuditOf(Scope::Host(host("a")));
+        let mut trail = person.subscribe(&filter, None).await.expect("subscribes");
+        for (writer, kind) in [
+            (&cast.host, AuditKind::Event),
+            (&cast.executor, AuditKind::Intent),
+            (&cast.host, AuditKind::Plugin),
+            (&cast.gateway, AuditKind::Event),
+        ] {
+            let (subject, record) = audit("a", kind, "said");
+            let filed = writer.file(&subject, &record, Expect::Anything, LIMIT).await;
+            filed.expect("is filed");
+            assert_eq!(next::<AuditRecord>(&mut trail).await.kind, kind);
+        }
+    }
+    cast.all_are_well().await;
+}
+
+#[tokio::test]
 async fn i5_leases_questions_and_own_events_are_answered_across() {
     let cast = cast().await;
     let lease = LeaseRequest {
