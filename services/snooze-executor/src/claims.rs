@@ -16,7 +16,7 @@ use crate::{
 };
 use snooze_decision::{
     Verdict,
-    claim::{Drawn, Entry, HostRecord, Opening, Planned, Terms, pick_slot},
+    claim::{self, Drawn, Entry, HostRecord, Opening, Planned, Terms, pick_slot},
     plan_check::{Guarded, Violation},
 };
 use snooze_schemas::{HostId, policy::Policy, roster::RosterRecord};
@@ -76,6 +76,7 @@ impl Claims {
         let basis = Basis {
             host,
             record: Some(Arc::clone(record)),
+            kept: Some(convert::target(record)),
             policy: Arc::clone(policy),
             group: record.group.as_str().to_owned(),
             span,
@@ -102,10 +103,10 @@ impl Claims {
         let Some(claim) = &abandoned.value.claim else {
             return;
         };
-        let reachable = view
-            .record
-            .as_ref()
-            .map(|record| self.context.reach.check(host, record));
+        let of_roster = || view.record.as_deref().map(convert::target);
+        let kept = claim.target.clone().or_else(of_roster);
+        let target = kept.as_ref().and_then(|kept| Target::kept_in_claim(host, kept));
+        let reachable = target.as_ref().map(|target| self.context.reach.check(target));
         if let Some(Err(_)) = reachable {
             return;
         }
@@ -116,6 +117,7 @@ impl Claims {
         let basis = Basis {
             host,
             record: view.record.clone(),
+            kept,
             policy,
             group: claim.group.clone(),
             span: tracing::info_span!("takeover", host = %host, claim = claim.number.0),
@@ -136,10 +138,13 @@ impl Claims {
         let Basis {
             host,
             record,
+            kept,
             policy,
             group,
             span,
         } = basis;
+        // What a claim was made on is what it is carried through on, whatever the roster says by now (I1).
+        let target = kept.as_ref().and_then(|kept| Target::kept_in_claim(host, kept));
         let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() else {
             tracing::debug!(host = %host, "as many claims as may be are held already");
             return Begun::No;
@@ -155,7 +160,7 @@ impl Claims {
             group,
             policy: policy.pure.clone(),
             policy_revision: policy.revision.clone(),
-            target: record.as_deref().map(convert::target),
+            target: kept,
             self_boot: self.context.boot_of(host),
         };
         // Drawn anew for each claim and each takeover (P6).
@@ -178,7 +183,7 @@ impl Claims {
             clocks: self.context.clocks.clone(),
             actor: self.context.actor.clone(),
             host: host.clone(),
-            target: record.as_deref().map(|record| Target::from_roster(host, record)),
+            target,
             record,
             policy: Arc::clone(&policy.wire),
             learnt: Mutex::default(),
@@ -201,6 +206,8 @@ struct Basis<'a> {
     host: &'a HostId,
     /// None where the host has left the roster.
     record: Option<Arc<RosterRecord>>,
+    /// The instance; none where neither the claim nor the roster names one.
+    kept: Option<claim::Target>,
     policy: Arc<HostPolicy>,
     group: String,
     span: Span,

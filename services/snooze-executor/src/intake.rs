@@ -8,7 +8,7 @@
 
 use crate::{
     claims::Claims, context::Context, convert::PolicyError, notes::Notes, own, perform::chain,
-    store::StoreError,
+    provider::Target, store::StoreError,
 };
 use snooze_bus::{Delivery, EXECUTOR_QUEUE, Subject, SubjectFilter, Subscription};
 use snooze_decision::{
@@ -168,7 +168,7 @@ impl Intake {
             now,
         });
         if explained.decision == Decision::Claim {
-            if let Err(error) = self.context.reach.check(host, record) {
+            if let Err(error) = self.context.reach.check(&Target::from_roster(host, record)) {
                 // Its next verdict may come to an executor that can.
                 self.notes
                     .note(host, UNREACHABLE, || format!("stay: It is idle, but {error}."));

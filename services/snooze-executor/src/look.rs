@@ -51,10 +51,10 @@ impl Looker {
         let Some((revision, mut record)) = stored else {
             return Ok(());
         };
-        if context.reach.check(host, &record).is_err() {
+        let target = Target::from_roster(host, &record);
+        if context.reach.check(&target).is_err() {
             return Ok(());
         }
-        let target = Target::from_roster(host, &record);
         let cloud = context.clouds.of(&target).map_err(|error| chain(&error))?;
         let inspection = cloud.inspect(&target).await.map_err(|error| chain(&error))?;
         let mut is_news = false;

@@ -4,7 +4,7 @@
 //! calls for a stop. A wake's start is asked for once in a while until the machine is seen running (P2), by
 //! one executor at a time: whoever asks rewrites the key first, and the others count anew from there.
 
-use crate::{claims::Claims, context::Context, ops};
+use crate::{claims::Claims, context::Context, ops, provider::Target};
 use snooze_decision::{
     Boot,
     claim::{Entry, HostRecord, Observer, Revision, Sighting, start_is_due},
@@ -112,7 +112,10 @@ fn wake(context: &Context, waking: &mut HashMap<HostId, Attempts>, wakes: &mut J
     waking.retain(|host, _| wanted.contains(host));
     let now = context.now().boot;
     for (host, entry) in woken {
-        let is_reachable = |record: Arc<RosterRecord>| context.reach.check(&host, &record).is_ok();
+        let is_reachable = |record: Arc<RosterRecord>| {
+            let target = Target::from_roster(&host, &record);
+            context.reach.check(&target).is_ok()
+        };
         if wakes.len() >= WAKES || !context.mirror.record(&host).is_some_and(is_reachable) {
             continue;
         }

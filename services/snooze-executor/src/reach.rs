@@ -3,7 +3,7 @@
 //! What it cannot reach it leaves to other executors, and says so once for each host and provider.
 
 use crate::provider::{CloudError, Clouds, Target};
-use snooze_schemas::{HostId, roster::Provider, roster::RosterRecord};
+use snooze_schemas::{HostId, roster::Provider};
 use std::{
     collections::HashSet,
     sync::{Arc, Mutex, PoisonError},
@@ -28,17 +28,16 @@ impl Reach {
     }
 
     /// Whether the cloud of a host can be reached; the error names the provider that is missing.
-    pub(crate) fn check(&self, host: &HostId, record: &RosterRecord) -> Result<(), CloudError> {
-        let target = Target::from_roster(host, record);
-        let Err(error) = self.clouds.of(&target).map(drop) else {
+    pub(crate) fn check(&self, target: &Target) -> Result<(), CloudError> {
+        let Err(error) = self.clouds.of(target).map(drop) else {
             return Ok(());
         };
         let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
         if said.len() >= REMEMBERED {
             said.clear();
         }
-        if said.insert((host.clone(), record.provider)) {
-            tracing::warn!(host = %host, %error, "this executor leaves the host to others");
+        if said.insert((target.host().clone(), target.provider())) {
+            tracing::warn!(host = %target.host(), %error, "this executor leaves the host to others");
         }
         Err(error)
     }

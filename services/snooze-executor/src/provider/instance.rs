@@ -1,5 +1,6 @@
 //! An instance: which one it is, what it is doing, and what protects it.
 
+use snooze_decision::claim;
 use snooze_schemas::{HostId, policy, roster};
 use std::{collections::BTreeMap, fmt};
 
@@ -14,7 +15,7 @@ pub struct Target {
 }
 
 impl Target {
-    /// The instance that the roster says this host is. There is no other way to make a target.
+    /// The instance that the roster says this host is.
     #[must_use]
     pub fn from_roster(host: &HostId, record: &roster::RosterRecord) -> Self {
         Self {
@@ -24,6 +25,23 @@ impl Target {
             region: record.region.clone(),
             instance: record.instance.clone(),
         }
+    }
+
+    /// The instance that the roster said this host was when its claim was made; none where the claim names
+    /// a cloud that is not known here. There is no third way to make a target.
+    #[must_use]
+    pub fn kept_in_claim(host: &HostId, kept: &claim::Target) -> Option<Self> {
+        Some(Self {
+            host: host.clone(),
+            provider: match kept.provider.as_str() {
+                "simulated" => roster::Provider::Simulated,
+                "aws" => roster::Provider::Aws,
+                _ => return None,
+            },
+            account: kept.account.clone(),
+            region: kept.region.clone(),
+            instance: kept.instance.clone(),
+        })
     }
 
     /// The host whose record this was made of.

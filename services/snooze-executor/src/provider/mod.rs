@@ -1,7 +1,7 @@
 //! The clouds: what an executor may ask of one, and what it can answer.
 //!
-//! A cloud is told which instance by a [`Target`], and a target is made of a roster record and of
-//! nothing else (rules I1, P8). One call to [`Cloud::stop`] makes at most one request and never
+//! A cloud is told which instance by a [`Target`], and a target is made of a roster record, or of what a
+//! claim kept of one, and of nothing else (rules I1, P8). One call to [`Cloud::stop`] makes at most one request and never
 //! repeats it (rule P1): whether to ask again is not a cloud's business, and neither is whether to ask.
 
 #[cfg(feature = "aws")]
