@@ -6,7 +6,7 @@ use crate::{
     home::Home,
     state_folder::{BusAddress, StateError, StateFolder},
 };
-use snooze_bus::{Bus, BusConfig, BusError, BusStatus, RequestError, Role};
+use snooze_bus::{Bus, BusConfig, BusError, BusErrorKind, BusStatus, RequestError, Role};
 use snooze_schemas::{ErrorCode, HostId, Message, SourceName, ops::Query, ops::QueryResult};
 use snooze_service_runtime::{Exit, Failure};
 use std::{
@@ -191,11 +191,11 @@ fn user_of(credentials: &Path) -> Result<(Role, String), Failure> {
 
 /// A failure of the bus, with the exit code that tells a script whether it is worth trying again.
 pub(crate) fn of_bus(error: &BusError) -> Failure {
-    let exit = match error {
-        BusError::Denied { .. } => Exit::Refused,
-        BusError::Credentials { .. } => Exit::Usage,
-        error if error.is_unreachable() => Exit::BusUnreachable,
-        _ => Exit::Failed,
+    let exit = match error.kind() {
+        BusErrorKind::Credentials => Exit::Usage,
+        BusErrorKind::Denied => Exit::Refused,
+        BusErrorKind::Unreachable => Exit::BusUnreachable,
+        BusErrorKind::Failed => Exit::Failed,
     };
     Failure::from_error(exit, error)
 }

@@ -1,7 +1,7 @@
 //! The collector as a process of its own.
 
 use clap::Parser;
-use snooze_bus::{Bus, BusConfig, BusError, Role};
+use snooze_bus::{Bus, BusConfig, BusError, BusErrorKind, Role};
 use snooze_collector::{Config, Settings};
 use snooze_schemas::{
     HostId,
@@ -63,11 +63,11 @@ fn main() -> ExitCode {
 
 /// Whether it is worth trying again, said by the exit code.
 fn of_bus(error: &BusError) -> Failure {
-    let exit = match error {
-        BusError::Denied { .. } => Exit::Refused,
-        BusError::Credentials { .. } => Exit::Usage,
-        error if error.is_unreachable() => Exit::BusUnreachable,
-        _ => Exit::Failed,
+    let exit = match error.kind() {
+        BusErrorKind::Credentials => Exit::Usage,
+        BusErrorKind::Denied => Exit::Refused,
+        BusErrorKind::Unreachable => Exit::BusUnreachable,
+        BusErrorKind::Failed => Exit::Failed,
     };
     Failure::from_error(exit, error)
 }

@@ -76,7 +76,8 @@ impl fmt::Display for Blocking {
         if self.reason.is_empty() {
             Ok(())
         } else {
-            write!(out, ": {}", self.reason)
+            // The sentence around it ends with a full stop of its own.
+            write!(out, ": {}", self.reason.trim_end_matches('.'))
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The plugin runner as a process of its own.
 
 use clap::Parser;
-use snooze_bus::{Bus, BusConfig, Role};
+use snooze_bus::{Bus, BusConfig, BusError, BusErrorKind, Role};
 use snooze_plugin_runner::Config;
 use snooze_schemas::HostId;
 use snooze_service_runtime::{
@@ -64,7 +64,7 @@ fn main() -> ExitCode {
             connect_timeout: CONNECT_TIMEOUT,
         })
         .await
-        .map_err(|error| Failure::bus(&error))?;
+        .map_err(|error| of_bus(&error))?;
         let run = snooze_plugin_runner::run(config, bus, shutdown).await;
         run.map_err(|error| Failure::from_error(Exit::Failed, &error))
     })
@@ -87,4 +87,15 @@ fn settle(arguments: &Arguments, loaded: &LoadedConfig) -> Result<Config, Failur
         local_policy: loaded.policy.clone(),
         ..config
     })
+}
+
+/// A failure to connect, with the exit code that tells whoever starts it whether trying again helps.
+fn of_bus(error: &BusError) -> Failure {
+    let exit = match error.kind() {
+        BusErrorKind::Credentials => Exit::Usage,
+        BusErrorKind::Denied => Exit::Refused,
+        BusErrorKind::Unreachable => Exit::BusUnreachable,
+        BusErrorKind::Failed => Exit::Failed,
+    };
+    Failure::from_error(exit, error)
 }

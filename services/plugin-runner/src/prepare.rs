@@ -328,7 +328,7 @@ fn notice_text(host: &HostId, request: &Prepare) -> String {
     };
     let seconds = request.notice_ms / 1000;
     format!(
-        "CloudSnooze: {host} will be {what} in {seconds} s: {}. Use it, or run `snooze postpone`, to keep it awake.",
+        "CloudSnooze: {host} will be {what} in {seconds} s: {}. Use it, or run `snooze postpone {host}`, to keep it awake.",
         request.reason
     )
 }

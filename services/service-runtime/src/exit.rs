@@ -54,11 +54,6 @@ impl Failure {
         }
     }
 
-    /// The bus is away.
-    pub fn bus(error: &(dyn Error + 'static)) -> Failure {
-        Self::from_error(Exit::BusUnreachable, error)
-    }
-
     /// Prints the line to stderr with the program's name before it and gives back the exit code.
     #[must_use]
     pub fn report(&self, program: &str) -> ExitCode {

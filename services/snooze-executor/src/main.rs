@@ -1,7 +1,7 @@
 //! The executor as a process of its own.
 
 use clap::{Parser, ValueEnum};
-use snooze_bus::{Bus, BusConfig, BusError, Role};
+use snooze_bus::{Bus, BusConfig, BusError, BusErrorKind, Role};
 use snooze_executor::{
     Config,
     provider::{Clouds, simulated::SimulatedCloud},
@@ -102,11 +102,11 @@ fn clouds(arguments: &Arguments) -> Result<Clouds, Failure> {
 
 /// A failure to connect, with the exit code that tells whoever starts it whether trying again helps.
 fn of_bus(error: &BusError) -> Failure {
-    let exit = match error {
-        BusError::Credentials { .. } => Exit::Usage,
-        BusError::Denied { .. } => Exit::Refused,
-        error if error.is_unreachable() => Exit::BusUnreachable,
-        _ => Exit::Failed,
+    let exit = match error.kind() {
+        BusErrorKind::Credentials => Exit::Usage,
+        BusErrorKind::Denied => Exit::Refused,
+        BusErrorKind::Unreachable => Exit::BusUnreachable,
+        BusErrorKind::Failed => Exit::Failed,
     };
     Failure::from_error(exit, error)
 }

@@ -3,7 +3,6 @@
 //! It is asked with a session token (IMDSv2), once, at set-up. No configuration has a say in it.
 
 use aws_config::{imds, provider_config::ProviderConfig};
-use aws_sdk_ec2::error::DisplayErrorContext;
 use aws_smithy_http_client::tls;
 use serde::Deserialize;
 use std::time::Duration;
@@ -37,11 +36,8 @@ pub struct IdentityDocument {
 #[derive(Debug, thiserror::Error)]
 pub enum IdentityError {
     /// The metadata service did not answer.
-    #[error("this is no EC2 instance, or its metadata service is switched off: {reason}")]
-    Unanswered {
-        /// What was tried and what came of it.
-        reason: String,
-    },
+    #[error("this is no EC2 instance, or its metadata service is switched off")]
+    Unanswered(#[source] Box<imds::client::error::ImdsError>),
     /// It answered something else.
     #[error("the instance identity document cannot be read")]
     Parse(#[source] serde_json::Error),
@@ -64,8 +60,6 @@ pub async fn identity_document() -> Result<IdentityDocument, IdentityError> {
     let document = client
         .get(DOCUMENT)
         .await
-        .map_err(|error| IdentityError::Unanswered {
-            reason: DisplayErrorContext(&error).to_string(),
-        })?;
+        .map_err(|error| IdentityError::Unanswered(Box::new(error)))?;
     serde_json::from_str(document.as_ref()).map_err(IdentityError::Parse)
 }
