@@ -185,7 +185,12 @@ async fn s1_a_policy_that_observes_claims_nothing_and_says_what_it_would_do() {
 
 #[tokio::test]
 async fn p6_with_three_executors_every_host_is_stopped_by_one_call() {
-    let world = World::with(quick_but(json!({"max_concurrent_stops": 20}))).await;
+    // Eight commits at once race for the one kill switch, and who loses often pauses for a second: neither
+    // freshness nor takeover may end before that.
+    let world = World::with(quick_but(json!({
+        "max_concurrent_stops": 20, "freshness_seconds": 10, "quarantine_seconds": 13, "takeover_seconds": 10,
+    })))
+    .await;
     let names: Vec<String> = (0..8).map(|n| format!("h{n}")).collect();
     for name in &names {
         world.enroll(name, json!({})).await;
