@@ -56,10 +56,17 @@ pub fn parse<A: Parser>() -> Result<A, ExitCode> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use clap::CommandFactory;
+
+    #[derive(Parser)]
+    struct Service {
+        #[command(flatten)]
+        _arguments: ServiceArgs,
+    }
 
     #[test]
     fn help_never_shows_the_servers_of_the_environment() {
-        let command = ServiceArgs::augment_args(clap::Command::new("x"));
+        let command = Service::command();
         let server = command
             .get_arguments()
             .find(|argument| argument.get_id() == "server");
