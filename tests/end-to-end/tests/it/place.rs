@@ -95,7 +95,12 @@ impl Place {
             (Some(interpreter), Some((_, rest))) => format!("#!{}\n{rest}", interpreter.display()),
             _ => text,
         };
-        let name = source.file_name().expect("a file has a name");
+        let name = source.file_name().and_then(|name| name.to_str());
+        self.write_plugin(name.expect("a file has a name"), &text);
+    }
+
+    /// Puts a plugin of the test's own into the folder `plugins`.
+    pub(crate) fn write_plugin(&self, name: &str, text: &str) {
         let target = self.path("plugins").join(name);
         fs::write(&target, text).expect("a folder of our own can be written");
         fs::set_permissions(&target, fs::Permissions::from_mode(0o755)).expect("a file of our own");

@@ -6,7 +6,7 @@ use crate::{
 };
 use rustix::process::Signal;
 use serde_json::{Value, json};
-use snooze_test_harness::{Process, python, wait_until};
+use snooze_test_harness::{Process, python, wait_for, wait_until};
 use std::{
     fs,
     os::unix::fs::PermissionsExt,
@@ -397,4 +397,25 @@ async fn after_a_kill_nothing_is_left_and_the_next_start_works() {
     let done = run.ended().await;
     let log = place.read("state/snooze.log");
     assert_eq!((done.code, done.err.as_str()), (0, ""), "{}\n{log}", done.out);
+}
+
+#[tokio::test]
+async fn a_plugin_that_hangs_when_all_is_killed_is_ended_by_the_next_start() {
+    let place = Place::new();
+    place.write("keep-awake", "");
+    // It never reads, so that the end of its stdin tells it nothing.
+    place.write_plugin("hangs.sh", "#!/bin/sh\nexec sleep 3600\n");
+    let mut up = Up::begin(place, &json!({})).await;
+    let (hung, others) = wait_for(LONG, "the plugin hangs", async || {
+        let (hung, others): (Vec<Seen>, Vec<Seen>) = processes::below(up.run.id())
+            .into_iter()
+            .partition(|seen| seen.name == "sleep");
+        (!hung.is_empty()).then_some((hung, others))
+    })
+    .await;
+    up.run.kill();
+    wait_until_gone(&others).await;
+    up.run = start(&up.place);
+    up.wait_for_votes().await;
+    wait_until_gone(&hung).await;
 }
