@@ -12,8 +12,13 @@ use std::{
 };
 use tokio::sync::watch;
 
-/// The kernel's first process namespace: what is seen in it is the host.
-const FIRST_NAMESPACE: &str = "pid:[4026531836]";
+/// The kernel's first namespaces: what is seen in them is the host.
+const FIRST_NAMESPACES: [(&str, u32); 4] = [
+    ("cgroup", 4_026_531_835),
+    ("pid", 4_026_531_836),
+    ("uts", 4_026_531_838),
+    ("ipc", 4_026_531_839),
+];
 
 /// The network namespace of everybody who has no other.
 const NETWORK: &str = "net:[4026531840]";
@@ -47,7 +52,9 @@ impl Machine {
             let text = "some avg10=1.50 avg60=0.00 avg300=0.00 total=1\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=0\n";
             machine.write(&format!("proc/pressure/{file}"), text);
         }
-        machine.link("proc/self/ns/pid", FIRST_NAMESPACE);
+        for (kind, number) in FIRST_NAMESPACES {
+            machine.link(&format!("proc/self/ns/{kind}"), &format!("{kind}:[{number}]"));
+        }
         machine.process(1, "systemd", &["/sbin/init"], None);
         machine.folder_at("dev/pts");
         machine.typed("tty1", 100_000);
