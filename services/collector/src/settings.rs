@@ -6,8 +6,8 @@ use std::time::Duration;
 /// Below this the readings' own cost and the clock tick's coarseness would be what is measured.
 const SHORTEST_INTERVAL: Duration = Duration::from_millis(100);
 
-/// A host that speaks less than once an hour cannot be told from a silent one.
-const LONGEST_INTERVAL: Duration = Duration::from_secs(3_600);
+/// A day is the longest that a configuration file may name.
+const LONGEST_INTERVAL: Duration = Duration::from_secs(86_400);
 
 /// How the host is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,14 +54,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_interval_that_is_none_is_brought_within_bounds() {
+    fn an_interval_is_kept_and_one_that_is_none_is_brought_within_bounds() {
         for (seconds, expected) in [
             (1.0, 1_000),
+            (7_200.0, 7_200_000),
+            (86_400.0, 86_400_000),
             (0.0, 100),
-            (-1.0, 3_600_000),
-            (f64::NAN, 3_600_000),
-            (f64::INFINITY, 3_600_000),
-            (1e9, 3_600_000),
+            (-1.0, 86_400_000),
+            (f64::NAN, 86_400_000),
+            (f64::INFINITY, 86_400_000),
+            (1e9, 86_400_000),
         ] {
             let policy = Policy {
                 check_interval_seconds: seconds,

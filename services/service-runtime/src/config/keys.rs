@@ -116,11 +116,6 @@ const INTERVAL: Kind = Kind::Number {
     min: 0.1,
     max: 86_400.0,
 };
-/// A host that speaks less than once an hour cannot be told from a silent one.
-const CHECK_INTERVAL: Kind = Kind::Number {
-    min: 0.1,
-    max: 3_600.0,
-};
 /// Every verb answers within fifteen seconds, the slowest reader and a plugin's time-out included.
 const VERIFY_WINDOW: Kind = Kind::Number { min: 0.1, max: 10.0 };
 /// Waits that may be left out.
@@ -144,7 +139,7 @@ const PROVIDER_IS_FOUND: &str = "provider, account and region come from the host
 
 /// All of them.
 pub const KEYS: &[Key] = &[
-    original("check_interval_seconds", CHECK_INTERVAL, "60").also(&["check_interval"]),
+    original("check_interval_seconds", INTERVAL, "60").also(&["check_interval"]),
     original("naptime_minutes", NAPTIME, "30").also(&["naptime"]),
     original("cpu_threshold_percent", PERCENT, "10").also(&["cpu_threshold"]),
     original("memory_threshold_percent", PERCENT, "30").also(&["memory_threshold"]),

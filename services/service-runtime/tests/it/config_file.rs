@@ -64,6 +64,14 @@ fn the_originals_file_is_read_as_it_is() {
 }
 
 #[test]
+fn a_check_interval_of_hours_is_no_mistake() {
+    for seconds in [7_200, 86_400] {
+        let config = loaded(&file(json!({"check_interval_seconds": seconds}).to_string()));
+        assert_eq!(config.policy["check_interval_seconds"], seconds);
+    }
+}
+
+#[test]
 fn every_known_key_without_effect_is_named() {
     let config = loaded(&file(ORIGINAL));
     let mut named: Vec<_> = config

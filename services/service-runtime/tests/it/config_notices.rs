@@ -66,7 +66,10 @@ fn an_empty_text_of_the_originals_file_is_one_that_is_not_set() {
 #[test]
 fn what_the_collector_would_not_do_is_a_mistake() {
     for (text, range) in [
-        (r#"{"check_interval_seconds": 7200}"#, "a number from 0.1 to 3600"),
+        (
+            r#"{"check_interval_seconds": 86401}"#,
+            "a number from 0.1 to 86400",
+        ),
         (r#"{"verify_window_seconds": 11}"#, "a number from 0.1 to 10"),
     ] {
         assert!(mistakes(text)[0].contains(range), "{text}");
