@@ -1,9 +1,11 @@
 //! The host's policy as far as it is about measuring, from the bucket `snooze_config`.
 //!
 //! It is read at the start, after every loss of the connection, and when one of its keys changes; in
-//! between, and while the bus is away, the last one holds. What the collector was started with holds only
-//! until the bucket was read for the first time, as it does for the host's runner: from then on a key that
-//! no layer sets has its default, so that both go by the same policy. It keeps no consumer at the broker.
+//! between, and while the bus is away, the last one holds. A change is heard when it is sent, which may be
+//! before it is stored, so each of these readings is repeated once a little later. What the collector was
+//! started with holds only until the bucket was read for the first time, as it does for the host's runner:
+//! from then on a key that no layer sets has its default, so that both go by the same policy. It keeps no
+//! consumer at the broker.
 
 use crate::Settings;
 use snooze_bus::{Bucket, Bus, BusError, BusStatus, SubjectFilter, Subscription, keys};
@@ -16,9 +18,13 @@ use snooze_service_runtime::{CancellationToken, exit::one_line};
 use std::{convert::Infallible, time::Duration};
 use tokio::sync::watch;
 
-/// How long to wait before a reading that failed is tried again. A change is heard at once, so this
-/// only bounds how long a server without buckets is believed to have none.
-const RETRY: Duration = Duration::from_secs(5);
+/// Changes often come in pairs; so long they are gathered. A server that is not loaded has stored them
+/// by then.
+const GATHER: Duration = Duration::from_millis(20);
+
+/// How long to wait before the policy is read once more, be it that it could not be read or that a change
+/// may not have been stored yet. Whoever writes a key waits so long for it to be stored.
+const AGAIN: Duration = Duration::from_secs(5);
 
 /// Follows the policy until shutdown.
 ///
@@ -32,22 +38,21 @@ pub(crate) async fn follow(
 ) -> Result<(), Infallible> {
     let mut status = bus.status();
     let mut heard = None;
+    let mut again = true;
     loop {
-        let settled = match refresh(&bus, &host, &mut heard).await {
-            Ok(settings) => {
-                if let Some(settings) = settings {
-                    changes.send_if_modified(|now| std::mem::replace(now, settings) != settings);
-                }
-                true
+        match refresh(&bus, &host, &mut heard).await {
+            Ok(Some(settings)) => {
+                changes.send_if_modified(|now| std::mem::replace(now, settings) != settings);
             }
+            Ok(None) => {}
             Err(error) => {
                 tracing::debug!(
                     error = one_line(&error),
                     "the policy cannot be read now; the last one holds"
                 );
-                false
+                again = true;
             }
-        };
+        }
         let changed = async {
             match &mut heard {
                 Some(heard) => heard.next().await,
@@ -55,11 +60,14 @@ pub(crate) async fn follow(
             }
         };
         // Cancelling these loses nothing: all of them only say "read again".
-        tokio::select! {
+        again = tokio::select! {
             () = shutdown.cancelled() => return Ok(()),
-            () = changed => {}
-            () = reconnected(&mut status) => {}
-            () = tokio::time::sleep(RETRY), if !settled => {}
+            () = changed => true,
+            () = reconnected(&mut status) => true,
+            () = tokio::time::sleep(AGAIN), if again => false,
+        };
+        if again && let Some(heard) = &mut heard {
+            heard.gather().await;
         }
     }
 }
@@ -135,6 +143,17 @@ impl Heard {
         })
     }
 
+    /// Hears what comes together with a change.
+    async fn gather(&mut self) {
+        let others = async {
+            loop {
+                self.next().await;
+            }
+        };
+        // An elapsed limit is what this waits for.
+        drop(tokio::time::timeout(GATHER, others).await);
+    }
+
     /// Waits for the next change of any of them. Once the connection is closed nothing changes any more.
     async fn next(&mut self) {
         let [fleet, group, host, roster] = &mut self.keys;
@@ -180,6 +199,35 @@ mod tests {
             connect_timeout: LIMIT,
         };
         Bus::connect(config).await.expect("connects")
+    }
+
+    #[tokio::test]
+    async fn a_change_is_read_when_it_is_heard_and_once_more_when_it_is_stored() {
+        let server = NatsServer::open().await;
+        let administrator = bus(server.url()).await;
+        administrator.set_up().await.expect("sets up");
+        let get = format!(
+            "$JS.API.DIRECT.GET.KV_snooze_config.$KV.snooze_config.{}",
+            keys::FLEET
+        );
+        let mut reads = administrator.raw_subscribe(&get).await.expect("listens");
+        let (changes, _settings) = watch::channel(Settings::default());
+        let shutdown = CancellationToken::new();
+        let host = "h1".parse().expect("a host");
+        let following = tokio::spawn(follow(bus(server.url()).await, host, changes, shutdown.clone()));
+        let mut read = async |what| {
+            let read = tokio::time::timeout(LIMIT, reads.next()).await;
+            assert!(read.is_ok_and(|read| read.is_some()), "{what}");
+        };
+        read("at the start").await;
+        let bucket = administrator.bucket(Bucket::Config);
+        let layer = ConfigLayer::default();
+        bucket.put(keys::FLEET, &layer).await.expect("writes");
+        read("when the change is heard").await;
+        read("once more, when it is stored at the latest").await;
+        shutdown.cancel();
+        let ended = tokio::time::timeout(LIMIT, following).await;
+        ended.expect("in time").expect("no panic").expect("no failure");
     }
 
     #[tokio::test]
