@@ -2,7 +2,7 @@
 
 use clap::Parser;
 use snooze_bus::{Bus, BusConfig, BusError, BusErrorKind, Role};
-use snooze_collector::{Config, Settings};
+use snooze_collector::{CollectorError, Config, Settings};
 use snooze_schemas::{
     HostId,
     policy::{ConfigLayer, Policy},
@@ -52,24 +52,32 @@ fn main() -> ExitCode {
             connect_timeout: CONNECT_TIMEOUT,
         })
         .await
-        .map_err(|error| of_bus(&error))?;
+        .map_err(|error| Failure::from_error(of_bus(&error), &error))?;
         let run = snooze_collector::run(config, bus.clone(), shutdown).await;
         if let Err(error) = bus.drain(DRAIN_TIMEOUT).await {
             tracing::debug!(error = one_line(&error), "the bus did not take all that was sent");
         }
-        run.map_err(|error| Failure::from_error(Exit::Failed, &error))
+        run.map_err(|error| Failure::from_error(of_run(&error), &error))
     })
 }
 
 /// Whether it is worth trying again, said by the exit code.
-fn of_bus(error: &BusError) -> Failure {
-    let exit = match error.kind() {
+fn of_bus(error: &BusError) -> Exit {
+    match error.kind() {
         BusErrorKind::Credentials => Exit::Usage,
         BusErrorKind::Denied => Exit::Refused,
         BusErrorKind::Unreachable => Exit::BusUnreachable,
         BusErrorKind::Failed => Exit::Failed,
-    };
-    Failure::from_error(exit, error)
+    }
+}
+
+/// The same of a collector that was connected.
+fn of_run(error: &CollectorError) -> Exit {
+    match error {
+        CollectorError::Denied(_) => Exit::Refused,
+        CollectorError::Subscribe(error) => of_bus(error),
+        CollectorError::OpenRoot(_) | CollectorError::Run(_) => Exit::Failed,
+    }
 }
 
 fn settle(arguments: &ServiceArgs, loaded: &LoadedConfig) -> Result<Config, Failure> {
@@ -125,7 +133,14 @@ mod tests {
             ),
         ];
         for (error, exit) in cases {
-            assert_eq!(of_bus(&error).exit, exit, "{error}");
+            assert_eq!(of_bus(&error), exit, "{error}");
+            assert_eq!(of_run(&CollectorError::Subscribe(error)), exit);
         }
+    }
+
+    #[test]
+    fn a_denial_while_it_runs_is_a_refusal() {
+        let denied = CollectorError::Denied("permissions violation".to_owned());
+        assert_eq!(of_run(&denied), Exit::Refused);
     }
 }

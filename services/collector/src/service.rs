@@ -6,7 +6,7 @@
 use crate::{
     Config, Settings, Unreadable, policy,
     sampler::{Identity, Readers, Sampler},
-    unsent::Unsent,
+    unsent::{Denied, Unsent},
 };
 use snooze_bus::{Bus, BusError, Delivery, Subject, SubjectFilter, serve};
 use snooze_schemas::{
@@ -45,6 +45,9 @@ pub enum CollectorError {
     /// The bus did not take the subscription.
     #[error("listen for requests for a sample")]
     Subscribe(#[source] BusError),
+    /// The bus does not let it do what it needs; the text is what the bus said.
+    #[error("the bus denies what the collector needs: {0}")]
+    Denied(String),
     /// A part of it failed or ended.
     #[error("run the collector")]
     Run(#[source] TaskError),
@@ -139,7 +142,17 @@ pub async fn run(config: Config, bus: Bus, shutdown: CancellationToken) -> Resul
             }
         }
     });
-    tasks.run(GRACE).await.map_err(CollectorError::Run)
+    tasks.run(GRACE).await.map_err(why_it_ended)
+}
+
+fn why_it_ended(error: TaskError) -> CollectorError {
+    let TaskError::Failed { name, source } = error else {
+        return CollectorError::Run(error);
+    };
+    match source.downcast::<Denied>() {
+        Ok(denied) => CollectorError::Denied(denied.0),
+        Err(source) => CollectorError::Run(TaskError::Failed { name, source }),
+    }
 }
 
 async fn series(

@@ -160,10 +160,10 @@ impl Unsent {
     }
 }
 
-/// The bus denied what the collector needs.
+/// The bus denied what the collector needs, in its words.
 #[derive(Debug, thiserror::Error)]
-#[error("the bus denies what the collector needs: {0}")]
-pub(crate) struct Denied(String);
+#[error("{0}")]
+pub(crate) struct Denied(pub(crate) String);
 
 #[cfg(test)]
 mod tests {

@@ -3,7 +3,7 @@
 use crate::machine::Machine;
 use serde_json::json;
 use snooze_bus::{Bucket, Bus, BusConfig, Delivery, Role, Subject, SubjectFilter, Subscription, User, keys};
-use snooze_collector::{Config, Settings};
+use snooze_collector::{CollectorError, Config, Settings};
 use snooze_schemas::{
     ErrorCode, HostId,
     host::{MissedSamples, Samples, TakeSample},
@@ -52,7 +52,7 @@ async fn subscribed(bus: &Bus) -> Subscription {
 
 struct Running {
     stop: CancellationToken,
-    task: JoinHandle<Result<(), snooze_collector::CollectorError>>,
+    task: JoinHandle<Result<(), CollectorError>>,
 }
 
 impl Running {
@@ -283,6 +283,19 @@ async fn one_sample_on_demand_at_a_time_and_none_of_an_impossible_window() {
     let error = refused.into_iter().find_map(Result::err).expect("one");
     assert_eq!(error.refusal().expect("a refusal").code, ErrorCode::RateLimited);
     running.end().await;
+}
+
+#[tokio::test]
+async fn what_the_bus_denies_while_it_runs_is_told_from_a_failure() {
+    let (server, machine) = (NatsServer::with_roles().await, Machine::new());
+    let another: HostId = "h2".parse().expect("a host");
+    let running = Running::start_as(server.bus(&User::host(&another)).await, &machine, 100);
+    let ended = tokio::time::timeout(LIMIT, running.task).await;
+    let error = ended.expect("in time").expect("no panic").expect_err("denied");
+    assert!(
+        matches!(&error, CollectorError::Denied(why) if why.contains("host.h1")),
+        "{error}"
+    );
 }
 
 #[tokio::test]
