@@ -8,6 +8,7 @@
 //! - [`Readers`] and [`Sampler`]: the readings without a bus.
 
 mod gpu;
+mod kept;
 mod lane;
 mod policy;
 mod presence;

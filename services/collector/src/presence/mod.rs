@@ -5,6 +5,7 @@
 //! on [lanes](crate::lane) of their own, since a process that is stuck in the kernel can make reading its
 //! command line hang, and an X server may not answer.
 
+mod consoles;
 mod conversation;
 mod desktops;
 mod input;

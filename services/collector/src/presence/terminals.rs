@@ -6,9 +6,10 @@
 //! Looked at are `/dev/pts/*` (SSH, mosh, tmux and screen with their panes, terminals of desktops and of
 //! IDEs), `/dev/tty<n>` (consoles), and `/dev/ttyS<n>`, `/dev/ttyAMA<n>`, `/dev/hvc<n>` (serial consoles).
 
+use super::consoles::{Consoles, is_number};
 use crate::{Root, Unreadable};
 use snooze_service_runtime::clocks::Look;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// What was seen of the terminals so far.
 ///
@@ -135,32 +136,8 @@ impl Terminals {
     }
 }
 
-/// The consoles: dozens of devices that are there for good, so their folder is read only when it changed.
-#[derive(Debug, Default)]
-struct Consoles {
-    changed: Option<(i64, i64)>,
-    paths: Vec<String>,
-}
-
-impl Consoles {
-    fn refresh(&mut self, root: &Root) -> Result<(), Unreadable> {
-        let stat = root.stat("dev")?;
-        let [_, modified, _] = times(&stat);
-        let changed = Some(modified);
-        if self.changed != changed {
-            let names: BTreeSet<String> = root.list("dev")?.into_iter().map(|entry| entry.name).collect();
-            let consoles = names
-                .iter()
-                .filter(|name| is_console(name) && is_open(name, &names));
-            self.paths = consoles.map(|name| format!("dev/{name}")).collect();
-            self.changed = changed;
-        }
-        Ok(())
-    }
-}
-
 /// When a file was accessed, modified and changed: seconds and nanoseconds of the time of day.
-fn times(stat: &rustix::fs::Stat) -> [(i64, i64); 3] {
+pub(super) fn times(stat: &rustix::fs::Stat) -> [(i64, i64); 3] {
     #[expect(
         clippy::useless_conversion,
         reason = "their types differ between architectures"
@@ -171,25 +148,6 @@ fn times(stat: &rustix::fs::Stat) -> [(i64, i64); 3] {
         (i64::from(stat.st_ctime), i64::try_from(stat.st_ctime_nsec)),
     ];
     times.map(|(seconds, nanos)| (seconds, nanos.unwrap_or(0)))
-}
-
-/// Whether a console is in use: the kernel makes `/dev/vcs<n>` for each of its 63 that has a screen
-/// (drivers/tty/vt/vt.c). Where it makes none of these, all are taken to be.
-fn is_open(name: &str, all: &BTreeSet<String>) -> bool {
-    match name.strip_prefix("tty").filter(|number| is_number(number)) {
-        Some(number) if all.contains("vcs") && number != "0" => all.contains(&format!("vcs{number}")),
-        _ => true,
-    }
-}
-
-fn is_number(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
-}
-
-fn is_console(name: &str) -> bool {
-    ["tty", "ttyS", "ttyAMA", "hvc"]
-        .iter()
-        .any(|kind| name.strip_prefix(kind).is_some_and(is_number))
 }
 
 #[cfg(test)]
