@@ -115,16 +115,15 @@ pub(crate) fn check_reply(reply: Option<&str>) -> Result<(), Refusal> {
 /// Whether a subject is an inbox below the prefix of a role and name, or where the server wants the answer to
 /// a question from another account.
 pub(crate) fn is_inbox(subject: &str) -> bool {
-    if subject.contains(['*', '>', ' ']) {
+    let tokens: Vec<&str> = subject.split('.').collect();
+    if subject.contains(['*', '>', ' ']) || tokens.contains(&"") {
         return false;
     }
-    let tokens: Vec<&str> = subject.split('.').collect();
     match tokens[..] {
-        [first, name, _, ..] => match first.strip_prefix(INBOX_PREFIX) {
-            Some(role) => !role.is_empty() && !name.is_empty(),
-            None => first == "_R_",
-        },
-        ["_R_", word] => !word.is_empty(),
+        ["_R_", _, ..] => true,
+        [first, _, _, ..] => first
+            .strip_prefix(INBOX_PREFIX)
+            .is_some_and(|role| !role.is_empty()),
         _ => false,
     }
 }
@@ -217,6 +216,11 @@ mod tests {
             "_INBOX_host.h1.>",
             "_R_",
             "_R_.*",
+            "_R_.",
+            "_R_..x",
+            "_R_.x.",
+            "_INBOX_host.h1..abc",
+            "_INBOX_host.h1.",
             "$JS.ACK.EVENTS_URGENT.x",
             "$KV.snooze_state.gate",
         ] {
