@@ -215,12 +215,6 @@ pub enum FileError {
         /// The subject's template.
         template: &'static str,
     },
-    /// Its stream is full and forgets nothing to make room.
-    #[error("filing {template}: its stream is full, and nothing is dropped to make room")]
-    Full {
-        /// The subject's template.
-        template: &'static str,
-    },
     /// It has more bytes than its stream takes of one message.
     #[error("filing {template}: it is larger than its stream takes")]
     TooLarge {

@@ -34,8 +34,8 @@ pub use credentials::{CredentialsError, Keys, Trust};
 pub use error::{BusError, BusErrorKind, Cause, FileError, RequestError, WriteError};
 pub use headers::{KIND, VERSION};
 pub use jetstream::{
-    BatchWrite, Bucket, BucketHandle, Change, Entry, EventConsumer, EventDelivery, Expect, Look, MAX_BATCH,
-    Once, Stored, Stream, Taken, UnreadableEvent, Watch,
+    BatchWrite, Bucket, BucketHandle, Change, Entry, EventConsumer, EventDelivery, EventsKept, Expect,
+    LaneProgress, Look, MAX_BATCH, Once, Stored, Stream, Taken, UnreadableEvent, Watch,
 };
 pub use raw::{RawMessage, RawSubscription};
 pub use roles::{Account, Permissions, Role, User};

@@ -24,8 +24,6 @@ pub(super) mod code {
     pub(in super::super) const WRONG_LAST_SEQUENCE_CONSTANT: u64 = 10164;
     /// The message has more bytes than the stream takes of one.
     pub(in super::super) const MESSAGE_TOO_LARGE: u64 = 10054;
-    /// The stream could not store it: it is full, where it forgets nothing to make room.
-    pub(in super::super) const STORE_FAILED: u64 = 10077;
     /// What the stream would reserve is more than the server may keep.
     pub(in super::super) const INSUFFICIENT_STORAGE: u64 = 10047;
     /// No message is there.
@@ -42,10 +40,6 @@ pub(super) struct ApiError {
 }
 
 impl ApiError {
-    pub(super) fn is_full(&self) -> bool {
-        self.err_code == code::STORE_FAILED && self.description.starts_with("maximum ")
-    }
-
     pub(super) fn is_conflict(&self) -> bool {
         matches!(
             self.err_code,

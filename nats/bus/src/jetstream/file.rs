@@ -30,7 +30,7 @@ impl Bus {
     /// Files a message in the stream that takes its subject, and returns its sequence there.
     ///
     /// # Errors
-    /// When the stream refuses, has it already, is full, or does not say within the limit. Only
+    /// When the stream refuses, has it already, or does not say within the limit. Only
     /// [`FileError::Ambiguous`] leaves open whether it was filed.
     pub async fn file<M: Message>(
         &self,
@@ -87,7 +87,6 @@ impl Bus {
         };
         filed.instrument(span).await.map_err(|unacked| match unacked {
             Unacked::Refused(error) if error.is_conflict() => FileError::Exists { template },
-            Unacked::Refused(error) if error.is_full() => FileError::Full { template },
             Unacked::Refused(error) if error.err_code == code::MESSAGE_TOO_LARGE => {
                 FileError::TooLarge { template }
             }

@@ -95,9 +95,9 @@ impl Stream {
                 "max_bytes": 128 * MIB,
                 "max_age": nanoseconds(EVENTS_FOR),
                 "max_msg_size": MAX_EVENT_BYTES,
-                // Whoever files hears that it is full and keeps what it has noticed. Dropping the oldest
-                // would lose, without a word, what nobody has dispatched yet.
-                "discard": "new",
+                // The oldest make room, and nearly always those were dispatched long ago. A full stream that
+                // refused instead would let whoever fills it silence every critical event for days. Gateways
+                // look at it and say when it fills, and what was dropped before it was dispatched.
             }),
             Self::EventsRoutine => json!({
                 "subjects": [severity(Severity::Info), severity(Severity::Warning)],
@@ -297,8 +297,10 @@ mod tests {
     }
 
     #[test]
-    fn no_urgent_event_is_dropped_to_make_room() {
-        assert_eq!(Stream::EventsUrgent.config()["discard"], "new");
+    fn no_stream_that_is_full_refuses_what_is_new() {
+        for config in Stream::ALL.map(Stream::config) {
+            assert_eq!(config["discard"], "old", "{config}");
+        }
     }
 
     #[test]

@@ -33,7 +33,8 @@ pub(super) enum Right {
     GetFromLeader(&'static str),
     /// Follows a stream by consumers of its own, which the stream's limit bounds.
     Watch(&'static str),
-    /// Takes messages from the durable consumers that a stream has, and acks them.
+    /// Takes messages from the durable consumers that a stream has, acks them, and sees how far they have
+    /// come in it.
     Consume(&'static str),
 }
 

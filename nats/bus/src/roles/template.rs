@@ -65,6 +65,8 @@ impl Permissions {
             Right::Consume(stream) => self.publish.extend([
                 format!("$JS.API.CONSUMER.MSG.NEXT.{stream}.*"),
                 format!("$JS.ACK.{stream}.>"),
+                format!("$JS.API.STREAM.INFO.{stream}"),
+                format!("$JS.API.CONSUMER.INFO.{stream}.*"),
             ]),
         }
     }

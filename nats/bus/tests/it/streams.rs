@@ -226,33 +226,67 @@ async fn an_event_that_is_too_large_is_refused_to_whoever_files_it() {
 }
 
 #[tokio::test]
-async fn a_full_stream_of_urgent_events_refuses_and_drops_nothing() {
+async fn a_full_stream_of_urgent_events_takes_the_next_one_and_tells_what_is_gone() {
     let (_server, bus) = set_up().await;
-    let (first_subject, first) = event("h1", Severity::Critical, "first");
-    bus.file(&first_subject, &first, Expect::New, LIMIT)
+    // As the set-up makes it, only small.
+    let name = Stream::EventsUrgent.name();
+    let info = format!("$JS.API.STREAM.INFO.{name}");
+    let answer = bus
+        .raw_request(&info, &[], b"", LIMIT)
+        .await
+        .expect("is answered");
+    let mut info: serde_json::Value = serde_json::from_slice(&answer.payload).expect("JSON");
+    info["config"]["max_bytes"] = (1024 * 1024).into();
+    let update = format!("$JS.API.STREAM.UPDATE.{name}");
+    let config = info["config"].to_string();
+    let answer = bus.raw_request(&update, &[], config.as_bytes(), LIMIT).await;
+    let updated: serde_json::Value =
+        serde_json::from_slice(&answer.expect("is answered").payload).expect("JSON");
+    assert_eq!(updated["config"]["max_bytes"], 1024 * 1024, "{updated}");
+
+    let mut consumer = bus.events(Severity::Critical).await.expect("can be taken");
+    let (subject, acked) = event("h1", Severity::Critical, "acked");
+    bus.file(&subject, &acked, Expect::New, LIMIT)
         .await
         .expect("is new");
-    // Sent and not waited for, more than fits: 128 MiB of the largest events.
-    let mut body = event("h1", Severity::Urgent, "flood").1;
-    let most = snooze_schemas::event::MAX_DATA_BYTES;
-    body.data.insert("x".to_owned(), "y".repeat(most - 8).into());
-    for number in 0..2_200 {
-        let (subject, _) = event("h1", Severity::Urgent, &format!("flood-{number}"));
-        bus.publish(&subject, &body).await.expect("publishes");
-        if number % 100 == 0 {
-            bus.flush(LONG).await.expect("the server keeps up");
-        }
-    }
-    let mut number = 0;
-    let refused = snooze_test_harness::wait_for(LONG, "the stream is full", async || {
-        number += 1;
-        let (subject, _) = event("h1", Severity::Urgent, &format!("more-{number}"));
-        bus.file(&subject, &body, Expect::New, LIMIT).await.err()
+    take(&mut consumer).await.ack().await.expect("acks");
+    wait_until(LIMIT, "nothing is behind", async || {
+        let kept = bus.events_kept(Stream::EventsUrgent).await.expect("looks");
+        !kept.lanes.iter().any(snooze_bus::LaneProgress::is_behind)
     })
     .await;
-    assert!(matches!(refused, FileError::Full { .. }), "{refused:?}");
-    let kept = bus.last::<Event>(Stream::EventsUrgent, &first_subject).await;
-    assert_eq!(kept.expect("reads").expect("is not dropped").message, first);
+    // One that fills it with the largest that there are, and nobody takes them.
+    let most = snooze_schemas::event::MAX_DATA_BYTES;
+    for number in 0..32 {
+        let (subject, mut flood) = event("h2", Severity::Urgent, &format!("flood-{number}"));
+        flood.data.insert("x".to_owned(), "y".repeat(most - 8).into());
+        bus.file(&subject, &flood, Expect::New, LIMIT)
+            .await
+            .expect("is taken");
+    }
+    let (subject, critical) = event("h1", Severity::Critical, "critical");
+    bus.file(&subject, &critical, Expect::New, LIMIT)
+        .await
+        .expect("is not refused for what others have filed");
+    assert_eq!(*take(&mut consumer).await.event().as_ref(), critical);
+
+    let kept = bus.events_kept(Stream::EventsUrgent).await.expect("looks");
+    assert_eq!((kept.max_bytes, kept.last_sequence), (Some(1024 * 1024), 34));
+    assert!(
+        kept.bytes > 800 * 1024 && kept.first_sequence > 2,
+        "the oldest made room: {kept:?}"
+    );
+    let lanes: Vec<_> = kept
+        .lanes
+        .iter()
+        .map(|lane| (lane.severity, lane.waiting, lane.in_hand))
+        .collect();
+    let left = kept.last_sequence - kept.first_sequence;
+    assert_eq!(
+        lanes,
+        [(Severity::Critical, 0, 1), (Severity::Urgent, left, 0)],
+        "{kept:?}"
+    );
 }
 
 #[tokio::test]
