@@ -2,13 +2,14 @@
 //! the most urgent first.
 //!
 //! **Invariant:** no event is dropped silently. It ends with its outcome in AUDIT, or in DEAD with the
-//! reason. **Invariant:** nothing stays unacked while a handler runs, and a flood of one severity never
+//! reason; what a full stream drops before it was dispatched is told in AUDIT. **Invariant:** nothing stays unacked while a handler runs, and a flood of one severity never
 //! delays a more urgent one. It handles nothing itself: that is the runner's part.
 //!
 //! - `custom`, `ids`: the source of people's own events, and what they are filed under.
 //! - `dispatch`: the four lanes, one a severity, and what becomes of one event.
 //! - `roster`: whom an event of the fleet concerns.
 //! - `notes`, `sweeper`, `outcomes`, `dead`: what was accepted, and how it ends.
+//! - `room`: whether the streams of events fill up.
 
 mod custom;
 mod dead;
@@ -17,6 +18,7 @@ mod happening;
 mod ids;
 mod notes;
 mod outcomes;
+mod room;
 mod roster;
 mod sweeper;
 
@@ -48,6 +50,8 @@ pub struct Config {
     pub report_grace: Duration,
     /// How often it looks for accepted events whose time is over.
     pub sweep_interval: Duration,
+    /// How often it looks whether the streams of events fill up.
+    pub room_interval: Duration,
     /// The clocks.
     pub clocks: Clocks,
 }
@@ -62,6 +66,7 @@ impl Config {
             busy_patience: Duration::from_secs(60),
             report_grace: Duration::from_secs(60),
             sweep_interval: Duration::from_secs(1),
+            room_interval: Duration::from_secs(60),
             clocks: Clocks::real(),
         }
     }
@@ -137,6 +142,7 @@ pub async fn run(config: Config, bus: Bus, shutdown: CancellationToken) -> Resul
         "outcomes",
         outcomes::clear(outcomes, bus.clone(), shutdown.clone()),
     );
+    tasks.start("room", room::watch(config.clone(), bus.clone(), shutdown.clone()));
     tasks.start("sweeper", sweeper::sweep(config, bus.clone(), shutdown.clone()));
     tasks.start("bus", until_denied(bus, shutdown));
     tasks.run(GRACE).await.map_err(GatewayError::Run)

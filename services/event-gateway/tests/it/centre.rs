@@ -82,12 +82,30 @@ impl Centre {
     /// Of a severity: events never taken, and taken without an ack so far; on a broker without fences.
     pub(crate) async fn backlog(&self, severity: Severity) -> (u64, u64) {
         let stream = Stream::of_events(severity).name();
-        let subject = format!("$JS.API.CONSUMER.INFO.{stream}.severity-{}", u8::from(severity));
-        let answer = self.filer.raw_request(&subject, &[], b"", LIMIT).await;
-        let info: serde_json::Value =
-            serde_json::from_slice(&answer.expect("is answered").payload).expect("JSON");
+        let subject = format!("CONSUMER.INFO.{stream}.severity-{}", u8::from(severity));
+        let info = self.api(&subject, "").await;
         let number = |key: &str| info[key].as_u64().expect("the consumer is there");
         (number("num_pending"), number("num_ack_pending"))
+    }
+
+    /// Makes a stream smaller than the set-up has made it; on a broker without fences.
+    pub(crate) async fn shrink(&self, stream: Stream, max_bytes: u64) {
+        let name = stream.name();
+        let mut config = self.api(&format!("STREAM.INFO.{name}"), "").await["config"].take();
+        config["max_bytes"] = max_bytes.into();
+        let updated = self
+            .api(&format!("STREAM.UPDATE.{name}"), &config.to_string())
+            .await;
+        assert_eq!(updated["config"]["max_bytes"], max_bytes, "{updated}");
+    }
+
+    async fn api(&self, subject: &str, body: &str) -> serde_json::Value {
+        let subject = format!("$JS.API.{subject}");
+        let answer = self
+            .filer
+            .raw_request(&subject, &[], body.as_bytes(), LIMIT)
+            .await;
+        serde_json::from_slice(&answer.expect("is answered").payload).expect("JSON")
     }
 
     /// Waits until every event of a severity was taken and acked.

@@ -6,4 +6,5 @@ mod dispatch;
 mod ends;
 mod fleet;
 mod outcomes;
+mod room;
 mod sweeping;

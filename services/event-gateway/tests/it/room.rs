@@ -1,0 +1,112 @@
+//! What is said of streams of events that fill up.
+
+use crate::centre::{Centre, LIMIT, event, host};
+use serde_json::json;
+use snooze_bus::{Stream, Subject, SubjectFilter};
+use snooze_event_gateway::Config;
+use snooze_schemas::{
+    audit::{AuditKind, AuditRecord},
+    event::{Event, Scope, Severity},
+};
+use snooze_test_harness::wait_for;
+use std::time::Duration;
+
+const MIB: u64 = 1024 * 1024;
+
+fn looks_often(config: &mut Config) {
+    config.room_interval = Duration::from_millis(20);
+}
+
+/// Some 60 KiB of a host that is not there.
+fn large(number: u32, severity: Severity) -> Event {
+    let mut large = event(&format!("large-{number}"), Scope::Host(host("gone")), severity);
+    large.data.insert("x".to_owned(), "y".repeat(60 * 1024).into());
+    large
+}
+
+/// The first alarm of the fleet with a detail of this name.
+async fn alarm(centre: &Centre, detail: &str) -> AuditRecord {
+    let filter = SubjectFilter::from(Subject::Audit {
+        scope: Scope::Fleet,
+        kind: AuditKind::Alarm,
+    });
+    wait_for(LIMIT, "an alarm is in the audit trail", async || {
+        let found = centre
+            .administrator
+            .history::<AuditRecord>(Stream::Audit, &filter, 100)
+            .await;
+        let records = found.expect("reads").into_iter().map(|stored| stored.message);
+        records
+            .into_iter()
+            .find(|record| record.details.contains_key(detail))
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_stream_of_urgent_events_that_fills_up_is_told_before_it_is_full() {
+    let centre = Centre::open().await;
+    centre.shrink(Stream::EventsUrgent, MIB).await;
+    let gateway = centre.gateway(looks_often).await;
+    let some: Vec<Event> = (0..15).map(|number| large(number, Severity::Urgent)).collect();
+    centre.file_all(&some).await;
+    let told = alarm(&centre, "percent").await;
+    assert!(
+        told.message.starts_with("EVENTS_URGENT is 8"),
+        "nothing was dropped yet: {}",
+        told.message
+    );
+    assert_eq!(told.details["stream"], "EVENTS_URGENT");
+    gateway.end().await;
+}
+
+#[tokio::test]
+async fn events_that_a_full_stream_dropped_before_they_were_dispatched_are_told() {
+    let centre = Centre::open().await;
+    centre.shrink(Stream::EventsUrgent, MIB).await;
+    // Whether or not a gateway has them in hand: their host is not there to take them.
+    let gateway = centre.gateway(looks_often).await;
+    let first = event("first", Scope::Host(host("gone")), Severity::Critical);
+    centre.file(&first).await;
+    let flood: Vec<Event> = (0..40).map(|number| large(number, Severity::Urgent)).collect();
+    centre.file_all(&flood).await;
+    let told = alarm(&centre, "at_most").await;
+    let at_most = told.details["at_most"].as_u64();
+    assert!(
+        at_most.is_some_and(|at_most| (1..=41).contains(&at_most)),
+        "{told:?}"
+    );
+    assert!(
+        told.message.contains("dropped before they were dispatched"),
+        "{}",
+        told.message
+    );
+    gateway.end().await;
+}
+
+#[tokio::test]
+async fn a_host_that_fills_the_stream_silences_no_critical_event_of_another() {
+    let centre = Centre::open().await;
+    centre.shrink(Stream::EventsUrgent, MIB).await;
+    let mut runner = centre.runner("h1").await;
+    let gateway = centre.gateway(|_| {}).await;
+    let flood: Vec<Event> = (0..40).map(|number| large(number, Severity::Critical)).collect();
+    centre.file_all(&flood).await;
+    let mine = event("mine", Scope::Host(host("h1")), Severity::Critical);
+    centre.file(&mine).await;
+    assert_eq!(runner.accept().await, mine);
+    gateway.end().await;
+}
+
+#[tokio::test]
+async fn what_was_dropped_while_no_gateway_ran_is_told_by_the_next_one() {
+    let centre = Centre::open().await;
+    centre.shrink(Stream::EventsRoutine, MIB).await;
+    let flood: Vec<Event> = (0..40).map(|number| large(number, Severity::Info)).collect();
+    centre.file_all(&flood).await;
+    let gateway = centre.gateway(|_| {}).await;
+    let told = alarm(&centre, "at_most").await;
+    assert_eq!(told.details["stream"], json!("EVENTS_ROUTINE"));
+    assert!(told.message.contains("severity 0"), "{}", told.message);
+    gateway.end().await;
+}
