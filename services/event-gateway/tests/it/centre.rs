@@ -99,6 +99,20 @@ impl Centre {
         assert_eq!(updated["config"]["max_bytes"], max_bytes, "{updated}");
     }
 
+    /// How long the broker waits for the ack of an event of a severity; on a broker without fences.
+    pub(crate) async fn wait_for_acks(&self, severity: Severity, ack_wait: Duration) {
+        let stream = Stream::of_events(severity).name();
+        let consumer = format!("severity-{}", u8::from(severity));
+        let subject = format!("CONSUMER.INFO.{stream}.{consumer}");
+        let mut config = self.api(&subject, "").await["config"].take();
+        config["ack_wait"] = u64::try_from(ack_wait.as_nanos()).expect("a short wait").into();
+        let filter = SubjectFilter::EventsOfSeverity(severity);
+        let subject = format!("CONSUMER.CREATE.{stream}.{consumer}.{filter}");
+        let body = json!({ "stream_name": stream, "config": config });
+        let updated = self.api(&subject, &body.to_string()).await;
+        assert_eq!(updated["config"]["ack_wait"], config["ack_wait"], "{updated}");
+    }
+
     async fn api(&self, subject: &str, body: &str) -> serde_json::Value {
         let subject = format!("$JS.API.{subject}");
         let answer = self
