@@ -24,7 +24,7 @@ mod sweeper;
 
 pub use happening::{NotCustom, custom_type};
 
-use snooze_bus::{Bus, BusError, GATEWAY_QUEUE, Subject, SubjectFilter, serve};
+use snooze_bus::{Bus, BusError, BusErrorKind, GATEWAY_QUEUE, Subject, SubjectFilter, serve};
 use snooze_schemas::{
     audit::AuditKind,
     event::{Scope, Severity},
@@ -100,6 +100,21 @@ pub enum GatewayError {
     /// A part of it failed or ended.
     #[error("run the gateway")]
     Run(#[source] TaskError),
+}
+
+impl GatewayError {
+    /// What a program does about it: whether trying again helps.
+    #[must_use]
+    pub fn kind(&self) -> BusErrorKind {
+        match self {
+            Self::Subscribe { source, .. } | Self::Consume { source, .. } => source.kind(),
+            Self::Denied { .. } => BusErrorKind::Denied,
+            Self::Run(TaskError::Failed { source, .. }) => source
+                .downcast_ref()
+                .map_or(BusErrorKind::Failed, GatewayError::kind),
+            Self::Run(_) => BusErrorKind::Failed,
+        }
+    }
 }
 
 /// Files and dispatches until shutdown. Any number of gateways share the work.

@@ -1,7 +1,7 @@
 //! The event gateway as a process of its own.
 
 use clap::Parser;
-use snooze_bus::{Bus, BusConfig, BusError, BusErrorKind, Role};
+use snooze_bus::{Bus, BusConfig, BusErrorKind, Role};
 use snooze_event_gateway::Config;
 use snooze_service_runtime::{
     Exit, Failure, ServiceArgs, Threads, args,
@@ -54,21 +54,20 @@ fn main() -> ExitCode {
                 connect_timeout: CONNECT_TIMEOUT,
             })
             .await
-            .map_err(|error| of_bus(&error))?;
+            .map_err(|error| Failure::from_error(exit_of(error.kind()), &error))?;
             let actor = format!("gateway {} on {}", name, identity::host_name());
             let run = snooze_event_gateway::run(Config::new(actor), bus, shutdown).await;
-            run.map_err(|error| Failure::from_error(Exit::Failed, &error))
+            run.map_err(|error| Failure::from_error(exit_of(error.kind()), &error))
         },
     )
 }
 
-/// A failure to connect, with the exit code that tells whoever starts it whether trying again helps.
-fn of_bus(error: &BusError) -> Failure {
-    let exit = match error.kind() {
+/// The exit code that tells whoever starts it whether trying again helps.
+fn exit_of(kind: BusErrorKind) -> Exit {
+    match kind {
         BusErrorKind::Credentials => Exit::Usage,
         BusErrorKind::Denied => Exit::Refused,
         BusErrorKind::Unreachable => Exit::BusUnreachable,
         BusErrorKind::Failed => Exit::Failed,
-    };
-    Failure::from_error(exit, error)
+    }
 }

@@ -1,11 +1,13 @@
 //! What ends in DEAD and why, and what does not end there though it looks as if.
 
 use crate::centre::{Centre, LIMIT, accept, event, event_type, host, id, now, subject_of};
-use snooze_bus::{BucketHandle, keys};
+use snooze_bus::{BucketHandle, BusErrorKind, Role, User, keys};
+use snooze_event_gateway::Config;
 use snooze_schemas::{
     ErrorCode,
     event::{Event, OpenEvent, OpenState, Scope, Severity},
 };
+use snooze_service_runtime::CancellationToken;
 use snooze_test_harness::wait_until;
 use std::time::Duration;
 
@@ -137,6 +139,18 @@ async fn e4_an_event_that_a_killed_gateway_had_in_hand_is_given_to_another() {
     assert_eq!(centre.dead(here()).await, []);
     drop(unanswered);
     second.end().await;
+}
+
+#[tokio::test]
+async fn a_gateway_whose_credentials_do_not_suffice_says_that_it_was_denied() {
+    let centre = Centre::start().await;
+    let operator = User::named(Role::Operator, "ann").expect("a name");
+    let bus = centre.server.bus(&operator).await;
+    let config = Config::new("gateway under test".to_owned());
+    let run = snooze_event_gateway::run(config, bus, CancellationToken::new());
+    let ended = tokio::time::timeout(LIMIT, run).await.expect("in time");
+    let error = ended.expect_err("it may not listen");
+    assert_eq!(error.kind(), BusErrorKind::Denied, "{error:?}");
 }
 
 #[tokio::test]
