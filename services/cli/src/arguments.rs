@@ -334,6 +334,10 @@ pub struct Credentials {
     /// How urgent a source's events may be at most: 0 info, 1 warning, 2 urgent, 3 critical.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(0..=3))]
     pub severity: Option<u8>,
+    /// Give the name these rights to send events in place of others that it has; a source, an operator and an
+    /// administrator of one name share them.
+    #[arg(long)]
+    pub replace: bool,
     /// A file that is not there yet; else `creds/<role>-<name>.creds` in the state folder.
     #[arg(long, short = 'o', value_name = "FILE")]
     pub output: Option<PathBuf>,

@@ -3,27 +3,27 @@
 //! It signs with the keys in the state folder, so whoever may read them may make any credentials, and the
 //! server's configuration needs no change. What its holder may say and hear is fixed by its role's key.
 
+mod grant;
+mod new_file;
+
 use crate::{
     arguments::{Connection, Credentials, Holder},
     home::Home,
     print,
-    session::{Session, of_bus, running},
+    session::running,
     state_folder::StateFolder,
 };
+use grant::{Grant, Standing};
+use new_file::NewFile;
 use serde::Serialize;
-use snooze_bus::{Bucket, Keys, Role, User, keys};
+use snooze_bus::{Keys, Role, User};
 use snooze_schemas::{
-    HostId, SourceName,
+    HostId,
     event::Severity,
     roster::{SourceHosts, SourceRecord},
 };
 use snooze_service_runtime::{Clocks, Exit, Failure};
-use std::{
-    fs::OpenOptions,
-    io::Write,
-    os::unix::fs::OpenOptionsExt,
-    path::{Path, PathBuf},
-};
+use std::path::PathBuf;
 
 /// What a source may send at most where nobody says: more urgent events go before everybody else's.
 const SEVERITY: Severity = Severity::Warning;
@@ -60,20 +60,26 @@ pub(crate) async fn make(
         return Err(Failure::new(Exit::Usage, text));
     }
     let signing = Keys::open(&state.path("keys")).map_err(|error| failed(&error))?;
-    if let Some(record) = record {
-        // A source that has credentials and no record is refused by every gateway.
-        register(&user, &record, connection, home).await?;
+    let standing = match arguments.replace {
+        true => Standing::Replaced,
+        false => Standing::Stays,
+    };
+    // All that can be refused is looked at before any right is written.
+    let grant = match record {
+        Some(record) => Some(Grant::prepare(&user, record, standing, connection, home).await?),
+        None => None,
+    };
+    let output = arguments.output.as_deref().map(NewFile::make).transpose()?;
+    if let Some(grant) = grant {
+        // Before the credentials: with those alone, rights that stand for somebody else would be theirs.
+        grant.write().await?;
     }
     let now = Clocks::real().wall();
-    let credentials = match &arguments.output {
+    let credentials = match output {
         None => signing
             .credentials_file(&state.path("creds"), &user, now)
             .map_err(|error| failed(&error))?,
-        Some(file) => {
-            let text = signing.credentials(&user, now).map_err(|error| failed(&error))?;
-            write_new(file, &text)?;
-            file.clone()
-        }
+        Some(file) => file.keep(&signing.credentials(&user, now).map_err(|error| failed(&error))?)?,
     };
     let address = state.bus_address().map_err(|error| usage(&error))?;
     let made = Made {
@@ -148,52 +154,12 @@ fn record_of(arguments: &Credentials) -> Result<Option<SourceRecord>, Failure> {
             max_severity: Severity::Critical,
         })),
         (_, Some(_)) => Err(Failure::new(Exit::Usage, "--severity is for a source")),
+        (_, None) if arguments.replace => {
+            let text = "--replace is for whoever sends events: a source, an operator or an administrator";
+            Err(Failure::new(Exit::Usage, text))
+        }
         (_, None) => Ok(None),
     }
-}
-
-/// Writes the record of a source, as the administrator that `snooze up` left.
-async fn register(
-    user: &User,
-    record: &SourceRecord,
-    connection: &Connection,
-    home: &Home,
-) -> Result<(), Failure> {
-    let session = Session::open(connection, home).await?;
-    let source: SourceName = user
-        .name()
-        .parse()
-        .map_err(|error| Failure::from_error(Exit::Usage, &error))?;
-    let key = keys::source_key(&source);
-    let bucket = session.bus.bucket(Bucket::Config);
-    let written = async {
-        let known = bucket
-            .get::<SourceRecord>(&key)
-            .await
-            .map_err(|error| of_bus(&error))?;
-        if known.is_some_and(|known| known.value == *record) {
-            return Ok(());
-        }
-        let put = bucket.put(&key, record).await;
-        put.map(|_| ())
-            .map_err(|error| Failure::from_error(Exit::Failed, &error))
-    };
-    // What is cancelled waited for an answer that will not come.
-    tokio::select! {
-        written = written => written,
-        denied = session.denied() => Err(denied),
-    }
-}
-
-/// Writes a file that only its owner may read, and never over another one.
-fn write_new(path: &Path, text: &str) -> Result<(), Failure> {
-    let written = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)
-        .and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()));
-    written.map_err(|error| Failure::new(Exit::Failed, format!("write {}: {error}", path.display())))
 }
 
 #[cfg(test)]
@@ -209,6 +175,7 @@ mod tests {
                 .map(|host| host.parse().expect("a host id"))
                 .collect(),
             severity,
+            replace: false,
             output: None,
             json: false,
         }
@@ -244,10 +211,14 @@ mod tests {
             assert_eq!(failure.exit, Exit::Usage, "{wrong:?}");
         }
         let severe = arguments(Holder::Dashboard, "wall", &[], Some(1));
-        assert_eq!(
-            record_of(&severe).map_err(|failure| failure.exit),
-            Err(Exit::Usage)
-        );
+        let replacing = Credentials {
+            replace: true,
+            ..arguments(Holder::Dashboard, "wall", &[], None)
+        };
+        for wrong in [severe, replacing] {
+            let refused = record_of(&wrong).map_err(|failure| failure.exit);
+            assert_eq!(refused, Err(Exit::Usage), "{wrong:?}");
+        }
     }
 
     #[test]

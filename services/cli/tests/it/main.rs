@@ -1,6 +1,7 @@
 //! The program as a script sees it where there is no bus: exit codes, and which output says what. And as a
 //! newcomer sees it, who types no more than `snooze up`.
 
+mod credentials;
 mod demonstration;
 
 use snooze_test_harness::{Process, wait_for};
