@@ -26,21 +26,21 @@ pub(crate) async fn run(
     shutdown: CancellationToken,
 ) -> Result<(), Failure> {
     let session = Session::open(connection, home).await?;
-    // Nothing is lost with what is cancelled: it waited for an answer that will not come.
-    tokio::select! {
-        done = answer(command, &session, home, shutdown) => done,
-        denied = session.denied() => Err(denied),
+    match command {
+        Command::Status(arguments) if arguments.watch => {
+            status::watch(&session, arguments, home.look(), shutdown).await
+        }
+        // Nothing is lost with what is cancelled: it waited for an answer that will not come.
+        command => tokio::select! {
+            done = answer(command, &session) => done,
+            denied = session.denied() => Err(denied),
+        },
     }
 }
 
-async fn answer(
-    command: Command,
-    session: &Session,
-    home: &Home,
-    shutdown: CancellationToken,
-) -> Result<(), Failure> {
+async fn answer(command: Command, session: &Session) -> Result<(), Failure> {
     match command {
-        Command::Status(arguments) => status::status(session, arguments, home.look(), shutdown).await,
+        Command::Status(arguments) => status::status(session, arguments).await,
         Command::Hosts(output) => status::hosts(session, output).await,
         Command::Explain(arguments) => explain::explain(session, arguments).await,
         Command::History(arguments) => history::history(session, arguments).await,

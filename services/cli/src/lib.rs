@@ -18,7 +18,7 @@ pub mod view;
 use arguments::{Arguments, Command, Connection};
 use clap::CommandFactory;
 use home::Home;
-use snooze_service_runtime::{Exit, Failure, TelemetryConfig, Threads, args, run_service};
+use snooze_service_runtime::{CancellationToken, Exit, Failure, TelemetryConfig, Threads, args, run_service};
 use std::process::ExitCode;
 
 const NAME: &str = "snooze";
@@ -48,27 +48,41 @@ pub fn run() -> ExitCode {
                 log_level: Some("off".to_owned()),
                 ..TelemetryConfig::default()
             };
-            // A view is ended by a signal; a question that is given up has no answer, and is not done.
-            let interrupted = match &command {
-                Command::Status(status) if status.watch => Ok(()),
-                _ => Err(Failure::new(Exit::Failed, "interrupted before the answer came")),
-            };
             run_service(NAME, Threads::One, &telemetry, async |shutdown| {
-                let done = async {
-                    match command {
-                        Command::Credentials(arguments) => {
-                            credentials::make(arguments, &connection, &home).await
-                        }
-                        command => commands::run(command, &connection, &home, shutdown.clone()).await,
+                // On the heap, where it does not matter how much a command keeps while it waits.
+                match command {
+                    // It is ended by the signal itself, and has a terminal to give back.
+                    Command::Status(status) if status.watch => {
+                        Box::pin(commands::run(
+                            Command::Status(status),
+                            &connection,
+                            &home,
+                            shutdown,
+                        ))
+                        .await
                     }
-                };
-                // What is given up had no answer yet, and says so by its exit code.
-                tokio::select! {
-                    done = done => done,
-                    () = shutdown.cancelled() => interrupted,
+                    Command::Credentials(arguments) => {
+                        let done = Box::pin(credentials::make(arguments, &connection, &home));
+                        answered(done, &shutdown).await
+                    }
+                    command => {
+                        let done = Box::pin(commands::run(command, &connection, &home, shutdown.clone()));
+                        answered(done, &shutdown).await
+                    }
                 }
             })
         }
+    }
+}
+
+/// What is given up had no answer yet, is not done, and says so by its exit code.
+async fn answered(
+    done: impl Future<Output = Result<(), Failure>>,
+    shutdown: &CancellationToken,
+) -> Result<(), Failure> {
+    tokio::select! {
+        done = done => done,
+        () = shutdown.cancelled() => Err(Failure::new(Exit::Failed, "interrupted before the answer came")),
     }
 }
 

@@ -4,11 +4,11 @@ use super::{one_host, query_one};
 use crate::{
     arguments::{Output, Status},
     print,
-    session::Session,
+    session::{Session, of_bus},
     view::{
         feed,
         model::{Model, Preface},
-        show::{self, Show},
+        show::{self, Ended, Show},
         terminal::TerminalLook,
         text,
     },
@@ -18,7 +18,7 @@ use snooze_schemas::{
     ops::{HostReport, QueryResult},
 };
 use snooze_service_runtime::{CancellationToken, Clocks, Exit, Failure};
-use std::{ops::ControlFlow, time::Duration};
+use std::{io, ops::ControlFlow, time::Duration};
 use tokio::sync::mpsc;
 
 /// Keys that nobody took yet; a person does not type faster.
@@ -27,18 +27,35 @@ const KEYS: usize = 8;
 const EVERY: Duration = Duration::from_secs(1);
 
 /// What the machines are doing and what would be done to them.
-pub(super) async fn status(
+pub(super) async fn status(session: &Session, arguments: Status) -> Result<(), Failure> {
+    let result = ask(session, arguments.host).await?;
+    match arguments.output.json {
+        true => print::json(&result),
+        false => print::lines(text_of(&result)),
+    }
+}
+
+/// The same, until shutdown. Whatever ends it, the terminal is given back first, so it must not be dropped:
+/// neither for a signal nor for what is denied.
+pub(super) async fn watch(
     session: &Session,
     arguments: Status,
     look: TerminalLook,
     shutdown: CancellationToken,
 ) -> Result<(), Failure> {
-    match (arguments.watch, arguments.output.json) {
-        (true, true) => watch_json(session, arguments.host, shutdown).await,
-        (true, false) => watch(session, arguments.host, look, shutdown).await,
-        (false, true) => print::json(&ask(session, arguments.host).await?),
-        (false, false) => print::lines(text_of(&ask(session, arguments.host).await?)),
+    if arguments.output.json {
+        return tokio::select! {
+            done = watch_json(session, arguments.host, shutdown) => done,
+            denied = session.denied() => Err(denied),
+        };
     }
+    // Nothing is shown yet: a question that is given up is asked by nobody any more.
+    let host = tokio::select! {
+        () = shutdown.cancelled() => return Ok(()),
+        denied = session.denied() => return Err(denied),
+        host = one_host(session, arguments.host) => host?,
+    };
+    show(session, host, look, shutdown).await
 }
 
 /// What the executors know; a host that was named has to be one that they know.
@@ -69,17 +86,16 @@ async fn watch_json(
     }
 }
 
-async fn watch(
+async fn show(
     session: &Session,
-    host: Option<HostId>,
+    host: HostId,
     look: TerminalLook,
     shutdown: CancellationToken,
 ) -> Result<(), Failure> {
-    let host = one_host(session, host).await?;
     let (sender, news) = feed::channel();
     let feed = feed::feed(session.bus.clone(), host.clone(), sender)
         .await
-        .map_err(|error| crate::session::of_bus(&error))?;
+        .map_err(|error| of_bus(&error))?;
     let (keys, _no_keys) = mpsc::channel(KEYS);
     let show = Show {
         model: Model::new(host, Preface::default(), "q quit"),
@@ -89,12 +105,24 @@ async fn watch(
         look,
         standing_every: show::STANDING,
     };
-    tokio::select! {
-        ended = show.run(shutdown.clone()) => {
-            ended.map(|_| ()).map_err(|error| Failure::new(Exit::Failed, format!("show: {error}")))
-        }
-        () = feed => Err(Failure::new(Exit::Failed, "the bus connection has ended")),
-    }
+    let over = shutdown.child_token();
+    let view = show.run(over.clone());
+    tokio::pin!(view);
+    let why = tokio::select! {
+        ended = &mut view => return close(ended).await,
+        () = feed => Failure::new(Exit::Failed, "the bus connection has ended"),
+        denied = session.denied() => denied,
+    };
+    over.cancel();
+    close(view.await).await?;
+    Err(why)
+}
+
+/// Waits until the terminal has what was written to it, its return included.
+async fn close(ended: io::Result<Ended>) -> Result<(), Failure> {
+    let ended = ended.map_err(|error| Failure::new(Exit::Failed, format!("show: {error}")))?;
+    ended.close().await;
+    Ok(())
 }
 
 /// The hosts, one a line.

@@ -3,6 +3,7 @@
 
 mod credentials;
 mod demonstration;
+mod watch;
 
 use snooze_test_harness::{Process, wait_for};
 use std::{collections::BTreeMap, fs, path::Path, time::Duration};
