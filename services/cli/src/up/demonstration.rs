@@ -119,13 +119,14 @@ pub fn preface(threshold: Threshold) -> Preface {
         format!(
             "policy   only CPU votes: idle below {highest:.1} % for {NAPTIME_SECONDS:.0} s, then {NOTICE_SECONDS:.0} s notice, then stop"
         ),
-        format!("try      {}", load_line()),
     ];
     if threshold.is_capped() {
         essential.push(format!(
             "policy   this machine is already loaded: the threshold is capped at {HIGHEST:.0} %, and more load may not show as busy"
         ));
     }
+    // Last, for what it does is the first of the details.
+    essential.push(format!("try      {}", load_line()));
     let details = vec![
         "         loads every core for 20 s: the CPU's vote turns busy, and a stop on its way is given up"
             .to_owned(),
@@ -167,11 +168,12 @@ mod tests {
         let threshold = Threshold::from_readings(&[95.0, 99.0]);
         assert_eq!(threshold.cpu_percent, 90.0);
         assert!(threshold.is_capped());
-        assert!(
-            preface(threshold)
-                .lines()
-                .any(|line| line.contains("already loaded"))
-        );
+        let preface = preface(threshold);
+        let lines: Vec<&String> = preface.lines().collect();
+        assert!(lines.iter().any(|line| line.contains("already loaded")));
+        let load = lines.iter().position(|line| line.starts_with("try "));
+        let what_it_does = lines[load.expect("something to try") + 1];
+        assert!(what_it_does.contains("loads every core"), "{what_it_does}");
     }
 
     #[test]
