@@ -127,11 +127,15 @@ fn look_at(folder: &Path, path: &Path) -> Result<Option<PluginName>, PassedOver>
         path: path.to_owned(),
         source,
     };
-    let file = fs::metadata(path).map_err(read)?;
+    // An editor's lock is a hidden link that leads nowhere; it is not even looked at.
     let hidden = path
         .file_name()
         .is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
-    if hidden || !file.is_file() || file.permissions().mode() & EXECUTABLE_BY_ANY == 0 {
+    if hidden {
+        return Ok(None);
+    }
+    let file = fs::metadata(path).map_err(read)?;
+    if !file.is_file() || file.permissions().mode() & EXECUTABLE_BY_ANY == 0 {
         return Ok(None);
     }
     let folder_mode = fs::metadata(folder).map_err(read)?.permissions().mode();
@@ -203,6 +207,20 @@ mod tests {
             matches!(passed_over[..], [PassedOver::Hidden(_)]),
             "{passed_over:?}"
         );
+    }
+
+    #[test]
+    fn a_hidden_link_that_leads_nowhere_is_not_missed() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let link = |name| {
+            std::os::unix::fs::symlink("me@here.4711:1650000000", folder.path().join(name)).expect("links");
+        };
+        link(".#redis.py");
+        let (found, passed_over) = discover(&[folder.path().to_owned()]);
+        assert!(found.is_empty() && passed_over.is_empty(), "{passed_over:?}");
+        link("redis.py");
+        let (_, passed_over) = discover(&[folder.path().to_owned()]);
+        assert!(matches!(passed_over[..], [PassedOver::Read { .. }]));
     }
 
     #[test]
