@@ -1,7 +1,8 @@
 //! Plugin processes that outlived a killed runner: noted on tmpfs while they run, ended at the next start.
 //!
-//! A process that hangs does not see that its stdin has ended. Which one it is, is known by its id together
-//! with its time of birth: an id alone may belong to a stranger by then.
+//! A process that hangs does not see that its stdin has ended, and one that ends may leave children behind in
+//! its group. Which group it is, is known by its leader's id together with its time of birth and its session:
+//! an id alone may belong to a stranger by then.
 
 use crate::{
     files::{self, Durability},
@@ -24,6 +25,15 @@ use tokio_util::sync::CancellationToken;
 struct Leader {
     id: i32,
     /// Clock ticks since the boot.
+    born_at: u64,
+    /// That of the runner that started it; no process of the group can have another one.
+    session: i32,
+}
+
+/// A process that has not ended, as `/proc` shows it.
+struct Shown {
+    group: i32,
+    session: i32,
     born_at: u64,
 }
 
@@ -61,7 +71,7 @@ impl Leftovers {
             }
         };
         for leader in noted.leaders {
-            if leader_of(leader.id).as_ref() == Some(&leader) {
+            if is_left(&leader) {
                 tracing::warn!(process = leader.id, "a plugin outlived its runner and is ended");
                 process::kill_group_of(leader.id);
             }
@@ -95,17 +105,48 @@ impl Leftovers {
     }
 }
 
+/// Whether the leader or somebody else in its group is there still.
+///
+/// The kernel gives an id to nobody else as long as a group has it. So one that leads a group of this id and
+/// is not ours says that ours is gone, and where none does, those in the group are ours.
+fn is_left(leader: &Leader) -> bool {
+    match shown(leader.id) {
+        Some(led) if led.group == leader.id => led.born_at == leader.born_at && led.session == leader.session,
+        Some(_) => false,
+        None => all_shown().any(|one| {
+            one.group == leader.id && one.session == leader.session && one.born_at >= leader.born_at
+        }),
+    }
+}
+
 /// The process of this id, where it leads a group and has not ended.
 fn leader_of(id: i32) -> Option<Leader> {
+    let one = shown(id).filter(|one| one.group == id)?;
+    Some(Leader {
+        id,
+        born_at: one.born_at,
+        session: one.session,
+    })
+}
+
+fn all_shown() -> impl Iterator<Item = Shown> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries.filter_map(|entry| shown(entry.file_name().to_str()?.parse().ok()?))
+}
+
+fn shown(id: i32) -> Option<Shown> {
     let stat = fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
-    // The name in parentheses may hold anything. From the state on, proc(5): 3 state, 5 group, 22 birth.
+    // The name in parentheses may hold anything. From the state on, proc(5): 3 state, 5 group, 6 session,
+    // 22 birth.
     let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_ascii_whitespace().collect();
-    let (state, group, born_at) = (fields.first()?, fields.get(2)?, fields.get(19)?);
-    if matches!(*state, "Z" | "X") || group.parse() != Ok(id) {
+    if matches!(*fields.first()?, "Z" | "X") {
         return None;
     }
-    let born_at = born_at.parse().ok()?;
-    Some(Leader { id, born_at })
+    Some(Shown {
+        group: fields.get(2)?.parse().ok()?,
+        session: fields.get(3)?.parse().ok()?,
+        born_at: fields.get(19)?.parse().ok()?,
+    })
 }
 
 #[cfg(test)]
@@ -118,16 +159,64 @@ mod tests {
         let leftovers = Leftovers::below(folder.path(), &"h1".parse().expect("a host id"), "boot");
         // This very process would end, were it taken for one that was left behind.
         let id = rustix::process::getpgrp().as_raw_nonzero().get();
-        for (boot_id, born_at) in [
-            ("boot", 1),
-            ("another", leader_of(id).map_or(1, |one| one.born_at)),
+        let own = shown(std::process::id().cast_signed()).expect("this process is there");
+        let (born_at, session) = (own.born_at, own.session);
+        for (boot_id, leader) in [
+            (
+                "boot",
+                Leader {
+                    id,
+                    born_at: u64::MAX,
+                    session,
+                },
+            ),
+            (
+                "boot",
+                Leader {
+                    id,
+                    born_at,
+                    session: session + 1,
+                },
+            ),
+            ("another", Leader { id, born_at, session }),
         ] {
             let noted = Noted {
                 boot_id: boot_id.to_owned(),
-                leaders: vec![Leader { id, born_at }],
+                leaders: vec![leader],
             };
             files::replace(&leftovers.file, &noted, Durability::Plain).expect("writes");
             leftovers.end();
         }
+    }
+
+    #[tokio::test]
+    async fn what_a_leader_leaves_in_its_group_is_ended_too() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("plugin");
+        fs::write(&path, "#!/bin/sh\nsleep 3600 &\necho $!\nread _\n").expect("writes");
+        let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        fs::set_permissions(&path, executable).expect("sets the mode");
+        let program = process::Program {
+            path,
+            search_path: crate::SEARCH_PATH.to_owned(),
+            home: folder.path().to_owned(),
+        };
+        let (leader, mut pipes, _stderr) = process::start(&program).expect("it starts");
+        let said = pipes.read_line().await.expect("it says whom it leaves behind");
+        let child: i32 = String::from_utf8_lossy(&said).parse().expect("an id");
+        let noted = Noted {
+            boot_id: "boot".to_owned(),
+            leaders: leader_of(leader.id()).into_iter().collect(),
+        };
+        drop(pipes);
+        leader.ended().await;
+        assert!(shown(leader.id()).is_none() && shown(child).is_some());
+        let leftovers = Leftovers::below(folder.path(), &"h1".parse().expect("a host id"), "boot");
+        files::replace(&leftovers.file, &noted, Durability::Plain).expect("writes");
+        leftovers.end();
+        snooze_test_harness::wait_until(std::time::Duration::from_secs(20), "it is ended", async || {
+            shown(child).is_none()
+        })
+        .await;
     }
 }
