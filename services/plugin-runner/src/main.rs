@@ -2,7 +2,7 @@
 
 use clap::Parser;
 use snooze_bus::{Bus, BusConfig, BusError, BusErrorKind, Role};
-use snooze_plugin_runner::Config;
+use snooze_plugin_runner::{Config, RunnerError};
 use snooze_schemas::HostId;
 use snooze_service_runtime::{
     Exit, Failure, LoadedConfig, ServiceArgs, Threads, args,
@@ -66,7 +66,7 @@ fn main() -> ExitCode {
         .await
         .map_err(|error| of_bus(&error))?;
         let run = snooze_plugin_runner::run(config, bus, shutdown).await;
-        run.map_err(|error| Failure::from_error(Exit::Failed, &error))
+        run.map_err(|error| Failure::from_error(exit_of_run(&error), &error))
     })
 }
 
@@ -91,11 +91,36 @@ fn settle(arguments: &Arguments, loaded: &LoadedConfig) -> Result<Config, Failur
 
 /// A failure to connect, with the exit code that tells whoever starts it whether trying again helps.
 fn of_bus(error: &BusError) -> Failure {
-    let exit = match error.kind() {
+    Failure::from_error(exit_of_bus(error), error)
+}
+
+fn exit_of_bus(error: &BusError) -> Exit {
+    match error.kind() {
         BusErrorKind::Credentials => Exit::Usage,
         BusErrorKind::Denied => Exit::Refused,
         BusErrorKind::Unreachable => Exit::BusUnreachable,
         BusErrorKind::Failed => Exit::Failed,
-    };
-    Failure::from_error(exit, error)
+    }
+}
+
+/// The same for a runner that had begun.
+fn exit_of_run(error: &RunnerError) -> Exit {
+    match error {
+        RunnerError::Denied(_) => Exit::Refused,
+        RunnerError::Listen(error) => exit_of_bus(error),
+        _ => Exit::Failed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_bus_denies_is_a_refusal_also_after_the_start() {
+        assert_eq!(
+            exit_of_run(&RunnerError::Denied("publish".to_owned())),
+            Exit::Refused
+        );
+    }
 }
