@@ -18,6 +18,9 @@ pub const SEARCH_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin
 /// machine takes seconds.
 const HANDSHAKE_LIMIT: Duration = Duration::from_secs(15);
 
+/// The key of a plugin's configuration that switches it off.
+const ENABLED: &str = "enabled";
+
 /// The key of a plugin's configuration that says what it runs in.
 const RUNTIME: &str = "runtime";
 
@@ -112,9 +115,18 @@ impl Config {
 
     /// The plugins that the file says to run on the bus: `plugin_configs.<name>.runtime` is `nats`.
     pub(crate) fn named_on_bus(&self) -> BTreeSet<PluginName> {
-        self.plugin_configs
-            .iter()
-            .filter(|(_, config)| config.get(RUNTIME).and_then(Value::as_str) == Some("nats"))
+        self.whose(RUNTIME, &Value::from("nats"))
+    }
+
+    /// The plugins that the file switches off: `plugin_configs.<name>.enabled` is `false`.
+    pub(crate) fn disabled(&self) -> BTreeSet<PluginName> {
+        self.whose(ENABLED, &Value::Bool(false))
+    }
+
+    fn whose(&self, key: &str, value: &Value) -> BTreeSet<PluginName> {
+        let configs = self.plugin_configs.iter();
+        configs
+            .filter(|(_, config)| config.get(key) == Some(value))
             .filter_map(|(name, _)| crate::discovery::sanitised(name))
             .collect()
     }

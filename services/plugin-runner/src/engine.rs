@@ -16,7 +16,7 @@ use crate::{
     keep::Keep,
     moment::Moment,
     plugin::AskError,
-    plugins::{PluginVoter, Plugins},
+    plugins::{self, PluginVoter, Plugins},
     policy::PolicyInForce,
     publishing::Publishing,
     samples::{Heard, SampleFeed},
@@ -299,7 +299,6 @@ impl Engine {
     }
 }
 
-/// A sample has plugins asked; half an interval later than one should have come, they are asked without.
 fn round_limit_ms(state: &State) -> u64 {
-    interval_ms(&state.policy.policy).saturating_mul(3) / 2
+    u64::try_from(plugins::round(&state.policy).as_millis()).unwrap_or(u64::MAX)
 }

@@ -12,7 +12,7 @@ mod report;
 
 pub use journal::JournalError;
 
-use crate::{plugins::Plugins, policy::PolicyInForce};
+use crate::{plugin::Work, plugins::Plugins, policy::PolicyInForce};
 use journal::{Journal, Known};
 use snooze_bus::Bus;
 use snooze_schemas::{
@@ -40,9 +40,28 @@ pub(crate) const REPORTS: usize = 1024;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Begun {
     /// With its acceptance.
-    Now,
+    Now(Work),
     /// In an earlier run of the runner, which did not finish it.
     Earlier,
+}
+
+impl Begun {
+    /// The work before a stop is never gone on with.
+    fn work(self) -> Work {
+        match self {
+            Self::Now(work) => work,
+            Self::Earlier => Work::Event,
+        }
+    }
+}
+
+/// What became of events, to be reported.
+#[derive(Debug)]
+pub(crate) struct Outcomes {
+    /// What an earlier runner had not reported.
+    earlier: Vec<EventOutcome>,
+    /// What comes from now on.
+    new: mpsc::Receiver<EventOutcome>,
 }
 
 /// Where events are handled.
@@ -78,24 +97,27 @@ pub(crate) struct Parts {
 }
 
 impl Desk {
-    /// Opens the journal. The reports have to be taken from the receiver, by [`report`].
+    /// Opens the journal. The outcomes have to be reported, by [`report`].
     ///
     /// # Errors
     /// When the journal cannot be read or written.
-    pub(crate) fn open(parts: Parts) -> Result<(Arc<Desk>, mpsc::Receiver<EventOutcome>), JournalError> {
-        let (reports, taken) = mpsc::channel(REPORTS);
+    pub(crate) fn open(parts: Parts) -> Result<(Arc<Desk>, Outcomes), JournalError> {
+        let (reports, new) = mpsc::channel(REPORTS);
+        let journal = Journal::open(parts.journal)?;
+        // Before anything new is finished, which would be among them.
+        let earlier = journal.unreported();
         let desk = Desk {
             host: parts.host,
             boot_id: parts.boot_id,
             clocks: parts.clocks,
             plugins: parts.plugins,
             policy: parts.policy,
-            journal: Arc::new(Mutex::new(Journal::open(parts.journal)?)),
+            journal: Arc::new(Mutex::new(journal)),
             reports,
             running: TaskTracker::new(),
             shutdown: parts.shutdown,
         };
-        Ok((Arc::new(desk), taken))
+        Ok((Arc::new(desk), Outcomes { earlier, new }))
     }
 
     /// Accepts an event: once this returns, it is in the journal and will be handled (E4). Cancelling it may
@@ -161,7 +183,7 @@ impl Desk {
                 ));
             }
         }
-        self.begin(id, Begun::Now);
+        self.begin(id, Begun::Now(Work::Event));
         Ok(Accepted {
             accepted: true,
             duplicate: false,
@@ -204,20 +226,15 @@ impl Desk {
             Ok(_) => return Err(format!("the event {id} was handled before")),
             Err(error) => return Err(one_line(&error)),
         }
-        self.handle(&id, Begun::Now, off).await
+        self.handle(&id, Begun::Now(Work::Preparation), off).await
     }
 
-    /// Goes on with what an earlier runner accepted and did not finish (E6), and reports again what it
-    /// had not reported.
+    /// Goes on with what an earlier runner accepted and did not finish (E6).
     ///
     /// # Errors
     /// When the service ends meanwhile.
     pub(crate) async fn resume(self: &Arc<Self>) -> Result<(), JournalError> {
-        let both = |journal: &mut Journal| Ok((journal.unfinished(), journal.unreported()));
-        let (unfinished, unreported) = self.with(both).await?;
-        for outcome in unreported {
-            drop(self.reports.send(outcome).await);
-        }
+        let unfinished = self.with(|journal| Ok(journal.unfinished())).await?;
         for known in unfinished {
             let id = known.event.id.clone();
             tracing::info!(event = %id, "an event that was not finished before the restart goes on");
@@ -270,7 +287,7 @@ pub(crate) async fn report(
     desk: Arc<Desk>,
     bus: Bus,
     agent: String,
-    outcomes: mpsc::Receiver<EventOutcome>,
+    outcomes: Outcomes,
     shutdown: CancellationToken,
 ) {
     report::run(&desk, &bus, &agent, outcomes, shutdown).await;
@@ -279,3 +296,6 @@ pub(crate) async fn report(
 fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,7 +5,7 @@
 
 use crate::{
     listening,
-    plugin::{AskError, Plugin, Runtime},
+    plugin::{AskError, Plugin, Runtime, Work},
     plugins::Plugins,
     stdio::StdioPlugin,
 };
@@ -104,7 +104,7 @@ async fn ask(plugin: &Arc<Plugin>, host: &HostId, delivery: &Delivery) -> Result
         PluginMethod::HandleEvent => {
             let question: HandleEvent = delivery.read()?;
             let left = question.left_ms.map_or(EVENT_LIMIT, Duration::from_millis);
-            match plugin.handle_event(&question.event, left).await {
+            match plugin.handle_event(&question.event, Work::Event, left).await {
                 Ok(result) => body(&result),
                 Err(error) => Err(refusal(&error)),
             }

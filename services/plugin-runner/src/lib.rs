@@ -12,6 +12,7 @@ mod config_book;
 mod discovery;
 mod engine;
 mod events;
+mod file_identity;
 mod files;
 mod hosting;
 mod intake;

@@ -5,14 +5,16 @@
 
 mod error;
 mod status;
+mod voting;
 mod wire;
 
 pub use error::AskError;
 
 use crate::{
+    file_identity::FileIdentity,
     line::{self, Method, PluginOpinion},
     nats_plugin::NatsPlugin,
-    stdio::{Limits, Stage, StdioPlugin},
+    stdio::{Limits, Stage, Start, StdioPlugin},
 };
 use serde::Serialize;
 use serde_json::Value;
@@ -24,11 +26,12 @@ use snooze_schemas::{
 use std::{
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
 };
 use tokio::sync::{Semaphore, SemaphorePermit};
+use voting::Voting;
 use wire::{bounded, handler_result, on_the_wire};
 
 /// The key of a plugin's configuration that says which events it gets.
@@ -54,13 +57,38 @@ pub struct Plugin {
     errors: AtomicU64,
     time_outs: AtomicU64,
     last_error: Mutex<Option<String>>,
-    /// It handles events, and has said, before it ever voted, that it does not know how to.
-    handler_only: AtomicBool,
-    /// At which start of its process it said so.
-    judged_at_start: AtomicU64,
-    has_voted: AtomicBool,
+    voting: Mutex<Voting>,
+    /// How many preparations of a stop it is at work for.
+    preparing: AtomicUsize,
     /// One place for each severity: what is less urgent does not queue up before what is more so.
     turns: [Semaphore; Severity::DESCENDING.len()],
+}
+
+/// Why a plugin gets an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Work {
+    /// It happened.
+    Event,
+    /// It is the work before a stop, for which the runner itself asks.
+    Preparation,
+}
+
+/// As long as it lives its plugin is at work for a preparation.
+struct Preparing<'a>(&'a AtomicUsize);
+
+impl<'a> Preparing<'a> {
+    fn begin(count: &'a AtomicUsize, work: Work) -> Option<Preparing<'a>> {
+        (work == Work::Preparation).then(|| {
+            count.fetch_add(1, Ordering::Relaxed);
+            Preparing(count)
+        })
+    }
+}
+
+impl Drop for Preparing<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 #[derive(Serialize)]
@@ -83,9 +111,8 @@ impl Plugin {
             errors: AtomicU64::new(0),
             time_outs: AtomicU64::new(0),
             last_error: Mutex::new(None),
-            handler_only: AtomicBool::new(false),
-            judged_at_start: AtomicU64::new(0),
-            has_voted: AtomicBool::new(false),
+            voting: Mutex::default(),
+            preparing: AtomicUsize::new(0),
             turns: std::array::from_fn(|_| Semaphore::new(1)),
         })
     }
@@ -140,30 +167,49 @@ impl Plugin {
     }
 
     /// Whether it votes: one that handles events, and has said from the start that it does not know
-    /// `CheckIdle`, does not.
+    /// `CheckIdle`, does not. One that was started anew, and could not be asked whether it still does within
+    /// the time that it has to introduce itself and `round`, the time between two questions, does.
     #[must_use]
-    pub fn votes(&self) -> bool {
-        !self.handler_only.load(Ordering::Relaxed)
+    pub(crate) fn votes(&self, round: Duration) -> bool {
+        let introduction = match &self.runtime {
+            Runtime::Process(process) => process.handshake_limit(),
+            Runtime::Nats(_) => Duration::ZERO,
+        };
+        self.voting().votes(introduction.saturating_add(round))
     }
 
-    /// It does not vote, because an earlier runner knew it as one that does not (T4). It is asked all the
-    /// same when its process has started.
-    pub(crate) fn recall_as_handler(&self) {
-        self.handler_only.store(true, Ordering::Relaxed);
+    /// Whether a next runner may take the file that it was started from for one that does not vote.
+    #[must_use]
+    pub(crate) fn has_left(&self) -> bool {
+        self.voting().has_left(self.start().file)
+    }
+
+    /// It does not vote, because an earlier runner knew this file as one that does not (T4). It is asked all
+    /// the same when its process has started.
+    pub(crate) fn recall_as_handler(&self, file: FileIdentity) {
+        self.voting().recall_as_handler(file);
     }
 
     /// Whether it does not vote and has not been asked whether it still does not since its process was
     /// started anew.
     #[must_use]
     pub(crate) fn is_to_be_judged(&self) -> bool {
-        !self.votes() && self.judged_at_start.load(Ordering::Relaxed) != self.start()
+        self.voting().is_to_be_judged(self.start())
     }
 
-    fn start(&self) -> u64 {
+    fn start(&self) -> Start {
         match &self.runtime {
-            Runtime::Process(process) => process.starts(),
-            Runtime::Nats(_) => 0,
+            Runtime::Process(process) => process.start(),
+            Runtime::Nats(_) => Start::default(),
         }
+    }
+
+    fn voting(&self) -> std::sync::MutexGuard<'_, Voting> {
+        self.voting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn is_preparing(&self) -> bool {
+        self.preparing.load(Ordering::Relaxed) > 0
     }
 
     /// Whether it handles events, by its own word or by its configuration.
@@ -185,7 +231,7 @@ impl Plugin {
         host: &HostId,
         limits: impl Into<Limits>,
     ) -> Result<PluginOpinion, AskError> {
-        let (limits, start) = (limits.into(), self.start());
+        let (limits, start, was_preparing) = (limits.into(), self.start(), self.is_preparing());
         let outcome = match &self.runtime {
             Runtime::Process(process) => process
                 .call(Method::CheckIdle, &CheckIdleParams { metrics }, limits)
@@ -201,16 +247,19 @@ impl Plugin {
                 outcome
             }
         };
+        let outcome = match outcome {
+            Err(error) if error.is_of_work() && (was_preparing || self.is_preparing()) => {
+                Err(AskError::Preparing)
+            }
+            other => other,
+        };
         match &outcome {
-            Ok(_) => {
-                self.has_voted.store(true, Ordering::Relaxed);
-                self.handler_only.store(false, Ordering::Relaxed);
-            }
-            Err(AskError::UnknownMethod) if !self.has_voted.load(Ordering::Relaxed) => {
-                self.handler_only.store(self.handles_events(), Ordering::Relaxed);
-                self.judged_at_start.store(start, Ordering::Relaxed);
-            }
-            Err(_) => {}
+            Ok(_) => self.voting().has_answered(),
+            Err(AskError::UnknownMethod) if self.handles_events() => self.voting().leaves(start),
+            Err(AskError::UnknownMethod) => self.voting().stays(),
+            // One at work is there, and is asked when it is done.
+            Err(error) if error.is_of_work() => {}
+            Err(_) => self.voting().was_asked_in_vain(start),
         }
         self.count(outcome)
     }
@@ -231,20 +280,34 @@ impl Plugin {
     ///
     /// # Errors
     /// Why it is not known what became of it.
-    pub async fn handle_event(&self, event: &Event, left: Duration) -> Result<HandlerResult, AskError> {
+    pub(crate) async fn handle_event(
+        &self,
+        event: &Event,
+        work: Work,
+        left: Duration,
+    ) -> Result<HandlerResult, AskError> {
+        let mut preparing = None;
         let outcome = match &self.runtime {
             Runtime::Process(process) => {
-                let params = |left| HandleEventParams {
-                    event: on_the_wire(event, left),
+                let params = |left| {
+                    // From when it is its turn, and no earlier: it may be busy with something else until then.
+                    preparing = Preparing::begin(&self.preparing, work);
+                    HandleEventParams {
+                        event: on_the_wire(event, left),
+                    }
                 };
                 process
-                    .call_by(Method::HandleEvent, left, params)
+                    .call_by(Method::HandleEvent, event.severity, left, params)
                     .await
                     .map_err(AskError::of_call)
                     .map(|result| handler_result(&result))
             }
-            Runtime::Nats(plugin) => plugin.handle_event(event, left).await.map(bounded),
+            Runtime::Nats(plugin) => {
+                preparing = Preparing::begin(&self.preparing, work);
+                plugin.handle_event(event, left).await.map(bounded)
+            }
         };
+        drop(preparing);
         self.count(outcome)
     }
 

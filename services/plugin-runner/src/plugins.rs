@@ -6,11 +6,12 @@
 
 use crate::{
     config_book::ConfigBook,
+    file_identity::FileIdentity,
     nats_plugin::NatsPlugin,
     plugin::{Plugin, Runtime},
     policy::PolicyInForce,
     stdio::{StdioPlugin, Wanted},
-    tally::AskedVoter,
+    tally::{AskedVoter, interval_ms},
 };
 use futures_util::{FutureExt, future::BoxFuture, stream::FuturesUnordered};
 use serde::{Deserialize, Serialize};
@@ -20,6 +21,7 @@ use snooze_schemas::{HostId, PluginName, VoterName, policy::PluginLayer, verdict
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 /// A voter that is a plugin, and what can be asked.
@@ -38,6 +40,8 @@ pub(crate) struct Expected {
     pub on_bus: BTreeSet<PluginName>,
     /// Those that the host's own file configures, wherever they run.
     pub configured: BTreeSet<PluginName>,
+    /// Those that it switches off, unless a layer of the policy says otherwise.
+    pub disabled: BTreeSet<PluginName>,
     /// Those that were passed over, and why.
     pub passed_over: BTreeMap<PluginName, String>,
 }
@@ -51,6 +55,8 @@ pub(crate) type KeptPlugins = BTreeMap<PluginName, KeptPlugin>;
 pub(crate) struct KeptPlugin {
     name: PluginName,
     votes: bool,
+    /// The file of which this is true.
+    file: FileIdentity,
 }
 
 /// The plugins of one host.
@@ -107,26 +113,39 @@ impl Plugins {
     /// What a next runner has to know of the processes.
     #[must_use]
     pub(crate) fn remember(&self) -> KeptPlugins {
-        let kept = self.processes.iter().map(|(process, plugin)| {
+        let kept = self.processes.iter().filter_map(|(process, plugin)| {
             let kept = KeptPlugin {
                 name: process.name(),
-                votes: plugin.votes(),
+                votes: !plugin.has_left(),
+                file: process.start().file?,
             };
-            (process.provisional().clone(), kept)
+            Some((process.provisional().clone(), kept))
         });
         kept.collect()
     }
 
-    /// Takes the processes for what an earlier runner knew them as, until they say it themselves.
+    /// Takes the processes for what an earlier runner knew them as, until they say it themselves. Of a file
+    /// that has taken the place of the one that was known nothing is known.
     pub(crate) fn recall(&self, kept: &KeptPlugins) {
         for (process, plugin) in &self.processes {
-            if let Some(kept) = kept.get(process.provisional()) {
+            let kept = kept.get(process.provisional());
+            let kept = kept.filter(|kept| FileIdentity::of(process.path()) == Some(kept.file));
+            if let Some(kept) = kept {
                 process.recall(&kept.name);
                 if !kept.votes {
-                    plugin.recall_as_handler();
+                    plugin.recall_as_handler(kept.file);
                 }
             }
         }
+    }
+
+    /// Whether it is switched on: by the narrowest layer of the policy that says so, else by the host's own
+    /// file, else it is.
+    #[must_use]
+    pub(crate) fn is_enabled(&self, policy: &PolicyInForce, name: &PluginName) -> bool {
+        let layer: Option<&PluginLayer> = policy.plugins.get(name);
+        let said = layer.and_then(|layer| layer.enabled);
+        said.unwrap_or_else(|| !self.expected.disabled.contains(name))
     }
 
     /// Configures, switches on and off as the policy's layers say.
@@ -138,7 +157,7 @@ impl Plugins {
             .collect();
         self.configs.lay(layers);
         for process in self.processes() {
-            process.want(if is_enabled(policy, &process.name()) {
+            process.want(if self.is_enabled(policy, &process.name()) {
                 Wanted::Running
             } else {
                 Wanted::Disabled
@@ -167,7 +186,7 @@ impl Plugins {
         let by_layer = by_layer.map(|(name, _)| name.clone());
         let here: BTreeSet<PluginName> = self.processes().map(|process| process.name()).collect();
         let named = self.expected.on_bus.iter();
-        let named = named.filter(|name| is_enabled(policy, name)).cloned();
+        let named = named.filter(|name| self.is_enabled(policy, name)).cloned();
         named
             .chain(by_layer)
             .filter(|name| !here.contains(name))
@@ -185,7 +204,7 @@ impl Plugins {
     #[must_use]
     pub(crate) fn reborn(&self, policy: &PolicyInForce) -> Vec<Arc<Plugin>> {
         let mut reborn = self.all();
-        reborn.retain(|plugin| plugin.is_to_be_judged() && is_enabled(policy, &plugin.name()));
+        reborn.retain(|plugin| plugin.is_to_be_judged() && self.is_enabled(policy, &plugin.name()));
         reborn
     }
 
@@ -205,9 +224,10 @@ impl Plugins {
     #[must_use]
     pub(crate) fn voters(&self, policy: &PolicyInForce) -> BTreeMap<VoterName, PluginVoter> {
         let mut voters: BTreeMap<VoterName, PluginVoter> = BTreeMap::new();
+        let round = round(policy);
         for plugin in self.all() {
             let name = plugin.name();
-            if !is_enabled(policy, &name) || !plugin.votes() {
+            if !self.is_enabled(policy, &name) || !plugin.votes(round) {
                 continue;
             }
             let voter = VoterName::from(&name);
@@ -261,7 +281,7 @@ impl Plugins {
         let there: BTreeSet<PluginName> = self.all().iter().map(|plugin| plugin.name()).collect();
         passed_over
             .chain(configured)
-            .filter(|(name, _)| !there.contains(name) && is_enabled(policy, name))
+            .filter(|(name, _)| !there.contains(name) && self.is_enabled(policy, name))
             .collect()
     }
 
@@ -270,11 +290,11 @@ impl Plugins {
     }
 }
 
-/// Whether a layer has not switched it off.
+/// The longest time between two questions to a plugin: half an interval later than a sample should have come,
+/// it is asked without.
 #[must_use]
-pub(crate) fn is_enabled(policy: &PolicyInForce, name: &PluginName) -> bool {
-    let layer: Option<&PluginLayer> = policy.plugins.get(name);
-    layer.and_then(|layer| layer.enabled).unwrap_or(true)
+pub(crate) fn round(policy: &PolicyInForce) -> Duration {
+    Duration::from_millis(interval_ms(&policy.policy).saturating_mul(3) / 2)
 }
 
 fn barred(why: String) -> PluginVoter {

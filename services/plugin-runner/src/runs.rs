@@ -40,6 +40,9 @@ struct Run {
     idle: bool,
     /// For how long it has been observed to be idle.
     idle_ms: u64,
+    /// Since it was heard it was at work for us: that time does not count.
+    #[serde(default)]
+    held: bool,
 }
 
 impl Run {
@@ -49,6 +52,7 @@ impl Run {
             seen_until_ms: None,
             idle: false,
             idle_ms: 0,
+            held: false,
         }
     }
 
@@ -143,6 +147,7 @@ impl Runs {
             return;
         };
         let seen = run.seen_until_ms;
+        let held = std::mem::take(&mut run.held);
         if seen.is_some_and(|seen| at_ms < seen) {
             self.breaks += run.stop();
             return;
@@ -154,11 +159,28 @@ impl Runs {
         }
         match seen {
             Some(seen) if run.idle && at_ms - seen <= gap_ms => {
-                run.idle_ms = run.idle_ms.saturating_add(at_ms - seen);
+                let observed_ms = if held { 0 } else { at_ms - seen };
+                run.idle_ms = run.idle_ms.saturating_add(observed_ms);
             }
             Some(_) | None => self.breaks += run.stop(),
         }
         run.idle = true;
+    }
+
+    /// A voter that was idle could not be asked at that time, because it is at work for us. Its run goes on
+    /// with the next answer as if no time had passed. Returns whether there is such a run.
+    pub(crate) fn hold(&mut self, voter: &VoterName, at_ms: u64, gap_ms: u64) -> bool {
+        let Some(run) = self.voters.get_mut(voter) else {
+            return false;
+        };
+        match run.seen_until_ms {
+            Some(seen) if run.idle && seen <= at_ms && at_ms - seen <= gap_ms => {
+                run.seen_until_ms = Some(at_ms);
+                run.held = true;
+                true
+            }
+            Some(_) | None => false,
+        }
     }
 
     /// Breaks one voter's run, because something else showed that it is not idle.

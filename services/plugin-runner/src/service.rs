@@ -246,6 +246,7 @@ fn plugins_of(config: &Config, bus: &Bus) -> Arc<Plugins> {
     let mut expected = Expected {
         on_bus: config.named_on_bus(),
         configured: config.configured(),
+        disabled: config.disabled(),
         ..Expected::default()
     };
     for why in passed_over {

@@ -7,10 +7,14 @@
 mod call;
 mod slot;
 mod supervise;
+mod turns;
 
 pub use call::{CallError, Limits};
 
-use crate::{backoff::Restarts, config_book::ConfigBook, line::PluginSaid, process::Program};
+use crate::{
+    backoff::Restarts, config_book::ConfigBook, file_identity::FileIdentity, line::PluginSaid,
+    process::Program,
+};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use slot::Slot;
@@ -18,13 +22,14 @@ use snooze_schemas::{EventType, PluginName};
 use std::{
     path::PathBuf,
     sync::{
-        Arc, OnceLock,
+        Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
 };
-use tokio::sync::{Mutex, watch};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
+use turns::{Turns, Urgency};
 
 /// What a process is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,6 +55,15 @@ pub enum Wanted {
     Disabled,
 }
 
+/// A start of a process.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Start {
+    /// Which one it was; 0 before the first.
+    pub count: u64,
+    /// What was started.
+    pub file: Option<FileIdentity>,
+}
+
 /// How a plugin is run.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -69,13 +83,14 @@ pub struct Settings {
 pub struct StdioPlugin {
     settings: Settings,
     slot: Mutex<Slot>,
+    turns: Arc<Turns>,
     next_id: AtomicU64,
     strays: AtomicU64,
     restarts: AtomicU64,
     stage: watch::Sender<Stage>,
     info: watch::Sender<Option<Map<String, Value>>>,
     events: watch::Sender<Option<Arc<[EventType]>>>,
-    starts: AtomicU64,
+    start: Mutex<Start>,
     configs: Arc<ConfigBook>,
     name: OnceLock<PluginName>,
     recalled: OnceLock<PluginName>,
@@ -91,13 +106,14 @@ impl StdioPlugin {
         Arc::new(StdioPlugin {
             settings,
             slot: Mutex::new(Slot::Down("it has not been started yet".to_owned())),
+            turns: Arc::default(),
             next_id: AtomicU64::new(1),
             strays: AtomicU64::new(0),
             restarts: AtomicU64::new(0),
             stage: watch::Sender::new(Stage::Starting),
             info: watch::Sender::new(None),
             events: watch::Sender::new(None),
-            starts: AtomicU64::new(0),
+            start: Mutex::default(),
             configs,
             name: OnceLock::new(),
             recalled: OnceLock::new(),
@@ -139,7 +155,36 @@ impl StdioPlugin {
     /// How many processes were started for it so far.
     #[must_use]
     pub fn starts(&self) -> u64 {
-        self.starts.load(Ordering::Relaxed)
+        self.start().count
+    }
+
+    /// Its newest start.
+    pub(crate) fn start(&self) -> Start {
+        *self.start.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn note_start(&self) {
+        let file = FileIdentity::of(self.path());
+        let mut start = self.start.lock().unwrap_or_else(PoisonError::into_inner);
+        start.count += 1;
+        start.file = file;
+    }
+
+    /// How long it may take to introduce itself.
+    pub(crate) fn handshake_limit(&self) -> Duration {
+        self.settings.handshake_limit
+    }
+
+    /// What the next one finds who has a turn.
+    fn put(&self, slot: Slot) {
+        *self.slot.lock().unwrap_or_else(PoisonError::into_inner) = slot;
+    }
+
+    /// Takes the pipes away for this reason, once whoever has them is done.
+    async fn put_down(&self, why: &str) {
+        let turn = self.turns.turn(Urgency::Supervision).await;
+        self.put(Slot::Down(why.to_owned()));
+        drop(turn);
     }
 
     /// What it says of itself; nothing before it has been asked for the first time.

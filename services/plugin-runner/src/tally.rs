@@ -24,6 +24,9 @@ use std::{
 /// takes to measure and to send.
 const LATENESS_MS: u64 = 500;
 
+/// Why a plugin is idle that is at work for us.
+const AT_WORK: &str = "it was idle, and is at work before the stop";
+
 /// A voter that is asked: a plugin, or a name that the policy requires and nothing answers to.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct AskedVoter {
@@ -212,15 +215,36 @@ impl Tally {
         if self.asked.get(voter).is_none_or(|asked| asked.terms != terms) {
             return;
         }
-        // Over the runner's own absence no more is bridged than for samples (T4).
-        let gap_ms = if self.resumed.remove(voter) {
-            hole_limit_ms(interval_ms(policy))
-        } else {
-            Self::gap_ms(policy)
-        };
+        let gap_ms = self.bridged_ms(voter, policy);
         self.runs
             .point(voter, asked_at.monotonic_ms, opinion.state, gap_ms);
         self.answers.insert(voter.clone(), Answered { opinion, asked_at });
+    }
+
+    /// A plugin could not be asked because it is at work for the stop that is being prepared, which was
+    /// begun because it was idle. Its answer stands and its run is held, neither longer nor broken, until it
+    /// is done. The stop itself needs an answer of its own (P3).
+    pub(crate) fn hold(&mut self, voter: &VoterName, terms: &str, now: Moment, policy: &Policy) {
+        if self.asked.get(voter).is_none_or(|asked| asked.terms != terms) {
+            return;
+        }
+        let gap_ms = self.bridged_ms(voter, policy);
+        if self.runs.hold(voter, now.monotonic_ms, gap_ms)
+            && let Some(answer) = self.answers.get_mut(voter)
+        {
+            answer.asked_at = now;
+            answer.opinion.reason = AT_WORK.to_owned();
+        }
+    }
+
+    /// How much time may have passed since a plugin was heard. Over the runner's own absence no more is
+    /// bridged than for samples (T4).
+    fn bridged_ms(&mut self, voter: &VoterName, policy: &Policy) -> u64 {
+        if self.resumed.remove(voter) {
+            hole_limit_ms(interval_ms(policy))
+        } else {
+            Self::gap_ms(policy)
+        }
     }
 
     /// The readings that plugins are told: those of the newest sample, whose own time says how old they are.

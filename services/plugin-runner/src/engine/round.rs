@@ -41,6 +41,11 @@ impl Engine {
         state.in_flight.remove(&voter);
         let opinion = match said {
             Ok(opinion) => opinion,
+            // It works for us, and what it said before stands until it is done.
+            Err(AskError::Preparing) => {
+                state.tally.hold(&voter, &terms, self.now(), &state.policy.policy);
+                return;
+            }
             // Nothing was heard, and nothing was said: the run lives or dies by the time between answers (T2).
             Err(error) if error.is_unheard() => return,
             Err(AskError::Absent) if state.has_just_reconnected(asked_at) => return,

@@ -1,10 +1,10 @@
 //! One handler and one event: asked at most once, inside its share of the time.
 
 use super::{Desk, Known, handlers::Handler, millis};
-use crate::plugin::AskError;
+use crate::plugin::{AskError, Work};
 use snooze_schemas::{
     EventId, PluginName,
-    event::{Event, HandlerOutcome, HandlerResult},
+    event::{Event, HandlerOutcome, HandlerResult, Severity},
 };
 use snooze_service_runtime::exit::one_line;
 use std::{collections::BTreeSet, time::Duration};
@@ -13,6 +13,19 @@ use tokio::time::{Instant, timeout_at};
 /// How long a handler may take for which nothing else was configured, where the deadline is further away:
 /// all of a spot interruption's notice. While it is at work its plugin cannot vote.
 const HANDLER_LIMIT: Duration = Duration::from_secs(120);
+
+/// The same where nothing is critical and there is no deadline: what is more urgent waits until it is done.
+const ROUTINE_LIMIT: Duration = Duration::from_secs(30);
+
+/// How long a handler may take for which nothing was configured. The work before a stop has its own limit in
+/// the policy.
+fn default_limit(event: &Event, work: Work) -> Duration {
+    let is_routine = event.severity != Severity::Critical && event.deadline.is_none();
+    match work {
+        Work::Event if is_routine => ROUTINE_LIMIT,
+        Work::Event | Work::Preparation => HANDLER_LIMIT,
+    }
+}
 
 impl Desk {
     /// What earlier runners' handlers came to: ended ones as they ended, and those that were started
@@ -37,9 +50,16 @@ impl Desk {
         outcomes
     }
 
-    pub(super) async fn ask(&self, event: &Event, handler: Handler, share: Duration) -> HandlerOutcome {
+    pub(super) async fn ask(
+        &self,
+        event: &Event,
+        work: Work,
+        handler: Handler,
+        share: Duration,
+    ) -> HandlerOutcome {
         let name = handler.plugin.name();
-        let within = handler.time_out.unwrap_or(HANDLER_LIMIT).min(share);
+        let limit = handler.time_out.unwrap_or_else(|| default_limit(event, work));
+        let within = limit.min(share);
         if within.is_zero() {
             return failed(&name, "no time was left for it before the deadline", 0);
         }
@@ -55,7 +75,7 @@ impl Desk {
         let left = within.saturating_sub(begun.elapsed());
         handler.plugin.ready(left / 2).await;
         let left = within.saturating_sub(begun.elapsed());
-        let said = handler.plugin.handle_event(event, left).await;
+        let said = handler.plugin.handle_event(event, work, left).await;
         let took_ms = millis(begun.elapsed());
         let outcome = match said {
             Ok(result) => HandlerOutcome {

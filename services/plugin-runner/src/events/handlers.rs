@@ -6,7 +6,7 @@
 use super::Known;
 use crate::{
     plugin::{EVENTS, EVENTS_LIMIT, Plugin},
-    plugins::{Plugins, is_enabled},
+    plugins::Plugins,
     policy::PolicyInForce,
 };
 use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
@@ -77,7 +77,7 @@ impl Handlers {
             async move {
                 plugin.introduced(patience).await;
                 let name = plugin.name();
-                if !is_enabled(&policy, &name) {
+                if !plugins.is_enabled(&policy, &name) {
                     return None;
                 }
                 handler_of(plugin, &plugins.config_of(&name), &event_type).await

@@ -31,7 +31,7 @@ impl Desk {
         let policy = self.policy.borrow().clone();
         let patience = INTRODUCTIONS.min(self.left(&known) / 4);
         let (mut handlers, mut outcomes) = match begun {
-            Begun::Now => (self.handlers(event, &policy, patience), Vec::new()),
+            Begun::Now(_) => (self.handlers(event, &policy, patience), Vec::new()),
             // The stop that it prepared for is off: nothing that has not begun is begun.
             Begun::Earlier if event.event_type.as_str() == crate::prepare::PENDING => {
                 let outcomes = self.earlier(&known, &BTreeSet::new()).await;
@@ -52,7 +52,7 @@ impl Desk {
             // Those that are still to come have an equal share each, so that the first cannot starve them.
             let share = self.left(&known) / parts;
             let due = tier.into_iter().filter(|handler| handler.is_due(&known));
-            outcomes.extend(join_all(due.map(|handler| self.ask(event, handler, share))).await);
+            outcomes.extend(join_all(due.map(|handler| self.ask(event, begun.work(), handler, share))).await);
         }
         let outcome = EventOutcome {
             id: event.id.clone(),

@@ -1,13 +1,12 @@
 //! Files outcomes of events in the audit trail, by themselves, as soon as the bus takes them (E4).
 
-use super::{Desk, one_line};
+use super::{Desk, Outcomes, one_line};
 use snooze_bus::{Bus, BusError, Expect, FileError, Subject};
 use snooze_schemas::{
     audit::{AuditKind, AuditRecord},
     event::{EventOutcome, Scope},
 };
 use std::time::Duration;
-use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 /// How long the stream may take to acknowledge one entry.
@@ -20,26 +19,35 @@ pub(super) async fn run(
     desk: &Desk,
     bus: &Bus,
     agent: &str,
-    mut outcomes: mpsc::Receiver<EventOutcome>,
+    outcomes: Outcomes,
     shutdown: CancellationToken,
 ) {
+    let Outcomes { earlier, mut new } = outcomes;
     let all = async {
-        while let Some(outcome) = outcomes.recv().await {
-            file(desk, bus, agent, &outcome).await;
-            let id = outcome.id;
-            let noted = desk.with(move |journal| journal.reported(&id)).await;
-            if let Err(error) = noted {
-                tracing::error!(
-                    error = one_line(&error),
-                    "a report cannot be journalled; it is sent again after a restart"
-                );
-            }
+        for outcome in earlier {
+            report(desk, bus, agent, outcome).await;
+        }
+        while let Some(outcome) = new.recv().await {
+            report(desk, bus, agent, outcome).await;
         }
     };
     // What is cancelled here is in the journal as not reported.
     tokio::select! {
         () = all => {}
         () = shutdown.cancelled() => {}
+    }
+}
+
+/// Files an outcome, and notes that it was.
+async fn report(desk: &Desk, bus: &Bus, agent: &str, outcome: EventOutcome) {
+    file(desk, bus, agent, &outcome).await;
+    let id = outcome.id;
+    let noted = desk.with(move |journal| journal.reported(&id)).await;
+    if let Err(error) = noted {
+        tracing::error!(
+            error = one_line(&error),
+            "a report cannot be journalled; it is sent again after a restart"
+        );
     }
 }
 

@@ -15,6 +15,9 @@ pub enum AskError {
     /// The bus was away, or went away before it answered.
     #[error("it could not be heard, the bus is away")]
     BusAway,
+    /// It is at work for the stop that is being prepared, and cannot be asked meanwhile.
+    #[error("it is at work before the stop")]
+    Preparing,
     /// It failed on the bus.
     #[error("{0}")]
     Bus(String),
@@ -54,13 +57,22 @@ impl AskError {
     pub(crate) fn is_unheard(&self) -> bool {
         matches!(
             self,
-            Self::BusAway | Self::Process(CallError::Occupied(_) | CallError::Starting)
+            Self::BusAway | Self::Preparing | Self::Process(CallError::Occupied(_) | CallError::Starting)
         )
+    }
+
+    /// Whether it may be because of the work that it was given.
+    pub(super) fn is_of_work(&self) -> bool {
+        match self {
+            Self::Preparing | Self::Process(CallError::Occupied(_)) => true,
+            Self::Bus(_) => self.is_time_out(),
+            _ => false,
+        }
     }
 
     pub(super) fn is_time_out(&self) -> bool {
         match self {
-            Self::Process(CallError::TimedOut(_) | CallError::Occupied(_)) => true,
+            Self::Preparing | Self::Process(CallError::TimedOut(_) | CallError::Occupied(_)) => true,
             Self::Bus(text) => text.contains("did not answer within"),
             _ => false,
         }

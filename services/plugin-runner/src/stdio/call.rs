@@ -1,12 +1,13 @@
 //! One question to a process, and its answer: whose turn it is, how long it may take, what a failure costs.
 
-use super::{Stage, StdioPlugin, slot::Lent};
+use super::{Stage, StdioPlugin, slot::Lent, turns::Urgency};
 use crate::{
     line::{self, Line, Method, PluginSaid},
     process::{PipeError, Pipes},
 };
 use serde::Serialize;
 use serde_json::Value;
+use snooze_schemas::event::Severity;
 use std::{sync::atomic::Ordering, time::Duration};
 use tokio::time::{Instant, timeout_at};
 
@@ -81,8 +82,8 @@ impl From<Duration> for Limits {
 }
 
 impl StdioPlugin {
-    /// Asks one question. Questions wait for one another; the process has its own time from when it is its
-    /// turn.
+    /// Asks one question. It waits for others and for what is more urgent; the process has its own time from
+    /// when it is its turn.
     ///
     /// # Errors
     /// Why there is no result. Cancelling it in the middle costs the process.
@@ -93,32 +94,38 @@ impl StdioPlugin {
         limits: impl Into<Limits>,
     ) -> Result<Value, CallError> {
         let limits = limits.into();
-        let lent = self.borrow(method, limits.queue).await?;
+        let lent = self.borrow(method, Urgency::Question, limits.queue).await?;
         self.exchange(lent, method, params, limits.own).await
     }
 
     /// Asks one question that is of no use later: waiting for other questions counts towards the limit.
-    /// What is asked may depend on how much of it is left.
+    /// What is asked may depend on how much of it is left, and is made when it is its turn.
     ///
     /// # Errors
     /// Why there is no result. Cancelling it in the middle costs the process.
     pub async fn call_by<P: Serialize>(
         &self,
         method: Method,
+        severity: Severity,
         within: Duration,
         params: impl FnOnce(Duration) -> P,
     ) -> Result<Value, CallError> {
         let deadline = Instant::now() + within;
-        let lent = self.borrow(method, within).await?;
+        let lent = self.borrow(method, severity.into(), within).await?;
         let left = deadline.saturating_duration_since(Instant::now());
         self.exchange(lent, method, &params(left), left).await
     }
 
-    pub(super) async fn borrow(&self, method: Method, within: Duration) -> Result<Lent<'_>, CallError> {
-        let Ok(slot) = timeout_at(Instant::now() + within, self.slot.lock()).await else {
+    pub(super) async fn borrow(
+        &self,
+        method: Method,
+        urgency: Urgency,
+        within: Duration,
+    ) -> Result<Lent<'_>, CallError> {
+        let Ok(turn) = timeout_at(Instant::now() + within, self.turns.turn(urgency)).await else {
             return Err(CallError::Occupied(within));
         };
-        let mut lent = Lent::out_of(slot).map_err(|why| self.down(why))?;
+        let mut lent = Lent::out_of(&self.slot, turn).map_err(|why| self.down(why))?;
         let wire = lent.wire();
         // What it would say under its old configuration is not what it is asked (T3).
         if method == Method::CheckIdle

@@ -1,11 +1,14 @@
 //! The pipes of a process while somebody has them, and what becomes of them when they are not given back.
 
+use super::turns::Turn;
 use crate::process::Pipes;
 use serde_json::{Map, Value};
-use tokio::sync::{MutexGuard, mpsc};
+use std::sync::{Mutex, PoisonError};
+use tokio::sync::mpsc;
 
 #[derive(Debug)]
 pub(super) enum Slot {
+    /// There are no pipes, for this reason.
     Down(String),
     Up(Wire),
 }
@@ -24,23 +27,27 @@ pub(super) struct Wire {
 /// The pipes while a call uses them. Dropped without being given back, as when the caller was
 /// cancelled in the middle, they are gone, and the supervisor is told.
 pub(super) struct Lent<'a> {
-    slot: MutexGuard<'a, Slot>,
+    slot: &'a Mutex<Slot>,
     line: Option<Wire>,
+    /// Dropped last: the slot is in order before the next one has its turn.
+    _turn: Turn,
 }
 
 impl<'a> Lent<'a> {
-    /// Takes the pipes out of the slot.
+    /// Takes the pipes out of the slot, by whoever has the turn.
     ///
     /// # Errors
     /// Why there are none.
-    pub(super) fn out_of(mut slot: MutexGuard<'a, Slot>) -> Result<Lent<'a>, String> {
-        match std::mem::replace(&mut *slot, Slot::Down("it is being asked".to_owned())) {
+    pub(super) fn out_of(slot: &'a Mutex<Slot>, turn: Turn) -> Result<Lent<'a>, String> {
+        let mut held = slot.lock().unwrap_or_else(PoisonError::into_inner);
+        match std::mem::replace(&mut *held, Slot::Down("it is being asked".to_owned())) {
             Slot::Up(wire) => Ok(Lent {
                 slot,
                 line: Some(wire),
+                _turn: turn,
             }),
             Slot::Down(why) => {
-                *slot = Slot::Down(why.clone());
+                *held = Slot::Down(why.clone());
                 Err(why)
             }
         }
@@ -54,7 +61,7 @@ impl<'a> Lent<'a> {
 
     pub(super) fn give_back(mut self) {
         if let Some(line) = self.line.take() {
-            *self.slot = Slot::Up(line);
+            self.put(Slot::Up(line));
         }
     }
 
@@ -62,9 +69,19 @@ impl<'a> Lent<'a> {
         self.tell(why);
     }
 
+    /// Closes the pipes without a complaint: the process is to end, and nobody is to ask it any more.
+    pub(super) fn close(mut self, why: &str) {
+        self.line = None;
+        self.put(Slot::Down(why.to_owned()));
+    }
+
+    fn put(&self, slot: Slot) {
+        *self.slot.lock().unwrap_or_else(PoisonError::into_inner) = slot;
+    }
+
     fn tell(&mut self, why: &str) {
         if let Some(line) = self.line.take() {
-            *self.slot = Slot::Down(why.to_owned());
+            self.put(Slot::Down(why.to_owned()));
             // Full means that it has been told already, closed that it is ending anyway.
             drop(line.broken.try_send(why.to_owned()));
         }

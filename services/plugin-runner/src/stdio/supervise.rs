@@ -5,6 +5,7 @@
 use super::{
     CallError, ConfigureParams, Stage, StdioPlugin, Wanted, accepted,
     slot::{Slot, Wire},
+    turns::Urgency,
 };
 use crate::{
     backoff::Backoff,
@@ -28,6 +29,9 @@ const FAREWELL: Duration = Duration::from_secs(2);
 /// How long a plugin may take to say which events it handles. The original asks this only of those that
 /// handle any, and one that keeps silent instead of saying that it does not know the method is none of them.
 const EVENTS_LIMIT: Duration = Duration::from_secs(2);
+
+/// Why nobody can ask it while it is replaced.
+const ANEW: &str = "it is started anew for its configuration";
 
 /// Why a process is of no use any more; it is killed and reaped.
 enum Parted {
@@ -53,7 +57,7 @@ impl StdioPlugin {
         let mut backoff = Backoff::default();
         while !self.stop.is_cancelled() {
             if *self.wanted.borrow() == Wanted::Disabled {
-                *self.slot.lock().await = Slot::Down("it is disabled".to_owned());
+                self.put_down("it is disabled").await;
                 self.stage.send_replace(Stage::Disabled);
                 tokio::select! {
                     () = self.until_wanted(Wanted::Running) => {}
@@ -62,7 +66,7 @@ impl StdioPlugin {
                 continue;
             }
             self.stage.send_replace(Stage::Starting);
-            self.starts.fetch_add(1, Ordering::Relaxed);
+            self.note_start();
             let born = Instant::now();
             let parted = match process::start(&self.settings.program) {
                 Err(error) => Parted::Failed(start_failure(&error)),
@@ -89,7 +93,7 @@ impl StdioPlugin {
             }
             let wait = backoff.failed_after(born.elapsed(), &self.settings.restarts);
             tracing::warn!(plugin = %self.name(), why, wait_ms = wait.as_millis(), "a plugin failed; it is started again");
-            *self.slot.lock().await = Slot::Down(why);
+            self.put_down(&why).await;
             self.restarts.fetch_add(1, Ordering::Relaxed);
             self.stage.send_replace(Stage::Restarting);
             tokio::select! {
@@ -98,7 +102,7 @@ impl StdioPlugin {
                 () = self.stop.cancelled() => {}
             }
         }
-        *self.slot.lock().await = Slot::Down("it was stopped".to_owned());
+        self.put_down("it was stopped").await;
         self.stage.send_replace(Stage::Stopped);
     }
 
@@ -122,16 +126,24 @@ impl StdioPlugin {
             Err(why) => return Parted::Failed(told(&why, process.kill().await)),
         };
         let (broken, mut breaks) = mpsc::channel(1);
-        *self.slot.lock().await = Slot::Up(Wire {
+        let turn = self.turns.turn(Urgency::Supervision).await;
+        self.put(Slot::Up(Wire {
             pipes,
             broken,
             config,
             version,
-        });
+        }));
+        drop(turn);
         self.stage.send_replace(Stage::Running);
         let why = loop {
+            let reconfigured = async {
+                self.configs.changed_since(version).await;
+                let now = self.configs.version();
+                (now, self.reconfigure(now).await)
+            };
             // Cancelling these loses nothing: the end of the process stays readable, a break stays queued,
-            // a change stays later than the version.
+            // a change stays later than the version. Only while the process is being told its new
+            // configuration cancelling costs it, and every branch that cancels that is its end anyway.
             tokio::select! {
                 biased;
                 why = breaks.recv() => break why.unwrap_or_else(|| "it is of no use any more".to_owned()),
@@ -144,18 +156,15 @@ impl StdioPlugin {
                     self.bid_farewell(&process).await;
                     break "it was stopped".to_owned();
                 }
-                () = self.configs.changed_since(version) => {
-                    let now = self.configs.version();
-                    match self.reconfigure(now).await {
-                        Configured::Done => version = now,
-                        Configured::Later => {}
-                        Configured::OnlyAnew => {
-                            self.bid_farewell(&process).await;
-                            self.end(process, "it is started anew").await;
-                            return Parted::ForAnew;
-                        }
+                (now, configured) = reconfigured => match configured {
+                    Configured::Done => version = now,
+                    Configured::Later => {}
+                    Configured::OnlyAnew => {
+                        self.bid_farewell(&process).await;
+                        self.end(process, ANEW).await;
+                        return Parted::ForAnew;
                     }
-                }
+                },
             }
         };
         Parted::Failed(self.end(process, &why).await)
@@ -165,7 +174,7 @@ impl StdioPlugin {
     /// pipes in it. One that is under way ends by itself, because the process is killed first.
     async fn end(&self, process: Process, why: &str) -> String {
         let why = told(why, process.kill().await);
-        *self.slot.lock().await = Slot::Down(why.clone());
+        self.put_down(&why).await;
         why
     }
 
@@ -217,7 +226,11 @@ impl StdioPlugin {
     async fn reconfigure(&self, version: u64) -> Configured {
         let config = self.config();
         let mut lent = match self
-            .borrow(Method::Configure, self.settings.handshake_limit)
+            .borrow(
+                Method::Configure,
+                Urgency::Supervision,
+                self.settings.handshake_limit,
+            )
             .await
         {
             Ok(lent) => lent,
@@ -232,7 +245,8 @@ impl StdioPlugin {
             return Configured::Done;
         }
         if wire.config.keys().any(|key| !config.contains_key(key)) {
-            lent.give_back();
+            // What it would do under its old configuration is nobody's wish any more.
+            lent.close(ANEW);
             return Configured::OnlyAnew;
         }
         match self.configure(&mut wire.pipes, &config).await {
@@ -275,7 +289,7 @@ impl StdioPlugin {
     /// Closes its stdin, which tells a plugin that reads lines to end, and waits a moment.
     async fn bid_farewell(&self, process: &Process) {
         let farewell = async {
-            *self.slot.lock().await = Slot::Down("it was stopped".to_owned());
+            self.put_down("it is being ended").await;
             process.ended().await;
         };
         if tokio::time::timeout(FAREWELL, farewell).await.is_err() {

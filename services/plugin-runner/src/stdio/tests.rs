@@ -3,6 +3,7 @@
 use super::*;
 use crate::{line::Method, process::PipeError};
 use serde_json::json;
+use snooze_schemas::event::Severity;
 use snooze_test_harness::{wait_for, wait_until};
 use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
@@ -59,6 +60,11 @@ impl Stand {
     }
 
     fn starting(script: &str) -> Stand {
+        Stand::with_patience(script, SOON)
+    }
+
+    /// One that may take so long to introduce itself, and to take its configuration.
+    fn with_patience(script: &str, handshake_limit: Duration) -> Stand {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("plugin");
         fs::write(&path, script).expect("writes");
@@ -70,7 +76,7 @@ impl Stand {
                 home: folder.path().to_owned(),
             },
             provisional: "provisional".parse().expect("a name"),
-            handshake_limit: SOON,
+            handshake_limit,
             restarts: Restarts {
                 first: Duration::from_millis(10),
                 longest: Duration::from_millis(50),
@@ -412,6 +418,90 @@ async fn t3_a_process_is_started_anew_when_a_key_of_its_configuration_vanishes()
     stand.configured(&json!({"limit": 1}));
     assert_eq!(stand.recovered().await["config"], json!({"limit": 1}));
     assert_eq!(stand.plugin.restarts(), 1);
+}
+
+#[tokio::test]
+async fn one_that_hangs_while_it_is_configured_is_ended_all_the_same() {
+    let mut stand = Stand::with_patience(&configurable(), Duration::from_secs(3600));
+    stand.running().await;
+    stand.configured(&json!({"limit": 1}));
+    let told = stand.folder.path().join("told");
+    wait_until(SOON, "it is being configured", async || told.exists()).await;
+    let process = stand.plugin.process_id().expect("it has a process");
+    stand.plugin.stop();
+    let ended = tokio::time::timeout(SOON, &mut stand.task).await;
+    ended.expect("it ends in time").expect("it does not panic");
+    assert!(!is_alive(process));
+}
+
+#[tokio::test]
+async fn t3_nothing_is_asked_of_a_process_that_is_replaced_for_its_configuration() {
+    let script = configurable().replace(
+        r#"        say({"is_idle": True, "config": config}, id)"#,
+        r#"        open("asked", "a").write(json.dumps(config))
+        say({"is_idle": True, "config": config}, id)"#,
+    );
+    let stand = Stand::starting(&script);
+    stand.configured(&json!({"limit": 1, "url": "a"}));
+    fs::write(stand.folder.path().join("go"), "").expect("writes");
+    stand.running().await;
+    // The supervisor is next in the queue, and events of any severity are behind it.
+    let turn = stand.plugin.turns.turn(Urgency::Question).await;
+    stand.configured(&json!({"limit": 1}));
+    let event = stand
+        .plugin
+        .call_by(Method::CheckIdle, Severity::Critical, SOON, |_| json!({}));
+    let hands_on = async {
+        // It waits for its turn by now, as does the event.
+        wait_until(SOON, "both wait", async || {
+            format!("{:?}", stand.plugin.turns).contains("waiting: 2")
+        })
+        .await;
+        drop(turn);
+    };
+    let (answer, ()) = tokio::join!(event, hands_on);
+    assert!(matches!(answer, Err(CallError::NotRunning(_))), "{answer:?}");
+    assert_eq!(stand.recovered().await["config"], json!({"limit": 1}));
+    let all_asked = fs::read_to_string(stand.folder.path().join("asked")).expect("it was asked");
+    assert!(!all_asked.contains("url"), "{all_asked}");
+}
+
+#[tokio::test]
+async fn e3_a_critical_event_goes_before_what_waits() {
+    let script = python(HONEST).replace(
+        r#"elif request["method"] != "CheckIdle":"#,
+        r#"elif request["method"] == "HandleEvent":
+        while not os.path.exists("go"): linger(0.01)
+        open("order", "a").write(request["params"] + " ")
+        say({}, id)
+    elif request["method"] != "CheckIdle":"#,
+    );
+    let stand = Stand::of(&script).await;
+    let event = |name: &'static str, severity| {
+        stand
+            .plugin
+            .call_by(Method::HandleEvent, severity, SOON, move |_| name)
+    };
+    let first = event("first", Severity::Info);
+    let others = async {
+        let info = event("info", Severity::Info);
+        let warning = event("warning", Severity::Warning);
+        let critical = event("critical", Severity::Critical);
+        let go = async {
+            wait_until(SOON, "all wait", async || {
+                format!("{:?}", stand.plugin.turns).contains("waiting: 3")
+            })
+            .await;
+            fs::write(stand.folder.path().join("go"), "").expect("writes");
+        };
+        tokio::join!(info, warning, critical, go)
+    };
+    let (first, (info, warning, critical, ())) = tokio::join!(first, others);
+    for answer in [first, info, warning, critical] {
+        answer.expect("it is handled");
+    }
+    let order = fs::read_to_string(stand.folder.path().join("order")).expect("it is written");
+    assert_eq!(order, "first critical warning info ");
 }
 
 #[tokio::test]

@@ -64,6 +64,50 @@ fn plugin(terms: &str) -> BTreeMap<VoterName, AskedVoter> {
     .into()
 }
 
+/// What the plugin votes at this time.
+fn redis(tally: &Tally, now: u64) -> Vote {
+    let votes = tally.votes(&policy(), at(now));
+    votes
+        .into_iter()
+        .find(|vote| vote.voter == voter("redis"))
+        .expect("it votes")
+}
+
+#[test]
+fn s13_a_voter_that_is_at_work_before_the_stop_is_held_however_long_it_takes() {
+    let mut tally = Tally::new(BOOT.to_owned());
+    tally.ask_these(plugin("a"), &policy());
+    tally.sample(&sample(1, 1_000, 1.0), &policy(), at(1_000));
+    let idle = Opinion {
+        state: VoteState::Idle,
+        ..Opinion::unknown("no clients")
+    };
+    for second in 1..=5 {
+        tally.answer(&voter("redis"), "a", at(second * 1_000), idle.clone(), &policy());
+    }
+    let before = redis(&tally, 5_000);
+    assert_eq!((before.state, before.idle_ms), (VoteState::Idle, 4_000));
+    // Far longer than the gap between two answers may be.
+    for second in 6..=60 {
+        tally.hold(&voter("redis"), "a", at(second * 1_000), &policy());
+    }
+    let held = redis(&tally, 60_000);
+    assert_eq!((held.state, held.idle_ms), (VoteState::Idle, 4_000));
+    tally.answer(&voter("redis"), "a", at(61_000), idle.clone(), &policy());
+    assert_eq!(
+        redis(&tally, 61_000).idle_ms,
+        4_000,
+        "the time at work does not count"
+    );
+    tally.answer(&voter("redis"), "a", at(62_000), idle.clone(), &policy());
+    assert_eq!(redis(&tally, 62_000).idle_ms, 5_000);
+    // A hole stays one, and who was busy is not held.
+    tally.hold(&voter("redis"), "a", at(70_000), &policy());
+    assert_eq!(redis(&tally, 70_000).state, VoteState::Unknown);
+    tally.answer(&voter("redis"), "a", at(71_000), idle, &policy());
+    assert_eq!(redis(&tally, 71_000).idle_ms, 0);
+}
+
 fn voter(name: &str) -> VoterName {
     name.parse().expect("a voter name")
 }

@@ -1,6 +1,6 @@
 //! Preparing and cancelling, as an executor does it.
 
-use crate::stage::{SOON, Stage, python_plugin};
+use crate::stage::{SOON, Stage, of, python_plugin};
 use serde_json::{Value, json};
 use snooze_bus::{RequestError, RunnerVerb, Stream};
 use snooze_schemas::{
@@ -8,6 +8,7 @@ use snooze_schemas::{
     audit::AuditRecord,
     event::HandleEvent,
     host::{Action, Cancel, Prepare, PrepareState, Prepared, Verified, Verify},
+    verdict::{Verdict, VoteState},
 };
 use snooze_test_harness::wait_for;
 use std::{fs, time::Duration};
@@ -220,6 +221,52 @@ async fn s12_after_a_cancel_nothing_begins_and_plugins_hear_of_it_last() {
         "second ends",
     ];
     handled_until(&stage, &expected).await;
+    runner.stop().await;
+}
+
+#[tokio::test]
+async fn s13_a_voter_that_works_for_longer_than_answers_may_be_apart_keeps_its_run() {
+    let mut stage = Stage::set().await;
+    // Two answers may be 2 * 0.1 s + 0.5 s + 1 s apart.
+    stage.policy(json!({"heartbeat_seconds": 0.2})).await;
+    let go = stage.file("go");
+    let works = format!(
+        "None\n        while not os.path.exists({go:?}): linger(0.01)\n        result = {{\"handled\": True, \"succeeded\": True}}"
+    );
+    stage.plugin("handler.py", &handler(&stage, &works));
+    let runner = stage.runner().await;
+    let idle_ms = |verdict: &Verdict| of(verdict, "handler").map_or(0, |vote| vote.idle_ms);
+    stage
+        .verdict("it has been idle", |verdict| idle_ms(verdict) >= 700)
+        .await;
+    prepare(&stage, &claim(7)).await.expect("it begins");
+    handled_until(&stage, &["snooze.pending"]).await;
+    let since = snooze_service_runtime::Clocks::real().boottime_ms();
+    let after = stage
+        .verdict("it is at work for long", |verdict| {
+            let vote = of(verdict, "handler").expect("it votes");
+            assert_eq!(
+                vote.state,
+                VoteState::Idle,
+                "a vote that is not would take the claim back: {vote:?}"
+            );
+            verdict.uptime_ms >= since + 4_000
+        })
+        .await;
+    fs::write(&go, "").expect("writes");
+    assert_eq!(prepared(&stage, &claim(7)).await.state, PrepareState::Done);
+    let verdict = stage
+        .verdict("it has answered", |verdict| idle_ms(verdict) > idle_ms(&after))
+        .await;
+    assert!(idle_ms(&verdict) >= 700);
+    let verified = verify(&stage, 7).await;
+    let vote = of(&verified.verdict, "handler").expect("it votes");
+    assert_eq!(
+        (vote.state, vote.raw),
+        (VoteState::Idle, VoteState::Idle),
+        "{vote:?}"
+    );
+    assert!(vote.idle_ms >= 700);
     runner.stop().await;
 }
 

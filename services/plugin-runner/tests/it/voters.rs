@@ -147,6 +147,91 @@ async fn s2_a_plugin_that_is_configured_or_passed_over_is_missed() {
     runner.stop().await;
 }
 
+/// The tree's handler, which does not vote, and which crashes as soon as it is asked for its name where
+/// there is this file.
+fn handler_that_may_break(flag: &std::path::Path) -> String {
+    in_tree("examples/spot-checkpoint.py").replace(
+        "for line in sys.stdin:\n",
+        &format!("import os\nfor line in sys.stdin:\n    if os.path.exists({flag:?}): os._exit(1)\n"),
+    )
+}
+
+/// Runs the handler until it has left the vote, and ends the runner.
+async fn until_it_has_left(stage: &mut Stage) {
+    let runner = stage.runner().await;
+    stage
+        .verdict("it has left the vote", |verdict| {
+            of(verdict, "cpu").is_some_and(|vote| vote.idle_ms >= 600)
+                && of(verdict, "spot-checkpoint").is_none()
+                && of(verdict, "spot").is_none()
+        })
+        .await;
+    runner.stop().await;
+}
+
+#[tokio::test]
+async fn t4_another_file_is_not_taken_for_the_one_that_did_not_vote() {
+    let mut stage = Stage::set().await;
+    stage.plugin("spot.py", &in_tree("examples/spot-checkpoint.py"));
+    until_it_has_left(&mut stage).await;
+    stage.plugin("spot.py", "#!/bin/sh\nexit 1\n");
+    let runner = stage.runner().await;
+    let vote = stage.vote("spot", VoteState::Unknown).await;
+    assert_eq!(vote.role, Role::Required);
+    runner.stop().await;
+}
+
+#[tokio::test]
+async fn s2_one_that_did_not_vote_and_can_no_longer_start_is_unknown() {
+    let mut stage = Stage::set().await;
+    let flag = stage.file("broken");
+    stage.plugin("spot.py", &handler_that_may_break(&flag));
+    until_it_has_left(&mut stage).await;
+    fs::write(&flag, "").expect("writes");
+    let mut config = stage.config();
+    config.handshake_limit = Duration::from_millis(300);
+    let runner = stage.runner_with(config).await;
+    let vote = stage.vote("spot-checkpoint", VoteState::Unknown).await;
+    assert_eq!(vote.role, Role::Required);
+    fs::remove_file(&flag).expect("removes");
+    stage
+        .verdict("it says again that it does not vote", |verdict| {
+            of(verdict, "spot-checkpoint").is_none()
+        })
+        .await;
+    runner.stop().await;
+}
+
+#[tokio::test]
+async fn t3_the_hosts_file_switches_a_plugin_off_and_a_layer_on_again() {
+    let mut stage = Stage::set().await;
+    stage.plugin("quiet.py", &python_plugin("quiet", r#"{"is_idle": True}"#));
+    let mut config = stage.config();
+    for name in ["quiet", "gone_monitor"] {
+        let own = json!({"enabled": false});
+        config
+            .plugin_configs
+            .insert(name.to_owned(), own.as_object().expect("a map").clone());
+    }
+    let runner = stage.runner_with(config).await;
+    stage
+        .verdict("nobody but the built-in ones votes", |verdict| {
+            of(verdict, "cpu").is_some_and(|vote| vote.idle_ms >= 600)
+                && of(verdict, "quiet").is_none()
+                && of(verdict, "gone-monitor").is_none()
+        })
+        .await;
+    listed(&stage, |list| list.plugins[0].state == "disabled").await;
+    stage
+        .layer(
+            json!({"heartbeat_seconds": 1}),
+            json!({"quiet": {"enabled": true}}),
+        )
+        .await;
+    stage.vote("quiet", VoteState::Idle).await;
+    runner.stop().await;
+}
+
 /// The list of plugins once it is as the test wants it.
 async fn listed(stage: &Stage, wanted: impl Fn(&PluginList) -> bool) -> PluginList {
     let subject = stage.verb(RunnerVerb::Plugins);

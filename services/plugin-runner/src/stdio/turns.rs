@@ -1,0 +1,187 @@
+//! Whose turn it is at the pipes of a process: one at a time, the most urgent of those that wait first.
+//!
+//! Nobody is interrupted. Those that are equally urgent have their turns in the order in which they came.
+
+use snooze_schemas::event::Severity;
+use std::{
+    cmp::Reverse,
+    collections::BTreeMap,
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+use tokio::sync::oneshot;
+
+/// How urgent it is to have a turn, the least urgent first.
+///
+/// Questions stand above routine events, which may take a handler half a minute each: a question takes
+/// seconds at most and there are two at most, so that no event waits for long because of one, while a flood
+/// of events would leave the plugin without a vote.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Urgency {
+    /// An event of severity 0.
+    Info,
+    /// An event of severity 1.
+    Warning,
+    /// Whether the host is idle.
+    Question,
+    /// An event of severity 2.
+    Urgent,
+    /// An event of severity 3.
+    Critical,
+    /// The process is to have another configuration, or to end.
+    Supervision,
+}
+
+impl From<Severity> for Urgency {
+    fn from(severity: Severity) -> Urgency {
+        match severity {
+            Severity::Info => Self::Info,
+            Severity::Warning => Self::Warning,
+            Severity::Urgent => Self::Urgent,
+            Severity::Critical => Self::Critical,
+        }
+    }
+}
+
+/// Those that wait for their turn.
+#[derive(Default)]
+pub(super) struct Turns {
+    held: Mutex<Held>,
+}
+
+#[derive(Default)]
+struct Held {
+    taken: bool,
+    /// How many have come so far.
+    came: u64,
+    waiting: BTreeMap<(Reverse<Urgency>, u64), oneshot::Sender<Turn>>,
+}
+
+impl fmt::Debug for Turns {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let held = self.held();
+        out.debug_struct("Turns")
+            .field("taken", &held.taken)
+            .field("waiting", &held.waiting.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A turn. Dropping it makes it the next one's.
+#[derive(Debug)]
+pub(super) struct Turn {
+    /// Nothing once it was handed on.
+    turns: Option<Arc<Turns>>,
+}
+
+impl Turns {
+    /// Waits for a turn. Cancelling it leaves the queue.
+    pub(super) async fn turn(self: &Arc<Self>, urgency: Urgency) -> Turn {
+        let queued = {
+            let mut held = self.held();
+            if held.taken {
+                // Those that have given up would stay until it was their turn.
+                held.waiting.retain(|_, waiting| !waiting.is_closed());
+                held.came += 1;
+                let (mine, given) = oneshot::channel();
+                let place = (Reverse(urgency), held.came);
+                held.waiting.insert(place, mine);
+                Some(given)
+            } else {
+                held.taken = true;
+                None
+            }
+        };
+        match queued {
+            None => Turn {
+                turns: Some(self.clone()),
+            },
+            Some(given) => given.await.expect("whoever has the turn hands it on"),
+        }
+    }
+
+    fn held(&self) -> MutexGuard<'_, Held> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The next one's, or nobody's where nobody waits.
+    fn next(&self) -> Option<oneshot::Sender<Turn>> {
+        let mut held = self.held();
+        let next = held.waiting.pop_first().map(|(_, waiting)| waiting);
+        held.taken = next.is_some();
+        next
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        let Some(turns) = self.turns.take() else { return };
+        while let Some(next) = turns.next() {
+            let turn = Turn {
+                turns: Some(turns.clone()),
+            };
+            match next.send(turn) {
+                Ok(()) => return,
+                // It has given up; the turn that came back is not to be handed on by being dropped.
+                Err(mut back) => back.turns = None,
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::FutureExt;
+
+    #[tokio::test]
+    async fn e3_the_most_urgent_of_those_that_wait_is_next() {
+        let turns = Arc::new(Turns::default());
+        let first = turns.turn(Urgency::Info).await;
+        let mut waiting: Vec<_> = [
+            Urgency::Info,
+            Urgency::Critical,
+            Urgency::Question,
+            Urgency::Critical,
+        ]
+        .map(|urgency| Box::pin(turns.turn(urgency)))
+        .into();
+        for one in &mut waiting {
+            assert!(one.now_or_never().is_none(), "nobody is interrupted");
+        }
+        let mut held = first;
+        for next in [1, 3, 2, 0] {
+            drop(held);
+            for (at, one) in waiting.iter_mut().enumerate() {
+                assert!(
+                    at == next || one.as_mut().now_or_never().is_none(),
+                    "{at} is not next"
+                );
+                if at == next {
+                    break;
+                }
+            }
+            held = waiting[next].as_mut().now_or_never().expect("it is its turn");
+            let never = Box::pin(turns.turn(Urgency::Info));
+            waiting[next] = never;
+        }
+    }
+
+    #[tokio::test]
+    async fn who_gives_up_keeps_nobody_waiting() {
+        let turns = Arc::new(Turns::default());
+        let held = turns.turn(Urgency::Info).await;
+        let mut gives_up = Box::pin(turns.turn(Urgency::Critical));
+        let mut given_too_late = Box::pin(turns.turn(Urgency::Urgent));
+        let mut patient = Box::pin(turns.turn(Urgency::Info));
+        for one in [&mut gives_up, &mut given_too_late, &mut patient] {
+            assert!(one.now_or_never().is_none());
+        }
+        drop(gives_up);
+        drop(held);
+        // It has its turn, and gives up before it looks.
+        drop(given_too_late);
+        assert!(patient.now_or_never().is_some());
+        drop(turns.turn(Urgency::Info).await);
+    }
+}
