@@ -2,7 +2,7 @@
 
 use crate::{GroupName, HostId, Timestamp, event::Severity};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, str::FromStr};
 
 /// `snooze_config`, key `roster.<host>`: written at enrolment, found by the host token of a subject.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -52,6 +52,39 @@ pub enum Provider {
     Aws,
 }
 
+impl Provider {
+    /// Every cloud that is known.
+    pub const ALL: [Provider; 2] = [Self::Simulated, Self::Aws];
+
+    /// As records, reports and claims spell it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Simulated => "simulated",
+            Self::Aws => "aws",
+        }
+    }
+}
+
+/// A cloud that this version does not know.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{word:?} is no provider that is known here")]
+pub struct UnknownProvider {
+    /// As it was given.
+    pub word: String,
+}
+
+impl FromStr for Provider {
+    type Err = UnknownProvider;
+
+    fn from_str(word: &str) -> Result<Self, Self::Err> {
+        let known = Self::ALL.into_iter().find(|provider| provider.as_str() == word);
+        known.ok_or_else(|| UnknownProvider {
+            word: word.to_owned(),
+        })
+    }
+}
+
 /// `snooze_config`, key `source.<source>`: what a source of custom events may say. An administrator writes
 /// it together with the source's credentials; a source without a record is refused.
 ///
@@ -91,6 +124,16 @@ pub enum SourceHosts {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_provider_is_spelt_alike_in_records_and_everywhere_else() {
+        for provider in Provider::ALL {
+            assert_eq!(provider.as_str().parse(), Ok(provider));
+            let in_records = serde_json::to_value(provider).expect("it is written");
+            assert_eq!(in_records, provider.as_str());
+        }
+        assert!("another".parse::<Provider>().is_err());
+    }
 
     #[test]
     fn i5_a_source_that_is_fenced_to_hosts_may_not_name_the_fleet() {
