@@ -28,6 +28,15 @@ pub(crate) struct PolicyInForce {
     pub plugins: BTreeMap<PluginName, PluginLayer>,
 }
 
+/// The longest that a request to a host may wait for its answer.
+const ANSWER_LIMIT_MS: u64 = 15_000;
+
+/// What a verification takes beside measuring and asking: the way there and back over the bus.
+const ROUND_TRIP_MS: u64 = 100;
+
+/// More hosts of one group at once than this is a slip of the pen, and no limit at all.
+const MOST_CONCURRENT: u32 = 100_000;
+
 /// The layers as they were read.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Layers {
@@ -42,7 +51,7 @@ pub enum PolicyError {
     Merge(#[source] serde_json::Error),
     /// A verification could never be fresh enough.
     #[error(
-        "verify_window_seconds {window} and plugin_timeout_seconds {time_out} together must stay below freshness_seconds {freshness}"
+        "verify_window_seconds {window} and plugin_timeout_seconds {time_out} together must stay more than {ROUND_TRIP_MS} ms below freshness_seconds {freshness} and below {ANSWER_LIMIT_MS} ms"
     )]
     NeverFresh {
         /// `verify_window_seconds`
@@ -51,6 +60,12 @@ pub enum PolicyError {
         time_out: f64,
         /// `freshness_seconds`
         freshness: f64,
+    },
+    /// No limit, or one under which no host may ever be on its way down.
+    #[error("max_concurrent_stops {limit} must be from 1 to {MOST_CONCURRENT}")]
+    Concurrency {
+        /// `max_concurrent_stops`
+        limit: u32,
     },
 }
 
@@ -108,18 +123,25 @@ fn lay_over(under: &mut PluginLayer, over: &PluginLayer) {
     }
 }
 
-/// A verification takes its window and then the slowest plugin's time; it must still be fresh then.
+/// A verification takes its window and then the slowest plugin's time; it must still be fresh then, and be
+/// waited for. The executor refuses the same values: a host must not work under a policy by which nobody
+/// would ever stop it.
 fn check(policy: &Policy) -> Result<(), PolicyError> {
-    let takes = ms(policy.verify_window_seconds).saturating_add(ms(policy.plugin_timeout_seconds));
-    if takes < ms(policy.freshness_seconds) {
-        Ok(())
-    } else {
-        Err(PolicyError::NeverFresh {
+    let asked = ms(policy.verify_window_seconds).saturating_add(ms(policy.plugin_timeout_seconds));
+    let waited = ms(policy.freshness_seconds).min(ANSWER_LIMIT_MS);
+    if asked.saturating_add(ROUND_TRIP_MS) >= waited {
+        return Err(PolicyError::NeverFresh {
             window: policy.verify_window_seconds,
             time_out: policy.plugin_timeout_seconds,
             freshness: policy.freshness_seconds,
-        })
+        });
     }
+    if !(1..=MOST_CONCURRENT).contains(&policy.max_concurrent_stops) {
+        return Err(PolicyError::Concurrency {
+            limit: policy.max_concurrent_stops,
+        });
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -129,6 +151,12 @@ mod tests {
 
     fn layer(value: Value) -> ConfigLayer {
         serde_json::from_value(value).expect("a layer")
+    }
+
+    fn merged(policy: Value) -> Result<PolicyInForce, PolicyError> {
+        PolicyInForce::merged(&Layers {
+            layers: [Some((layer(json!({ "policy": policy })), 1)), None, None],
+        })
     }
 
     #[test]
@@ -159,13 +187,38 @@ mod tests {
 
     #[test]
     fn p3_a_verification_that_could_never_be_fresh_is_refused() {
-        let slow = json!({"policy": {"verify_window_seconds": 10, "plugin_timeout_seconds": 10, "freshness_seconds": 20}});
-        let layers = Layers {
-            layers: [Some((layer(slow), 1)), None, None],
-        };
-        assert!(matches!(
-            PolicyInForce::merged(&layers),
-            Err(PolicyError::NeverFresh { .. })
-        ));
+        for slow in [
+            json!({"verify_window_seconds": 10, "plugin_timeout_seconds": 10}),
+            json!({"plugin_timeout_seconds": 10}),
+            json!({"plugin_timeout_seconds": 9.9}),
+            json!({"verify_window_seconds": 8, "plugin_timeout_seconds": 7, "freshness_seconds": 60}),
+            json!({"freshness_seconds": 10.1}),
+        ] {
+            let refused = merged(slow.clone()).expect_err("it is too slow").to_string();
+            for key in [
+                "verify_window_seconds",
+                "plugin_timeout_seconds",
+                "freshness_seconds",
+            ] {
+                assert!(refused.contains(key), "{slow}: {refused}");
+            }
+        }
+        for sound in [
+            json!({}),
+            json!({"plugin_timeout_seconds": 9.8}),
+            json!({"verify_window_seconds": 2, "plugin_timeout_seconds": 10}),
+            json!({"freshness_seconds": 10.2}),
+        ] {
+            merged(sound).expect("it holds");
+        }
+    }
+
+    #[test]
+    fn l1_a_limit_that_is_none_is_refused() {
+        for limit in [0, 100_001] {
+            let refused = merged(json!({"max_concurrent_stops": limit})).expect_err("no limit");
+            assert!(refused.to_string().contains("max_concurrent_stops"), "{refused}");
+        }
+        merged(json!({"max_concurrent_stops": 100_000})).expect("it holds");
     }
 }

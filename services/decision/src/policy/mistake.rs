@@ -82,7 +82,7 @@ impl fmt::Display for PolicyMistake {
             ),
             Self::VerificationTooSlow { asked_ms, limit_ms } => write!(
                 out,
-                "verify window and plugin time-out together ({asked_ms} ms) must be at least {ROUND_TRIP_MS} ms below freshness and below {ANSWER_LIMIT_MS} ms ({limit_ms} ms)"
+                "verify_window and plugin_timeout together ({asked_ms} ms) must be more than {ROUND_TRIP_MS} ms below freshness and below {ANSWER_LIMIT_MS} ms ({limit_ms} ms)"
             ),
             Self::TakeoverTooShort { takeover_ms, beat_ms } => write!(
                 out,

@@ -239,7 +239,41 @@ fn values_that_contradict_each_other_are_a_mistake() {
         told[0].contains("quarantine_seconds (600 s) must be larger than freshness_seconds + signature_life_seconds + application_seconds (620 s)"),
         "{told:#?}"
     );
-    assert!(mistakes(r#"{"plugin_timeout_seconds": 15}"#)[0].contains("else no verification is ever fresh"));
+    let told = mistakes(r#"{"beat_seconds": 5}"#);
+    assert!(
+        told[0].contains("takeover_seconds (10 s) must be larger"),
+        "{told:#?}"
+    );
+}
+
+#[test]
+fn p3_a_verification_that_no_executor_would_wait_for_is_a_mistake() {
+    // As the executor checks it: an answer is waited for as long as it is fresh, and no longer than 15 s.
+    for slow in [
+        r#"{"plugin_timeout_seconds": 15}"#,
+        r#"{"plugin_timeout_seconds": 10}"#,
+        r#"{"plugin_timeout_seconds": 9.9}"#,
+        r#"{"verify_window_seconds": 8, "plugin_timeout_seconds": 7, "freshness_seconds": 60}"#,
+        r#"{"freshness_seconds": 10.1}"#,
+    ] {
+        let told = mistakes(slow);
+        for part in [
+            "freshness_seconds (",
+            "verify_window_seconds + plugin_timeout_seconds (",
+            "else no verification is ever fresh",
+        ] {
+            assert!(told[0].contains(part), "{slow}: {told:#?}");
+        }
+    }
+    let told = mistakes(r#"{"plugin_timeout_seconds": 10}"#);
+    assert!(told[0].contains("20 s, of which 15 s count"), "{told:#?}");
+    for sound in [
+        r#"{"plugin_timeout_seconds": 9.8}"#,
+        r#"{"verify_window_seconds": 2, "plugin_timeout_seconds": 10}"#,
+        r#"{"freshness_seconds": 10.2}"#,
+    ] {
+        loaded(&file(sound));
+    }
 }
 
 #[test]
