@@ -7,7 +7,7 @@
 mod mistake;
 mod values;
 
-use alloc::{string::String, vec::Vec};
+use alloc::vec::Vec;
 use core::ops::Deref;
 pub use mistake::PolicyMistake;
 pub use values::{Combine, Mode, PolicyValues, Role, StopAction, VoterRule};
@@ -80,15 +80,19 @@ impl Policy {
         }
     }
 
-    /// The voters that must be heard: one that is missing counts as unknown (T3). They are the required
-    /// ones among those that the policy names, in whatever way it names them, and people present (S10)
-    /// in every mode.
+    /// The voters that must be heard: one that is missing counts as unknown (T3). They are those whose rule
+    /// says `required` in so many words, and people present (S10) wherever they are required at all.
+    ///
+    /// A rule that gives a voter a weight, or says `counted`, asks for nobody: it stands in a policy of the
+    /// fleet, and not every host has a GPU.
     pub fn must_be_heard(&self) -> impl Iterator<Item = &str> {
-        let named = self.voters.keys().map(String::as_str);
+        let says_required = |rule: &VoterRule| rule.role == Some(Role::Required);
+        let named = self.voters.iter().filter(move |(_, rule)| says_required(rule));
+        let people = (self.role_of(PEOPLE) == Role::Required).then_some(PEOPLE);
         named
+            .map(|(name, _)| name.as_str())
             .filter(|name| *name != PEOPLE)
-            .chain(core::iter::once(PEOPLE))
-            .filter(|name| self.role_of(name) == Role::Required)
+            .chain(people)
     }
 
     /// For how long a verification's answer is waited for: never past its own freshness.

@@ -163,18 +163,28 @@ fn t5_more_votes_than_are_looked_at_are_unknown() {
 }
 
 #[test]
-fn t3_every_voter_that_is_required_must_be_heard_however_the_policy_names_it() {
+fn t3_a_voter_must_be_heard_where_its_rule_says_required_and_not_where_it_only_weighs_it() {
     let rules = [
-        (Some(Role::Counted), None),
-        (None, Some(2.0)),
-        (Some(Role::Required), None),
+        (Some(Role::Counted), None, Idleness::For(30)),
+        (None, Some(2.0), Idleness::For(30)),
+        (Some(Role::Advisory), None, Idleness::For(30)),
+        (Some(Role::Required), None, Idleness::Unknown),
     ];
-    for (role, weight) in rules {
+    for (role, weight, expected) in rules {
         let named = |values: &mut PolicyValues| {
             let rule = VoterRule { role, weight };
-            values.voters.insert("database".to_owned(), rule);
+            values.voters.insert("gpu".to_owned(), rule);
         };
-        assert_eq!(idleness(named, three()), Idleness::Unknown, "{role:?} {weight:?}");
+        assert_eq!(idleness(named, three()), expected, "{role:?} {weight:?}");
+        // Where it votes, its vote counts as that of any other.
+        let mut votes = three();
+        votes.push(vote("gpu", VoteState::Busy));
+        let heard = if role == Some(Role::Advisory) {
+            Idleness::For(30)
+        } else {
+            Idleness::Busy
+        };
+        assert_eq!(idleness(named, votes), heard, "{role:?} {weight:?}");
     }
 }
 
