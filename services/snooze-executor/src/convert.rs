@@ -9,7 +9,7 @@ use snooze_schemas::{
     Timestamp, audit,
     host::{self, Action},
     policy::{Combine, Mode, Policy},
-    roster::{Provider, RosterRecord},
+    roster::RosterRecord,
     verdict::{Role, Verdict, Vote, VoteState},
 };
 
@@ -164,13 +164,14 @@ fn vote_state(wire: VoteState) -> pure::VoteState {
     }
 }
 
-/// A host's answer to a verification.
+/// A host's answer to a verification; `last_heard` is the agent that was the last to publish a verdict.
 #[must_use]
-pub fn verified(wire: host::Verified) -> claim::Verified {
+pub fn verified(wire: host::Verified, last_heard: Option<String>) -> claim::Verified {
     claim::Verified {
         claim: claim::ClaimNumber(wire.claim),
         nonce: wire.nonce,
         prepared: wire.prepared,
+        last_heard,
         verdict: verdict(wire.verdict),
     }
 }
@@ -179,11 +180,7 @@ pub fn verified(wire: host::Verified) -> claim::Verified {
 #[must_use]
 pub fn target(record: &RosterRecord) -> claim::Target {
     claim::Target {
-        provider: match record.provider {
-            Provider::Simulated => "simulated",
-            Provider::Aws => "aws",
-        }
-        .to_owned(),
+        provider: record.provider.as_str().to_owned(),
         account: record.account.clone(),
         region: record.region.clone(),
         instance: record.instance.clone(),

@@ -126,6 +126,9 @@ pub struct Verified {
     pub nonce: String,
     /// Whether this claim's preparation is in force.
     pub prepared: bool,
+    /// The agent that was the last to publish a verdict under this host's id, as far as the executor saw
+    /// beside the answer. Another one than the claim's proves that two agents live under one id (I2).
+    pub last_heard: Option<String>,
     /// The new votes. They rest on a sample taken for this very question, and `sample_age_ms` is the age of
     /// that sample's *beginning* when the answer was sent, not that of the newest one of the periodic
     /// series. It began after the question came, so it is never older than the question; an older one

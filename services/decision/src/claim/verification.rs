@@ -65,6 +65,14 @@ pub(super) fn check(
     if verdict.boot_id != claim.boot_id || verdict.agent != claim.agent {
         return veto("another boot or agent answered than the one whose verdict opened the claim");
     }
+    // Only the quicker one of two agents answers; what the other one publishes is heard as well (I2).
+    if answer
+        .last_heard
+        .as_ref()
+        .is_some_and(|agent| *agent != claim.agent)
+    {
+        return veto("another agent speaks under this host's id");
+    }
     if verdict.policy_revision != claim.policy_revision {
         return veto("the votes were made under another policy");
     }

@@ -12,8 +12,13 @@ pub(super) fn says_idle(policy: &Policy, claim: &Claim, answer: &Verified, age_m
     let same_sender = verdict.agent == claim.agent && verdict.boot_id == claim.boot_id;
     let same_policy = verdict.policy_revision == claim.policy_revision;
     let no_grace = verdict.boot_grace_left_ms == 0 && verdict.uptime_ms >= policy.boot_grace_ms;
+    let no_twin = answer
+        .last_heard
+        .as_ref()
+        .is_none_or(|agent| *agent == claim.agent);
     answer.prepared
         && same_sender
+        && no_twin
         && same_policy
         && no_grace
         && verdict.sample_age_ms <= age_ms

@@ -254,6 +254,7 @@ fn verified(kind: u8, bench: &Bench, about: Option<&Planned>) -> Verified {
         claim,
         nonce,
         prepared: true,
+        last_heard: None,
         verdict: bench.verdict.clone(),
     };
     answer.verdict.sample_age_ms = 0;

@@ -388,6 +388,7 @@ impl Bench {
                     claim,
                     nonce,
                     prepared: self.prepared,
+                    last_heard: Some(verdict.agent.clone()),
                     verdict,
                 })
             }

@@ -74,17 +74,12 @@ impl Performer {
                 return Err(format!("the answer is the verdict of {}", verified.verdict.host));
             }
             // I2: where two agents live under one id only the quicker one's answer is seen here. What the
-            // other one publishes is seen as well.
-            match last? {
-                Some(agent) if agent != verified.verdict.agent => {
-                    Err("another agent speaks under this host's id".to_owned())
-                }
-                _ => Ok(verified),
-            }
+            // other one publishes is seen as well; where it cannot be read, the question is asked again.
+            Ok((verified, last?))
         });
-        answered(answer, |verified| {
+        answered(answer, |(verified, last)| {
             self.learn(|learnt| learnt.verdict = Some(verified.verdict.clone()));
-            Answer::Verified(convert::verified(verified))
+            Answer::Verified(convert::verified(verified, last))
         })
     }
 

@@ -1,5 +1,6 @@
 //! Who a host is: which instance is stopped in its name, and which agent speaks for it.
 
+use crate::host::Asked;
 use crate::support::{LONG, World, quick, quick_but};
 use serde_json::json;
 use snooze_bus::Subject;
@@ -150,5 +151,9 @@ async fn i2_a_twin_that_is_heard_while_the_quicker_one_verifies_is_a_reason_to_s
         "{}",
         cancelled.message
     );
+    // It is proof, and no answer that might be a better one the next time.
+    let verifications = host.asked().into_iter();
+    let verifications = verifications.filter(|asked| matches!(asked, Asked::Verify(_)));
+    assert_eq!(verifications.count(), 1);
     assert_eq!(world.cloud.stop_calls("i-h1"), 0);
 }

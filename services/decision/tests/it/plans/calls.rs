@@ -75,11 +75,12 @@ fn p4_a_step_before_the_one_before_it_is_filed_is_refused() {
 #[test]
 fn p3_a_commit_on_an_answer_that_does_not_say_idle_is_refused() {
     type Spoil = fn(&mut Verified);
-    let spoilers: [(&str, Spoil); 14] = [
+    let spoilers: [(&str, Spoil); 15] = [
         ("nonce", |answer| answer.nonce.push('x')),
         ("claim", |answer| answer.claim.0 += 1),
         ("preparation", |answer| answer.prepared = false),
         ("agent", |answer| answer.verdict.agent.push('x')),
+        ("twin", |answer| answer.last_heard = Some("twin".to_owned())),
         ("boot", |answer| answer.verdict.boot_id.push('x')),
         ("policy", |answer| answer.verdict.policy_revision.push('x')),
         ("old sample", |answer| answer.verdict.sample_age_ms = 60_000),

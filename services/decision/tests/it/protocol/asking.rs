@@ -68,6 +68,27 @@ fn i2_a_second_agent_between_claim_and_verification_takes_the_claim_back() {
 }
 
 #[test]
+fn i2_another_agent_that_was_heard_last_is_a_veto_at_the_first_question() {
+    let mut bench = Bench::at(Step::Verify);
+    let question = bench.next().expect("the question");
+    let ticket = question.ticket;
+    let Some(Answer::Verified(mut answer)) = bench.answer_to(question.action) else {
+        panic!("not the answer to a question")
+    };
+    answer.last_heard = Some("twin".to_owned());
+    let answer = Answer::Verified(answer);
+    bench.tell(Input::Answer { ticket, answer });
+    bench.finish();
+    let asked_again = bench.count(|action| matches!(action, Action::Verify { .. }));
+    assert_eq!(
+        asked_again, 0,
+        "two agents are proof, and no answer that may be better next time"
+    );
+    assert_eq!(bench.calls(), 0);
+    assert!(bench.cancelled_because().contains("another agent speaks"));
+}
+
+#[test]
 fn t3_a_voter_that_opened_the_claim_and_is_gone_at_the_verification_is_a_veto() {
     for gone in ["database", "memory"] {
         let mut bench = Bench::new(acting());

@@ -213,6 +213,7 @@ fn p3_only_an_answer_to_this_question_from_this_agent_boot_and_policy_counts() {
                 claim: *claim,
                 nonce: nonce.clone(),
                 prepared: true,
+                last_heard: None,
                 verdict: snooze_decision::Verdict {
                     sample_age_ms: 0,
                     ..bench.verdict.clone()

@@ -260,6 +260,7 @@ impl World {
                     claim: ClaimNumber(claim),
                     nonce,
                     prepared,
+                    last_heard: None,
                     verdict,
                 });
                 self.reply(to, ticket, &answer);
