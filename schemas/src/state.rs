@@ -63,6 +63,10 @@ pub struct Claim {
     /// The instance that it is on: what is watched after a takeover, whatever the roster says by then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<Target>,
+    /// For how long the machine is watched at least where the call is in doubt: the quarantine of the policy
+    /// that the claim was made under.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quarantine_ms: Option<u64>,
     /// The group whose slots it took.
     pub group: String,
     /// The slots that it took, in the order of the batch that made it.

@@ -98,17 +98,20 @@ impl Claims {
     /// process cannot reach the host's cloud.
     ///
     /// Where the policy cannot be used the claim ends under the defaults: it must end, and nothing of it
-    /// leads to a call.
+    /// leads to a call. How long the machine is watched the claim knows itself.
     pub(crate) fn take_over(&self, host: &HostId, view: &View, abandoned: &Entry<HostRecord>) {
         let Some(claim) = &abandoned.value.claim else {
             return;
         };
         let of_roster = || view.record.as_deref().map(convert::target);
         let kept = claim.target.clone().or_else(of_roster);
-        let target = kept.as_ref().and_then(|kept| Target::kept_in_claim(host, kept));
-        let reachable = target.as_ref().map(|target| self.context.reach.check(target));
-        if let Some(Err(_)) = reachable {
-            return;
+        if let Some(kept) = &kept {
+            // A newer version may know of a cloud that this one does not.
+            let target = Target::kept_in_claim(host, kept);
+            let is_reachable = target.is_some_and(|target| self.context.reach.check(&target).is_ok());
+            if !is_reachable {
+                return;
+            }
         }
         let policy = match &view.policy {
             Ok(policy) => Arc::clone(policy),
@@ -222,7 +225,11 @@ enum Begun {
 }
 
 fn default_policy(revision: &str) -> Arc<HostPolicy> {
-    let wire = Policy::default();
+    // What the tags are called, and whether any are wanted, is not known: none are written.
+    let wire = Policy {
+        enable_instance_tags: false,
+        ..Policy::default()
+    };
     let pure = convert::policy(&wire, revision).expect("a test shows that the shipped defaults fit");
     Arc::new(HostPolicy {
         wire: Arc::new(wire),

@@ -111,11 +111,18 @@ impl Holder {
         self.terms.policy.write_tags && (!others || (self.tagged && self.came_back()))
     }
 
+    /// `Q`: the longer one of the claim's and of the policy by which it is watched. A call may be on its way
+    /// that was made under either.
+    fn quarantine_ms(&self) -> u64 {
+        let kept = self.pen.claim().map_or(0, |claim| claim.quarantine_ms);
+        kept.max(self.terms.policy.quarantine_ms)
+    }
+
     /// What a person has to look at: a stop that was accepted and is not seen within L (S24), and an
     /// instance that could not be read throughout Q, again for each Q.
     pub(super) fn watch_the_clock(&mut self, now: Now) {
         let limit = self.terms.policy.application_ms;
-        let quarantine = self.terms.policy.quarantine_ms;
+        let quarantine = self.quarantine_ms();
         let stopping = self.pen.phase() == Some(Phase::Stopping);
         let Stage::Watching(watch) = &mut self.stage else {
             return;
@@ -247,7 +254,7 @@ impl Holder {
         let called = claim.committed_at.is_some();
         let others = claim.stopped_by_others;
         let whose = if others { Whose::Others } else { Whose::Ours };
-        let quarantined = asked_at.since(since) >= self.terms.policy.quarantine_ms;
+        let quarantined = asked_at.since(since) >= self.quarantine_ms();
         let stopping = claim.phase == Phase::Stopping;
         self.pen.want = match state {
             InstanceState::Stopped => Some(Want::Stopped(whose)),
@@ -268,7 +275,7 @@ impl Holder {
     }
 
     fn ran_throughout(&self) -> String {
-        let q = duration(self.terms.policy.quarantine_ms);
+        let q = duration(self.quarantine_ms());
         if self.came_back() {
             format!("seen running throughout {q} after a boot that the stop may or may not have led to")
         } else {

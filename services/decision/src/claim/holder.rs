@@ -68,6 +68,7 @@ impl Holder {
             agent: opening.verdict.agent.clone(),
             boot_id: opening.verdict.boot_id.clone(),
             target: terms.target.clone(),
+            quarantine_ms: terms.policy.quarantine_ms,
             group: terms.group.clone(),
             slots: Vec::from([opening.slot.n]),
             claimed_at: now.wall,

@@ -71,6 +71,9 @@ pub struct Claim {
     /// The instance that it is on. Whoever takes the claim over watches this one, whatever the roster says
     /// by then. None in records from before there was this field.
     pub target: Option<Target>,
+    /// `Q` as it was when the claim was made: whoever watches the machine after a takeover watches it at least
+    /// so long, whatever the policy says by then. 0 in records from before there was this field.
+    pub quarantine_ms: u64,
     /// The group whose slots it took.
     pub group: String,
     /// The slots that it took, in the order of the batch that made it (L1).

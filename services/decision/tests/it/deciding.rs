@@ -368,6 +368,7 @@ fn claim(phase: Phase) -> Claim {
         agent: String::new(),
         boot_id: String::new(),
         target: None,
+        quarantine_ms: 0,
         group: String::new(),
         slots: Vec::new(),
         claimed_at: Wall(1),

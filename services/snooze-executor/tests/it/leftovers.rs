@@ -22,6 +22,8 @@ impl World {
             panic!("a claim is an object");
         };
         fields.extend(changes);
+        let n = claim["slots"][0].as_u64().expect("a claim takes a slot");
+        let n = u32::try_from(n).expect("a slot's number");
         let record: HostRecord = serde_json::from_value(json!({ "claim": claim })).expect("a record");
         let slot = Slot {
             host: host.to_owned(),
@@ -29,12 +31,22 @@ impl World {
         };
         let group = "default".parse().expect("a group");
         let batch = vec![
-            BatchWrite::put(keys::slot_key(&group, 0), &slot, 0).expect("writes"),
+            BatchWrite::put(keys::slot_key(&group, n), &slot, 0).expect("writes"),
             BatchWrite::put(keys::state_key(&id(host)), &record, 0).expect("writes"),
         ];
         let state = self.reader().await.bucket(Bucket::State);
         let written = state.write_batch(batch, Duration::from_secs(5)).await;
         written.expect("an executor writes the state")
+    }
+
+    /// A wish for a host on which nobody has a claim.
+    pub(crate) async fn leave_wake(&self, host: &str) {
+        let wake = json!({"at": "2026-01-01T00:00:00Z", "reason": "it is needed", "by": "ada"});
+        let record: HostRecord = serde_json::from_value(json!({ "wake": wake })).expect("a record");
+        let batch = vec![BatchWrite::put(keys::state_key(&id(host)), &record, 0).expect("writes")];
+        let state = self.reader().await.bucket(Bucket::State);
+        let written = state.write_batch(batch, Duration::from_secs(5)).await;
+        written.expect("an executor writes the state");
     }
 
     /// From now on the audit trail takes everything but these kinds of entries.

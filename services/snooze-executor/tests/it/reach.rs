@@ -64,6 +64,40 @@ async fn p2_a_claim_of_a_host_that_left_the_roster_ends_after_the_quarantine() {
 }
 
 #[tokio::test]
+async fn p6_a_claim_on_an_instance_of_a_cloud_that_is_not_known_here_is_left_to_others() {
+    let world = World::with(quick()).await;
+    world.enroll("h1", json!({})).await;
+    world.enroll("h2", json!({})).await;
+    let other = json!({"provider": "another", "region": "r", "instance": "i-h1"});
+    world
+        .leave_claim("h1", json!({"phase": "stopping", "target": other}))
+        .await;
+    let claimed = json!({"phase": "claimed", "progress": "noticing", "committed_at": null, "slots": [1]});
+    world.leave_claim("h2", claimed).await;
+    let _executor = world.executor("one").await;
+    // Both were abandoned for as long.
+    world
+        .wait_for_record("h2", "the host is free", |record| record.claim.is_none())
+        .await;
+    let claim = world.record("h1").await.claim.expect("it is still claimed");
+    assert_eq!(claim.holder, "gone");
+}
+
+#[tokio::test]
+async fn p2_a_takeover_under_the_default_policy_writes_no_tags() {
+    let world = World::with(quick_but(
+        json!({"quarantine_seconds": 1, "enable_instance_tags": false}),
+    ))
+    .await;
+    world.enroll("h1", json!({})).await;
+    world.cloud.stop_by_hand("i-h1");
+    world.leave_claim("h1", json!({"phase": "stopping"})).await;
+    let _executor = world.executor("one").await;
+    world.wait_until_stopped("h1").await;
+    assert!(world.cloud.tags_of("i-h1").is_empty());
+}
+
+#[tokio::test]
 async fn p6_an_abandoned_claim_is_freed_though_its_policy_cannot_be_used() {
     let world = World::with(quick_but(json!({"quarantine_seconds": 1}))).await;
     world.enroll("h1", json!({})).await;

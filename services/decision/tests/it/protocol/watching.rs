@@ -1,9 +1,10 @@
 //! Watching what became of a call: what cannot be read, what others stopped, what a takeover keeps. P2, P8, S24.
 
-use crate::bench::{Bench, Step};
+use crate::bench::{Bench, Step, acting};
 use snooze_decision::claim::{
     Action, Answer, AuditKind, CallOutcome, End, InstanceState, Outcome, Phase, Tags,
 };
+use snooze_decision::{Policy, PolicyValues};
 
 fn alarms(bench: &Bench) -> Vec<String> {
     let alarm = |action: &Action| match action {
@@ -65,6 +66,39 @@ fn p8_a_claim_names_the_instance_that_it_is_on_through_every_takeover() {
     bench.take_over();
     bench.up_to(Step::Watch);
     assert_eq!(of_claim(&bench), named);
+}
+
+#[test]
+fn p2_a_takeover_watches_for_the_longer_quarantine_of_the_claim_and_of_its_own_policy() {
+    // The policy of the claim, and that of whoever takes over: one that cannot be used is replaced by defaults.
+    let with = |quarantine_ms: u64| PolicyValues {
+        quarantine_ms,
+        ..acting()
+    };
+    let (short_ms, long_ms) = (900_000, 1_800_000);
+    for (claimed, taken_over) in [(long_ms, short_ms), (short_ms, long_ms)] {
+        let mut bench = Bench::new(with(claimed));
+        bench.claim();
+        bench.up_to(Step::Call);
+        bench.answer_next(Answer::Called(CallOutcome::Unknown {
+            reason: "reset".to_owned(),
+        }));
+        bench.up_to(Step::Watch);
+        assert_eq!(
+            bench.key().value.claim.map(|claim| claim.quarantine_ms),
+            Some(claimed)
+        );
+        bench.policy = Policy::check(with(taken_over)).expect("a sound policy");
+        bench.lose_holder();
+        bench.take_over();
+        bench.instance = InstanceState::Running;
+        let since = bench.now.boot;
+        bench.up_to(Step::Free);
+        let watched = bench.now.boot.since(since);
+        assert!(watched >= long_ms, "{claimed} and {taken_over}: {watched} ms");
+        bench.finish();
+        assert!(bench.cancelled_because().contains("seen running throughout"));
+    }
 }
 
 #[test]
