@@ -1,7 +1,7 @@
 //! What the parts of one executor share. It holds handles and settings, and does nothing.
 
 use crate::{mirror::Mirror, provider::Clouds, reach::Reach, store::Store};
-use snooze_bus::Bus;
+use snooze_bus::{Bus, FileError};
 use snooze_decision::Now;
 use snooze_schemas::{
     HostId,
@@ -51,17 +51,22 @@ impl Context {
 
     /// Files what was done, and logs where that fails: nothing waits for this entry.
     pub(crate) async fn file(&self, host: Scope, kind: AuditKind, message: String) {
-        if let Err(reason) = self.try_file(host, kind, message).await {
+        if let Err(error) = self.try_file(host, kind, message).await {
             tracing::warn!(
                 kind = kind.as_str(),
-                reason,
+                error = %crate::perform::chain(&error),
                 "an entry of the audit trail was not acknowledged"
             );
         }
     }
 
     /// Files what was done; whoever asks for this files it again where that fails.
-    pub(crate) async fn try_file(&self, host: Scope, kind: AuditKind, message: String) -> Result<(), String> {
+    pub(crate) async fn try_file(
+        &self,
+        host: Scope,
+        kind: AuditKind,
+        message: String,
+    ) -> Result<(), FileError> {
         let record = AuditRecord {
             at: self.clocks.wall(),
             host,

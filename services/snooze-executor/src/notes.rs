@@ -1,13 +1,15 @@
 //! The decisions that are to stand in the audit trail (S23): the newest of each host, until the trail has
 //! acknowledged it.
 //!
-//! It never holds more than one for each host of the roster, and never makes the intake wait.
+//! It never holds more than one for each host of the roster, and never makes the intake wait. What the trail
+//! does not take goes to the end of the queue, so that one entry never holds up the others.
 
-use crate::context::Context;
+use crate::{context::Context, perform::chain};
+use snooze_bus::{BusError, FileError};
 use snooze_schemas::{HostId, audit::AuditKind, event::Scope};
 use snooze_service_runtime::CancellationToken;
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     convert::Infallible,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -16,6 +18,8 @@ use tokio::{sync::Notify, task::JoinSet};
 
 /// Entries filed at once; each takes milliseconds, and a whole fleet may change its mind at once.
 const AT_ONCE: usize = 32;
+/// Characters of one entry: a host's plugins write parts of it, and the trail takes no message of any length.
+const LONGEST: usize = 4_000;
 /// Between an entry that was not acknowledged and the next attempt.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -34,6 +38,8 @@ struct Book {
     /// By what the last acknowledged entry of a host is told from another one.
     filed: HashMap<HostId, String>,
     waiting: HashMap<HostId, Note>,
+    /// Whose turn it is to be filed: every host that waits and is not being filed just now, once.
+    turns: VecDeque<HostId>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,9 +61,11 @@ impl Notes {
         }
         let note = Note {
             mark: mark.to_owned(),
-            message: message(),
+            message: message().chars().take(LONGEST).collect(),
         };
-        book.waiting.insert(host.clone(), note);
+        if book.waiting.insert(host.clone(), note).is_none() {
+            book.turns.push_back(host.clone());
+        }
         drop(book);
         self.0.more.notify_one();
     }
@@ -67,21 +75,37 @@ impl Notes {
         let mut book = self.lock();
         book.filed.retain(|host, _| wanted(host));
         book.waiting.retain(|host, _| wanted(host));
+        let Book { waiting, turns, .. } = &mut *book;
+        turns.retain(|host| waiting.contains_key(host));
     }
 
+    /// Those whose turn it is. Each has to be given back with [`filed`](Self::filed) or
+    /// [`again`](Self::again).
     fn some(&self) -> Vec<(HostId, Note)> {
-        let book = self.lock();
-        let waiting = book.waiting.iter().take(AT_ONCE);
-        waiting.map(|(host, note)| (host.clone(), note.clone())).collect()
+        let mut book = self.lock();
+        let Book { waiting, turns, .. } = &mut *book;
+        let now = turns.len().min(AT_ONCE);
+        let of_host = |host: HostId| waiting.get(&host).cloned().map(|note| (host, note));
+        turns.drain(..now).filter_map(of_host).collect()
     }
 
-    /// It stands in the trail. Where another decision came meanwhile, that one still waits.
+    /// It stands in the trail, or never will. Where another decision came meanwhile, that one waits.
     fn filed(&self, host: HostId, note: Note) {
         let mut book = self.lock();
         if book.waiting.get(&host) == Some(&note) {
             book.waiting.remove(&host);
+        } else if book.waiting.contains_key(&host) {
+            book.turns.push_back(host.clone());
         }
         book.filed.insert(host, note.mark);
+    }
+
+    /// It was not acknowledged: the others are first now.
+    fn again(&self, host: HostId) {
+        let mut book = self.lock();
+        if book.waiting.contains_key(&host) && !book.turns.contains(&host) {
+            book.turns.push_back(host);
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Book> {
@@ -105,7 +129,7 @@ pub(crate) async fn file(
                 () = notes.0.more.notified() => continue,
             }
         }
-        // Cancelling loses nothing: what is not acknowledged still waits.
+        // What is under way at shutdown may be filed or not; the next decision on the host is.
         let acknowledged = tokio::select! {
             () = shutdown.cancelled() => return Ok(()),
             acknowledged = file_some(&context, &notes, some) => acknowledged,
@@ -132,25 +156,54 @@ pub(crate) async fn file(
 
 async fn file_some(context: &Context, notes: &Notes, some: Vec<(HostId, Note)>) -> Result<(), String> {
     let mut filing = JoinSet::new();
+    let mut under_way = HashMap::new();
     for (host, note) in some {
         let context = context.clone();
-        filing.spawn(async move {
-            let scope = Scope::Host(host.clone());
-            let filed = context
-                .try_file(scope, AuditKind::Decision, note.message.clone())
-                .await;
-            filed.map(|()| (host, note))
-        });
+        let (scope, message) = (Scope::Host(host.clone()), note.message.clone());
+        let task = filing.spawn(async move { context.try_file(scope, AuditKind::Decision, message).await });
+        under_way.insert(task.id(), (host, note));
     }
     let mut worst = Ok(());
-    while let Some(ended) = filing.join_next().await {
-        match ended {
-            Ok(Ok((host, note))) => notes.filed(host, note),
-            Ok(Err(reason)) => worst = Err(reason),
-            Err(died) => worst = Err(died.to_string()),
+    while let Some(ended) = filing.join_next_with_id().await {
+        let (task, filed) = match ended {
+            Ok((task, filed)) => (task, filed.map_err(Unfiled::from)),
+            Err(died) => (died.id(), Err(Unfiled::Again(died.to_string()))),
+        };
+        let Some((host, note)) = under_way.remove(&task) else {
+            continue;
+        };
+        match filed {
+            Ok(()) => notes.filed(host, note),
+            Err(Unfiled::Never(reason)) => {
+                tracing::warn!(host = %host, reason, "a decision will never stand in the audit trail");
+                notes.filed(host, note);
+            }
+            Err(Unfiled::Again(reason)) => {
+                notes.again(host);
+                worst = Err(reason);
+            }
         }
     }
     worst
+}
+
+/// Why an entry is not in the trail.
+enum Unfiled {
+    /// It may be taken the next time.
+    Again(String),
+    /// The same entry would be refused again.
+    Never(String),
+}
+
+impl From<FileError> for Unfiled {
+    fn from(error: FileError) -> Self {
+        match &error {
+            FileError::TooLarge { .. } | FileError::NotSent(BusError::Encode { .. }) => {
+                Self::Never(chain(&error))
+            }
+            _ => Self::Again(chain(&error)),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -182,5 +235,40 @@ mod tests {
         notes.retain(|_| false);
         notes.note(&host(), "stop", || "again".to_owned());
         assert_eq!(notes.some().len(), 1);
+    }
+    #[test]
+    fn s23_what_the_trail_does_not_take_does_not_hold_up_the_others() {
+        let notes = Notes::default();
+        for n in 0..2 * AT_ONCE {
+            let host: HostId = format!("h{n}").parse().expect("a host id");
+            notes.note(&host, "stay", || "it is busy".to_owned());
+        }
+        let first: Vec<HostId> = notes.some().into_iter().map(|(host, _)| host).collect();
+        for host in &first {
+            notes.again(host.clone());
+            // Decided anew meanwhile, it keeps its place.
+            notes.note(host, "wait", || "it is idle".to_owned());
+        }
+        let second = notes.some();
+        assert_eq!(second.len(), AT_ONCE);
+        assert!(second.iter().all(|(host, _)| !first.contains(host)));
+        for (host, note) in second {
+            notes.filed(host, note);
+        }
+        let third: Vec<HostId> = notes.some().into_iter().map(|(host, _)| host).collect();
+        assert_eq!(third, first, "and then once more, each once");
+        assert!(notes.some().is_empty());
+    }
+
+    #[test]
+    fn an_entry_is_cut_to_what_the_trail_takes_and_a_refusal_for_good_is_not_made_again() {
+        let notes = Notes::default();
+        notes.note(&host(), "stay", || "x".repeat(2_000_000));
+        let (_, note) = notes.some().remove(0);
+        assert_eq!(note.message.len(), LONGEST);
+        let unfiled = |error: FileError| matches!(Unfiled::from(error), Unfiled::Never(_));
+        assert!(unfiled(FileError::TooLarge { template: "audit" }));
+        assert!(!unfiled(FileError::NoStream { template: "audit" }));
+        assert!(!unfiled(FileError::Ambiguous { template: "audit" }));
     }
 }

@@ -3,7 +3,7 @@
 
 use super::{Performer, chain};
 use crate::convert;
-use snooze_bus::{Bus, Expect, Stream, Subject};
+use snooze_bus::{Bus, Expect, FileError, Stream, Subject};
 use snooze_decision::claim::{AuditEntry, AuditKind};
 use snooze_schemas::{audit::AuditRecord, event::Scope};
 use std::time::Duration;
@@ -32,7 +32,7 @@ impl Performer {
         if filed.is_ok() {
             self.learn(|learnt| learnt.unsure = None);
         }
-        filed
+        filed.map_err(|error| chain(&error))
     }
 
     fn record_of(&self, entry: &AuditEntry) -> AuditRecord {
@@ -71,13 +71,11 @@ impl Performer {
 }
 
 /// Files an entry and waits for the stream's acknowledgement.
-pub(crate) async fn file(bus: &Bus, record: &AuditRecord, within: Duration) -> Result<(), String> {
+pub(crate) async fn file(bus: &Bus, record: &AuditRecord, within: Duration) -> Result<(), FileError> {
     let subject = Subject::Audit {
         scope: record.host.clone(),
         kind: record.kind,
     };
-    match bus.file(&subject, record, Expect::Anything, within).await {
-        Ok(_) => Ok(()),
-        Err(error) => Err(chain(&error)),
-    }
+    let filed = bus.file(&subject, record, Expect::Anything, within).await;
+    filed.map(|_| ())
 }
