@@ -195,7 +195,8 @@ pub struct LastStop {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 pub struct DecisionReport {
-    /// `stay`, `wait`, `observe` (would stop, but only observes) or `stop`.
+    /// `stay`, `wait`, `observe` (would stop, but only observes), `stop` (is to be stopped) or `claimed` (a
+    /// stop is under way).
     pub decision: String,
     /// One sentence.
     pub summary: String,

@@ -181,7 +181,7 @@ fn next(model: &Model, now: Duration, columns: usize) -> Vec<Line> {
     };
     let (report, age) = (&heard.what, heard.age(now));
     let look = match report.decision.decision.as_str() {
-        "stop" => Look::Good,
+        "stop" | "claimed" => Look::Good,
         "stay" => Look::Busy,
         _ => Look::Plain,
     };

@@ -155,3 +155,34 @@ async fn s24_a_stop_that_is_not_seen_in_time_is_an_alarm() {
     assert!(alarm.message.contains("Not seen stopped"), "{}", alarm.message);
     world.wait_until_stopped("h1").await;
 }
+
+#[tokio::test]
+async fn s23_a_report_says_of_a_claimed_host_what_the_trail_says() {
+    let world = World::with(quick_but(json!({"notice_seconds": 20}))).await;
+    world.enroll("h1", json!({})).await;
+    let _executor = world.executor("one").await;
+    let _host = world.host("h1").await;
+    world.wait_for_audit("h1", AuditKind::Notice).await;
+    let report = world.report("h1").await.decision;
+    assert_eq!(report.decision, "claimed");
+    assert!(
+        report
+            .summary
+            .starts_with("It is being stopped (claimed): idle for"),
+        "{report:?}"
+    );
+    let names_it = |obstacle: &String| obstacle.contains("being stopped");
+    assert!(
+        !report.obstacles.iter().any(names_it),
+        "a stop is no obstacle to itself: {report:?}"
+    );
+    wait_until(LONG, "the trail says so", async || {
+        let said = format!("{}: {}", report.decision, report.summary);
+        world
+            .audit("h1")
+            .await
+            .iter()
+            .any(|record| record.message == said)
+    })
+    .await;
+}

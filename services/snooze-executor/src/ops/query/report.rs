@@ -51,9 +51,9 @@ pub(super) fn report(context: &Context, host: HostId, stored: Option<Stored<Verd
         provider: view
             .record
             .as_ref()
-            .map_or("", |record| provider(record.provider))
+            .map_or("", |record| record.provider.as_str())
             .to_owned(),
-        decision: decision(&explained, &view, &record),
+        decision: decision(&explained, &view),
         phase: record.phase_name().to_owned(),
         progress: claim.map(progress).unwrap_or_default(),
         claim: record.claim_number(revision).map(|number| number.0),
@@ -66,13 +66,6 @@ pub(super) fn report(context: &Context, host: HostId, stored: Option<Stored<Verd
         }),
         keeps_awake: keeps_awake(&record, now.wall),
         host,
-    }
-}
-
-fn provider(provider: snooze_schemas::roster::Provider) -> &'static str {
-    match provider {
-        snooze_schemas::roster::Provider::Simulated => "simulated",
-        snooze_schemas::roster::Provider::Aws => "aws",
     }
 }
 
@@ -111,7 +104,7 @@ fn explained(
     }))
 }
 
-fn decision(explained: &Result<Explained, String>, view: &View, record: &HostRecord) -> DecisionReport {
+fn decision(explained: &Result<Explained, String>, view: &View) -> DecisionReport {
     let mut details = serde_json::Map::new();
     if let Ok(policy) = &view.policy {
         details.insert("policy_revision".to_owned(), policy.revision.clone().into());
@@ -134,22 +127,13 @@ fn decision(explained: &Result<Explained, String>, view: &View, record: &HostRec
             };
         }
     };
-    let under_way = record
-        .claim
-        .as_ref()
-        .filter(|claim| claim.phase != Phase::Cancelled);
-    let (decision, summary) = match under_way {
-        Some(claim) => (
-            word(Decision::Claim),
-            format!("It is being stopped ({}): {}", progress(claim), claim.reason),
-        ),
-        None => (word(explained.decision), explain::summary(explained)),
+    // Where a stop is under way, its claim is what the summary tells, and no obstacle to itself.
+    let is_own_claim = |obstacle: &&Obstacle| {
+        explained.decision == Decision::Claimed && matches!(obstacle, Obstacle::Claimed { .. })
     };
-    let is_own_claim =
-        |obstacle: &&Obstacle| under_way.is_some() && matches!(obstacle, Obstacle::Claimed { .. });
     DecisionReport {
-        decision: decision.to_owned(),
-        summary,
+        decision: word(explained.decision).to_owned(),
+        summary: explain::summary(explained),
         idle_ms: explained.idleness.ms(),
         naptime_ms: explained.naptime_ms,
         obstacles: explained
