@@ -39,8 +39,10 @@ pub(crate) async fn mark(context: &Context, shutdown: &CancellationToken) {
     loop {
         match try_mark(context).await {
             Ok(()) => return,
-            // Somebody else wrote the record: it is read again at once.
-            Err(StoreError::Moved | StoreError::Ambiguous) => continue,
+            // Somebody else wrote the record, or nobody knows: it is read again.
+            Err(error @ (StoreError::Moved | StoreError::Ambiguous)) => {
+                tracing::debug!(error = %chain(&error), "the roster's mark is not certain yet");
+            }
             Err(error) => {
                 tracing::warn!(
                     error = %chain(&error),
