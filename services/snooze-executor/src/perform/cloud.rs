@@ -157,17 +157,23 @@ impl Performer {
             Tags::Running => tags::mended(&self.policy),
             Tags::Stopped { at, reason } => {
                 let verdict = self.learn(|learnt| learnt.verdict.clone());
+                // The roster may name another instance by now, or none.
+                let of_target =
+                    |record: &&Arc<RosterRecord>| Target::from_roster(&self.host, record) == *target;
+                let record = self.record.as_ref().filter(of_target);
                 let facts = tags::StopFacts {
                     at: convert::timestamp(at),
                     reason: &reason,
+                    instance_type: record.map_or("", |record| record.instance_type.as_str()),
+                    region: target.region(),
                     verdict: verdict.as_ref(),
                 };
-                match &self.record {
-                    Some(record) => tags::stopped(&self.policy, record, &facts),
-                    None => return Err(chain(&CloudError::NotEnrolled)),
-                }
+                tags::stopped(&self.policy, &facts)
             }
         };
+        if tags.is_empty() {
+            return Ok(());
+        }
         cloud
             .write_tags(target, &tags)
             .await

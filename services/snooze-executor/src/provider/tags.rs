@@ -3,7 +3,7 @@
 //! Keys are `<prefix>:<name>`, in the documented form of the original. Times are RFC 3339. This file
 //! only says which tags; it neither reads nor writes any.
 
-use snooze_schemas::{Timestamp, policy::Policy, roster::RosterRecord, verdict::Verdict};
+use snooze_schemas::{Timestamp, policy::Policy, verdict::Verdict};
 use std::collections::BTreeMap;
 
 /// EC2 takes at most 256 characters in a tag's value.
@@ -16,13 +16,17 @@ pub struct StopFacts<'a> {
     pub at: Timestamp,
     /// Why, for people.
     pub reason: &'a str,
+    /// The kind of the instance; empty where unknown.
+    pub instance_type: &'a str,
+    /// The region that it was stopped in; empty where it has none.
+    pub region: &'a str,
     /// The votes that it rested on, where they are at hand; a watcher after a takeover has none.
     pub verdict: Option<&'a Verdict>,
 }
 
 /// The tags of a stopped host, or none where the policy writes none.
 #[must_use]
-pub fn stopped(policy: &Policy, record: &RosterRecord, facts: &StopFacts<'_>) -> BTreeMap<String, String> {
+pub fn stopped(policy: &Policy, facts: &StopFacts<'_>) -> BTreeMap<String, String> {
     let mut tags = BTreeMap::new();
     if !policy.enable_instance_tags {
         return tags;
@@ -42,11 +46,11 @@ pub fn stopped(policy: &Policy, record: &RosterRecord, facts: &StopFacts<'_>) ->
     if policy.detailed_instance_tags {
         let naptime = policy.naptime_minutes;
         set("NaptimeMinutes", format!("{naptime}"));
-        if !record.instance_type.is_empty() {
-            set("InstanceType", record.instance_type.clone());
+        if !facts.instance_type.is_empty() {
+            set("InstanceType", facts.instance_type.to_owned());
         }
-        if !record.region.is_empty() {
-            set("Region", record.region.clone());
+        if !facts.region.is_empty() {
+            set("Region", facts.region.to_owned());
         }
         for (name, value) in facts.verdict.map(readings).unwrap_or_default() {
             set(name, value);
@@ -56,9 +60,13 @@ pub fn stopped(policy: &Policy, record: &RosterRecord, facts: &StopFacts<'_>) ->
 }
 
 /// The tags that say a machine runs; written only where one says that it is stopped. Time and reason of a
-/// stop that is over, or never came, are emptied: taking a tag away would need one more permission.
+/// stop that is over, or never came, are emptied: taking a tag away would need one more permission. None
+/// where the policy writes none.
 #[must_use]
 pub fn mended(policy: &Policy) -> BTreeMap<String, String> {
+    if !policy.enable_instance_tags {
+        return BTreeMap::new();
+    }
     BTreeMap::from([
         (key(policy, "Status"), "Running".to_owned()),
         (key(policy, "StopTimestamp"), String::new()),
@@ -112,14 +120,6 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn record() -> RosterRecord {
-        serde_json::from_value(json!({
-            "provider": "aws", "instance": "i-0abc", "region": "us-east-1", "instance_type": "t3.medium",
-            "enrolled_at": "2026-01-01T00:00:00Z",
-        }))
-        .expect("a record")
-    }
-
     fn verdict() -> Verdict {
         serde_json::from_value(json!({
             "host": "i-0abc", "boot_id": "b", "agent": "a", "seq": 1, "policy_revision": "1/0/0",
@@ -140,9 +140,11 @@ mod tests {
         let facts = StopFacts {
             at: "2026-11-22T15:35:10Z".parse().expect("a time"),
             reason: "idle for 30 minutes",
+            instance_type: "t3.medium",
+            region: "us-east-1",
             verdict: Some(&verdict),
         };
-        stopped(policy, &record(), &facts)
+        stopped(policy, &facts)
     }
 
     #[test]
@@ -188,6 +190,7 @@ mod tests {
             ..Policy::default()
         };
         assert!(tags_under(&silent).is_empty());
+        assert!(mended(&silent).is_empty());
     }
 
     #[test]

@@ -107,3 +107,23 @@ async fn l7_quick_claims_survive_a_broker_that_comes_and_goes() {
     world.wait_until_stopped("h1").await;
     assert_eq!(world.cloud.stop_calls("i-h1"), 1);
 }
+
+#[tokio::test]
+async fn p8_the_tags_of_a_stop_name_the_region_of_the_claim_and_not_that_of_the_roster() {
+    let world = World::with(quick()).await;
+    let elsewhere = json!({"region": "ap-south-1", "instance_type": "t3.medium"});
+    world.enroll("h1", elsewhere).await;
+    world.cloud.stop_by_hand("i-h1");
+    let target = json!({"provider": "simulated", "region": "eu-central-1", "instance": "i-h1"});
+    world
+        .leave_claim("h1", json!({"phase": "stopping", "target": target}))
+        .await;
+    let _executor = world.executor("one").await;
+    world.wait_until_stopped("h1").await;
+    let tags = world.cloud.tags_of("i-h1");
+    assert_eq!(tags["CloudSnooze:Region"], "eu-central-1");
+    assert!(
+        !tags.contains_key("CloudSnooze:InstanceType"),
+        "the roster speaks of another instance: {tags:?}"
+    );
+}
