@@ -1,6 +1,10 @@
 //! The hosts that are to be looked at, each at most once: those that said hello, those whose look failed,
 //! and, slowly, every enrolled one in turn, so that tags are right in the end (P4).
 //!
+//! All of them share one pace: a cloud counts the requests of a whole account, stops included. At five looks
+//! a second one replica comes to up to three thousand hosts within the ten minutes of a round; where there
+//! are more, or many greet at once, a round takes as much longer.
+//!
 //! It decides when a host is looked at; what is seen and done then is in [`look`](crate::look).
 
 use crate::{
@@ -11,7 +15,7 @@ use snooze_decision::Boot;
 use snooze_schemas::HostId;
 use snooze_service_runtime::CancellationToken;
 use std::{
-    collections::{HashMap, HashSet, VecDeque},
+    collections::{HashMap, HashSet, VecDeque, hash_map::Entry},
     convert::Infallible,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -32,8 +36,10 @@ const AGAIN_MS: u64 = 2_000;
 const DOUBLINGS: u32 = 7;
 /// How often it is seen whether a host is due again.
 const TICK: Duration = Duration::from_millis(250);
-/// The sweep asks a cloud for no more than five hosts a second, however many there are.
-const LEAST_PAUSE: Duration = Duration::from_millis(200);
+/// Between two looks in the long run: five a second, for whatever reason a host is looked at.
+const EVERY_MS: u64 = 200;
+/// So many may begin at once after a lull, so that one host that greets does not wait.
+const BURST: u64 = 5;
 
 /// What is to be looked at; clones share it.
 #[derive(Debug, Clone, Default)]
@@ -49,11 +55,42 @@ struct Shared {
 struct Queue {
     waiting: HashMap<HostId, Due>,
     under_way: HashSet<HostId>,
+    pace: Pace,
+}
+
+/// When the next look may begin: the generic cell rate algorithm (ITU-T I.371), a token bucket that keeps
+/// one time in place of a count.
+#[derive(Debug, Default)]
+struct Pace {
+    /// Up to when the looks that have begun are paid for.
+    paid_until: Boot,
+}
+
+impl Pace {
+    fn may_begin(&mut self, now: Boot) -> bool {
+        let paid_until = self.paid_until.max(now);
+        let has_room = paid_until.since(now) <= (BURST - 1) * EVERY_MS;
+        if has_room {
+            self.paid_until = paid_until.plus(EVERY_MS);
+        }
+        has_room
+    }
+}
+
+/// Why a host is looked at. What is first here goes first.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+enum Why {
+    /// It greeted, or is the first of its account and region.
+    #[default]
+    Asked,
+    /// It is its turn.
+    Swept,
 }
 
 /// A look that is to be made.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Due {
+    why: Why,
     at: Boot,
     /// The launch generation that the host spoke of.
     pub(crate) launch: Option<String>,
@@ -70,6 +107,7 @@ impl Looks {
             return;
         }
         let due = Due {
+            why: Why::Asked,
             at: now,
             launch,
             failures: 0,
@@ -79,29 +117,60 @@ impl Looks {
         self.0.more.notify_one();
     }
 
-    /// The next host that is due and not being looked at already.
+    /// Has a host looked at in its turn. One that waits, for whatever reason and however long, is left as it
+    /// is: a look that failed is not made again any sooner.
+    fn sweep(&self, host: &HostId, now: Boot) {
+        let mut queue = self.lock();
+        if queue.waiting.len() >= WAITING || queue.under_way.contains(host) {
+            return;
+        }
+        queue.waiting.entry(host.clone()).or_insert(Due {
+            why: Why::Swept,
+            at: now,
+            launch: None,
+            failures: 0,
+        });
+        drop(queue);
+        self.0.more.notify_one();
+    }
+
+    /// The next host that is due and not being looked at already, where the pace allows one.
     fn next(&self, now: Boot) -> Option<(HostId, Due)> {
         let mut queue = self.lock();
         let is_due = |(host, due): &(&HostId, &Due)| due.at <= now && !queue.under_way.contains(*host);
-        let (host, _) = queue.waiting.iter().find(is_due)?;
+        let due = queue.waiting.iter().filter(is_due);
+        let (host, _) = due.min_by_key(|(_, due)| (due.why, due.at))?;
         let host = host.clone();
+        if !queue.pace.may_begin(now) {
+            return None;
+        }
         let due = queue.waiting.remove(&host)?;
         queue.under_way.insert(host.clone());
         Some((host, due))
     }
 
-    /// A look has ended; one that failed is made again later, unless somebody asked for one meanwhile.
+    /// A look has ended; one that failed is made again later, or sooner where somebody asked for one meanwhile.
     fn ended(&self, host: HostId, due: Due, looked: Looked, now: Boot) {
         let mut queue = self.lock();
         queue.under_way.remove(&host);
         if looked == Looked::Failed {
             let pause_ms = AGAIN_MS << due.failures.min(DOUBLINGS);
             let again = Due {
+                why: due.why,
                 at: now.plus(pause_ms),
                 launch: due.launch,
                 failures: due.failures.saturating_add(1),
             };
-            queue.waiting.entry(host).or_insert(again);
+            match queue.waiting.entry(host) {
+                Entry::Vacant(place) => {
+                    place.insert(again);
+                }
+                // What the host said of itself has not been written yet.
+                Entry::Occupied(mut asked) if asked.get().launch.is_none() => {
+                    asked.get_mut().launch = again.launch;
+                }
+                Entry::Occupied(_) => {}
+            }
         }
     }
 
@@ -170,8 +239,8 @@ fn note(ended: Result<(), tokio::task::JoinError>) {
     }
 }
 
-/// Has every enrolled host looked at once within `every`, one after the other; at first one of each
-/// account and region, so that a missing permission is known at once.
+/// Has every enrolled host looked at once within `every`, one after the other and no faster than the pace
+/// allows; at first one of each account and region, so that a missing permission is known at once.
 pub(crate) async fn sweep(
     context: Context,
     looks: Looks,
@@ -195,10 +264,10 @@ pub(crate) async fn sweep(
         if round.is_empty() {
             round = context.mirror.hosts().into();
             let hosts = u32::try_from(round.len()).unwrap_or(u32::MAX).max(1);
-            pause = (every / hosts).max(LEAST_PAUSE);
+            pause = (every / hosts).max(Duration::from_millis(EVERY_MS));
         }
         if let Some(host) = round.pop_front() {
-            looks.ask(&host, None, context.now().boot);
+            looks.sweep(&host, context.now().boot);
         }
     }
 }
@@ -251,12 +320,61 @@ mod tests {
     }
 
     #[test]
-    fn more_hosts_than_are_looked_at_at_once_wait_and_none_is_turned_away() {
+    fn a_fleet_that_greets_is_looked_at_five_a_second_and_no_host_is_turned_away() {
         let looks = Looks::default();
-        for n in 0..10 * AT_ONCE {
+        for n in 0..100 {
+            let name = host(&format!("h{n}"));
+            looks.ask(&name, None, Boot(0));
+            looks.sweep(&name, Boot(0));
+        }
+        let begun = |now: u64| std::iter::from_fn(|| looks.next(Boot(now))).count();
+        assert_eq!(begun(0), 5, "a few at once");
+        for second in 1..20 {
+            let ticks = (1..=4).map(|tick| begun((second - 1) * 1_000 + tick * 250));
+            assert_eq!(ticks.sum::<usize>(), 5, "second {second}");
+        }
+        assert_eq!(begun(20_000), 0, "all were looked at");
+    }
+
+    #[test]
+    fn looks_that_are_made_again_keep_the_pace_as_well() {
+        let looks = Looks::default();
+        for n in 0..100 {
             looks.ask(&host(&format!("h{n}")), None, Boot(0));
         }
-        let due = std::iter::from_fn(|| looks.next(Boot(0))).count();
-        assert_eq!(due, 10 * AT_ONCE);
+        let mut begun = 0;
+        for tick in 0..400 {
+            let now = Boot(tick * 250);
+            while let Some((name, due)) = looks.next(now) {
+                looks.ended(name, due, Looked::Failed, now);
+                begun += 1;
+            }
+        }
+        assert!(begun <= 505, "{begun} looks in 100 s");
+    }
+
+    #[test]
+    fn the_sweep_never_shortens_a_back_off_and_goes_last() {
+        let looks = Looks::default();
+        looks.ask(&host("h1"), None, Boot(0));
+        let (name, due) = looks.next(Boot(0)).expect("it is due");
+        looks.sweep(&host("h1"), Boot(0));
+        looks.ended(name, due, Looked::Failed, Boot(0));
+        looks.sweep(&host("h1"), Boot(1));
+        assert!(looks.next(Boot(1_999)).is_none(), "it failed just now");
+        looks.sweep(&host("h2"), Boot(1_999));
+        let next = || looks.next(Boot(2_000)).map(|(name, _)| name);
+        assert_eq!((next(), next()), (Some(host("h1")), Some(host("h2"))));
+    }
+
+    #[test]
+    fn e1_a_launch_whose_look_failed_is_kept_though_somebody_asked_meanwhile() {
+        let looks = Looks::default();
+        looks.ask(&host("h1"), Some("first".to_owned()), Boot(0));
+        let (name, due) = looks.next(Boot(0)).expect("it is due");
+        looks.ask(&host("h1"), None, Boot(1));
+        looks.ended(name, due, Looked::Failed, Boot(2));
+        let (_, due) = looks.next(Boot(2)).expect("it was asked for");
+        assert_eq!(due.launch.as_deref(), Some("first"));
     }
 }

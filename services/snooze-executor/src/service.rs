@@ -28,7 +28,8 @@ use std::time::Duration;
 const CONCURRENT_CLAIMS: usize = 256;
 /// For how long claims may take to be given up after shutdown: the longest call, and the writes after it.
 const GRACE: Duration = Duration::from_secs(15);
-/// Within such a time every enrolled host is looked at once, whether it says hello or not.
+/// Within such a time every enrolled host is looked at once, whether it says hello or not, where there are
+/// no more than three thousand: all looks of a replica together keep a pace of five a second.
 const SWEEP_EVERY: Duration = Duration::from_secs(600);
 /// How long the last messages may take to be sent.
 const DRAIN: Duration = Duration::from_secs(2);
@@ -44,7 +45,8 @@ pub struct Config {
     pub host: Option<HostId>,
     /// How many claims it holds at once, takeovers included.
     pub concurrent_claims: usize,
-    /// Within which time every enrolled host is looked at once, so that tags are right in the end (P4).
+    /// Within which time every enrolled host is looked at once, so that tags are right in the end (P4); as much
+    /// later as their number needs at five looks a second.
     pub sweep_every: Duration,
     /// The clocks that everything is counted on.
     pub clocks: Clocks,

@@ -160,20 +160,20 @@ impl Store {
         Ok(look.entry.map(|entry| (entry.revision, entry.value)))
     }
 
-    /// Writes a host's record in the roster at the revision that was read.
+    /// Writes a host's record in the roster at the revision that was read; returns the new revision.
     pub(crate) async fn update_roster(
         &self,
         host: &HostId,
         record: &RosterRecord,
         revision: u64,
-    ) -> Result<(), StoreError> {
+    ) -> Result<u64, StoreError> {
         let key = keys::roster_key(host);
         let written = self
             .bus
             .bucket(Bucket::Config)
             .update(&key, record, revision)
             .await;
-        self.outcome(host, written).map(|_| ())
+        self.outcome(host, written).map(|revision| revision.0)
     }
 
     fn state(&self) -> snooze_bus::BucketHandle {

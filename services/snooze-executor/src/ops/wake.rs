@@ -69,8 +69,8 @@ async fn try_start(context: &Context, host: &HostId, seen: &Entry<HostRecord>) -
     let (_, record) = record.ok_or_else(|| chain(&CloudError::NotEnrolled))?;
     let target = Target::from_roster(host, &record);
     let cloud = context.clouds.of(&target).map_err(|error| chain(&error))?;
-    let state = cloud.instance_state(&target).await;
-    match state.map_err(|error| chain(&error))? {
+    let seen = cloud.see(&target).await.map_err(|error| chain(&error))?;
+    match seen.state {
         InstanceState::Running => {
             let running = note_running(&entry, context.now().wall);
             settle(context, host, running, &entry, "The machine runs.").await

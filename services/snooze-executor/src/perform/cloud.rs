@@ -143,8 +143,8 @@ impl Performer {
             },
         };
         let cloud = self.clouds.of(&target).map_err(|error| chain(&error))?;
-        match cloud.instance_state(&target).await {
-            Ok(state) => convert::instance_state(state)
+        match cloud.see(&target).await {
+            Ok(seen) => convert::instance_state(seen.state)
                 .ok_or_else(|| "the cloud reports a state that is not known here".to_owned()),
             Err(CloudError::NoSuchInstance { .. }) => Ok(InstanceState::Missing),
             Err(error) => Err(chain(&error)),

@@ -33,11 +33,7 @@ impl Target {
     pub fn kept_in_claim(host: &HostId, kept: &claim::Target) -> Option<Self> {
         Some(Self {
             host: host.clone(),
-            provider: match kept.provider.as_str() {
-                "simulated" => roster::Provider::Simulated,
-                "aws" => roster::Provider::Aws,
-                _ => return None,
-            },
+            provider: kept.provider.parse().ok()?,
             account: kept.account.clone(),
             region: kept.region.clone(),
             instance: kept.instance.clone(),
@@ -173,6 +169,15 @@ impl fmt::Display for Protection {
             }
         }
     }
+}
+
+/// What one question to a cloud tells of an instance.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seen {
+    /// What it is doing.
+    pub state: InstanceState,
+    /// Its tags.
+    pub tags: BTreeMap<String, String>,
 }
 
 /// All that is looked at right before a stop.

@@ -10,7 +10,7 @@ mod instance;
 pub mod simulated;
 pub mod tags;
 
-pub use instance::{Inspection, InstanceState, Protection, Target};
+pub use instance::{Inspection, InstanceState, Protection, Seen, Target};
 
 use futures_util::future::BoxFuture;
 use snooze_schemas::{host::Action, roster};
@@ -131,10 +131,10 @@ pub trait Cloud: Send + Sync {
     /// Asks for a start, once.
     fn start<'a>(&'a self, target: &'a Target, within: Duration) -> BoxFuture<'a, CallOutcome>;
 
-    /// What the instance is doing.
-    fn instance_state<'a>(&'a self, target: &'a Target) -> BoxFuture<'a, Result<InstanceState, CloudError>>;
+    /// State and tags: one question.
+    fn see<'a>(&'a self, target: &'a Target) -> BoxFuture<'a, Result<Seen, CloudError>>;
 
-    /// Everything that is looked at before a stop: state, tags and protections.
+    /// Everything that is looked at before a stop: state, tags and protections. Several questions.
     fn inspect<'a>(&'a self, target: &'a Target) -> BoxFuture<'a, Result<Inspection, CloudError>>;
 
     /// Whether this process's credentials may stop that instance; stops nothing.

@@ -4,7 +4,8 @@
 //! running, stopping, stopped. It keeps nothing on disk and forgets everything with the process.
 
 use super::{
-    CallOutcome, Cloud, CloudError, Inspection, InstanceState, Permission, Protection, StopRequest, Target,
+    CallOutcome, Cloud, CloudError, Inspection, InstanceState, Permission, Protection, Seen, StopRequest,
+    Target,
 };
 use futures_util::future::BoxFuture;
 use snooze_schemas::host::Action;
@@ -335,8 +336,13 @@ impl Cloud for SimulatedCloud {
         })
     }
 
-    fn instance_state<'a>(&'a self, target: &'a Target) -> BoxFuture<'a, Result<InstanceState, CloudError>> {
-        Box::pin(async move { Ok(self.state_of(target.instance())) })
+    fn see<'a>(&'a self, target: &'a Target) -> BoxFuture<'a, Result<Seen, CloudError>> {
+        Box::pin(async move {
+            Ok(Seen {
+                state: self.state_of(target.instance()),
+                tags: self.tags_of(target.instance()),
+            })
+        })
     }
 
     fn inspect<'a>(&'a self, target: &'a Target) -> BoxFuture<'a, Result<Inspection, CloudError>> {

@@ -135,10 +135,15 @@ impl FakeHost {
 
     /// Says hello.
     pub(crate) async fn hello(&self) {
+        self.hello_of(None).await;
+    }
+
+    /// Says hello and of which launch it is, where it knows.
+    pub(crate) async fn hello_of(&self, launch: Option<&str>) {
         let hello = Hello {
             boot_id: "boot-1".to_owned(),
             agent: "agent-1".to_owned(),
-            launch: None,
+            launch: launch.map(str::to_owned),
             version: "0.2.0".to_owned(),
         };
         let subject = Subject::HostHello(self.host.clone());

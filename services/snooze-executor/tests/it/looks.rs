@@ -47,3 +47,33 @@ async fn e1_a_hello_that_knows_no_launch_generation_leaves_the_one_that_is_known
         .await;
     assert_eq!(world.roster("h1").await.launch.as_deref(), Some(launch));
 }
+
+#[tokio::test]
+async fn e1_a_launch_generation_is_kept_though_the_hosts_cloud_is_out_of_reach() {
+    let world = World::with(quick_but(json!({"mode": "observe"}))).await;
+    world.enroll("h1", json!({})).await;
+    let _without = world.executor_with("one", Config::new(Clouds::default())).await;
+    let host = world.host("h1").await;
+    let launch = "2026-01-01T00:00:00Z";
+    host.hello_of(Some(launch)).await;
+    world
+        .wait_for_roster("h1", "its launch is known", |record| {
+            record.launch.as_deref() == Some(launch)
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn p4_the_look_that_clears_a_wake_mends_the_tag_as_well() {
+    let world = World::with(quick_but(json!({"mode": "observe"}))).await;
+    world.enroll("h1", json!({})).await;
+    world.cloud.set_tag("i-h1", "CloudSnooze:Status", "Stopped");
+    world.leave_wake("h1").await;
+    // The first look of an executor, at one host of each place, is the only one: nobody greets.
+    let _executor = world.executor("one").await;
+    world
+        .wait_for_record("h1", "the wish is cleared", |record| record.wake.is_none())
+        .await;
+    world.wait_for_audit("h1", AuditKind::Tags).await;
+    assert_eq!(world.cloud.tags_of("i-h1")["CloudSnooze:Status"], "Running");
+}

@@ -12,7 +12,8 @@ mod reading;
 pub use identity::{IdentityDocument, IdentityError, identity_document};
 
 use super::{
-    CallOutcome, Cloud, CloudError, Inspection, InstanceState, Permission, SendGuard, StopRequest, Target,
+    CallOutcome, Cloud, CloudError, Inspection, InstanceState, Permission, Seen, SendGuard, StopRequest,
+    Target,
 };
 use aws_sdk_ec2::{
     Client,
@@ -178,11 +179,14 @@ impl Cloud for AwsCloud {
         })
     }
 
-    fn instance_state<'a>(&'a self, target: &'a Target) -> BoxFuture<'a, Result<InstanceState, CloudError>> {
+    fn see<'a>(&'a self, target: &'a Target) -> BoxFuture<'a, Result<Seen, CloudError>> {
         Box::pin(async move {
             let client = self.client(target).await;
             let (instance, _) = self.describe(&client, target).await?;
-            Ok(state_of(instance.state().and_then(|state| state.name())))
+            Ok(Seen {
+                state: state_of(instance.state().and_then(|state| state.name())),
+                tags: tags_of(&instance),
+            })
         })
     }
 

@@ -301,7 +301,7 @@ async fn a_question_to_a_cloud_that_throttles_is_an_error_and_not_asked_again_by
     let ec2 = Ec2World::with(quick()).await;
     let instance = ec2.enroll("h1").await;
     ec2.proxy.spoil_next("DescribeInstances", Ec2Fault::Throttle);
-    let asked = ec2.cloud().instance_state(&target(&instance, json!({}))).await;
+    let asked = ec2.cloud().see(&target(&instance, json!({}))).await;
     assert!(matches!(asked, Err(CloudError::Inspect { .. })), "{asked:?}");
     assert_eq!(ec2.proxy.count("DescribeInstances", &instance), 1);
 }

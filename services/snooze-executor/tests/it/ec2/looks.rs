@@ -74,3 +74,29 @@ async fn p2_a_wish_that_came_after_the_machine_was_read_is_not_cleared_by_what_w
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_look_is_one_question_and_the_permission_is_asked_for_once_for_an_account_and_region() {
+    let ec2 = Ec2World::with(quick_but(json!({"mode": "observe"}))).await;
+    let _executor = ec2.world.executor_with("one", ec2.config()).await;
+    ec2.proxy.spoil_next("StopInstances DryRun", Ec2Fault::Refuse);
+    let first = ec2.enroll("h1").await;
+    let host = ec2.world.host("h1").await;
+    host.hello().await;
+    ec2.world.wait_for_audit("h1", AuditKind::Alarm).await;
+    for name in ["h2", "h3"] {
+        let instance = ec2.enroll(name).await;
+        ec2.moto
+            .set_tag(REGION, &instance, "CloudSnooze:Status", "Stopped")
+            .await;
+        let host = ec2.world.host(name).await;
+        host.hello().await;
+        ec2.world.wait_for_audit(name, AuditKind::Tags).await;
+        assert_eq!(ec2.proxy.count("DescribeInstances", &instance), 1);
+    }
+    let calls = ec2.proxy.calls();
+    let of = |action: &str| calls.iter().filter(|call| call.action == action).count();
+    assert_eq!(of("DescribeInstanceAttribute"), 0);
+    assert_eq!(ec2.proxy.count("DescribeInstances", &first), 1);
+    assert_eq!(of("StopInstances"), 1, "{calls:?}");
+}
