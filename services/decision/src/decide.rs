@@ -4,6 +4,8 @@
 //! that the claim asks for later. Every obstacle is found, not only the first, so that people can be told
 //! everything that keeps a host up.
 
+mod tags;
+
 use crate::claim::{Entry, Gate, HostRecord, Phase};
 use crate::combine::{Blocking, Combined, Idleness, combine};
 use crate::obstacle::Obstacle;
@@ -11,6 +13,7 @@ use crate::policy::{Mode, Policy};
 use crate::time::{Boot, Now, Wall};
 use crate::verdict::Verdict;
 use alloc::{collections::BTreeMap, string::String, vec::Vec};
+pub use tags::tag_obstacles;
 
 /// Everything that a decision rests on.
 #[derive(Debug, Clone, Copy)]
@@ -236,31 +239,6 @@ fn roster_side(facts: &Facts<'_>, obstacles: &mut Vec<Obstacle>) {
         obstacles.push(Obstacle::CarriesExecutor);
     }
     obstacles.extend(tag_obstacles(facts.policy, roster.tags));
-}
-
-/// What an instance's tags have against a stop (S8). Asked at the decision and again before the stop.
-#[must_use]
-pub fn tag_obstacles(policy: &Policy, tags: &BTreeMap<String, String>) -> Vec<Obstacle> {
-    let mut obstacles = Vec::new();
-    if tags.contains_key(&policy.opt_out_tag) {
-        obstacles.push(Obstacle::OptedOut {
-            tag: policy.opt_out_tag.clone(),
-        });
-    }
-    if let Some(tag) = &policy.opt_in_tag
-        && !tags.get(tag).is_some_and(|value| means_yes(value))
-    {
-        obstacles.push(Obstacle::NotOptedIn { tag: tag.clone() });
-    }
-    obstacles
-}
-
-/// Any value but the ones with which people say no.
-fn means_yes(value: &str) -> bool {
-    let value = value.trim();
-    !["", "0", "no", "false"]
-        .iter()
-        .any(|no| value.eq_ignore_ascii_case(no))
 }
 
 /// S9, S12, S22, P2, L1, cool-down: what competes in the host's key, the kill switch, the slots.
