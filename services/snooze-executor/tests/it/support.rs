@@ -154,16 +154,6 @@ impl World {
         .await;
     }
 
-    /// A policy of a host's own on top of the fleet's; returns the revision that its verdicts carry.
-    pub(crate) async fn set_host_policy(&self, host: &str, policy: Value) -> String {
-        let layer: ConfigLayer = serde_json::from_value(json!({ "policy": policy })).expect("a layer");
-        let config = self.admin.bucket(Bucket::Config);
-        let revision = config.put(&keys::host_key(&id(host)), &layer).await;
-        let revision = revision.expect("an administrator writes the policy");
-        let fleet = self.revision.split('/').next().expect("the fleet's revision");
-        format!("{fleet}/0/{revision}")
-    }
-
     /// A host that is idle, answers, and heartbeats.
     pub(crate) async fn host(&self, host: &str) -> FakeHost {
         self.scripted_host(host, &self.revision, |_| {}).await

@@ -1,13 +1,13 @@
 //! A world whose cloud is moto behind a proxy, and executors as processes.
 
-use crate::support::World;
+use crate::support::{World, id};
 use serde_json::{Value, json};
-use snooze_bus::{Role, User};
+use snooze_bus::{Bucket, Role, User, keys};
 use snooze_executor::{
     Config,
     provider::{Clouds, Target, aws::AwsCloud},
 };
-use snooze_schemas::roster::RosterRecord;
+use snooze_schemas::{policy::ConfigLayer, roster::RosterRecord};
 use snooze_test_harness::{Ec2Proxy, MotoServer, Process, wait_for};
 use std::path::Path;
 
@@ -126,4 +126,16 @@ pub(crate) fn target(instance: &str, changes: Value) -> Target {
     fields.extend(changes);
     let record: RosterRecord = serde_json::from_value(record).expect("a record");
     Target::from_roster(&"h1".parse().expect("a host id"), &record)
+}
+
+impl World {
+    /// A policy of a host's own on top of the fleet's; returns the revision that its verdicts carry.
+    pub(crate) async fn set_host_policy(&self, host: &str, policy: Value) -> String {
+        let layer: ConfigLayer = serde_json::from_value(json!({ "policy": policy })).expect("a layer");
+        let config = self.admin.bucket(Bucket::Config);
+        let revision = config.put(&keys::host_key(&id(host)), &layer).await;
+        let revision = revision.expect("an administrator writes the policy");
+        let fleet = self.revision.split('/').next().expect("the fleet's revision");
+        format!("{fleet}/0/{revision}")
+    }
 }
