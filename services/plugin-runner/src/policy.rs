@@ -153,7 +153,7 @@ mod tests {
         serde_json::from_value(value).expect("a layer")
     }
 
-    fn merged(policy: Value) -> Result<PolicyInForce, PolicyError> {
+    fn merged(policy: &Value) -> Result<PolicyInForce, PolicyError> {
         PolicyInForce::merged(&Layers {
             layers: [Some((layer(json!({ "policy": policy })), 1)), None, None],
         })
@@ -194,7 +194,7 @@ mod tests {
             json!({"verify_window_seconds": 8, "plugin_timeout_seconds": 7, "freshness_seconds": 60}),
             json!({"freshness_seconds": 10.1}),
         ] {
-            let refused = merged(slow.clone()).expect_err("it is too slow").to_string();
+            let refused = merged(&slow).expect_err("it is too slow").to_string();
             for key in [
                 "verify_window_seconds",
                 "plugin_timeout_seconds",
@@ -209,16 +209,16 @@ mod tests {
             json!({"verify_window_seconds": 2, "plugin_timeout_seconds": 10}),
             json!({"freshness_seconds": 10.2}),
         ] {
-            merged(sound).expect("it holds");
+            merged(&sound).expect("it holds");
         }
     }
 
     #[test]
     fn l1_a_limit_that_is_none_is_refused() {
         for limit in [0, 100_001] {
-            let refused = merged(json!({"max_concurrent_stops": limit})).expect_err("no limit");
+            let refused = merged(&json!({"max_concurrent_stops": limit})).expect_err("no limit");
             assert!(refused.to_string().contains("max_concurrent_stops"), "{refused}");
         }
-        merged(json!({"max_concurrent_stops": 100_000})).expect("it holds");
+        merged(&json!({"max_concurrent_stops": 100_000})).expect("it holds");
     }
 }
