@@ -109,6 +109,7 @@ async fn s22_nothing_is_stopped_while_frozen_and_a_freeze_outlives_the_broker() 
     up.place.remove("keep-awake");
     let report = wait_long_past_the_naptime(&up).await;
     assert_ne!(report["decision"]["decision"], "stop", "{report}");
+    assert_eq!(report["phase"], "free", "{report}");
 
     let up = up.restart().await;
     let status = up.ask(&["status"]).await;
