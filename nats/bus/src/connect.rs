@@ -157,9 +157,15 @@ impl Bus {
                 looking,
             }),
         };
-        // A credential whose inbox is somebody else's is found out here, not at the first request.
-        bus.flush(deadline.saturating_duration_since(Instant::now()))
-            .await?;
+        // A credential whose inbox is somebody else's is found out here, not at the first request: the
+        // server denies the subscription, and what would come back never does.
+        let mut status = bus.status();
+        tokio::select! {
+            biased;
+            // Cancelling either loses nothing: both are asked once.
+            flushed = bus.flush(deadline.saturating_duration_since(Instant::now())) => flushed?,
+            why = fatal(&mut status) => return Err(bus.denied(&why)),
+        }
         Ok(bus)
     }
 
@@ -289,6 +295,18 @@ async fn options(
             })?;
     }
     Ok(options)
+}
+
+/// Why the connection is of no use any more, once it is; waits for ever where nobody will say.
+async fn fatal(status: &mut watch::Receiver<BusStatus>) -> String {
+    match status
+        .wait_for(|status| matches!(status, BusStatus::Fatal(_)))
+        .await
+        .as_deref()
+    {
+        Ok(BusStatus::Fatal(why)) => why.clone(),
+        Ok(BusStatus::Connected | BusStatus::Disconnected) | Err(_) => std::future::pending().await,
+    }
 }
 
 /// The pause before an attempt to reconnect: none before the first, then doubling, between half and all

@@ -89,6 +89,17 @@ async fn credentials_that_the_server_does_not_know_are_denied_at_once() {
 }
 
 #[tokio::test]
+async fn credentials_of_another_role_are_denied_and_not_waited_for() {
+    let server = NatsServer::with_roles().await;
+    let credentials = server.credentials(&User::host(&host("h1")));
+    let connected = Bus::connect(config(server.url(), Role::Gateway, "gateway", Some(credentials))).await;
+    let Err(cause) = connected else {
+        panic!("a host's credentials do for a gateway")
+    };
+    assert_eq!(cause.kind(), BusErrorKind::Denied, "{cause}");
+}
+
+#[tokio::test]
 async fn credentials_that_the_server_no_longer_knows_are_fatal() {
     let mut server = NatsServer::with_roles().await;
     let bus = fenced(&server, &User::host(&host("h1"))).await;

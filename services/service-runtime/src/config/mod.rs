@@ -108,6 +108,9 @@ pub fn load(source: &impl Source, path: Option<&Path>) -> Result<LoadedConfig, V
         errors = relations::broken(&merged, &file, &variables);
     }
     if !errors.is_empty() {
+        // Whoever mends the file mends it once: what would have no effect stands beside what stops the start.
+        let notices = file.notices.iter().chain(&variables.notices);
+        errors.extend(notices.filter_map(notice::mistake_beside_others));
         return Err(errors);
     }
 
@@ -170,6 +173,20 @@ fn of_file(origin: &Origin, problem: String) -> ConfigError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn unknown_keys_are_told_beside_the_mistakes() {
+        let file = r#"{"naptime_minute": 5, "cpu_threshold_percent": "ten"}"#;
+        let source = FixedSource::default().file(DEFAULT_PATH, file);
+        let errors = load(&source, None).expect_err("ten is no number");
+        let told: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        assert_eq!(told.len(), 2, "{told:?}");
+        assert!(told[0].contains("cpu_threshold_percent: "), "{told:?}");
+        assert_eq!(
+            told[1],
+            "/etc/snooze/snooze.json: unknown key naptime_minute, has no effect; did you mean naptime_minutes?"
+        );
+    }
 
     #[test]
     fn s1_notices_are_written_whatever_the_log_level() {

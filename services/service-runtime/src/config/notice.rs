@@ -104,23 +104,7 @@ pub enum Notice {
 impl fmt::Display for Notice {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Notice::UnknownKey {
-                key,
-                origin,
-                likely: Some(likely),
-            } => {
-                write!(
-                    out,
-                    "{origin}: unknown key {key}, has no effect; did you mean {likely}?"
-                )
-            }
-            Notice::UnknownKey {
-                key,
-                origin,
-                likely: None,
-            } => {
-                write!(out, "{origin}: unknown key {key}, has no effect")
-            }
+            Notice::UnknownKey { key, origin, likely } => write!(out, "{origin}: {}", unknown(key, *likely)),
             Notice::NoEffect { key, origin, instead } => {
                 write!(out, "{origin}: {key} has no effect: {instead}")
             }
@@ -168,6 +152,23 @@ impl fmt::Display for Notice {
             ),
         }
     }
+}
+
+/// A key that does not exist, told beside the mistakes that stop the start; other notices wait for a start.
+pub(super) fn mistake_beside_others(notice: &Notice) -> Option<ConfigError> {
+    let Notice::UnknownKey { key, origin, likely } = notice else {
+        return None;
+    };
+    Some(ConfigError {
+        key: String::new(),
+        origin: origin.clone(),
+        problem: unknown(key, *likely),
+    })
+}
+
+fn unknown(key: &str, likely: Option<&str>) -> String {
+    let guess = likely.map_or_else(String::new, |likely| format!("; did you mean {likely}?"));
+    format!("unknown key {key}, has no effect{guess}")
 }
 
 impl From<Vec<ConfigError>> for Failure {
