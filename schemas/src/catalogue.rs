@@ -23,6 +23,7 @@ macro_rules! for_each {
         $each!("check_idle", crate::plugin::CheckIdle);
         $each!("check_idle_result", crate::plugin::CheckIdleResult);
         $each!("plugin_info", crate::plugin::PluginInfo);
+        $each!("manifest", crate::plugin::manifest::Manifest);
         $each!("event", crate::event::Event);
         $each!("handle_event", crate::event::HandleEvent);
         $each!("accepted", crate::event::Accepted);

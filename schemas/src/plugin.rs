@@ -1,5 +1,8 @@
 //! What a plugin is asked and what it answers, over NATS and over stdin/stdout alike.
 
+pub mod manifest;
+pub mod permissions;
+
 use crate::{EventType, HostId, Message, metrics::Metrics};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
