@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr};
 
 /// Why a text is not a name of this kind.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{text:?} is not a {kind}: {rule}")]
+#[error("{text:?} is no {kind}: {rule}")]
 pub struct InvalidToken {
     /// What it should have been, as `host id`.
     pub kind: &'static str,
@@ -177,6 +177,17 @@ mod tests {
         for text in ["", ".", "a..b", "a.*", ">", "a.b.c.d.e.f.g.h.i"] {
             assert!(text.parse::<EventType>().is_err(), "{text:?}");
         }
+    }
+
+    #[test]
+    fn what_is_no_name_is_told_in_words_that_fit_every_kind() {
+        let wrong = "Backup".parse::<EventType>().expect_err("it has a capital");
+        assert!(
+            wrong
+                .to_string()
+                .starts_with(r#""Backup" is no event type: 1 to 8 words"#),
+            "{wrong}"
+        );
     }
 
     #[test]

@@ -136,7 +136,7 @@ impl User {
     pub fn named(role: Role, name: &str) -> Result<User, InvalidToken> {
         assert!(
             !matches!(role, Role::Host | Role::Plugin | Role::FleetPlugin | Role::Source),
-            "a {role} is named after what it is"
+            "a user of the role {role} is named after what it is"
         );
         // The same characters as a source's: an operator is the source of the events that it sends.
         let name: SourceName = name.parse()?;
