@@ -4,6 +4,10 @@ use crate::{HostId, Message, Timestamp, VoterName};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+/// The most characters that are kept of a text for people, as of a reason or a name: what keeps a host awake or
+/// closes the kill switch stands in a key that is written again with every beat and every commit.
+pub const MAX_REASON_CHARS: usize = 300;
+
 /// Keep a host awake until a time.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]

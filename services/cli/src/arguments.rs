@@ -5,7 +5,7 @@ mod values;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use snooze_schemas::{EventType, HostId, PluginName, Timestamp};
 use std::{path::PathBuf, time::Duration};
-use values::{duration, json_object, maybe_path, since};
+use values::{Reason, duration, json_object, maybe_path, since};
 
 /// Stops the machines that nobody is using, and never one that somebody is.
 #[derive(Debug, Parser)]
@@ -254,7 +254,7 @@ pub struct EventSend {
 #[derive(Debug, Args)]
 pub struct Freeze {
     /// Why; people see it wherever a stop is missing.
-    #[arg(long, default_value = "by hand")]
+    #[arg(long, value_parser = Reason, default_value = "by hand")]
     pub reason: String,
 }
 
@@ -267,7 +267,7 @@ pub struct Lease {
     #[arg(long = "for", value_name = "DURATION", value_parser = duration, default_value = "1h")]
     pub duration: Duration,
     /// Why.
-    #[arg(long, default_value = "by hand")]
+    #[arg(long, value_parser = Reason, default_value = "by hand")]
     pub reason: String,
     /// Names the lease: the same id replaces it.
     #[arg(long, default_value = "cli")]
@@ -283,7 +283,7 @@ pub struct Postpone {
     #[arg(long = "for", value_name = "DURATION", value_parser = duration, default_value = "30m")]
     pub duration: Duration,
     /// Why.
-    #[arg(long, default_value = "by hand")]
+    #[arg(long, value_parser = Reason, default_value = "by hand")]
     pub reason: String,
 }
 
@@ -293,7 +293,7 @@ pub struct Wake {
     /// The host.
     pub host: HostId,
     /// Why.
-    #[arg(long, default_value = "by hand")]
+    #[arg(long, value_parser = Reason, default_value = "by hand")]
     pub reason: String,
 }
 

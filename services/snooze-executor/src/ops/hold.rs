@@ -12,12 +12,10 @@ use snooze_schemas::{
     ErrorCode, Refusal,
     audit::AuditKind,
     event::Scope,
-    ops::{LeaseRequest, PostponeRequest},
+    ops::{LeaseRequest, MAX_REASON_CHARS, PostponeRequest},
     reply::Empty,
 };
 
-/// Texts of people go into a key that every beat writes again.
-const TEXT_LIMIT: usize = 300;
 /// Names of leases, as people and plugins make them up.
 const ID_LIMIT: usize = 64;
 
@@ -76,5 +74,5 @@ pub(super) async fn postpone(context: &Context, delivery: &Delivery) -> Result<E
 
 /// A text that is kept, cut to its limit.
 pub(super) fn cut(text: &str) -> String {
-    text.chars().take(TEXT_LIMIT).collect()
+    text.chars().take(MAX_REASON_CHARS).collect()
 }
