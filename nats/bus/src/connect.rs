@@ -17,7 +17,7 @@ use crate::{
 use async_nats::{Client, ConnectErrorKind, ConnectOptions, connection::State};
 use hearing::{Hearing, look_after};
 use rand::RngExt as _;
-use servers::{masked, servers};
+use servers::{addresses, masked};
 use std::{sync::Arc, time::Duration};
 use tokio::{
     sync::watch,
@@ -90,7 +90,8 @@ impl Bus {
     /// Connects, trying again within `connect_timeout` while no server answers.
     ///
     /// # Errors
-    /// When none answers in time, when the server refuses the credentials, or when they cannot be read.
+    /// When an address cannot be one, when no server answers in time, when it refuses the credentials, or when
+    /// they cannot be read.
     pub async fn connect(config: BusConfig) -> Result<Bus, BusError> {
         Bus::connect_with_capacity(config, SUBSCRIPTION_CAPACITY).await
     }
@@ -102,6 +103,7 @@ impl Bus {
     /// As [`Bus::connect`].
     pub async fn connect_with_capacity(config: BusConfig, capacity: usize) -> Result<Bus, BusError> {
         let deadline = Instant::now() + config.connect_timeout;
+        let addresses = addresses(&config.servers)?;
         let counters = Arc::new(Counters::default());
         let (status, status_seen) = watch::channel(BusStatus::Connected);
         let (losses, losses_seen) = watch::channel(0);
@@ -119,7 +121,7 @@ impl Bus {
         };
         let client = loop {
             let options = options(&config, capacity, hearing.clone()).await?;
-            match timeout_at(deadline, options.connect(servers(&config.servers))).await {
+            match timeout_at(deadline, options.connect(&addresses)).await {
                 Ok(Ok(client)) => break client,
                 Ok(Err(cause)) => match cause.kind() {
                     ConnectErrorKind::Authentication | ConnectErrorKind::AuthorizationViolation => {
@@ -128,7 +130,6 @@ impl Bus {
                             source: cause.into(),
                         });
                     }
-                    ConnectErrorKind::ServerParse => return Err(unreachable(cause.into())),
                     _ if Instant::now() + FIRST_PAUSE >= deadline => return Err(unreachable(cause.into())),
                     _ => sleep(FIRST_PAUSE).await,
                 },

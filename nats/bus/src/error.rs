@@ -21,6 +21,12 @@ pub enum BusError {
         /// Why.
         source: Cause,
     },
+    /// What was named as a server cannot be one.
+    #[error("{given:?} is no address of a server, which is written as nats://host:4222")]
+    Address {
+        /// As it was given, without what may be secret in it.
+        given: String,
+    },
     /// No server answered within the limit.
     #[error("connecting to the bus at {servers}")]
     Unreachable {
@@ -113,7 +119,8 @@ pub enum BusError {
 /// What a program does about an error: which exit code it ends with, and whether trying again may help.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum BusErrorKind {
-    /// The credentials cannot be read: the person who started the program has to name others.
+    /// The credentials cannot be read, or the address is none: the person who started the program has to name
+    /// others.
     Credentials,
     /// The server knows this user and does not let it, or does not let it in: an administrator has to.
     Denied,
@@ -128,7 +135,7 @@ impl BusError {
     #[must_use]
     pub fn kind(&self) -> BusErrorKind {
         match self {
-            Self::Credentials { .. } => BusErrorKind::Credentials,
+            Self::Credentials { .. } | Self::Address { .. } => BusErrorKind::Credentials,
             Self::Denied { .. } => BusErrorKind::Denied,
             Self::Unreachable { .. } | Self::Disconnected { .. } | Self::TimedOut { .. } => {
                 BusErrorKind::Unreachable

@@ -22,7 +22,7 @@ pub struct ServiceArgs {
     /// Configuration file [default: /etc/snooze/snooze.json, if it exists]
     #[arg(long, value_name = "PATH", env = "SNOOZE_CONFIG")]
     pub config: Option<PathBuf>,
-    /// NATS servers, joined by commas
+    /// NATS servers as nats://host:4222, joined by commas
     // It may hold a password, which `--help` is not to show.
     #[arg(long, value_name = "URL", env = "SNOOZE_NATS_URL", hide_env_values = true)]
     pub server: Option<String>,
