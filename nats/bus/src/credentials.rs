@@ -3,7 +3,10 @@
 //! never writes one that others could read.
 
 mod files;
+mod holder;
 mod jwt;
+
+pub use holder::holder_of;
 
 use crate::roles::{Account, Role, User};
 use nkeys::{KeyPair, KeyPairType};
@@ -147,7 +150,7 @@ impl Keys {
         };
         let token = jwt::user(self, user, &key, issued_at).map_err(sign)?;
         let seed = key.seed().map_err(sign)?;
-        Ok(files::creds_text(&token, &seed))
+        Ok(files::creds_text(&token, &holder::line(user), &seed))
     }
 
     /// The file `<role>-<name>.creds` of a user in a folder (mode 0600): as it is where these keys signed it
@@ -296,6 +299,23 @@ mod tests {
         let granted = write(&keys, &host("a").granting(&"llm".parse().expect("a plugin")));
         assert_ne!(granted, first);
         assert_ne!(write(&Keys::generate(), &host("a")), first);
+    }
+
+    #[test]
+    fn credentials_say_whose_they_are_whatever_their_file_is_called() {
+        let keys = Keys::generate();
+        let users = [
+            host("a"),
+            User::plugin(&"a".parse().expect("a host id"), &"p".parse().expect("a plugin")),
+            User::named(Role::SetUp, "set-up").expect("a name"),
+        ];
+        for user in users {
+            let text = keys.credentials(&user, Timestamp::UNIX_EPOCH).expect("signs");
+            assert_eq!(holder_of(&text), Some((user.role(), user.name().to_owned())));
+            assert!(jwt::is_for(&text, &keys, &user), "{user:?}");
+        }
+        assert_eq!(holder_of("-----BEGIN NATS USER JWT-----"), None);
+        assert_eq!(holder_of("snooze user: emperor ada"), None);
     }
 
     #[test]

@@ -36,7 +36,7 @@ pub struct Connection {
         hide_env_values = true
     )]
     pub server: Option<String>,
-    /// A credentials file for that broker, named <role>-<name>.creds.
+    /// A credentials file for that broker, as `snooze credentials` makes them.
     #[arg(long, global = true, value_name = "FILE", env = "SNOOZE_CREDENTIALS", value_parser = maybe_path())]
     pub credentials: Option<PathBuf>,
     /// The state folder; `$XDG_STATE_HOME/snooze`, else `~/.local/state/snooze`.

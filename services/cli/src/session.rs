@@ -6,7 +6,7 @@ use crate::{
     home::Home,
     state_folder::{BusAddress, StateError, StateFolder},
 };
-use snooze_bus::{Bus, BusConfig, BusError, BusErrorKind, BusStatus, RequestError, Role};
+use snooze_bus::{Bus, BusConfig, BusError, BusErrorKind, BusStatus, RequestError, Role, holder_of};
 use snooze_schemas::{ErrorCode, HostId, Message, SourceName, ops::Query, ops::QueryResult};
 use snooze_service_runtime::{Exit, Failure};
 use std::{
@@ -168,8 +168,16 @@ pub(crate) fn running(state: &StateFolder, left: Option<BusAddress>) -> Result<B
     }
 }
 
-/// Role and name of a user, from the name of the file that was made for it: `<role>-<name>.creds`.
+/// Role and name of a user, as the file says that was made for it; else from that file's name,
+/// `<role>-<name>.creds`.
 fn user_of(credentials: &Path) -> Result<(Role, String), Failure> {
+    let text = std::fs::read_to_string(credentials).map_err(|error| {
+        let text = format!("read the credentials in {}: {error}", credentials.display());
+        Failure::new(Exit::Usage, text)
+    })?;
+    if let Some(holder) = holder_of(&text) {
+        return Ok(holder);
+    }
     let stem = credentials
         .file_stem()
         .and_then(|stem| stem.to_str())
@@ -182,7 +190,7 @@ fn user_of(credentials: &Path) -> Result<(Role, String), Failure> {
     });
     found.ok_or_else(|| {
         let text = format!(
-            "{}: a credentials file is named <role>-<name>.creds, as operator-ada.creds",
+            "{} does not say whose credentials it holds: name it <role>-<name>.creds, as operator-ada.creds",
             credentials.display()
         );
         Failure::new(Exit::Usage, text)
@@ -226,6 +234,8 @@ fn of_request(error: &RequestError) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use snooze_bus::{Keys, User};
+    use snooze_schemas::Timestamp;
 
     /// A state folder in which a broker seems to run, for as long as the answer is kept.
     fn left() -> (tempfile::TempDir, Connection, impl Drop) {
@@ -299,14 +309,22 @@ mod tests {
     }
 
     #[test]
-    fn a_credentials_file_says_whose_it_is() {
-        let (role, user) = user_of(Path::new("/x/operator-ada.creds")).expect("an operator");
-        assert_eq!((role, user.as_str()), (Role::Operator, "ada"));
-        let (role, user) = user_of(Path::new("set-up-set-up.creds")).expect("a set-up");
-        assert_eq!((role, user.as_str()), (Role::SetUp, "set-up"));
-        assert_eq!(
-            user_of(Path::new("ada.creds")).map_err(|failure| failure.exit),
-            Err(Exit::Usage)
-        );
+    fn a_credentials_file_says_whose_it_is_whatever_it_is_called() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let of = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, text).expect("a folder of our own can be written");
+            user_of(&path).map_err(|failure| failure.exit)
+        };
+        let ada = User::named(Role::Operator, "ada").expect("a name");
+        let made = Keys::generate()
+            .credentials(&ada, Timestamp::UNIX_EPOCH)
+            .expect("signs");
+        assert_eq!(of("foo.creds", &made), Ok((Role::Operator, "ada".to_owned())));
+        let set_up = Ok((Role::SetUp, "set-up".to_owned()));
+        assert_eq!(of("set-up-set-up.creds", "by somebody else"), set_up);
+        assert_eq!(of("ada.creds", "by somebody else"), Err(Exit::Usage));
+        let missing = user_of(&folder.path().join("operator-ada.creds"));
+        assert_eq!(missing.map_err(|failure| failure.exit), Err(Exit::Usage));
     }
 }

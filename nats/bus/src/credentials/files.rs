@@ -90,11 +90,12 @@ pub(super) fn write_private(path: &Path, text: &str) -> Result<(), CredentialsEr
 }
 
 /// A user's claims and seed in the form that every NATS client reads.
-pub(super) fn creds_text(token: &str, seed: &str) -> String {
+pub(super) fn creds_text(token: &str, holder: &str, seed: &str) -> String {
     format!(
         "-----BEGIN NATS USER JWT-----\n{token}\n------END NATS USER JWT------\n\n\
          ************************* IMPORTANT *************************\n\
-         Whoever has the seed below can act as this user. Keep it secret.\n\n\
+         Whoever has the seed below can act as this user. Keep it secret.\n\
+         {holder}\n\n\
          -----BEGIN USER NKEY SEED-----\n{seed}\n------END USER NKEY SEED------\n\n\
          *************************************************************\n"
     )

@@ -120,7 +120,7 @@ async fn e8_a_source_sends_as_urgent_as_it_may_and_of_no_other_host() {
 #[tokio::test]
 async fn an_operator_asks_with_credentials_of_their_own_from_anywhere() {
     let up = Up::busy().await;
-    let file = up.place.text("operator-otto.creds");
+    let file = up.place.text("from-home.creds");
     let made = credentials(&up, &["operator", "otto", "--output", &file]).await;
     assert_eq!(made["credentials"].as_str(), Some(file.as_str()));
     let server = made["server"].as_str().expect("it runs").to_owned();
