@@ -3,6 +3,7 @@
 mod events;
 mod explain;
 mod history;
+mod host;
 mod plugins;
 mod requests;
 mod status;
@@ -12,11 +13,7 @@ use crate::{
     home::Home,
     session::Session,
 };
-use snooze_schemas::{
-    HostId,
-    ops::{HostReport, QueryResult},
-};
-use snooze_service_runtime::{CancellationToken, Exit, Failure};
+use snooze_service_runtime::{CancellationToken, Failure};
 
 /// Does one command.
 pub(crate) async fn run(
@@ -56,57 +53,4 @@ async fn answer(command: Command, session: &Session) -> Result<(), Failure> {
             unreachable!("these need no bus and were done before")
         }
     }
-}
-
-/// The host that is meant: the one that was named, or the only one that there is.
-async fn one_host(session: &Session, named: Option<HostId>) -> Result<HostId, Failure> {
-    if let Some(host) = named {
-        return Ok(host);
-    }
-    let known = enrolled(session).await?;
-    match known.as_slice() {
-        [only] => Ok(only.host.clone()),
-        [] => Err(Failure::new(Exit::Failed, "no host is enrolled")),
-        several => {
-            let text = format!("there are several hosts; name one of them: {}", names(several));
-            Err(Failure::new(Exit::Usage, text))
-        }
-    }
-}
-
-/// What the executors know of one host, which has to be enrolled.
-async fn query_one(session: &Session, host: &HostId) -> Result<QueryResult, Failure> {
-    let result = session.query(Some(host.clone())).await?;
-    if result.hosts.iter().any(is_enrolled) {
-        return Ok(result);
-    }
-    let text = match enrolled(session).await?.as_slice() {
-        [] => format!("{host} is not enrolled, and no other host is"),
-        known => format!("{host} is not enrolled; these are: {}", names(known)),
-    };
-    Err(Failure::new(Exit::Refused, text))
-}
-
-async fn enrolled(session: &Session) -> Result<Vec<HostReport>, Failure> {
-    let mut known = session.query(None).await?.hosts;
-    known.retain(is_enrolled);
-    Ok(known)
-}
-
-/// Whether the roster says which instance it is. An executor answers for a host that it knows nothing of as
-/// well: that nothing was heard from it.
-fn is_enrolled(report: &HostReport) -> bool {
-    !report.provider.is_empty()
-}
-
-/// The first of them, on one line.
-fn names(hosts: &[HostReport]) -> String {
-    const SHOWN: usize = 10;
-    let shown: Vec<&str> = hosts
-        .iter()
-        .take(SHOWN)
-        .map(|report| report.host.as_str())
-        .collect();
-    let more = if hosts.len() > SHOWN { ", …" } else { "" };
-    format!("{}{more}", shown.join(", "))
 }

@@ -12,6 +12,7 @@ pub mod home;
 mod print;
 mod session;
 pub mod state_folder;
+mod unanswered;
 pub mod up;
 pub mod view;
 

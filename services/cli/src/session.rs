@@ -5,9 +5,10 @@ use crate::{
     arguments::Connection,
     home::Home,
     state_folder::{BusAddress, StateError, StateFolder},
+    unanswered,
 };
 use snooze_bus::{Bus, BusConfig, BusError, BusErrorKind, BusStatus, RequestError, Role, holder_of};
-use snooze_schemas::{ErrorCode, HostId, Message, SourceName, ops::Query, ops::QueryResult};
+use snooze_schemas::{HostId, Message, SourceName, ops::Query, ops::QueryResult};
 use snooze_service_runtime::{Exit, Failure};
 use std::{
     path::{Path, PathBuf},
@@ -69,10 +70,17 @@ impl Session {
         subject: &snooze_bus::Subject,
         message: &M,
     ) -> Result<R, Failure> {
-        self.bus
-            .request(subject, message, ANSWER_WITHIN)
-            .await
-            .map_err(|error| of_request(&error))
+        let answer = self.request(subject, message).await;
+        answer.map_err(|error| unanswered::failure(subject, &error))
+    }
+
+    /// Asks, for whoever has words of their own for what went wrong.
+    pub(crate) async fn request<M: Message, R: serde::de::DeserializeOwned>(
+        &self,
+        subject: &snooze_bus::Subject,
+        message: &M,
+    ) -> Result<R, RequestError> {
+        self.bus.request(subject, message, ANSWER_WITHIN).await
     }
 
     /// What the executors know of a host, or of all.
@@ -206,29 +214,6 @@ pub(crate) fn of_bus(error: &BusError) -> Failure {
         BusErrorKind::Failed => Exit::Failed,
     };
     Failure::from_error(exit, error)
-}
-
-fn of_request(error: &RequestError) -> Failure {
-    match error {
-        RequestError::NoResponders { template } => {
-            let text = format!("nobody answers to {template}: is the service that does running?");
-            Failure::new(Exit::Failed, text)
-        }
-        RequestError::Refused { source, .. } => {
-            let exit = match source.code {
-                ErrorCode::BadRequest | ErrorCode::UnknownVersion => Exit::Usage,
-                ErrorCode::Unavailable | ErrorCode::Timeout | ErrorCode::Internal => Exit::Failed,
-                ErrorCode::Forbidden
-                | ErrorCode::NotFound
-                | ErrorCode::Conflict
-                | ErrorCode::TooLate
-                | ErrorCode::RateLimited => Exit::Refused,
-            };
-            Failure::new(exit, source.message.clone())
-        }
-        RequestError::Bus(error) => of_bus(error),
-        error => Failure::from_error(Exit::Failed, error),
-    }
 }
 
 #[cfg(test)]

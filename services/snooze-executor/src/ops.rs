@@ -182,7 +182,7 @@ async fn enrolled(context: &Context, host: &HostId) -> Result<(), Refusal> {
         Ok(Some(_)) => Ok(()),
         Ok(None) => Err(Refusal::new(
             ErrorCode::NotFound,
-            format!("{host} is not in the roster"),
+            format!("{host} is not enrolled"),
         )),
         Err(error) => Err(unavailable(&error)),
     }

@@ -1,6 +1,6 @@
 //! `snooze explain`: why a host is or is not being stopped, every vote, and what is missing.
 
-use super::{one_host, query_one};
+use super::host::{one_host, query_one};
 use crate::{arguments::Explain, print, session::Session, view::text};
 use snooze_schemas::{
     ops::{HostReport, QueryResult},

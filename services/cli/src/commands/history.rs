@@ -1,5 +1,6 @@
 //! `snooze history`: the audit trail, event outcomes included.
 
+use super::host::refuse_unknown;
 use crate::{
     arguments::{History, Since},
     print,
@@ -18,7 +19,7 @@ const SEARCHED: u16 = 10_000;
 /// Prints the newest entries, the oldest of them first.
 pub(super) async fn history(session: &Session, arguments: History) -> Result<(), Failure> {
     let limit = usize::from(limit_of(&arguments));
-    let filter = match arguments.host {
+    let filter = match arguments.host.clone() {
         Some(host) => SubjectFilter::AuditOf(Scope::Host(host)),
         None => SubjectFilter::AllAudit,
     };
@@ -27,6 +28,10 @@ pub(super) async fn history(session: &Session, arguments: History) -> Result<(),
         .history::<AuditRecord>(Stream::Audit, &filter, limit)
         .await;
     let mut entries = found.map_err(|error| of_bus(&error))?;
+    // One that is not enrolled any more still has its history.
+    if let (Some(host), true) = (&arguments.host, entries.is_empty()) {
+        refuse_unknown(session, host).await?;
+    }
     if let Some(since) = arguments.since {
         let since = start_of(since, Clocks::real().wall());
         let all = entries.len();

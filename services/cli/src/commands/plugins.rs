@@ -1,6 +1,6 @@
 //! `snooze plugin list` and `snooze plugin info`: asked of the host's runner.
 
-use super::one_host;
+use super::host::{ask_of, one_host};
 use crate::{
     arguments::{PluginInfo, PluginList},
     print,
@@ -47,7 +47,7 @@ fn row(plugin: &PluginStatus) -> [String; 6] {
 pub(super) async fn info(session: &Session, arguments: PluginInfo) -> Result<(), Failure> {
     let found = ask(session, arguments.host, Some(arguments.plugin.clone())).await?;
     let Some(plugin) = found.plugins.first() else {
-        let text = format!("there is no plugin {} on that host", arguments.plugin);
+        let text = format!("there is no plugin {} on this host", arguments.plugin);
         return Err(Failure::new(Exit::Refused, text));
     };
     if arguments.output.json {
@@ -91,8 +91,8 @@ async fn ask(
 ) -> Result<host::PluginList, Failure> {
     let host = one_host(session, host).await?;
     let subject = Subject::Runner {
-        host,
+        host: host.clone(),
         verb: RunnerVerb::Plugins,
     };
-    session.ask(&subject, &ListPlugins { plugin }).await
+    ask_of(session, &host, &subject, &ListPlugins { plugin }).await
 }

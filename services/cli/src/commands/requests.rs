@@ -1,5 +1,6 @@
 //! Requests to the executors: the kill switch, leases, postponements and wakes.
 
+use super::host::ask_of;
 use crate::{
     arguments::{Freeze, Lease, Postpone, Wake},
     print,
@@ -42,7 +43,8 @@ pub(super) async fn lease(session: &Session, arguments: Lease) -> Result<(), Fai
         reason: arguments.reason,
         holder: session.user.to_string(),
     };
-    let Empty {} = session.ask(&Subject::Ops(OpsVerb::Lease), &request).await?;
+    let subject = Subject::Ops(OpsVerb::Lease);
+    let Empty {} = ask_of(session, &arguments.host, &subject, &request).await?;
     print::lines([format!(
         "{} is kept awake for {}.",
         arguments.host,
@@ -57,7 +59,8 @@ pub(super) async fn postpone(session: &Session, arguments: Postpone) -> Result<(
         duration_ms: millis(arguments.duration),
         reason: arguments.reason,
     };
-    let Empty {} = session.ask(&Subject::Ops(OpsVerb::Postpone), &request).await?;
+    let subject = Subject::Ops(OpsVerb::Postpone);
+    let Empty {} = ask_of(session, &arguments.host, &subject, &request).await?;
     let duration = text::duration(arguments.duration);
     print::lines([format!("{} is not stopped for {duration}.", arguments.host)])
 }
@@ -69,7 +72,8 @@ pub(super) async fn wake(session: &Session, arguments: Wake) -> Result<(), Failu
         reason: arguments.reason,
         by: session.user.to_string(),
     };
-    let answer: WakeResult = session.ask(&Subject::Ops(OpsVerb::Wake), &request).await?;
+    let subject = Subject::Ops(OpsVerb::Wake);
+    let answer: WakeResult = ask_of(session, &arguments.host, &subject, &request).await?;
     print::lines([match answer.waits_since {
         None => format!("{} is being woken.", arguments.host),
         Some(since) => {

@@ -1,6 +1,6 @@
 //! `snooze status` and `snooze hosts`.
 
-use super::{one_host, query_one};
+use super::host::{one_host, query_one, refuse_unknown};
 use crate::{
     arguments::{Output, Status},
     print,
@@ -53,9 +53,17 @@ pub(super) async fn watch(
     let host = tokio::select! {
         () = shutdown.cancelled() => return Ok(()),
         denied = session.denied() => return Err(denied),
-        host = one_host(session, arguments.host) => host?,
+        host = watched(session, arguments.host) => host?,
     };
     show(session, host, look, shutdown).await
+}
+
+/// The host to be watched. It is shown as well where no executor says whether it is enrolled: people look where
+/// something does not work.
+async fn watched(session: &Session, named: Option<HostId>) -> Result<HostId, Failure> {
+    let host = one_host(session, named).await?;
+    refuse_unknown(session, &host).await?;
+    Ok(host)
 }
 
 /// What the executors know; a host that was named has to be one that they know.

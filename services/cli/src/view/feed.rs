@@ -2,6 +2,7 @@
 //! every second. It publishes nothing but questions.
 
 use super::model::{BusState, News};
+use crate::unanswered;
 use snooze_bus::{Bus, BusError, BusStatus, OpsVerb, Subject, SubjectFilter, Subscription};
 use snooze_schemas::{
     HostId,
@@ -94,7 +95,7 @@ async fn ask(bus: &Bus, host: HostId, sender: &mpsc::Sender<News>) {
                 patience -= 1;
                 continue;
             }
-            Err(error) => News::NoReport(snooze_service_runtime::exit::one_line(&error)),
+            Err(error) => News::NoReport(unanswered::failure(&subject, &error).line),
         };
         if sender.send(news).await.is_err() {
             return;

@@ -152,6 +152,13 @@ async fn a_host_that_is_not_enrolled_is_refused_and_the_known_ones_are_named() {
         &["status", "typo"][..],
         &["explain", "typo"],
         &["status", "typo", "--json"],
+        &["status", "typo", "--watch"],
+        &["plugin", "list", "--host", "typo"],
+        &["plugin", "info", "keep-awake", "--host", "typo"],
+        &["history", "--host", "typo"],
+        &["lease", "typo"],
+        &["postpone", "typo"],
+        &["wake", "typo"],
     ] {
         let done = up.snooze(arguments).await;
         assert_eq!((done.code, done.out.as_str()), (4, ""), "{arguments:?}: {done:?}");
