@@ -224,7 +224,7 @@ pub struct CustomEvent {
     pub id: Option<EventId>,
     /// The host that it concerns; the fleet where absent.
     pub host: Option<HostId>,
-    /// How urgent it is; capped by the source's credential. 0 where absent.
+    /// How urgent it is; no more than the source's record allows. 0 where absent.
     pub severity: Option<Severity>,
     /// Until when something can be done.
     pub deadline: Option<Timestamp>,

@@ -94,7 +94,7 @@ impl FromStr for Provider {
 pub struct SourceRecord {
     /// Which hosts it may name.
     pub hosts: SourceHosts,
-    /// The most urgent that its events may be; what is sent as more urgent is filed as this.
+    /// The most urgent that its events may be; what is sent as more urgent is refused.
     pub max_severity: Severity,
 }
 

@@ -44,9 +44,9 @@ async fn take(delivery: &Delivery, bus: &Bus, clocks: &Clocks) -> Result<Filed, 
         ));
     };
     let sent: CustomEvent = delivery.read()?;
-    let record = permitted(bus, source, &sent).await?;
+    permitted(bus, source, &sent).await?;
     let own_id = sent.id.clone().unwrap_or_else(drawn_id);
-    let event = checked(source, event_type, sent, &own_id, &record, clocks)?;
+    let event = checked(source, event_type, sent, &own_id, clocks)?;
     let subject = Subject::Event {
         scope: event.host.clone(),
         severity: event.severity,
@@ -79,7 +79,7 @@ fn filed(id: EventId, duplicate: bool) -> Filed {
     Filed { id, duplicate }
 }
 
-async fn permitted(bus: &Bus, source: &SourceName, sent: &CustomEvent) -> Result<SourceRecord, Refusal> {
+async fn permitted(bus: &Bus, source: &SourceName, sent: &CustomEvent) -> Result<(), Refusal> {
     let found = bus.bucket(Bucket::Config).get(&keys::source_key(source)).await;
     let record: SourceRecord = match found {
         Ok(Some(entry)) => entry.value,
@@ -95,17 +95,25 @@ async fn permitted(bus: &Bus, source: &SourceName, sent: &CustomEvent) -> Result
         }
         Err(error) => return Err(unavailable(&error)),
     };
-    if record.permits(sent.host.as_ref()) {
-        return Ok(record);
+    if !record.permits(sent.host.as_ref()) {
+        let named = sent
+            .host
+            .as_ref()
+            .map_or("the fleet".to_owned(), |host| format!("the host {host}"));
+        let text = format!("the source {source} may not name {named}");
+        return Err(Refusal::new(ErrorCode::Forbidden, text));
     }
-    let named = sent
-        .host
-        .as_ref()
-        .map_or("the fleet".to_owned(), |host| format!("the host {host}"));
-    Err(Refusal::new(
-        ErrorCode::Forbidden,
-        format!("the source {source} may not name {named}"),
-    ))
+    let (asked, most) = (severity_of(sent), record.max_severity);
+    if asked > most {
+        let (asked, most) = (u8::from(asked), u8::from(most));
+        let text = format!("the source {source} may send severity {most} at most, and not {asked}");
+        return Err(Refusal::new(ErrorCode::Forbidden, text));
+    }
+    Ok(())
+}
+
+fn severity_of(sent: &CustomEvent) -> Severity {
+    sent.severity.unwrap_or(Severity::Info)
 }
 
 fn checked(
@@ -113,7 +121,6 @@ fn checked(
     asked: &EventType,
     sent: CustomEvent,
     own_id: &EventId,
-    record: &SourceRecord,
     clocks: &Clocks,
 ) -> Result<Event, Refusal> {
     let bad = |text: String| Refusal::new(ErrorCode::BadRequest, text);
@@ -135,7 +142,7 @@ fn checked(
         )));
     }
     let event_type = custom_type(asked).map_err(|error| bad(error.to_string()))?;
-    let severity = sent.severity.unwrap_or(Severity::Info).min(record.max_severity);
+    let severity = severity_of(&sent);
     let scope = sent.host.map_or(Scope::Fleet, Scope::Host);
     Ok(Event {
         id: filed_id(source, &scope, &event_type, severity, own_id),

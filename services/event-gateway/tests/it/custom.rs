@@ -183,29 +183,28 @@ async fn i5_the_sources_record_and_not_the_body_says_what_it_may_send() {
     let fenced = json!({"hosts": {"only": ["h1"]}, "max_severity": 1});
     let nightly = centre.source("nightly", fenced).await;
 
-    let most_urgent = CustomEvent {
-        id: Some(id("urgent")),
-        host: Some(host("h1")),
-        severity: Some(Severity::Critical),
+    let sent = |host, severity| CustomEvent {
+        host,
+        severity: Some(severity),
         ..CustomEvent::default()
     };
-    let filed = send(&nightly, &most_urgent).await.expect("is filed");
-    let capped = filed_as(filed.id, Scope::Host(host("h1")), Severity::Warning);
-    assert!(
-        find(&centre, Stream::EventsRoutine, &capped).await.is_some(),
-        "capped by the record"
-    );
+    let most = sent(Some(host("h1")), Severity::Warning);
+    let filed = send(&nightly, &most).await.expect("is filed");
+    let subject = filed_as(filed.id, Scope::Host(host("h1")), Severity::Warning);
+    assert!(find(&centre, Stream::EventsRoutine, &subject).await.is_some());
 
-    for named in [Some(host("h2")), None] {
-        let other = CustomEvent {
-            host: named,
-            ..CustomEvent::default()
-        };
+    for (other, part) in [
+        (sent(Some(host("h2")), Severity::Info), "the host h2"),
+        (sent(None, Severity::Info), "the fleet"),
+        (
+            sent(Some(host("h1")), Severity::Urgent),
+            "severity 1 at most, and not 2",
+        ),
+    ] {
         let error = send(&nightly, &other).await.expect_err("is refused");
-        assert_eq!(
-            error.refusal().map(|refusal| refusal.code),
-            Some(ErrorCode::Forbidden)
-        );
+        let refusal = error.refusal().expect("by the gateway");
+        assert_eq!(refusal.code, ErrorCode::Forbidden);
+        assert!(refusal.message.contains(part), "{part:?} in {refusal}");
     }
 
     let unknown = "stranger".parse::<SourceName>().expect("a source");

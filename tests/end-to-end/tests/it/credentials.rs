@@ -87,7 +87,7 @@ async fn i5_a_plugin_of_twenty_lines_votes_on_the_bus_of_up_with_its_own_credent
 }
 
 #[tokio::test]
-async fn e8_a_source_sends_as_urgent_as_it_may_and_of_no_other_host() {
+async fn e8_a_source_sends_no_more_urgent_than_it_may_and_of_no_other_host() {
     let up = Up::busy().await;
     let made = credentials(&up, &["source", "ci", "--host", "web", "--severity", "1"]).await;
     let text = |name: &str| made[name].as_str().expect("a text").to_owned();
@@ -103,10 +103,15 @@ async fn e8_a_source_sends_as_urgent_as_it_may_and_of_no_other_host() {
         let answer = tokio::time::timeout(LONG, request).await.expect("in time");
         serde_json::from_slice(&answer.expect("the gateway answers").payload).expect("JSON")
     };
-    let filed = ask(json!({"host": "web", "severity": 3, "data": {}})).await;
+    let filed = ask(json!({"host": "web", "severity": 1, "data": {}})).await;
     assert_eq!(filed["ok"], json!(true), "{filed}");
-    let refused = ask(json!({"host": "db", "data": {}})).await;
-    assert_eq!(refused["code"], json!("forbidden"), "{refused}");
+    for other in [
+        json!({"host": "db", "data": {}}),
+        json!({"host": "web", "severity": 2, "data": {}}),
+    ] {
+        let refused = ask(other).await;
+        assert_eq!(refused["code"], json!("forbidden"), "{refused}");
+    }
     let id = filed["id"].as_str().expect("an id");
     wait_until(LONG, "what became of it is in the trail", async || {
         let trail = up.ask(&["history", "-n", "1000"]).await;
