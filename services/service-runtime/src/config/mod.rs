@@ -6,6 +6,7 @@
 //! value and never changes a file.
 
 mod document;
+mod doubled;
 mod keys;
 mod kind;
 mod layers;
@@ -155,10 +156,21 @@ fn read(source: &impl Source, path: Option<&Path>) -> Result<(Origin, Option<Str
 fn document_of(text: &str, origin: &Origin) -> Document {
     let mut document = match serde_json::from_str(text) {
         Ok(Value::Object(top)) => document::from_file(&top, origin),
+        // An interrupted editor or a full disk leaves such a file; what a parser says of it names no cause.
+        _ if text.trim().is_empty() => Document::with_error(of_file(
+            origin,
+            "it is empty; a file that sets nothing holds {}".to_owned(),
+        )),
         Ok(_) => Document::with_error(of_file(origin, "expected an object".to_owned())),
         Err(error) => Document::with_error(of_file(origin, format!("it is not JSON: {error}"))),
     };
     document.is_there = true;
+    document
+        .notices
+        .extend(doubled::doubled(text).into_iter().map(|key| Notice::Doubled {
+            key,
+            origin: origin.clone(),
+        }));
     document
 }
 

@@ -92,6 +92,13 @@ pub enum Notice {
         /// What beats it.
         by: String,
     },
+    /// A key that stands more than once in its object. The last one counts, as it did in the original.
+    Doubled {
+        /// As written.
+        key: String,
+        /// Where.
+        origin: Origin,
+    },
     /// The file says nothing of a mode: everything is observed, nothing is stopped (S1).
     ObserveOnly {
         /// Where to write it.
@@ -141,6 +148,7 @@ impl fmt::Display for Notice {
             Notice::Overruled { key, origin, by } => {
                 write!(out, "{origin}: {key} has no effect, {by} beats it")
             }
+            Notice::Doubled { key, origin } => write!(out, "{origin}: {}", doubled(key)),
             Notice::ObserveOnly { file } => write!(
                 out,
                 "{}: no \"mode\", so hosts are observed and never stopped; add \"mode\": \"act\" to switch stopping on",
@@ -154,16 +162,23 @@ impl fmt::Display for Notice {
     }
 }
 
-/// A key that does not exist, told beside the mistakes that stop the start; other notices wait for a start.
+/// A key that does not exist or stands there twice, told beside the mistakes that stop the start; other notices wait
+/// for a start.
 pub(super) fn mistake_beside_others(notice: &Notice) -> Option<ConfigError> {
-    let Notice::UnknownKey { key, origin, likely } = notice else {
-        return None;
+    let (origin, problem) = match notice {
+        Notice::UnknownKey { key, origin, likely } => (origin, unknown(key, *likely)),
+        Notice::Doubled { key, origin } => (origin, doubled(key)),
+        _ => return None,
     };
     Some(ConfigError {
         key: String::new(),
         origin: origin.clone(),
-        problem: unknown(key, *likely),
+        problem,
     })
+}
+
+fn doubled(key: &str) -> String {
+    format!("{key} stands there more than once; only the last one counts")
 }
 
 fn unknown(key: &str, likely: Option<&str>) -> String {

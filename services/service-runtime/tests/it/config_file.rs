@@ -184,6 +184,24 @@ fn of_two_spellings_the_canonical_one_counts_and_the_other_is_named() {
 }
 
 #[test]
+fn of_a_doubled_key_the_last_one_counts_and_it_is_named() {
+    let config = loaded(&file(
+        r#"{"mode": "act", "naptime_minutes": 60, "naptime_minutes": 15,
+            "plugins": {"plugin_configs": {"redis": {"url": "a", "url": "b"}}}}"#,
+    ));
+    assert_eq!(config.policy["naptime_minutes"], 15);
+    let told: Vec<_> = config.notices.iter().map(ToString::to_string).collect();
+    let said =
+        |key| format!("/etc/snooze/snooze.json: {key} stands there more than once; only the last one counts");
+    assert_eq!(
+        told,
+        [said("naptime_minutes"), said("plugins.plugin_configs.redis.url")]
+    );
+    let beside = mistakes(r#"{"mode": 1, "naptime_minutes": 60, "naptime_minutes": 15}"#);
+    assert_eq!(beside[1..], [said("naptime_minutes")]);
+}
+
+#[test]
 fn unknown_keys_are_each_reported_with_the_likely_one() {
     let config = loaded(&file(
         r#"{"mode": "act", "naptime_minute": 60, "logging": {"level": "info", "log_levle": "debug"}, "favourite_colour": "blue"}"#,
@@ -280,6 +298,10 @@ fn p3_a_verification_that_no_executor_would_wait_for_is_a_mistake() {
 fn a_file_that_is_no_json_or_does_not_exist_is_one_clear_line() {
     assert!(mistakes("{,}")[0].starts_with("/etc/snooze/snooze.json: it is not JSON: "));
     assert_eq!(mistakes("[]"), ["/etc/snooze/snooze.json: expected an object"]);
+    for nothing in ["", " \n"] {
+        let told = "/etc/snooze/snooze.json: it is empty; a file that sets nothing holds {}";
+        assert_eq!(mistakes(nothing), [told]);
+    }
     let missing = load(&FixedSource::default(), Some(Path::new("/x.json"))).expect_err("not there");
     assert_eq!(missing[0].to_string(), "/x.json: there is no such file");
 }
