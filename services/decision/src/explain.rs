@@ -61,6 +61,15 @@ pub fn sentences(explained: &Explained) -> Vec<String> {
     explained.obstacles.iter().map(|one| format!("{one}")).collect()
 }
 
+/// Every obstacle but a claim, as a sentence: what speaks against a claim that is on the host. That it is being
+/// stopped is no reason not to stop it.
+#[must_use]
+pub fn sentences_against_claim(explained: &Explained) -> Vec<String> {
+    let others = explained.obstacles.iter();
+    let others = others.filter(|one| !matches!(one, Obstacle::Claimed { .. }));
+    others.map(|one| format!("{one}")).collect()
+}
+
 /// The obstacle that matters most to a reader: the first that does not end by itself, else the longest.
 fn first(obstacles: &[Obstacle]) -> String {
     let lasting = obstacles.iter().find(|one| one.ends_in().is_none());

@@ -195,7 +195,7 @@ impl Intake {
         let Ok(permit) = Arc::clone(&self.vetoes).try_acquire_owned() else {
             return;
         };
-        let why = explain::sentences(explained).join(" ");
+        let why = explain::sentences_against_claim(explained).join(" ");
         let (context, host) = (self.context.clone(), host.clone());
         tokio::spawn(async move {
             let _permit = permit;
