@@ -187,6 +187,9 @@ pub struct PluginStats {
     /// The last error, for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_error: Option<String>,
+    /// How long ago that was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_error_age_ms: Option<u64>,
 }
 
 /// "Take a sample now": asked of the collector by the runner of the same host.

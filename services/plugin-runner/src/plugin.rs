@@ -14,7 +14,7 @@ use crate::{
     file_identity::FileIdentity,
     line::{self, Method, PluginOpinion},
     nats_plugin::NatsPlugin,
-    stdio::{Limits, Stage, Start, StdioPlugin},
+    stdio::{CallError, Limits, Stage, Start, StdioPlugin},
 };
 use serde::Serialize;
 use serde_json::Value;
@@ -30,7 +30,10 @@ use std::{
     },
     time::Duration,
 };
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::{
+    sync::{Semaphore, SemaphorePermit},
+    time::Instant,
+};
 use voting::Voting;
 use wire::{bounded, handler_result, on_the_wire};
 
@@ -56,12 +59,19 @@ pub struct Plugin {
     calls: AtomicU64,
     errors: AtomicU64,
     time_outs: AtomicU64,
-    last_error: Mutex<Option<String>>,
+    last_error: Mutex<Option<LastError>>,
     voting: Mutex<Voting>,
     /// How many preparations of a stop it is at work for.
     preparing: AtomicUsize,
     /// One place for each severity: what is less urgent does not queue up before what is more so.
     turns: [Semaphore; Severity::DESCENDING.len()],
+}
+
+/// The last thing that went wrong with it.
+#[derive(Debug)]
+struct LastError {
+    at: Instant,
+    text: String,
 }
 
 /// Why a plugin gets an event.
@@ -330,6 +340,11 @@ impl Plugin {
     }
 
     fn count<T>(&self, outcome: Result<T, AskError>) -> Result<T, AskError> {
+        // It was not asked, because there is nobody yet to be asked: no call and no fault, and nothing that is worth
+        // telling once it works.
+        if matches!(&outcome, Err(AskError::Process(CallError::Starting))) {
+            return outcome;
+        }
         self.calls.fetch_add(1, Ordering::Relaxed);
         if let Err(error) = &outcome {
             let counter = if error.is_time_out() {
@@ -338,12 +353,15 @@ impl Plugin {
                 &self.errors
             };
             counter.fetch_add(1, Ordering::Relaxed);
-            *self.last_error() = Some(error.to_string());
+            *self.last_error() = Some(LastError {
+                at: Instant::now(),
+                text: error.to_string(),
+            });
         }
         outcome
     }
 
-    fn last_error(&self) -> std::sync::MutexGuard<'_, Option<String>> {
+    fn last_error(&self) -> std::sync::MutexGuard<'_, Option<LastError>> {
         self.last_error.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -80,7 +80,12 @@ fn described(plugin: &PluginStatus) -> Vec<String> {
     add("errors", &stats.errors.to_string());
     add("time-outs", &stats.time_outs.to_string());
     add("restarts", &stats.restarts.to_string());
-    add("last error", stats.last_error.as_deref().unwrap_or_default());
+    if let Some(error) = &stats.last_error {
+        let ago = stats
+            .last_error_age_ms
+            .map(|age| format!(", {} ago", text::millis(age)));
+        add("last error", &format!("{error}{}", ago.unwrap_or_default()));
+    }
     lines
 }
 
@@ -95,4 +100,31 @@ async fn ask(
         verb: RunnerVerb::Plugins,
     };
     ask_of(session, &host, &subject, &ListPlugins { plugin }).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use snooze_schemas::host::PluginStats;
+
+    #[test]
+    fn the_last_error_of_a_plugin_says_when_it_was() {
+        let plugin = PluginStatus {
+            info: Default::default(),
+            runtime: "process".to_owned(),
+            origin: "/plugins/redis".to_owned(),
+            state: "running".to_owned(),
+            vote: None,
+            stats: PluginStats {
+                last_error: Some("it did not answer within 2000 ms".to_owned()),
+                last_error_age_ms: Some(200_000),
+                ..PluginStats::default()
+            },
+        };
+        let last = described(&plugin).pop().expect("there are lines");
+        assert_eq!(
+            last,
+            "  last error  it did not answer within 2000 ms, 3 m 20 s ago"
+        );
+    }
 }

@@ -49,8 +49,16 @@ impl Plugin {
                 ("nats", plugin.origin(), state, 0, 0)
             }
         };
+        let info = self.info(within).await;
+        let (last_error, last_error_age_ms) = match &*self.last_error() {
+            None => (None, None),
+            Some(error) => {
+                let age = u64::try_from(error.at.elapsed().as_millis()).ok();
+                (Some(error.text.clone()), age)
+            }
+        };
         PluginStatus {
-            info: self.info(within).await,
+            info,
             runtime: runtime.to_owned(),
             origin,
             state: state.to_owned(),
@@ -60,8 +68,61 @@ impl Plugin {
                 errors: self.errors.load(Ordering::Relaxed) + strays,
                 time_outs: self.time_outs.load(Ordering::Relaxed),
                 restarts,
-                last_error: self.last_error().clone(),
+                last_error,
+                last_error_age_ms,
             },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        backoff::Restarts,
+        plugin::AskError,
+        process::Program,
+        stdio::{CallError, Settings, StdioPlugin},
+    };
+    use snooze_schemas::{HostId, metrics::Metrics};
+    use std::sync::Arc;
+
+    const LIMIT: Duration = Duration::from_secs(1);
+
+    /// A child process that nobody starts.
+    fn plugin() -> Arc<Plugin> {
+        let settings = Settings {
+            program: Program {
+                path: "/plugins/tested".into(),
+                search_path: crate::SEARCH_PATH.to_owned(),
+                home: "/".into(),
+            },
+            provisional: "tested".parse().expect("a name"),
+            handshake_limit: LIMIT,
+            restarts: Restarts::default(),
+        };
+        Plugin::new(Runtime::Process(StdioPlugin::new(settings, Arc::default())))
+    }
+
+    #[tokio::test]
+    async fn before_it_is_ready_nothing_is_counted_against_a_plugin() {
+        let (plugin, host) = (plugin(), "web".parse::<HostId>().expect("a host id"));
+        let asked = plugin.check_idle(&Metrics::default(), &host, LIMIT).await;
+        assert!(
+            matches!(asked, Err(AskError::Process(CallError::Starting))),
+            "{asked:?}"
+        );
+        assert_eq!(plugin.status(LIMIT).await.stats, PluginStats::default());
+    }
+
+    #[tokio::test]
+    async fn the_last_error_says_how_long_ago_it_was() {
+        let plugin = plugin();
+        let failed = plugin.count::<()>(Err(AskError::Said("no disk".to_owned())));
+        assert!(failed.is_err());
+        let stats = plugin.status(LIMIT).await.stats;
+        assert_eq!((stats.calls, stats.errors), (1, 1));
+        assert_eq!(stats.last_error.as_deref(), Some("no disk"));
+        assert!(stats.last_error_age_ms.is_some());
     }
 }

@@ -276,20 +276,25 @@ async fn the_list_of_plugins_says_how_each_one_is() {
     let runner = stage.runner().await;
     let subject = stage.verb(RunnerVerb::Plugins);
     let mut list = PluginList { plugins: Vec::new() };
-    wait_until(SOON, "all three are listed and one has voted", async || {
-        let asked = stage
-            .administrator
-            .request(&subject, &ListPlugins::default(), Duration::from_secs(4))
-            .await;
-        if let Ok(answer) = asked {
-            list = answer;
-        }
-        list.plugins.len() == 3
-            && list.plugins[1]
-                .vote
-                .as_ref()
-                .is_some_and(|vote| vote.state == VoteState::Idle)
-    })
+    wait_until(
+        SOON,
+        "all three are listed, one has voted and one failed",
+        async || {
+            let asked = stage
+                .administrator
+                .request(&subject, &ListPlugins::default(), Duration::from_secs(4))
+                .await;
+            if let Ok(answer) = asked {
+                list = answer;
+            }
+            list.plugins.len() == 3
+                && list.plugins[0].stats.last_error.is_some()
+                && list.plugins[1]
+                    .vote
+                    .as_ref()
+                    .is_some_and(|vote| vote.state == VoteState::Idle)
+        },
+    )
     .await;
     let names: Vec<&str> = list
         .plugins
@@ -299,7 +304,8 @@ async fn the_list_of_plugins_says_how_each_one_is() {
     assert_eq!(names, ["broken", "quiet", "remote"]);
     assert_eq!(list.plugins[1].state, "running");
     assert_eq!(list.plugins[2].state, "absent");
-    assert!(list.plugins[0].stats.last_error.is_some() && list.plugins[1].stats.calls > 0);
+    assert!(list.plugins[0].stats.last_error_age_ms.is_some());
+    assert!(list.plugins[1].stats.calls > 0);
     let one = ListPlugins {
         plugin: Some("nobody".parse().expect("a name")),
     };
