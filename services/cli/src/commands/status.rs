@@ -233,7 +233,7 @@ mod tests {
             lines,
             [
                 "web (simulated sim-web, group default)",
-                "  decision  stop: every required voter is idle",
+                "  decision  claimed: It is being stopped (claimed): idle for 15 s.",
                 "  idle      15 s of 15 s",
                 "  claim     claimed, notice, next step in 4 s",
             ]

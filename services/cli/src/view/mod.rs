@@ -101,8 +101,8 @@ pub(crate) mod examples {
                 instance: "sim-web".to_owned(),
                 provider: "simulated".to_owned(),
                 decision: DecisionReport {
-                    decision: "stop".to_owned(),
-                    summary: "every required voter is idle".to_owned(),
+                    decision: "claimed".to_owned(),
+                    summary: "It is being stopped (claimed): idle for 15 s.".to_owned(),
                     idle_ms: 15_500,
                     naptime_ms: 15_000,
                     obstacles: Vec::new(),

@@ -15,7 +15,8 @@ enum Room {
     Ample,
     /// Not for blank lines.
     Close,
-    /// Not for details of the preface, and for advisory votes together.
+    /// Not for details of the preface, and only for what advisory votes say, all together. Of the audit trail only
+    /// the newest entry is shown as a whole: more of them say how it came to that.
     Tight,
 }
 
@@ -27,14 +28,17 @@ const TRAIL_ROWS: usize = 4;
 #[must_use]
 pub fn render(model: &Model, now: Duration, rows: usize, columns: usize) -> Vec<Line> {
     const FOOT: usize = 1;
-    let trail = trail(model, columns);
-    let needed = TRAIL_ROWS.min(trail.len()) + FOOT;
-    let above = |room| above_trail(model, now, columns, room);
-    let mut lines = [Room::Ample, Room::Close]
+    let parts = |room| {
+        (
+            above_trail(model, now, columns, room),
+            trail(model, columns, room),
+        )
+    };
+    let (mut lines, trail) = [Room::Ample, Room::Close]
         .into_iter()
-        .map(above)
-        .find(|lines| lines.len() + needed <= rows)
-        .unwrap_or_else(|| above(Room::Tight));
+        .map(parts)
+        .find(|(above, trail)| above.len() + TRAIL_ROWS.min(trail.len()) + FOOT <= rows)
+        .unwrap_or_else(|| parts(Room::Tight));
     let left = rows.saturating_sub(lines.len() + FOOT);
     lines.extend(trail.into_iter().rev().take(left).rev());
     lines.truncate(rows.saturating_sub(FOOT));
@@ -43,20 +47,28 @@ pub fn render(model: &Model, now: Duration, rows: usize, columns: usize) -> Vec<
 }
 
 /// The audit trail, the newest entry last.
-fn trail(model: &Model, columns: usize) -> Vec<Line> {
+fn trail(model: &Model, columns: usize, room: Room) -> Vec<Line> {
     if model.audit.is_empty() {
         return vec![Line::of(Look::Faint, " nothing yet")];
     }
-    let entries = model.audit.iter();
+    let newest = model.audit.len() - 1;
+    let entries = model.audit.iter().enumerate();
     entries
-        .flat_map(|record| Line::of(Look::Plain, format!(" {}", text::audit(record))).wrapped(columns, 20))
+        .flat_map(|(at, record)| {
+            let line = Line::of(Look::Plain, format!(" {}", text::audit(record)));
+            if room == Room::Tight && at < newest {
+                vec![line]
+            } else {
+                line.wrapped(columns, 20)
+            }
+        })
         .collect()
 }
 
 fn above_trail(model: &Model, now: Duration, columns: usize, room: Room) -> Vec<Line> {
     let mut sections = vec![
         head(model, columns, room),
-        readings(model, now, columns),
+        readings(model, now, columns, room),
         votes(model, now, columns, room),
         next(model, now, columns),
     ];
@@ -102,25 +114,30 @@ fn head(model: &Model, columns: usize, room: Room) -> Vec<Line> {
     lines
 }
 
-fn readings(model: &Model, now: Duration, columns: usize) -> Vec<Line> {
+fn readings(model: &Model, now: Duration, columns: usize, room: Room) -> Vec<Line> {
     let Some(heard) = &model.sample else {
         return vec![Line::of(Look::Heading, "READINGS").and(Look::Faint, "  none yet")];
     };
     let age = text::duration(heard.age(now));
-    let title = Line::of(Look::Heading, "READINGS").and(
-        Look::Faint,
-        format!("  over {}, {age} ago", text::millis(heard.what.covers_ms)),
-    );
-    let mut lines = vec![title];
-    let mut row = String::new();
+    let since = format!("  over {}, {age} ago ", text::millis(heard.what.covers_ms));
+    let mut line = Line::of(Look::Heading, "READINGS").and(Look::Faint, since);
+    // Where there is little room the first ones stand beside the title.
+    let mut used = match room {
+        Room::Ample | Room::Close => columns,
+        Room::Tight => width::of(&line.text()),
+    };
+    let mut lines = Vec::new();
     for (name, value) in text::readings(&heard.what) {
         let piece = format!(" {name} {value}  ");
-        if !row.is_empty() && width::of(&row) + width::of(&piece) > columns {
-            lines.push(Line::of(Look::Plain, std::mem::take(&mut row)));
+        let width = width::of(&piece);
+        if used > 0 && used + width > columns {
+            lines.push(std::mem::take(&mut line));
+            used = 0;
         }
-        row.push_str(&piece);
+        line = line.and(Look::Plain, piece);
+        used += width;
     }
-    lines.push(Line::of(Look::Plain, row));
+    lines.push(line);
     lines
 }
 
@@ -145,7 +162,7 @@ fn votes(model: &Model, now: Duration, columns: usize, room: Room) -> Vec<Line> 
     if !together.is_empty() {
         let states = together
             .iter()
-            .map(|vote| text::vote(vote, model.said_for(vote, now)));
+            .map(|vote| format!("{} {}", vote.voter, text::state(vote.state)));
         let text = format!(" advisory: {}", states.collect::<Vec<_>>().join(", "));
         lines.extend(Line::of(Look::Faint, text).wrapped(columns, 11));
     }

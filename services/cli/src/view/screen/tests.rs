@@ -47,7 +47,7 @@ fn the_screen_shows_readings_votes_verdict_next_step_and_audit_trail() {
         " cpu     idle    for 13 s     required  5.2 % of at most 25.0 %",
         " memory  busy    for 1 s      advisory  31.0 % of at most 30.0 %",
         "",
-        "VERDICT  stop: every required voter is idle",
+        "VERDICT  claimed: It is being stopped (claimed): idle for 15 s.",
         " [####################] idle 16 s of 15 s",
         "EXECUTOR  claimed, notice; next step in 3 s",
         "",
@@ -98,7 +98,7 @@ fn a_terminal_of_24_rows_shows_advisory_votes_together_and_details_not_at_all() 
     for line in [
         "what this is",
         " cpu  idle    for 13 s     required  5.2 % of at most 25.0 %",
-        " advisory: memory busy 1 s",
+        " advisory: memory busy",
         " 12:00:01 intent    web is to be stopped: idle for 15 s [claim 7]",
     ] {
         assert!(lines.iter().any(|shown| shown == line), "{line:?} in {lines:?}");
@@ -165,8 +165,16 @@ fn a_demonstration_shows_its_policy_on_a_terminal_of_24_rows_and_80_columns() {
         verdict.votes.push(vote);
     }
     model.hear(News::Verdict(Box::new(verdict)), at(10));
+    for second in 1..=8 {
+        let mut record = examples::record();
+        record.message =
+            format!("step {second}: as long as the sentences are that the executors write of one");
+        model.hear(News::Audit(Box::new(record)), at(10));
+    }
     let lines = texts(&render(&model, at(11), 24, 80));
     assert!(lines.len() <= 24, "{lines:#?}");
+    let steps = lines.iter().filter(|line| line.contains(" step ")).count();
+    assert!(steps >= 6, "{lines:#?}");
     for part in [
         "idle below 32.3 % for 15 s, then 5 s notice",
         load_line(),
