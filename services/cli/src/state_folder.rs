@@ -2,7 +2,7 @@
 //!
 //! Everything in it is for its owner alone: folders 0700, files 0600. It never holds configuration.
 
-use crate::home::Home;
+use crate::{home::Home, print};
 use rustix::fs::{FlockOperation, Mode, OFlags};
 use serde::{Deserialize, Serialize};
 use std::{
@@ -117,7 +117,8 @@ impl StateFolder {
     }
 
     /// Makes it and its folders, for their owner alone. A folder that is there already is taken only where
-    /// it is ours alone, or ours and empty: the permissions of somebody's `/var/lib` are not ours to change.
+    /// it is ours alone, or ours and empty: the permissions of somebody's `/var/lib` are not ours to change. That
+    /// those of an empty one are changed is said on stderr.
     ///
     /// # Errors
     /// Which folder could not be made, or why it cannot be taken.
@@ -161,7 +162,9 @@ impl StateFolder {
         if fs::read_dir(&self.root).map_err(failed)?.next().is_some() {
             return Err(foreign("others may look into it, and it is not empty"));
         }
-        fs::set_permissions(&self.root, fs::Permissions::from_mode(0o700)).map_err(failed)
+        fs::set_permissions(&self.root, fs::Permissions::from_mode(0o700)).map_err(failed)?;
+        print::talk(&made_private(&self.root, found.mode()));
+        Ok(())
     }
 
     /// The folder itself, or something in it.
@@ -302,6 +305,14 @@ impl StateFolder {
         })();
         written.map_err(|source| StateError::Write { path, source })
     }
+}
+
+fn made_private(root: &Path, mode: u32) -> String {
+    format!(
+        "the empty state folder {} is yours alone from now on: its mode was {:o} and is 700, since keys will lie in it",
+        root.display(),
+        mode & 0o7777
+    )
 }
 
 #[cfg(test)]

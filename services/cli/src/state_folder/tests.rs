@@ -76,6 +76,14 @@ fn somebody_elses_folder_is_left_as_it_is() {
 }
 
 #[test]
+fn whoevers_folder_is_closed_to_others_is_told() {
+    assert_eq!(
+        made_private(Path::new("/s"), 0o040_755),
+        "the empty state folder /s is yours alone from now on: its mode was 755 and is 700, since keys will lie in it"
+    );
+}
+
+#[test]
 fn a_folder_is_known_by_its_whole_name_and_only_by_text() {
     let locate = |path: &Path| StateFolder::locate(Some(path), &Home::default());
     let relative = locate(Path::new("some/state")).expect("given");
