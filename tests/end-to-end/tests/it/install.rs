@@ -58,10 +58,40 @@ async fn install(place: &Place, folders: &[&str], extra: &[(&str, &str)]) -> Don
 
 /// A program that says that it is this version of nats-server.
 fn add_server(place: &Place, folder: &str, version: &str) {
-    fs::create_dir_all(place.path(folder)).expect("a folder of our own can be written");
-    let name = format!("{folder}/nats-server");
-    place.write(&name, &format!("#!/bin/sh\necho 'nats-server: v{version}'\n"));
-    fs::set_permissions(place.path(&name), fs::Permissions::from_mode(0o755)).expect("a file of our own");
+    let script = format!("#!/bin/sh\necho 'nats-server: v{version}'\n");
+    add_program(place, &format!("{folder}/nats-server"), &script);
+}
+
+fn add_program(place: &Place, name: &str, script: &str) {
+    let folder = Path::new(name).parent().expect("a folder and a name");
+    fs::create_dir_all(place.path(&folder.to_string_lossy())).expect("a folder of our own can be written");
+    place.write(name, script);
+    fs::set_permissions(place.path(name), fs::Permissions::from_mode(0o755)).expect("a file of our own");
+}
+
+/// Go, which installs the nats-server that lies in a folder, and says where it keeps what and whether it counts.
+const GO: &str = r#"#!/bin/sh
+cat "${0%/*}/nats-server.new" >"$GOBIN/nats-server"
+/bin/chmod 755 "$GOBIN/nats-server"
+echo "settings: $GOENV; counting: $(cat "$XDG_CONFIG_HOME/go/telemetry/mode")" >&2
+"#;
+
+#[tokio::test]
+async fn go_leaves_nothing_in_the_users_folders_and_keeps_to_the_users_settings() {
+    let place = Place::new();
+    add_program(&place, "go/go", GO);
+    add_program(
+        &place,
+        "go/nats-server.new",
+        "#!/bin/sh\necho 'nats-server: v2.14.0'\n",
+    );
+    let home = place.text("home");
+    let done = install(&place, &["go"], &[("HOME", &home)]).await;
+    assert_eq!(done.code, 0, "{done:?}");
+    assert_eq!(done.out.trim(), place.text("checkout/.tools/bin/nats-server"));
+    let said = format!("settings: {home}/.config/go/env; counting: off\n");
+    assert!(done.err.contains(&said), "{said:?} in {}", done.err);
+    assert!(!place.path("home/.config").exists());
 }
 
 #[tokio::test]
