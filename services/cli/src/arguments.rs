@@ -1,9 +1,12 @@
 //! What may be typed. Parsing only: nothing here reads a file or speaks to the bus.
 
+mod plugin;
 mod values;
 
+pub use plugin::{Level, Plugin, PluginConfigure, PluginInfo, PluginList, PluginSetting};
+
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use snooze_schemas::{EventType, HostId, PluginName, Timestamp};
+use snooze_schemas::{EventType, HostId, Timestamp};
 use std::{path::PathBuf, time::Duration};
 use values::{Reason, duration, json_object, maybe_path, since};
 
@@ -182,39 +185,6 @@ pub enum Since {
     Time(Timestamp),
     /// So long before now.
     Ago(Duration),
-}
-
-/// Commands about plugins.
-#[derive(Debug, Subcommand)]
-pub enum Plugin {
-    /// List the plugins of a host.
-    List(PluginList),
-    /// Show one plugin of a host.
-    Info(PluginInfo),
-}
-
-/// Arguments of `plugin list`.
-#[derive(Debug, Args)]
-pub struct PluginList {
-    /// The host; needed where there are several.
-    #[arg(long)]
-    pub host: Option<HostId>,
-    /// How it is printed.
-    #[command(flatten)]
-    pub output: Output,
-}
-
-/// Arguments of `plugin info`.
-#[derive(Debug, Args)]
-pub struct PluginInfo {
-    /// The plugin.
-    pub plugin: PluginName,
-    /// The host; needed where there are several.
-    #[arg(long)]
-    pub host: Option<HostId>,
-    /// How it is printed.
-    #[command(flatten)]
-    pub output: Output,
 }
 
 /// Commands about events.

@@ -3,6 +3,7 @@
 
 mod credentials;
 mod demonstration;
+mod plugin_settings;
 mod watch;
 
 use snooze_test_harness::{Process, wait_for};

@@ -1,0 +1,143 @@
+//! `snooze plugin enable`, `disable` and `configure`, against a real broker.
+
+use crate::{Done, snooze};
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+use snooze_bus::{Bucket, Bus, Role, User, keys};
+use snooze_schemas::policy::ConfigLayer;
+use snooze_test_harness::NatsServer;
+use std::path::PathBuf;
+
+struct Place {
+    server: NatsServer,
+    administrator: Bus,
+}
+
+impl Place {
+    async fn new() -> Place {
+        let server = NatsServer::with_roles().await;
+        let set_up = server.bus(&user(Role::SetUp, "set-up")).await;
+        set_up.set_up().await.expect("sets up");
+        Place {
+            administrator: server.bus(&user(Role::Administrator, "ada")).await,
+            server,
+        }
+    }
+
+    /// Runs `snooze plugin …` as this person.
+    async fn plugin(&self, role: Role, arguments: &[&str]) -> Done {
+        let text = |path: PathBuf| path.into_os_string().into_string().expect("plain names");
+        let (server, credentials) = (
+            self.server.url(),
+            text(self.server.credentials(&user(role, "ada"))),
+        );
+        let mut all = vec!["--server", &server, "--credentials", &credentials, "plugin"];
+        all.extend(arguments);
+        snooze(&all).await
+    }
+
+    async fn layer(&self, key: &str) -> ConfigLayer {
+        let bucket = self.administrator.bucket(Bucket::Config);
+        let found = bucket.get(key).await.expect("reads");
+        found.map(|entry| entry.value).unwrap_or_default()
+    }
+
+    async fn config(&self, key: &str, plugin: &str) -> Option<Value> {
+        let layer = self.layer(key).await;
+        let config = layer.plugins.get(plugin)?.config.clone()?;
+        Some(Value::Object(config))
+    }
+}
+
+fn user(role: Role, name: &str) -> User {
+    User::named(role, name).expect("a name")
+}
+
+#[tokio::test]
+async fn what_is_set_is_a_key_and_leaves_the_rest_of_its_layer_alone() {
+    let place = Place::new().await;
+    let layer = ConfigLayer {
+        policy: json!({"naptime_minutes": 7}).as_object().expect("a map").clone(),
+        ..ConfigLayer::default()
+    };
+    let bucket = place.administrator.bucket(Bucket::Config);
+    bucket.put(keys::FLEET, &layer).await.expect("written");
+
+    let set = [
+        "configure",
+        "redis-monitor",
+        "connection_threshold=3",
+        "redis_url=redis://h",
+        "--fleet",
+    ];
+    let done = place.plugin(Role::Administrator, &set).await;
+    assert_eq!(done.code, Some(0), "{done:?}");
+    let unset = ["configure", "redis-monitor", "--unset", "redis_url", "--fleet"];
+    let done = place.plugin(Role::Administrator, &unset).await;
+    assert_eq!(done.code, Some(0), "{done:?}");
+    let config = place.config(keys::FLEET, "redis-monitor").await;
+    assert_eq!(config, Some(json!({"connection_threshold": 3})));
+
+    for (verb, enabled) in [("disable", false), ("enable", true)] {
+        let done = place
+            .plugin(Role::Administrator, &[verb, "redis-monitor", "--host", "web"])
+            .await;
+        assert_eq!(done.code, Some(0), "{done:?}");
+        let host = "web".parse().expect("a host id");
+        let layer = place.layer(&keys::host_key(&host)).await;
+        assert_eq!(layer.plugins["redis-monitor"].enabled, Some(enabled));
+    }
+    let fleet = place.layer(keys::FLEET).await;
+    assert_eq!(fleet.policy, layer.policy);
+    assert_eq!(fleet.plugins["redis-monitor"].enabled, None);
+}
+
+#[tokio::test]
+async fn people_who_change_plugins_at_once_lose_nothing() {
+    let place = Place::new().await;
+    let names = ["a1", "a2", "a3", "a4", "a5", "a6"];
+    let changes = names.map(async |name| {
+        let set = ["configure", name, "n=1", "--fleet"];
+        place.plugin(Role::Administrator, &set).await
+    });
+    for done in join_all(changes).await {
+        assert_eq!(done.code, Some(0), "{done:?}");
+    }
+    let layer = place.layer(keys::FLEET).await;
+    assert_eq!(layer.plugins.keys().collect::<Vec<_>>(), names);
+}
+
+#[tokio::test]
+async fn i5_who_is_no_administrator_changes_no_plugin() {
+    let place = Place::new().await;
+    let done = place
+        .plugin(Role::Operator, &["disable", "redis-monitor", "--fleet"])
+        .await;
+    assert_eq!((done.code, done.err.lines().count()), (Some(4), 1), "{done:?}");
+    assert!(place.layer(keys::FLEET).await.plugins.is_empty());
+}
+
+#[tokio::test]
+async fn a_configuration_that_is_no_object_is_refused_before_anything_is_written() {
+    let place = Place::new().await;
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let file = folder.path().join("config.json");
+    std::fs::write(&file, "[1]").expect("written");
+    let file = file.to_str().expect("a plain name");
+    let done = place
+        .plugin(
+            Role::Administrator,
+            &["configure", "p", "--file", file, "--fleet"],
+        )
+        .await;
+    assert_eq!(done.code, Some(64), "{done:?}");
+    std::fs::write(file, r#"{"a": [1]}"#).expect("written");
+    let done = place
+        .plugin(
+            Role::Administrator,
+            &["configure", "p", "--file", file, "--fleet"],
+        )
+        .await;
+    assert_eq!(done.code, Some(0), "{done:?}");
+    assert_eq!(place.config(keys::FLEET, "p").await, Some(json!({"a": [1]})));
+}
