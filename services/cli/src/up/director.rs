@@ -8,7 +8,7 @@ use super::{
 };
 use crate::view::{model::News, show::Key};
 use futures_util::{Stream, StreamExt, stream};
-use snooze_bus::{Bus, BusError, Subject, SubjectFilter, keys};
+use snooze_bus::{Bus, BusError, Subject, SubjectFilter};
 use snooze_executor::provider::{InstanceState, simulated::SimulatedCloud};
 use snooze_schemas::{
     HostId,
@@ -87,7 +87,7 @@ impl Director {
         if self.demonstrates {
             let threshold = self.measure().await?;
             let layer = demonstration::acting(&ground::plugins(), threshold);
-            ground::write(&self.bus, keys::FLEET, &layer)
+            ground::write_policy(&self.bus, &layer)
                 .await
                 .map_err(DirectorError::Policy)?;
             self.tell(News::Preface(demonstration::preface(threshold))).await;

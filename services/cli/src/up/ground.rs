@@ -10,6 +10,7 @@ use snooze_bus::{Bucket, Bus, BusConfig, Keys, Role, ServerConfig, User, WriteEr
 use snooze_schemas::{
     PluginName,
     event::Severity,
+    policy::ConfigLayer,
     roster::{RosterRecord, SourceHosts, SourceRecord},
 };
 use snooze_service_runtime::{Exit, Failure, exit::one_line};
@@ -120,7 +121,7 @@ impl Place {
             Some(layer) => layer.clone(),
             None => demonstration::measuring(&plugins()),
         };
-        write(administrator, keys::FLEET, &layer).await
+        write_policy(administrator, &layer).await
     }
 }
 
@@ -142,9 +143,22 @@ async fn enrol(plan: &Plan, set_up: &Bus) -> Result<(), Failure> {
     write(set_up, &key, &record).await
 }
 
+/// Writes the policy that holds for every host. What people have set for plugins since stays: neither a file nor
+/// the demonstration says anything of it in this layer.
+pub(super) async fn write_policy(bus: &Bus, policy: &ConfigLayer) -> Result<(), Failure> {
+    let bucket = bus.bucket(Bucket::Config);
+    // One that cannot be read holds nothing that could be kept.
+    let known = bucket.get::<ConfigLayer>(keys::FLEET).await.ok().flatten();
+    let layer = ConfigLayer {
+        plugins: known.map(|known| known.value.plugins).unwrap_or_default(),
+        ..policy.clone()
+    };
+    write(bus, keys::FLEET, &layer).await
+}
+
 /// Writes a key of the configuration, unless it says so already: each revision of a policy ends every run
 /// of idleness.
-pub(super) async fn write<T>(bus: &Bus, key: &str, value: &T) -> Result<(), Failure>
+async fn write<T>(bus: &Bus, key: &str, value: &T) -> Result<(), Failure>
 where
     T: serde::Serialize + serde::de::DeserializeOwned + PartialEq,
 {

@@ -10,6 +10,7 @@ mod install;
 mod place;
 mod processes;
 mod separate;
+mod settings;
 mod trace;
 mod up;
 
