@@ -24,6 +24,12 @@ macro_rules! for_each {
         $each!("check_idle_result", crate::plugin::CheckIdleResult);
         $each!("plugin_info", crate::plugin::PluginInfo);
         $each!("manifest", crate::plugin::manifest::Manifest);
+        $each!("check", crate::plugin::inspection::CheckPlugins);
+        $each!("plugin_checks", crate::plugin::inspection::PluginChecks);
+        $each!("logs", crate::plugin::inspection::ReadLog);
+        $each!("plugin_log", crate::plugin::inspection::PluginLog);
+        $each!("stats", crate::plugin::inspection::ReadStats);
+        $each!("stats_report", crate::plugin::inspection::StatsReport);
         $each!("event", crate::event::Event);
         $each!("handle_event", crate::event::HandleEvent);
         $each!("accepted", crate::event::Accepted);
