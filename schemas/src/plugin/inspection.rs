@@ -124,7 +124,7 @@ pub struct PluginReport {
     pub usage: Option<Usage>,
 }
 
-/// How long answers took since the runner started, failures and time-outs included, in microseconds, with two
+/// How long `CheckIdle` took since the runner started, failures and time-outs included, in microseconds, with two
 /// significant digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]

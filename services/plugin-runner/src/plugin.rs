@@ -12,6 +12,7 @@ pub use error::AskError;
 
 use crate::{
     file_identity::FileIdentity,
+    latencies::Latencies,
     line::{self, Method, PluginOpinion},
     nats_plugin::NatsPlugin,
     stdio::{CallError, Limits, Stage, Start, StdioPlugin},
@@ -60,6 +61,7 @@ pub struct Plugin {
     errors: AtomicU64,
     time_outs: AtomicU64,
     last_error: Mutex<Option<LastError>>,
+    latencies: Latencies,
     voting: Mutex<Voting>,
     /// How many preparations of a stop it is at work for.
     preparing: AtomicUsize,
@@ -121,6 +123,7 @@ impl Plugin {
             errors: AtomicU64::new(0),
             time_outs: AtomicU64::new(0),
             last_error: Mutex::new(None),
+            latencies: Latencies::default(),
             voting: Mutex::default(),
             preparing: AtomicUsize::new(0),
             turns: std::array::from_fn(|_| Semaphore::new(1)),
@@ -242,6 +245,7 @@ impl Plugin {
         limits: impl Into<Limits>,
     ) -> Result<PluginOpinion, AskError> {
         let (limits, start, was_preparing) = (limits.into(), self.start(), self.is_preparing());
+        let asked = Instant::now();
         let outcome = match &self.runtime {
             Runtime::Process(process) => process
                 .call(Method::CheckIdle, &CheckIdleParams { metrics }, limits)
@@ -270,6 +274,9 @@ impl Plugin {
             // One at work is there, and is asked when it is done.
             Err(error) if error.is_of_work() => {}
             Err(_) => self.voting().was_asked_in_vain(start),
+        }
+        if !matches!(&outcome, Err(AskError::Process(CallError::Starting))) {
+            self.latencies.add(asked.elapsed());
         }
         self.count(outcome)
     }

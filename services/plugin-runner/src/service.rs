@@ -8,6 +8,7 @@ use crate::{
     events::{self, Desk, JournalError},
     files::{self, FileError},
     hosting,
+    inspect::Inspector,
     keep::Keep,
     leftovers::Leftovers,
     listening,
@@ -196,8 +197,12 @@ async fn serve_verbs(
         desk,
         preparations,
         verifier,
-        plugins: plugins.clone(),
-        engine,
+        inspector: Arc::new(Inspector {
+            host: config.host.clone(),
+            clocks: config.clocks.clone(),
+            plugins: plugins.clone(),
+            engine,
+        }),
     });
     let asked = SubjectFilter::RunnerOf(config.host.clone());
     let asked = listening::subscribe(bus, &asked, &shutdown).await;

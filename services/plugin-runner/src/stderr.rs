@@ -1,8 +1,9 @@
-//! A plugin's stderr is its log: bounded lines at a bounded rate into our own.
+//! A plugin's stderr is its log: bounded lines at a bounded rate into our own, and the newest of them into its book.
 //!
 //! It never lets a plugin fill the disk with its complaints, nor block because nobody reads them.
 
-use std::time::Duration;
+use crate::log_book::LogBook;
+use std::{sync::Arc, time::Duration};
 use tokio::{io::AsyncReadExt, process::ChildStderr, time::Instant};
 
 /// The longest line that is logged; the rest of a longer one is dropped.
@@ -15,21 +16,21 @@ const LINES_PER_WINDOW: u32 = 100;
 const WINDOW: Duration = Duration::from_secs(10);
 
 /// Logs what the process complains about, until it closes its stderr.
-pub(crate) async fn log(plugin: String, mut stderr: ChildStderr) {
+pub(crate) async fn log(plugin: String, mut stderr: ChildStderr, book: Arc<LogBook>) {
     let mut lines = Lines::default();
     let mut rate = Rate::new();
     let mut buffer = [0; 4096];
     loop {
         match stderr.read(&mut buffer).await {
             Ok(0) => break,
-            Ok(count) => lines.feed(&buffer[..count], |line| rate.log(&plugin, line)),
+            Ok(count) => lines.feed(&buffer[..count], |line| rate.log(&plugin, line, &book)),
             Err(error) => {
                 tracing::debug!(plugin, %error, "a plugin's stderr failed");
                 break;
             }
         }
     }
-    lines.finish(|line| rate.log(&plugin, line));
+    lines.finish(|line| rate.log(&plugin, line, &book));
     rate.close(&plugin);
 }
 
@@ -75,16 +76,18 @@ impl Rate {
         }
     }
 
-    fn log(&mut self, plugin: &str, line: &str) {
+    fn log(&mut self, plugin: &str, line: &str, book: &LogBook) {
         if self.since.elapsed() >= WINDOW {
             self.close(plugin);
             *self = Rate::new();
         }
         if self.logged < LINES_PER_WINDOW {
             self.logged += 1;
+            book.add(line);
             tracing::info!(plugin, line, "plugin says");
         } else {
             self.dropped += 1;
+            book.skip();
         }
     }
 

@@ -13,7 +13,7 @@ pub use call::{CallError, Limits};
 
 use crate::{
     backoff::Restarts, config_book::ConfigBook, file_identity::FileIdentity, line::PluginSaid,
-    process::Program,
+    log_book::LogBook, process::Program,
 };
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -86,6 +86,7 @@ pub struct StdioPlugin {
     turns: Arc<Turns>,
     next_id: AtomicU64,
     strays: AtomicU64,
+    log: Arc<LogBook>,
     restarts: AtomicU64,
     stage: watch::Sender<Stage>,
     info: watch::Sender<Option<Map<String, Value>>>,
@@ -109,6 +110,7 @@ impl StdioPlugin {
             turns: Arc::default(),
             next_id: AtomicU64::new(1),
             strays: AtomicU64::new(0),
+            log: Arc::default(),
             restarts: AtomicU64::new(0),
             stage: watch::Sender::new(Stage::Starting),
             info: watch::Sender::new(None),
@@ -208,6 +210,11 @@ impl StdioPlugin {
     /// The same, to be followed.
     pub(crate) fn process_ids(&self) -> watch::Receiver<Option<i32>> {
         self.process_id.subscribe()
+    }
+
+    /// What it has complained about.
+    pub(crate) fn log(&self) -> &LogBook {
+        &self.log
     }
 
     /// The executable.

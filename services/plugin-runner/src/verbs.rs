@@ -5,19 +5,18 @@
 //! a flood of events turns away no `verify`, and one of the lower severities none of the higher (E3). A verb
 //! that this version does not offer is answered with `not_found`.
 
-use crate::{engine::Request, events::Desk, plugins::Plugins, prepare::Preparations, verify::Verifier};
-use futures_util::future::join_all;
+use crate::{events::Desk, inspect::Inspector, prepare::Preparations, verify::Verifier};
+use serde::{Serialize, de::DeserializeOwned};
 use snooze_bus::{BusError, Delivery, RunnerVerb, Subject};
 use snooze_schemas::{
-    ErrorCode, Refusal, VoterName,
+    ErrorCode, Message, Refusal,
     event::{HandleEvent, Severity},
-    host::{Cancel, ListPlugins, PluginList, Prepare, Verify},
+    host::{Cancel, Prepare, Verify},
     reply::Empty,
-    verdict::Vote,
 };
 use snooze_service_runtime::exit::one_line;
 use std::{sync::Arc, time::Duration};
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::Semaphore;
 use tracing::Instrument;
 
 /// Every verb answers within this, whatever it waits for.
@@ -31,12 +30,6 @@ const STOPS: usize = 16;
 
 /// So many events of one severity wait for the journal at once.
 const EVENTS: usize = 16;
-
-/// How long a plugin on the bus may take to say who it is, for the list.
-const INFO_LIMIT: Duration = Duration::from_secs(2);
-
-/// How long the loop may take to say how the votes stand.
-const LOOP_LIMIT: Duration = Duration::from_secs(2);
 
 /// The places of each kind of request.
 #[derive(Debug)]
@@ -67,10 +60,8 @@ pub(crate) struct Verbs {
     pub preparations: Arc<Preparations>,
     /// Looks afresh.
     pub verifier: Arc<Verifier>,
-    /// The plugins.
-    pub plugins: Arc<Plugins>,
-    /// The loop that keeps the votes.
-    pub engine: mpsc::Sender<Request>,
+    /// Tells people of the plugins.
+    pub inspector: Arc<Inspector>,
 }
 
 impl Verbs {
@@ -145,62 +136,37 @@ impl Verbs {
                 };
                 delivery.answer(accepted).await
             }
-            RunnerVerb::Plugins => {
-                let list = match delivery.read::<ListPlugins>() {
-                    Ok(request) => {
-                        let this = self.clone();
-                        let list = async move { this.list(&request).await };
-                        within_limit(VERB_LIMIT, verb, &self.places.lists, list).await
-                    }
-                    Err(refusal) => Err(refusal),
-                };
-                delivery.answer(list).await
-            }
-            RunnerVerb::Check
-            | RunnerVerb::Logs
-            | RunnerVerb::Stats
-            | RunnerVerb::Validate
-            | RunnerVerb::Reload
-            | RunnerVerb::Load
-            | RunnerVerb::Unload => {
+            RunnerVerb::Plugins => self.inspect(verb, delivery, Inspector::list).await,
+            RunnerVerb::Check => self.inspect(verb, delivery, Inspector::check).await,
+            RunnerVerb::Logs => self.inspect(verb, delivery, Inspector::log).await,
+            RunnerVerb::Stats => self.inspect(verb, delivery, Inspector::stats).await,
+            RunnerVerb::Validate | RunnerVerb::Reload | RunnerVerb::Load | RunnerVerb::Unload => {
                 let refusal = Refusal::new(ErrorCode::NotFound, format!("this runner does not offer {verb}"));
                 delivery.answer::<Empty>(Err(refusal)).await
             }
         }
     }
 
-    async fn list(&self, request: &ListPlugins) -> Result<PluginList, Refusal> {
-        let mut wanted = self.plugins.all();
-        if let Some(name) = &request.plugin {
-            wanted.retain(|plugin| plugin.name() == *name);
-            if wanted.is_empty() {
-                return Err(Refusal::new(
-                    ErrorCode::NotFound,
-                    format!("there is no plugin {name} on this host"),
-                ));
+    /// Answers a question that changes nothing.
+    async fn inspect<M, R, F>(
+        &self,
+        verb: RunnerVerb,
+        delivery: &Delivery,
+        look: impl FnOnce(Arc<Inspector>, M) -> F,
+    ) -> Result<(), BusError>
+    where
+        M: Message + DeserializeOwned,
+        R: Serialize + Send + 'static,
+        F: Future<Output = Result<R, Refusal>> + Send + 'static,
+    {
+        let answer = match delivery.read::<M>() {
+            Ok(question) => {
+                let look = look(self.inspector.clone(), question);
+                within_limit(VERB_LIMIT, verb, &self.places.lists, look).await
             }
-        }
-        let votes = self.standing().await;
-        let mut plugins = join_all(wanted.iter().map(|plugin| plugin.status(INFO_LIMIT))).await;
-        for (status, plugin) in plugins.iter_mut().zip(&wanted) {
-            let voter = VoterName::from(&plugin.name());
-            status.vote = votes.iter().find(|vote| vote.voter == voter).cloned();
-        }
-        plugins.sort_by(|one, other| one.info.name.cmp(&other.info.name));
-        Ok(PluginList { plugins })
-    }
-
-    async fn standing(&self) -> Vec<Vote> {
-        let (reply, answer) = oneshot::channel();
-        let asked = async {
-            self.engine.send(Request::Standing { reply }).await.ok()?;
-            answer.await.ok()
+            Err(refusal) => Err(refusal),
         };
-        tokio::time::timeout(LOOP_LIMIT, asked)
-            .await
-            .ok()
-            .flatten()
-            .unwrap_or_default()
+        delivery.answer(answer).await
     }
 }
 
@@ -239,6 +205,7 @@ async fn within_limit<T: Send + 'static>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tokio::sync::oneshot;
 
     #[tokio::test]
     async fn e4_what_takes_longer_than_an_answer_may_is_done_all_the_same() {

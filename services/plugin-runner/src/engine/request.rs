@@ -4,6 +4,7 @@ use super::{Engine, State, words::log};
 use crate::{policy::PolicyInForce, tally::Fresh};
 use snooze_schemas::{
     VoterName,
+    metrics::Metrics,
     verdict::{Verdict, Vote, VoteState},
 };
 use std::{collections::BTreeMap, sync::Arc};
@@ -31,6 +32,11 @@ pub(crate) enum Request {
         /// Where they go.
         reply: oneshot::Sender<Vec<Vote>>,
     },
+    /// The readings that plugins are told.
+    Metrics {
+        /// Where they go.
+        reply: oneshot::Sender<Metrics>,
+    },
 }
 
 /// What every voter said to a question of its own.
@@ -53,6 +59,7 @@ impl Engine {
                 // Whoever asked may have given up; then nobody misses the answer.
                 drop(reply.send(state.tally.votes(&state.policy.policy, now)));
             }
+            Request::Metrics { reply } => drop(reply.send(state.tally.metrics())),
             Request::Fresh { look, reply } if look.policy != state.policy => {
                 // The votes of one policy under the revision of another would be a lie (I2).
                 drop(reply.send(self.nobody(state, "another policy came into force during the look")));

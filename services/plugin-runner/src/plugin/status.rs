@@ -5,7 +5,7 @@ use crate::stdio::Stage;
 use serde_json::Value;
 use snooze_schemas::{
     host::{PluginStats, PluginStatus},
-    plugin::PluginInfo,
+    plugin::{PluginInfo, inspection::Latency},
 };
 use std::{sync::atomic::Ordering, time::Duration};
 
@@ -25,9 +25,38 @@ impl Plugin {
         }
     }
 
+    /// What is counted of it.
+    #[must_use]
+    pub(crate) fn stats(&self) -> PluginStats {
+        let (restarts, strays) = match &self.runtime {
+            Runtime::Process(process) => (process.restarts(), process.strays()),
+            Runtime::Nats(_) => (0, 0),
+        };
+        let (last_error, last_error_age_ms) = match &*self.last_error() {
+            None => (None, None),
+            Some(error) => {
+                let age = u64::try_from(error.at.elapsed().as_millis()).ok();
+                (Some(error.text.clone()), age)
+            }
+        };
+        PluginStats {
+            calls: self.calls.load(Ordering::Relaxed),
+            errors: self.errors.load(Ordering::Relaxed) + strays,
+            time_outs: self.time_outs.load(Ordering::Relaxed),
+            restarts,
+            last_error,
+            last_error_age_ms,
+        }
+    }
+
+    /// How long it took to say whether the host is idle; nothing before it was asked.
+    pub(crate) fn latency(&self) -> Option<Latency> {
+        self.latencies.quantiles()
+    }
+
     /// What a list of plugins shows of it, without its vote.
     pub async fn status(&self, within: Duration) -> PluginStatus {
-        let (runtime, origin, state, restarts, strays) = match &self.runtime {
+        let (runtime, origin, state) = match &self.runtime {
             Runtime::Process(process) => {
                 let state = match *process.stage().borrow() {
                     Stage::Starting => "starting",
@@ -36,41 +65,21 @@ impl Plugin {
                     Stage::Disabled => "disabled",
                     Stage::Stopped => "stopped",
                 };
-                (
-                    "process",
-                    process.path().display().to_string(),
-                    state,
-                    process.restarts(),
-                    process.strays(),
-                )
+                ("process", process.path().display().to_string(), state)
             }
             Runtime::Nats(plugin) => {
                 let state = if plugin.is_present() { "running" } else { "absent" };
-                ("nats", plugin.origin(), state, 0, 0)
+                ("nats", plugin.origin(), state)
             }
         };
         let info = self.info(within).await;
-        let (last_error, last_error_age_ms) = match &*self.last_error() {
-            None => (None, None),
-            Some(error) => {
-                let age = u64::try_from(error.at.elapsed().as_millis()).ok();
-                (Some(error.text.clone()), age)
-            }
-        };
         PluginStatus {
             info,
             runtime: runtime.to_owned(),
             origin,
             state: state.to_owned(),
             vote: None,
-            stats: PluginStats {
-                calls: self.calls.load(Ordering::Relaxed),
-                errors: self.errors.load(Ordering::Relaxed) + strays,
-                time_outs: self.time_outs.load(Ordering::Relaxed),
-                restarts,
-                last_error,
-                last_error_age_ms,
-            },
+            stats: self.stats(),
         }
     }
 }

@@ -72,7 +72,11 @@ impl StdioPlugin {
                 Err(error) => Parted::Failed(start_failure(&error)),
                 Ok((process, pipes, stderr)) => {
                     self.process_id.send_replace(Some(process.id()));
-                    let log = tokio::spawn(crate::stderr::log(self.name().to_string(), stderr));
+                    let log = tokio::spawn(crate::stderr::log(
+                        self.name().to_string(),
+                        stderr,
+                        self.log.clone(),
+                    ));
                     let parted = self.attend(process, pipes).await;
                     // Something that left the group may hold stderr open for ever.
                     log.abort();

@@ -3,6 +3,7 @@
 mod blips;
 mod collector;
 mod events;
+mod inspecting;
 mod leaks;
 mod plugins;
 mod preparing;

@@ -1,0 +1,201 @@
+//! What people are told of the plugins when they ask: the list, an opinion of given readings, logs, statistics.
+//!
+//! **Invariant:** it changes nothing and casts no vote.
+
+use crate::{
+    engine::{Request, opinion_of},
+    plugin::{Plugin, Runtime},
+    plugins::Plugins,
+    usage,
+};
+use futures_util::future::join_all;
+use snooze_schemas::{
+    ErrorCode, HostId, PluginName, Refusal, VoterName,
+    host::{ListPlugins, PluginList},
+    metrics::Metrics,
+    plugin::inspection::{
+        CheckPlugins, PluginCheck, PluginChecks, PluginLog, PluginReport, ReadLog, ReadStats, StatsReport,
+    },
+    verdict::{Vote, VoteState},
+};
+use snooze_service_runtime::{Clocks, exit::one_line};
+use std::{sync::Arc, time::Duration};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::Instant,
+};
+
+/// How long a plugin on the bus may take to say who it is, for the list.
+const INFO_LIMIT: Duration = Duration::from_secs(2);
+
+/// How long the loop may take to answer.
+const LOOP_LIMIT: Duration = Duration::from_secs(2);
+
+/// How long a plugin may take to form an opinion that nobody votes by.
+const CHECK_LIMIT: Duration = Duration::from_secs(5);
+
+/// What it looks at.
+#[derive(Debug)]
+pub(crate) struct Inspector {
+    /// The host.
+    pub host: HostId,
+    /// The clocks.
+    pub clocks: Clocks,
+    /// The plugins.
+    pub plugins: Arc<Plugins>,
+    /// The loop that keeps the votes.
+    pub engine: mpsc::Sender<Request>,
+}
+
+impl Inspector {
+    /// Which plugins there are, and how they are.
+    ///
+    /// # Errors
+    /// There is none of that name.
+    pub(crate) async fn list(self: Arc<Self>, asked: ListPlugins) -> Result<PluginList, Refusal> {
+        let wanted = self.wanted(asked.plugin.as_ref())?;
+        let votes: Vec<Vote> = self
+            .ask_loop(|reply| Request::Standing { reply })
+            .await
+            .unwrap_or_default();
+        let mut plugins = join_all(wanted.iter().map(|plugin| plugin.status(INFO_LIMIT))).await;
+        for (status, plugin) in plugins.iter_mut().zip(&wanted) {
+            let voter = VoterName::from(&plugin.name());
+            status.vote = votes.iter().find(|vote| vote.voter == voter).cloned();
+        }
+        Ok(PluginList { plugins })
+    }
+
+    /// What they say of these readings, all asked at once.
+    ///
+    /// # Errors
+    /// There is none of that name, or no readings are known.
+    pub(crate) async fn check(self: Arc<Self>, asked: CheckPlugins) -> Result<PluginChecks, Refusal> {
+        let wanted = self.wanted(asked.plugin.as_ref())?;
+        let metrics = match asked.metrics {
+            Some(metrics) => metrics,
+            None => self.newest_readings().await?,
+        };
+        let checks = wanted.iter().map(|plugin| self.ask(plugin, &metrics));
+        let results = join_all(checks).await;
+        Ok(PluginChecks { metrics, results })
+    }
+
+    async fn ask(&self, plugin: &Arc<Plugin>, metrics: &Metrics) -> PluginCheck {
+        let asked = Instant::now();
+        let said = plugin.check_idle(metrics, &self.host, CHECK_LIMIT).await;
+        let took_us = u64::try_from(asked.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let name = plugin.name();
+        match said.map(opinion_of) {
+            Ok(opinion) => PluginCheck {
+                plugin: name,
+                state: opinion.state,
+                reason: opinion.reason,
+                details: opinion.evidence.into_iter().collect(),
+                took_us,
+            },
+            Err(error) => PluginCheck {
+                plugin: name,
+                state: VoteState::Unknown,
+                reason: one_line(&error),
+                details: serde_json::Map::new(),
+                took_us,
+            },
+        }
+    }
+
+    /// What a plugin has complained about.
+    ///
+    /// # Errors
+    /// There is none of that name, or it does not run here.
+    pub(crate) async fn log(self: Arc<Self>, asked: ReadLog) -> Result<PluginLog, Refusal> {
+        let wanted = self.wanted(Some(&asked.plugin))?;
+        let log = wanted.iter().find_map(|plugin| match plugin.runtime() {
+            Runtime::Process(process) => Some(process.log()),
+            Runtime::Nats(_) => None,
+        });
+        let Some(log) = log else {
+            let text = format!(
+                "{} is not run by this host's runner; its log is where it runs",
+                asked.plugin
+            );
+            return Err(Refusal::new(ErrorCode::NotFound, text));
+        };
+        let count = usize::try_from(asked.lines).unwrap_or(usize::MAX);
+        Ok(log.newest(count, self.clocks.wall()))
+    }
+
+    /// How they do.
+    ///
+    /// # Errors
+    /// There is none of that name, or the processes of this host cannot be looked at.
+    pub(crate) async fn stats(self: Arc<Self>, asked: ReadStats) -> Result<StatsReport, Refusal> {
+        let wanted = self.wanted(asked.plugin.as_ref())?;
+        let groups: Vec<Option<i32>> = wanted.iter().map(|plugin| group_of(plugin)).collect();
+        let there: Vec<i32> = groups.iter().flatten().copied().collect();
+        // A large machine has thousands of processes, and the loop must not wait for all of them to be read.
+        let held = tokio::task::spawn_blocking(move || usage::of_groups(&there)).await;
+        let held = match held {
+            Ok(Ok(held)) => held,
+            Ok(Err(error)) => return Err(unread(&error)),
+            Err(error) => return Err(unread(&error)),
+        };
+        let plugins = wanted.iter().zip(groups).map(|(plugin, group)| PluginReport {
+            plugin: plugin.name(),
+            stats: plugin.stats(),
+            latency: plugin.latency(),
+            usage: group.and_then(|group| held.get(&group).copied()),
+        });
+        Ok(StatsReport {
+            plugins: plugins.collect(),
+        })
+    }
+
+    /// The plugin of that name, or all, sorted by name.
+    fn wanted(&self, name: Option<&PluginName>) -> Result<Vec<Arc<Plugin>>, Refusal> {
+        let mut wanted = self.plugins.all();
+        if let Some(name) = name {
+            wanted.retain(|plugin| plugin.name() == *name);
+            if wanted.is_empty() {
+                let text = format!("there is no plugin {name} on this host");
+                return Err(Refusal::new(ErrorCode::NotFound, text));
+            }
+        }
+        wanted.sort_by_key(|plugin| plugin.name());
+        Ok(wanted)
+    }
+
+    async fn newest_readings(&self) -> Result<Metrics, Refusal> {
+        let metrics = self.ask_loop(|reply| Request::Metrics { reply }).await;
+        metrics
+            .filter(|metrics| metrics.timestamp.is_some())
+            .ok_or_else(|| {
+                let text = "no sample of this host has come yet; ask about readings of your own";
+                Refusal::new(ErrorCode::Unavailable, text)
+            })
+    }
+
+    async fn ask_loop<T>(&self, request: impl FnOnce(oneshot::Sender<T>) -> Request) -> Option<T> {
+        let (reply, answer) = oneshot::channel();
+        let asked = async {
+            self.engine.send(request(reply)).await.ok()?;
+            answer.await.ok()
+        };
+        tokio::time::timeout(LOOP_LIMIT, asked).await.ok().flatten()
+    }
+}
+
+fn group_of(plugin: &Plugin) -> Option<i32> {
+    match plugin.runtime() {
+        Runtime::Process(process) => process.process_id(),
+        Runtime::Nats(_) => None,
+    }
+}
+
+fn unread(error: &(dyn std::error::Error + 'static)) -> Refusal {
+    let text = format!(
+        "the processes of this host cannot be looked at: {}",
+        one_line(error)
+    );
+    Refusal::new(ErrorCode::Internal, text)
+}
