@@ -3,7 +3,10 @@
 mod plugin;
 mod values;
 
-pub use plugin::{Level, Plugin, PluginConfigure, PluginInfo, PluginList, PluginSetting};
+pub use plugin::{
+    Level, Plugin, PluginCheck, PluginConfigure, PluginInfo, PluginList, PluginLogs, PluginSetting,
+    PluginStats,
+};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use snooze_schemas::{EventType, HostId, Timestamp};
@@ -73,9 +76,11 @@ pub enum Command {
     Explain(Explain),
     /// Show the audit trail: decisions, stops, event outcomes.
     History(History),
-    /// Look at the plugins of a host.
+    /// Look at plugins and change what is set for them.
     #[command(subcommand)]
     Plugin(Plugin),
+    /// List the plugins of a host, as `plugin list` does.
+    Plugins(PluginList),
     /// Send events.
     #[command(subcommand)]
     Event(Event),

@@ -4,6 +4,7 @@ mod events;
 mod explain;
 mod history;
 mod host;
+mod plugin_inspection;
 mod plugin_settings;
 mod plugins;
 mod requests;
@@ -42,11 +43,16 @@ async fn answer(command: Command, session: &Session) -> Result<(), Failure> {
         Command::Hosts(output) => status::hosts(session, output).await,
         Command::Explain(arguments) => explain::explain(session, arguments).await,
         Command::History(arguments) => history::history(session, arguments).await,
-        Command::Plugin(Plugin::List(arguments)) => plugins::list(session, arguments).await,
+        Command::Plugins(arguments) | Command::Plugin(Plugin::List(arguments)) => {
+            plugins::list(session, arguments).await
+        }
         Command::Plugin(Plugin::Info(arguments)) => plugins::info(session, arguments).await,
         Command::Plugin(Plugin::Enable(arguments)) => plugin_settings::enable(session, arguments).await,
         Command::Plugin(Plugin::Disable(arguments)) => plugin_settings::disable(session, arguments).await,
         Command::Plugin(Plugin::Configure(arguments)) => plugin_settings::configure(session, arguments).await,
+        Command::Plugin(Plugin::Check(arguments)) => plugin_inspection::check(session, arguments).await,
+        Command::Plugin(Plugin::Logs(arguments)) => plugin_inspection::logs(session, arguments).await,
+        Command::Plugin(Plugin::Stats(arguments)) => plugin_inspection::stats(session, arguments).await,
         Command::Event(Event::Send(arguments)) => events::send(session, arguments).await,
         Command::Freeze(arguments) => requests::freeze(session, arguments).await,
         Command::Thaw => requests::thaw(session).await,

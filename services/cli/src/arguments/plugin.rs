@@ -19,6 +19,12 @@ pub enum Plugin {
     Disable(PluginSetting),
     /// Show or change what a plugin is configured with.
     Configure(PluginConfigure),
+    /// Ask plugins what they say of the newest readings, or of made-up ones; no vote comes of it.
+    Check(PluginCheck),
+    /// Show what a plugin has written to its standard error.
+    Logs(PluginLogs),
+    /// Show how plugins do: calls, errors, latency, memory, processor time.
+    Stats(PluginStats),
 }
 
 /// Arguments of `plugin list`.
@@ -37,6 +43,51 @@ pub struct PluginList {
 pub struct PluginInfo {
     /// The plugin.
     pub plugin: PluginName,
+    /// The host; needed where there are several.
+    #[arg(long)]
+    pub host: Option<HostId>,
+    /// How it is printed.
+    #[command(flatten)]
+    pub output: Output,
+}
+
+/// Arguments of `plugin check`.
+#[derive(Debug, Args)]
+pub struct PluginCheck {
+    /// The plugin; all where absent.
+    pub plugin: Option<PluginName>,
+    /// A JSON object with the readings: cpu_usage, memory_usage, network_traffic, disk_io, gpu_usage, timestamp.
+    #[arg(long, value_name = "FILE")]
+    pub metrics: Option<PathBuf>,
+    /// The host; needed where there are several.
+    #[arg(long)]
+    pub host: Option<HostId>,
+    /// How it is printed.
+    #[command(flatten)]
+    pub output: Output,
+}
+
+/// Arguments of `plugin logs`.
+#[derive(Debug, Args)]
+pub struct PluginLogs {
+    /// The plugin.
+    pub plugin: PluginName,
+    /// How many lines, the newest ones; the runner keeps 500.
+    #[arg(long, short = 'n', default_value = "100", value_parser = clap::value_parser!(u16).range(1..=500))]
+    pub lines: u16,
+    /// The host; needed where there are several.
+    #[arg(long)]
+    pub host: Option<HostId>,
+    /// How it is printed.
+    #[command(flatten)]
+    pub output: Output,
+}
+
+/// Arguments of `plugin stats`.
+#[derive(Debug, Args)]
+pub struct PluginStats {
+    /// The plugin; all where absent.
+    pub plugin: Option<PluginName>,
     /// The host; needed where there are several.
     #[arg(long)]
     pub host: Option<HostId>,
