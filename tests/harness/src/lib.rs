@@ -14,6 +14,7 @@
 //! - [`wait_until`] and [`wait_for`]: look again and again, with a limit and a name for what is awaited.
 //! - [`Redis`]; [`OtlpReceiver`], which shows the spans that it received.
 //! - [`TcpProxy`]: a line that can be cut, held and slowed down.
+//! - [`fill_disk_of`] and [`free_disk_of`]: a process that has no room for what it writes, and has it again.
 //! - [`python()`]: the interpreter with nats-py, redis and boto3, for plugins and for looking into moto.
 //!
 //! All servers listen on loopback, on free ports. A program that is missing fails the test with a
@@ -24,6 +25,7 @@
     reason = "tests start real servers, and wait by the real clock"
 )]
 
+mod disk;
 mod ec2_proxy;
 mod listening;
 mod moto;
@@ -34,6 +36,7 @@ mod proxy;
 mod redis;
 mod wait;
 
+pub use disk::{fill_disk_of, free_disk_of};
 pub use ec2_proxy::{Ec2Call, Ec2Fault, Ec2Proxy, GaveUp};
 pub use moto::MotoServer;
 pub use nats::NatsServer;

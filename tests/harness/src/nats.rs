@@ -162,6 +162,15 @@ impl NatsServer {
         format!("nats://{}", self.address)
     }
 
+    /// Its process id.
+    ///
+    /// # Panics
+    /// When it is not running.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.process.as_ref().expect("the server is running").id()
+    }
+
     /// The file that holds what it says.
     #[must_use]
     pub fn log(&self) -> PathBuf {
