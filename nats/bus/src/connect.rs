@@ -13,6 +13,7 @@ use crate::{
     counters::Counters,
     error::{BusError, Cause},
     inbox::Inbox,
+    jetstream::Tally,
 };
 use async_nats::{Client, ConnectErrorKind, ConnectOptions, connection::State};
 use hearing::{Hearing, look_after};
@@ -68,6 +69,7 @@ pub(crate) struct Inner {
     /// What the server said it denied, the last of it.
     pub(crate) denials: watch::Receiver<Arc<str>>,
     pub(crate) counters: Arc<Counters>,
+    pub(crate) writes: Tally,
     looking: AbortHandle,
 }
 
@@ -155,6 +157,7 @@ impl Bus {
                 losses: losses_seen,
                 denials: denials_seen,
                 counters,
+                writes: Tally::default(),
                 looking,
             }),
         };

@@ -15,6 +15,7 @@ mod setup;
 mod stored;
 mod streams;
 mod watch;
+mod writes;
 
 pub use batch::{BatchWrite, MAX_BATCH};
 pub use bucket::{BucketHandle, Entry, Look};
@@ -24,3 +25,5 @@ pub use kept::{EventsKept, LaneProgress};
 pub use read::Stored;
 pub use streams::{Bucket, Stream};
 pub use watch::{Change, Watch};
+pub(crate) use writes::Tally;
+pub use writes::Writes;

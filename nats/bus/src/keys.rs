@@ -45,6 +45,10 @@ pub fn source_key(source: &SourceName) -> String {
 /// `snooze_config`: what every host is, to be watched.
 pub const ALL_ROSTER: &str = "roster.*";
 
+/// `snooze_state`: what is rewritten now and then to see whether the broker still takes writes. It says nothing,
+/// and nobody reads it for what it says.
+pub const PROBE: &str = "probe";
+
 /// `snooze_state`: a host's claim, leases and last stop.
 #[must_use]
 pub fn state_key(host: &HostId) -> String {

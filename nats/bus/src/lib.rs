@@ -35,7 +35,7 @@ pub use error::{BusError, BusErrorKind, Cause, FileError, RequestError, WriteErr
 pub use headers::{KIND, VERSION};
 pub use jetstream::{
     BatchWrite, Bucket, BucketHandle, Change, Entry, EventConsumer, EventDelivery, EventsKept, Expect,
-    LaneProgress, Look, MAX_BATCH, Once, Stored, Stream, Taken, UnreadableEvent, Watch,
+    LaneProgress, Look, MAX_BATCH, Once, Stored, Stream, Taken, UnreadableEvent, Watch, Writes,
 };
 pub use raw::{RawMessage, RawSubscription};
 pub use roles::{Account, Permissions, Role, User};

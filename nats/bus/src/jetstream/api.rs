@@ -26,6 +26,8 @@ pub(super) mod code {
     pub(in super::super) const MESSAGE_TOO_LARGE: u64 = 10054;
     /// What the stream would reserve is more than the server may keep.
     pub(in super::super) const INSUFFICIENT_STORAGE: u64 = 10047;
+    /// The store failed, or a limit of the stream is reached.
+    pub(in super::super) const STORE_FAILED: u64 = 10077;
     /// No message is there.
     pub(in super::super) const NO_MESSAGE_FOUND: u64 = 10037;
 }
@@ -112,25 +114,30 @@ impl Bus {
             })
     }
 
-    /// Publishes to a stream and waits for its ack.
+    /// Publishes to a stream, which is counted under its name, and waits for its ack.
     pub(super) async fn put(
         &self,
+        stream: &'static str,
         subject: String,
         headers: HeaderMap,
         body: Bytes,
         within: Duration,
     ) -> Result<Ack, Unacked> {
-        match self.ask(subject, headers, body, within, OnLoss::GiveUp).await {
-            Ok(answer) => match read_api::<Ack>(&answer.payload) {
-                Ok(Ok(ack)) => Ok(ack),
-                Ok(Err(error)) => Err(Unacked::Refused(error)),
-                // Somebody answered who is no stream; whether the stream has it is unknown.
-                Err(_) => Err(Unacked::Ambiguous),
-            },
-            Err(Unanswered::NoResponders) => Err(Unacked::NoStream),
-            Err(Unanswered::TimedOut | Unanswered::Lost) => Err(Unacked::Ambiguous),
-            Err(Unanswered::NotSent(cause)) => Err(Unacked::NotSent(cause)),
-        }
+        let answer = match self.ask(subject, headers, body, within, OnLoss::GiveUp).await {
+            Ok(answer) => answer,
+            Err(unanswered) => {
+                self.inner.writes.count(stream, Err(&unanswered));
+                return Err(match unanswered {
+                    Unanswered::NoResponders => Unacked::NoStream,
+                    Unanswered::TimedOut | Unanswered::Lost => Unacked::Ambiguous,
+                    Unanswered::NotSent(cause) => Unacked::NotSent(cause),
+                });
+            }
+        };
+        // Where somebody answered who is no stream, whether the stream has it is unknown.
+        let answer = read_api::<Ack>(&answer.payload).map_err(|_| Unacked::Ambiguous)?;
+        self.inner.writes.count(stream, Ok(&answer));
+        answer.map_err(Unacked::Refused)
     }
 }
 

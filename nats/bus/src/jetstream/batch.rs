@@ -137,8 +137,9 @@ impl BucketHandle {
                 continue;
             }
             headers.insert("Nats-Batch-Commit", "1");
-            return match self.bus.put(subject, headers, body, within).await {
-                Ok(ack) if ack.stream == self.bucket.stream() => Ok(ack.seq),
+            let stream = self.bucket.stream();
+            return match self.bus.put(stream, subject, headers, body, within).await {
+                Ok(ack) if ack.stream == stream => Ok(ack.seq),
                 Ok(_) => Err(WriteError::Ambiguous { what }),
                 Err(unacked @ (Unacked::Refused(_) | Unacked::NoStream)) => Err(write_error(unacked, what)),
                 // The commit itself was not sent, so that nothing can have been written.

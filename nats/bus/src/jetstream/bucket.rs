@@ -199,7 +199,8 @@ impl BucketHandle {
         let subject = self.subject(key)?;
         let headers = write_headers(expected, ttl, operation);
         let what = || format!("{}/{key}", self.bucket.name());
-        match self.bus.put(subject, headers, body, WRITE_WITHIN).await {
+        let stream = self.bucket.stream();
+        match self.bus.put(stream, subject, headers, body, WRITE_WITHIN).await {
             Ok(ack) => Ok(ack.seq),
             Err(unacked) => Err(write_error(unacked, what())),
         }

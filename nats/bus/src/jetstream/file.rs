@@ -1,6 +1,9 @@
 //! Filing a message in its stream, with the stream's ack.
 
-use super::api::{Ack, Unacked, code};
+use super::{
+    api::{Ack, Unacked, code},
+    streams::Stream,
+};
 use crate::{Bus, error::FileError, headers, request::encode, subject::Subject, trace};
 use async_nats::HeaderMap;
 use snooze_schemas::Message;
@@ -83,7 +86,8 @@ impl Bus {
         );
         let filed = async {
             trace::inject(&mut headers);
-            self.put(subject.to_string(), headers, body, within).await
+            let stream = Stream::of(subject).map_or(template, Stream::name);
+            self.put(stream, subject.to_string(), headers, body, within).await
         };
         filed.instrument(span).await.map_err(|unacked| match unacked {
             Unacked::Refused(error) if error.is_conflict() => FileError::Exists { template },

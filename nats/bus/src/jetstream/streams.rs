@@ -3,7 +3,7 @@
 //! None allows roll-ups, purges or deletes by hand (rule I4), all have a largest size and a largest
 //! number of consumers.
 
-use crate::subject::SubjectFilter;
+use crate::subject::{Subject, SubjectFilter};
 use serde_json::{Value, json};
 use snooze_schemas::event::Severity;
 use std::time::Duration;
@@ -65,6 +65,17 @@ impl Stream {
         match severity {
             Severity::Critical | Severity::Urgent => Self::EventsUrgent,
             Severity::Warning | Severity::Info => Self::EventsRoutine,
+        }
+    }
+
+    /// The stream that takes a subject, where one does.
+    pub(super) fn of(subject: &Subject) -> Option<Stream> {
+        match subject {
+            Subject::Verdict(_) => Some(Self::Verdicts),
+            Subject::Audit { .. } => Some(Self::Audit),
+            Subject::Event { severity, .. } => Some(Self::of_events(*severity)),
+            Subject::Dead { .. } => Some(Self::Dead),
+            _ => None,
         }
     }
 
@@ -133,7 +144,7 @@ impl Stream {
 pub enum Bucket {
     /// Policy, plugins and roster; written by administrators and enrolment.
     Config,
-    /// Claims, gate, slots and census; written by executors alone.
+    /// Claims, gate, slots and census; written by executors alone, but for the probe, which says nothing.
     State,
     /// Events that are parked or accepted and not yet ended; written by gateways.
     Open,
