@@ -2,8 +2,9 @@
 //!
 //! **Invariant:** a command does nothing that a service cannot be asked to do over the bus, with the
 //! credentials of the person who types it. `up` and `credentials` are the set-up: the one starts the
-//! broker and the services, and is an administrator like any other from then on; the other signs with the
-//! keys that are the set-up's. stdout is data, stderr is talk.
+//! broker and the services, and is an administrator like any other from then on, but for the probe that it
+//! writes to see whether its broker still stores; the other signs with the keys that are the set-up's. stdout
+//! is data, stderr is talk.
 
 pub mod arguments;
 mod commands;

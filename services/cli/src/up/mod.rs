@@ -10,6 +10,7 @@ mod ground;
 mod host;
 mod plan;
 mod services;
+mod store_watch;
 
 use crate::{
     NAME,
@@ -29,6 +30,7 @@ use snooze_service_runtime::{
     CancellationToken, Exit, Failure, TelemetryConfig, Threads, exit::one_line, run_service, service::GRACE,
 };
 use std::{path::Path, process::ExitCode, time::Duration};
+use store_watch::{StoreWatch, VerdictWatch};
 use tokio::sync::{mpsc, watch};
 
 /// For how long the services may finish what is in flight: as long as the slowest of them takes, and a
@@ -99,7 +101,14 @@ async fn live(plan: &Plan, place: &ground::Place, shutdown: CancellationToken) -
     let mut preface = plan.preface();
     preface.essential.extend(plan.permission().await);
     let (switch, power) = watch::channel(Power::On);
-    let mut tasks = services::start(plan, place, power, &shutdown).await?;
+    let (mut tasks, mut connections) = services::start(plan, place, power, &shutdown).await?;
+    connections.push(administrator.clone());
+    let folder = plan.state.root().to_owned();
+    let verdicts = VerdictWatch::begin(administrator.clone(), plan.host.id.clone()).await;
+    let verdicts = verdicts.map_err(|error| of_bus(&error))?;
+    let prober = place.connect(&place.executor).await?;
+    let store = StoreWatch::new(prober, connections, verdicts, folder);
+    tasks.start("store watch", store.run(shutdown.clone()));
     let (sender, news) = feed::channel();
     let (keys, pressed) = mpsc::channel(KEYS);
     let feed = feed::feed(administrator.clone(), plan.host.id.clone(), sender.clone()).await;

@@ -7,21 +7,24 @@ use super::{
     ground::Place,
     plan::{Plan, Power},
 };
+use snooze_bus::Bus;
 use snooze_service_runtime::{CancellationToken, Failure, Tasks};
 use tokio::sync::watch;
 
-/// Starts them. One that ends before shutdown ends all.
+/// Starts them, and returns their connections too. One that ends before shutdown ends all.
 pub(super) async fn start(
     plan: &Plan,
     place: &Place,
     power: watch::Receiver<Power>,
     shutdown: &CancellationToken,
-) -> Result<Tasks, Failure> {
+) -> Result<(Tasks, Vec<Bus>), Failure> {
     let mut tasks = Tasks::new(shutdown.clone());
+    let mut connections = Vec::new();
     let host = &plan.host;
 
     let collector = snooze_collector::Config::new(host.id.clone(), host.boot_id.clone());
     let bus = place.connect(&place.host).await?;
+    connections.push(bus.clone());
     tasks.start("collector", {
         let run = move |stop| snooze_collector::run(collector.clone(), bus.clone(), stop);
         while_on(run, power.clone(), shutdown.clone())
@@ -39,6 +42,7 @@ pub(super) async fn start(
         .with_plugins(&plan.local.plugins)
     };
     let bus = place.connect(&place.host).await?;
+    connections.push(bus.clone());
     tasks.start("plugin-runner", {
         let run = move |stop| snooze_plugin_runner::run(runner.clone(), bus.clone(), stop);
         while_on(run, power, shutdown.clone())
@@ -46,6 +50,7 @@ pub(super) async fn start(
 
     let gateway = snooze_event_gateway::Config::new(format!("gateway on {}", host.id));
     let bus = place.connect(&place.gateway).await?;
+    connections.push(bus.clone());
     tasks.start(
         "event-gateway",
         snooze_event_gateway::run(gateway, bus, shutdown.clone()),
@@ -53,11 +58,12 @@ pub(super) async fn start(
 
     let executor = snooze_executor::Config::new(plan.clouds.clone()).on_host(host.id.clone());
     let bus = place.connect(&place.executor).await?;
+    connections.push(bus.clone());
     tasks.start(
         "snooze-executor",
         snooze_executor::run(executor, bus, shutdown.clone()),
     );
-    Ok(tasks)
+    Ok((tasks, connections))
 }
 
 /// Runs a service of the host while the instance is on, and again each time that it comes back.

@@ -187,9 +187,14 @@ impl Run {
     }
 
     /// Waits until it has ended by itself.
-    pub(crate) async fn ended(mut self) -> Done {
+    pub(crate) async fn ended(self) -> Done {
+        self.ended_within(LONG).await
+    }
+
+    /// The same, for what ends only after a while.
+    pub(crate) async fn ended_within(mut self, limit: Duration) -> Done {
         let mut code = None;
-        wait_until(LONG, &format!("{} ends", self.name), async || {
+        wait_until(limit, &format!("{} ends", self.name), async || {
             code = self.process.ended();
             code.is_some()
         })

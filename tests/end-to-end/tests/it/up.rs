@@ -6,11 +6,12 @@ use crate::{
 };
 use rustix::process::Signal;
 use serde_json::{Value, json};
-use snooze_test_harness::{Process, python, wait_for, wait_until};
+use snooze_test_harness::{Process, fill_disk_of, free_disk_of, python, wait_for, wait_until};
 use std::{
     fs,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 /// A running `snooze up` that stops its simulated instance once the plugin `keep-awake` lets it: every
@@ -418,4 +419,32 @@ async fn a_plugin_that_hangs_when_all_is_killed_is_ended_by_the_next_start() {
     up.run = start(&up.place);
     up.wait_for_votes().await;
     wait_until_gone(&hung).await;
+}
+
+#[tokio::test]
+async fn s22_a_broker_whose_store_was_full_ends_it_with_the_reason_and_a_start_anew_keeps_a_freeze() {
+    /// A minute until it is sure, and what looking and ending take.
+    const SURE: Duration = Duration::from_secs(180);
+    let Up { run, place } = Up::busy().await;
+    let all = processes::below(run.id());
+    let broker = all.iter().find(|seen| seen.name == "nats-server");
+    let broker = broker.expect("it runs").id;
+    let up = Up { run, place };
+    fill_disk_of(broker);
+    let unkept = up.snooze(&["freeze", "--reason", "no room"]).await;
+    assert_ne!(unkept.code, 0, "{unkept:?}");
+    free_disk_of(broker);
+    let unkept = up.snooze(&["freeze", "--reason", "room again"]).await;
+    assert_ne!(unkept.code, 0, "{unkept:?}");
+
+    let Up { run, place } = up;
+    let done = run.ended_within(SURE).await;
+    assert_eq!((done.code, done.err.lines().count()), (1, 1), "{done:?}");
+    let why = format!("make room where {} is", place.text("state"));
+    assert!(done.err.contains(&why), "{done:?}");
+
+    let run = start(&place);
+    let mut up = Up { run, place };
+    up.wait_for_votes().await;
+    up.ask(&["freeze", "--reason", "a start anew"]).await;
 }
