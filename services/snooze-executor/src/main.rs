@@ -3,7 +3,7 @@
 use clap::{Parser, ValueEnum};
 use snooze_bus::{Bus, BusConfig, BusError, BusErrorKind, Role};
 use snooze_executor::{
-    Config,
+    Config, ExecutorError,
     provider::{Clouds, simulated::SimulatedCloud},
 };
 use snooze_schemas::HostId;
@@ -65,9 +65,9 @@ fn main() -> ExitCode {
             connect_timeout: CONNECT_TIMEOUT,
         })
         .await
-        .map_err(|error| of_bus(&error))?;
+        .map_err(|error| Failure::from_error(of_bus(&error), &error))?;
         let run = snooze_executor::run(config, bus, shutdown).await;
-        run.map_err(|error| Failure::from_error(Exit::Failed, &error))
+        run.map_err(|error| Failure::from_error(of_run(&error), &error))
     })
 }
 
@@ -100,13 +100,21 @@ fn clouds(arguments: &Arguments) -> Result<Clouds, Failure> {
     }
 }
 
-/// A failure to connect, with the exit code that tells whoever starts it whether trying again helps.
-fn of_bus(error: &BusError) -> Failure {
-    let exit = match error.kind() {
+/// Whether it is worth trying again, said by the exit code.
+fn of_bus(error: &BusError) -> Exit {
+    match error.kind() {
         BusErrorKind::Credentials => Exit::Usage,
         BusErrorKind::Denied => Exit::Refused,
         BusErrorKind::Unreachable => Exit::BusUnreachable,
         BusErrorKind::Failed => Exit::Failed,
-    };
-    Failure::from_error(exit, error)
+    }
+}
+
+/// The same of an executor that was connected.
+fn of_run(error: &ExecutorError) -> Exit {
+    match error {
+        ExecutorError::Denied(_) => Exit::Refused,
+        ExecutorError::Subscribe(error) => of_bus(error),
+        ExecutorError::Identity(_) | ExecutorError::Task(_) => Exit::Failed,
+    }
 }

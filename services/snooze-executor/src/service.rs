@@ -165,7 +165,17 @@ pub async fn run(config: Config, bus: Bus, shutdown: CancellationToken) -> Resul
     if let Err(error) = bus.drain(DRAIN).await {
         tracing::debug!(error = %crate::perform::chain(&error), "the last messages may not have been sent");
     }
-    ended.map_err(ExecutorError::from)
+    ended.map_err(why_it_ended)
+}
+
+fn why_it_ended(error: TaskError) -> ExecutorError {
+    let TaskError::Failed { name, source } = error else {
+        return ExecutorError::Task(error);
+    };
+    match source.downcast::<ExecutorError>() {
+        Ok(own) => *own,
+        Err(source) => ExecutorError::Task(TaskError::Failed { name, source }),
+    }
 }
 
 /// Ends with an error when the server denies what this service needs: it would never hear what it misses.

@@ -1,12 +1,13 @@
-//! The executor as a program: how it ends where it cannot begin.
+//! The executor as a program: how it ends where it cannot begin, or cannot go on.
 
-use snooze_test_harness::{NatsServer, Process, wait_for};
+use snooze_bus::{Role, User};
+use snooze_test_harness::{NatsServer, Process, wait_for, wait_until};
 use std::{fs, path::Path};
 
 use crate::support::LONG;
 
-/// The exit code of the program with these credentials.
-async fn ends_with(server: &NatsServer, credentials: &Path) -> Option<i32> {
+/// The program with these credentials.
+fn start(server: &NatsServer, credentials: &Path) -> Process {
     let arguments = [
         "--server",
         &server.url(),
@@ -16,9 +17,18 @@ async fn ends_with(server: &NatsServer, credentials: &Path) -> Option<i32> {
     .map(str::to_owned);
     let program = Path::new(env!("CARGO_BIN_EXE_snooze-executor"));
     let log = server.folder().join("executor.log");
-    let mut process = Process::start(program, &arguments, &log).expect("the executor starts");
+    Process::start(program, &arguments, &log).expect("the executor starts")
+}
+
+/// Its exit code.
+async fn exit_code(mut process: Process) -> Option<i32> {
     let ended = wait_for(LONG, "the executor ends", async || process.ended()).await;
     ended.code()
+}
+
+/// The exit code of the program with these credentials.
+async fn ends_with(server: &NatsServer, credentials: &Path) -> Option<i32> {
+    exit_code(start(server, credentials)).await
 }
 
 #[tokio::test]
@@ -30,6 +40,21 @@ async fn credentials_that_are_no_credentials_are_a_mistake_and_refused_ones_a_re
     fs::write(&garbage, "no credentials").expect("the folder can be written");
     assert_eq!(ends_with(&server, &garbage).await, Some(64));
     let other = NatsServer::with_roles().await;
-    let user = snooze_bus::User::named(snooze_bus::Role::Executor, "executor").expect("a name");
+    let user = User::named(Role::Executor, "executor").expect("a name");
     assert_eq!(ends_with(&server, &other.credentials(&user)).await, Some(4));
+}
+
+#[tokio::test]
+async fn a_denial_while_it_runs_is_a_refusal() {
+    let mut server = NatsServer::with_roles().await;
+    let user = |role, name| User::named(role, name).expect("a name");
+    let set_up = server.bus(&user(Role::SetUp, "set-up")).await;
+    set_up.set_up().await.expect("the set-up may make everything");
+    let executor = start(&server, &server.credentials(&user(Role::Executor, "executor")));
+    wait_until(LONG, "the executor runs", async || {
+        executor.said_all().contains("the executor runs")
+    })
+    .await;
+    server.restart_with_other_keys().await;
+    assert_eq!(exit_code(executor).await, Some(4));
 }
