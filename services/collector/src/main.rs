@@ -41,7 +41,7 @@ fn main() -> ExitCode {
     run_service(NAME, Threads::One, &telemetry, async |shutdown| {
         loaded.log_notices();
         let config = settle(&arguments, &loaded)?;
-        let bus = Bus::connect(BusConfig {
+        let connecting = Bus::connect(BusConfig {
             servers: arguments
                 .server
                 .unwrap_or_else(|| "nats://127.0.0.1:4222".to_owned()),
@@ -50,9 +50,12 @@ fn main() -> ExitCode {
             name: config.host.to_string(),
             service: NAME.to_owned(),
             connect_timeout: CONNECT_TIMEOUT,
-        })
-        .await
-        .map_err(|error| Failure::from_error(of_bus(&error), &error))?;
+        });
+        // Given up half way it has told nobody anything, so there is nothing to end in order.
+        let Some(bus) = shutdown.run_until_cancelled(connecting).await else {
+            return Ok(());
+        };
+        let bus = bus.map_err(|error| Failure::from_error(of_bus(&error), &error))?;
         let run = snooze_collector::run(config, bus.clone(), shutdown).await;
         if let Err(error) = bus.drain(DRAIN_TIMEOUT).await {
             tracing::debug!(error = one_line(&error), "the bus did not take all that was sent");

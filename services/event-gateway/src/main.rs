@@ -43,7 +43,7 @@ fn main() -> ExitCode {
         &loaded.local.telemetry(),
         async |shutdown| {
             loaded.log_notices();
-            let bus = Bus::connect(BusConfig {
+            let connecting = Bus::connect(BusConfig {
                 servers: service
                     .server
                     .unwrap_or_else(|| "nats://127.0.0.1:4222".to_owned()),
@@ -52,9 +52,12 @@ fn main() -> ExitCode {
                 name: name.clone(),
                 service: NAME.to_owned(),
                 connect_timeout: CONNECT_TIMEOUT,
-            })
-            .await
-            .map_err(|error| Failure::from_error(exit_of(error.kind()), &error))?;
+            });
+            // Given up half way it has told nobody anything, so there is nothing to end in order.
+            let Some(bus) = shutdown.run_until_cancelled(connecting).await else {
+                return Ok(());
+            };
+            let bus = bus.map_err(|error| Failure::from_error(exit_of(error.kind()), &error))?;
             let actor = format!("gateway {} on {}", name, identity::host_name());
             let run = snooze_event_gateway::run(Config::new(actor), bus, shutdown).await;
             run.map_err(|error| Failure::from_error(exit_of(error.kind()), &error))

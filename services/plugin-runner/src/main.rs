@@ -55,16 +55,19 @@ fn main() -> ExitCode {
             .service
             .server
             .unwrap_or_else(|| "nats://127.0.0.1:4222".to_owned());
-        let bus = Bus::connect(BusConfig {
+        let connecting = Bus::connect(BusConfig {
             servers,
             credentials: arguments.service.credentials,
             role: Role::Host,
             name: config.host.to_string(),
             service: NAME.to_owned(),
             connect_timeout: CONNECT_TIMEOUT,
-        })
-        .await
-        .map_err(|error| of_bus(&error))?;
+        });
+        // Given up half way it has told nobody anything, so there is nothing to end in order.
+        let Some(bus) = shutdown.run_until_cancelled(connecting).await else {
+            return Ok(());
+        };
+        let bus = bus.map_err(|error| of_bus(&error))?;
         let run = snooze_plugin_runner::run(config, bus, shutdown).await;
         run.map_err(|error| Failure::from_error(exit_of_run(&error), &error))
     })

@@ -53,7 +53,7 @@ fn main() -> ExitCode {
     run_service(NAME, Threads::PerCore, &telemetry, async |shutdown| {
         loaded.log_notices();
         let config = settle(&arguments, &loaded)?;
-        let bus = Bus::connect(BusConfig {
+        let connecting = Bus::connect(BusConfig {
             servers: arguments
                 .service
                 .server
@@ -63,9 +63,12 @@ fn main() -> ExitCode {
             name: arguments.name,
             service: NAME.to_owned(),
             connect_timeout: CONNECT_TIMEOUT,
-        })
-        .await
-        .map_err(|error| Failure::from_error(of_bus(&error), &error))?;
+        });
+        // Given up half way it has told nobody anything, so there is nothing to end in order.
+        let Some(bus) = shutdown.run_until_cancelled(connecting).await else {
+            return Ok(());
+        };
+        let bus = bus.map_err(|error| Failure::from_error(of_bus(&error), &error))?;
         let run = snooze_executor::run(config, bus, shutdown).await;
         run.map_err(|error| Failure::from_error(of_run(&error), &error))
     })

@@ -12,6 +12,7 @@ mod processes;
 mod separate;
 mod settings;
 mod trace;
+mod unconnected;
 mod up;
 
 #[cfg(feature = "aws")]
