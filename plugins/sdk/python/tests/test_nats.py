@@ -1,0 +1,320 @@
+"""The same plugins over NATS, with a real server: subjects, forms, the services protocol, replicas, and coming back."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+from collections.abc import Awaitable
+from pathlib import Path
+from typing import Any, Callable
+
+import msgpack
+import nats
+import pytest
+from conftest import Start
+from credentials import Authority, fleet_plugin_permissions, plugin_permissions
+from nats.aio.client import Client
+from support import EXAMPLE, LIMIT_SECONDS, Child, Server, serving, wait_until
+
+EXAMPLE_SUBJECT = "snooze.v1.host.web.plugin.example-python"
+
+SLOW = """
+from snooze_plugin import *
+import os, pathlib, sys, time
+
+class Slow(Plugin):
+    name = "slow"
+    version = "2.1.0"
+    folder = pathlib.Path(os.environ["FOLDER"])
+
+    def check_idle(self, metrics):
+        return Busy(str(os.getpid()), {"host": metrics.host})
+
+    def handle_event(self, event):
+        (self.folder / "begun").touch()
+        while not (self.folder / "go").exists():
+            time.sleep(0.005)
+        return Handled(str(event.left_seconds))
+
+    def shutdown(self):
+        sys.stderr.write("ended\\n")
+
+run(Slow())
+"""
+
+
+def over_nats(start: Start, program: Path | str, server: Server, host: str | None = "web", **more: str) -> Child:
+    """A plugin that answers already."""
+    place = {} if host is None else {"SNOOZE_HOST": host}
+    child = start(program, SNOOZE_NATS_URL=server.url, **place, **more)
+    wait_until("the plugin answers", lambda: "answering on" in child.log())
+    return child
+
+
+def ask_all(server: Server, scenario: Callable[[Client], Awaitable[None]], **options: Any) -> None:
+    async def whole() -> None:
+        client = await nats.connect(server.url, **options)
+        try:
+            await asyncio.wait_for(scenario(client), LIMIT_SECONDS)
+        finally:
+            await client.close()
+
+    asyncio.run(whole())
+
+
+async def ask(client: Client, subject: str, params: object) -> Any:
+    answer = await client.request(subject, json.dumps(params).encode(), timeout=LIMIT_SECONDS)
+    return json.loads(answer.data)
+
+
+async def gather(client: Client, subject: str, count: int) -> list[Any]:
+    """So many answers to one question."""
+    inbox = client.new_inbox()
+    answers = await client.subscribe(inbox)
+    await client.publish(subject, b"", reply=inbox)
+    return [json.loads((await answers.next_msg(LIMIT_SECONDS)).data) for _ in range(count)]
+
+
+def test_every_method_is_answered_on_its_subject(start: Start, server: Server) -> None:
+    example = over_nats(start, EXAMPLE, server)
+
+    async def scenario(client: Client) -> None:
+        async def of(method: str, params: object) -> Any:
+            return await ask(client, f"{EXAMPLE_SUBJECT}.{method}", params)
+
+        assert (await of("info", {}))["name"] == "example-python"
+        assert await of("configure", {"config": {"threshold": 50}}) == {"success": True}
+        assert "threshold" in (await of("configure", {"config": {"threshold": 0}}))["error"]
+        assert await of("initialize", {}) == {"success": True}
+        assert await of("supported_events", {}) == {"events": ["custom"]}
+        idle = await of("check_idle", {"metrics": {"cpu_usage": 49}, "host": "web"})
+        assert idle == {"is_idle": True, "reason": "cpu at 49 %, below 50 %", "details": {"cpu_usage": 49}}
+        assert await of("check_idle", {"metrics": {"cpu_usage": None}}) == {"error": "cpu_usage is unknown"}
+        event = {"event": {"id": "e1", "type": "custom", "data": {"a": 1}}, "left_ms": 1000}
+        handled = {"handled": True, "succeeded": True, "message": "seen e1", "details": {"a": 1}}
+        assert await of("handle_event", event) == handled
+        assert await of("shutdown", {}) == {"success": True}
+        # It is still there: who asks last is not who started it.
+        assert (await of("check_idle", {"metrics": {"cpu_usage": 1}}))["is_idle"] is True
+
+    ask_all(server, scenario)
+    example.process.send_signal(signal.SIGTERM)
+    assert example.process.wait() == 0
+
+
+def test_an_answer_has_the_form_of_its_question(start: Start, server: Server) -> None:
+    over_nats(start, EXAMPLE, server)
+
+    async def scenario(client: Client) -> None:
+        async def raw(method: str, body: bytes) -> bytes:
+            return (await client.request(f"{EXAMPLE_SUBJECT}.{method}", body, timeout=LIMIT_SECONDS)).data
+
+        question = msgpack.packb({"metrics": {"cpu_usage": 1.5, "gpu_usage": None}, "host": "web"})
+        idle = msgpack.unpackb(await raw("check_idle", question))
+        assert idle == {"is_idle": True, "reason": "cpu at 1.5 %, below 10 %", "details": {"cpu_usage": 1.5}}
+        error = msgpack.unpackb(await raw("check_idle", msgpack.packb({"metrics": {}})))
+        assert error == {"error": "cpu_usage is unknown"}
+        # What a shell sends is an empty object.
+        assert json.loads(await raw("info", b""))["version"] == "1.0.0"
+        for garbage in (b"x", b"[]", b"{", b"\x93\x01\x02\x03", b"\xde"):
+            for method in ("info", "check_idle"):
+                answer = await raw(method, garbage)
+                text = msgpack.unpackb(answer) if garbage == b"\xde" else json.loads(answer)
+                assert list(text) == ["error"], (garbage, method)
+
+    ask_all(server, scenario)
+
+
+def test_people_see_it_as_a_service(start: Start, server: Server) -> None:
+    over_nats(start, EXAMPLE, server)
+
+    async def scenario(client: Client) -> None:
+        [info] = await gather(client, "$SRV.INFO.example-python", 1)
+        assert (info["type"], info["name"], info["version"]) == (
+            "io.nats.micro.v1.info_response",
+            "example-python",
+            "1.0.0",
+        )
+        methods = ("info", "check_idle", "handle_event", "supported_events", "configure", "initialize", "shutdown")
+        assert {endpoint["name"]: endpoint["subject"] for endpoint in info["endpoints"]} == {
+            method: f"{EXAMPLE_SUBJECT}.{method}" for method in methods
+        }
+        for cpu_usage in (1, 2, None):
+            await ask(client, f"{EXAMPLE_SUBJECT}.check_idle", {"metrics": {"cpu_usage": cpu_usage}})
+        [stats] = await gather(client, f"$SRV.STATS.example-python.{info['id']}", 1)
+        [check_idle] = [endpoint for endpoint in stats["endpoints"] if endpoint["name"] == "check_idle"]
+        assert (check_idle["num_requests"], check_idle["num_errors"]) == (3, 1)
+        assert check_idle["last_error"] == "cpu_usage is unknown"
+        assert check_idle["average_processing_time"] > 0
+        answer = await client.request(f"{EXAMPLE_SUBJECT}.check_idle", b"{}", timeout=LIMIT_SECONDS)
+        assert answer.headers == {"Nats-Service-Error": "cpu_usage is unknown", "Nats-Service-Error-Code": "500"}
+        assert [ping["id"] for ping in await gather(client, "$SRV.PING", 1)] == [info["id"]]
+
+    ask_all(server, scenario)
+
+
+def test_replicas_of_a_fleet_plugin_share_the_questions(start: Start, server: Server, tmp_path: Path) -> None:
+    replicas = [over_nats(start, SLOW, server, None, FOLDER=str(tmp_path)) for _ in range(2)]
+    subject = "snooze.v1.fleet.plugin.slow"
+
+    async def scenario(client: Client) -> None:
+        infos = await gather(client, "$SRV.INFO.slow", 2)
+        assert len({info["id"] for info in infos}) == 2
+        assert {endpoint["queue_group"] for info in infos for endpoint in info["endpoints"]} == {"slow"}
+        # One answer each, by either; the server deals at random, so both come in a hundred, but for one in 2 ** 99.
+        question = {"metrics": {}, "host": "web"}
+        answers = [await ask(client, f"{subject}.check_idle", question) for _ in range(100)]
+        assert {answer["reason"] for answer in answers} == {str(one.process.pid) for one in replicas}
+        assert {answer["details"]["host"] for answer in answers} == {"web"}
+        stats = await gather(client, "$SRV.STATS.slow", 2)
+        counts = [one["num_requests"] for all_ in stats for one in all_["endpoints"] if one["name"] == "check_idle"]
+        assert sum(counts) == 100
+        # Who ends leaves the questions to the other.
+        replicas[0].process.send_signal(signal.SIGTERM)
+        assert await asyncio.to_thread(replicas[0].process.wait) == 0
+        for _ in range(20):
+            assert (await ask(client, f"{subject}.check_idle", question))["reason"] == str(replicas[1].process.pid)
+
+    ask_all(server, scenario)
+
+
+def test_a_long_handler_leaves_info_alone_and_is_waited_for_at_the_end(
+    start: Start, server: Server, tmp_path: Path
+) -> None:
+    slow = over_nats(start, SLOW, server, FOLDER=str(tmp_path))
+    subject = "snooze.v1.host.web.plugin.slow"
+
+    async def scenario(client: Client) -> None:
+        event = {"event": {"id": "e", "type": "custom"}, "left_ms": 1500}
+        handling = asyncio.ensure_future(ask(client, f"{subject}.handle_event", event))
+        await asyncio.to_thread(wait_until, "it handles", (tmp_path / "begun").exists)
+        assert (await ask(client, f"{subject}.info", {}))["name"] == "slow"
+        [stats] = await gather(client, "$SRV.STATS.slow", 1)
+        assert stats["version"] == "2.1.0"
+        # One at a time: a vote waits for the handler.
+        voting = asyncio.ensure_future(ask(client, f"{subject}.check_idle", {"metrics": {}}))
+        slow.process.send_signal(signal.SIGTERM)
+        await asyncio.to_thread(wait_until, "it takes nothing new", lambda: "slow.*; ending" in slow.log())
+        assert not handling.done()
+        (tmp_path / "go").touch()
+        assert (await handling)["message"] == "1.5"
+        voting.cancel()
+
+    ask_all(server, scenario)
+    assert slow.process.wait() == 0
+    assert slow.log().endswith("ended\n")
+
+
+def test_it_comes_back_after_the_server(start: Start, server: Server) -> None:
+    example = over_nats(start, EXAMPLE, server)
+
+    async def scenario(client: Client) -> None:
+        assert (await ask(client, f"{EXAMPLE_SUBJECT}.check_idle", {"metrics": {"cpu_usage": 1}}))["is_idle"] is True
+
+    for times in (1, 2):
+        server.kill()
+        server.start()
+        wait_until("it is back", lambda times=times: example.log().count("connected again") == times)  # type: ignore[misc]
+        ask_all(server, scenario)
+
+
+def test_it_waits_for_a_server_that_is_not_there_yet(start: Start, server: Server) -> None:
+    server.kill()
+    example, unwanted = (start(EXAMPLE, SNOOZE_NATS_URL=server.url, SNOOZE_HOST="web") for _ in range(2))
+    for child in (example, unwanted):
+        wait_until("it has tried", lambda child=child: "ConnectionRefusedError" in child.log())  # type: ignore[misc]
+    # Without one, too, it ends in order.
+    unwanted.process.send_signal(signal.SIGTERM)
+    assert unwanted.process.wait() == 0
+    server.start()
+    wait_until("it answers", lambda: "answering on" in example.log())
+
+
+def test_what_goes_wrong_is_an_error_in_either_form(start: Start, server: Server) -> None:
+    program = """
+from snooze_plugin import *
+import asyncio, sys
+
+class Bad(Plugin):
+    name = "bad"
+
+    async def check_idle(self, metrics):
+        await asyncio.sleep(0)
+        case = metrics.cpu_usage
+        if case == 0: raise RuntimeError("Unknown method: CheckIdle")
+        if case == 1: sys.exit(1)
+        if case == 2: raise asyncio.CancelledError
+        if case == 3: return True
+        if case == 4: return Idle("", {"a": 2 ** 70})
+        return Idle("a\\nb")
+
+run(Bad())
+"""
+    over_nats(start, program, server)
+    texts = [
+        "RuntimeError: Unknown method: CheckIdle",
+        "SystemExit: 1",
+        "CancelledError",
+        "check_idle returned bool in place of Idle or Busy",
+    ]
+
+    async def scenario(client: Client) -> None:
+        subject = "snooze.v1.host.web.plugin.bad"
+        for case, text in enumerate(texts):
+            question = {"metrics": {"cpu_usage": case}}
+            assert await ask(client, f"{subject}.check_idle", question) == {"error": text}
+            packed = await client.request(f"{subject}.check_idle", msgpack.packb(question), timeout=LIMIT_SECONDS)
+            assert msgpack.unpackb(packed.data) == {"error": text}
+        too_large = msgpack.packb({"metrics": {"cpu_usage": 4}})
+        packed = await client.request(f"{subject}.check_idle", too_large, timeout=LIMIT_SECONDS)
+        assert list(msgpack.unpackb(packed.data)) == ["error"]
+        assert (await ask(client, f"{subject}.check_idle", {}))["reason"] == "a\nb"
+        unknown = {"error": "Unknown method: HandleEvent"}
+        assert await ask(client, f"{subject}.handle_event", {}) == unknown
+
+    ask_all(server, scenario)
+
+
+@pytest.mark.parametrize("host", ["web", None])
+def test_credentials_of_its_role_are_enough(start: Start, tmp_path: Path, host: str | None) -> None:
+    authority = Authority()
+    name = "example-python"
+    permissions = fleet_plugin_permissions(name) if host is None else plugin_permissions(host, name)
+    credentials = authority.credentials(tmp_path / "plugin.creds", permissions)
+    everything = authority.credentials(tmp_path / "all.creds", {"pub": {}, "sub": {}})
+
+    async def scenario(client: Client) -> None:
+        place = "fleet" if host is None else f"host.{host}"
+        subject = f"snooze.v1.{place}.plugin.{name}.check_idle"
+        assert (await ask(client, subject, {"metrics": {"cpu_usage": 1}}))["is_idle"] is True
+        for verb in ("PING", "INFO", "STATS"):
+            [one] = await gather(client, f"$SRV.{verb}", 1)
+            [same] = await gather(client, f"$SRV.{verb}.{name}", 1)
+            [again] = await gather(client, f"$SRV.{verb}.{name}.{one['id']}", 1)
+            assert one["id"] == same["id"] == again["id"]
+
+    with serving(tmp_path, authority.server_config()) as server:
+        child = over_nats(start, EXAMPLE, server, host, SNOOZE_NATS_CREDENTIALS=str(credentials))
+        ask_all(server, scenario, user_credentials=everything, inbox_prefix=f"_INBOX_host.{host or 'web'}")
+        assert "violation" not in child.log().lower()
+        # Another plugin's credentials are no use, and it says so.
+        other = authority.credentials(tmp_path / "other.creds", plugin_permissions("web", "other"))
+        wrong = start(EXAMPLE, SNOOZE_NATS_URL=server.url, SNOOZE_HOST="web", SNOOZE_NATS_CREDENTIALS=str(other))
+        wait_until("it is told", lambda: "permissions violation" in wrong.log().lower())
+
+
+def test_what_is_configured_wrong_is_said_at_once(start: Start, tmp_path: Path) -> None:
+    nothing = tmp_path / "empty.creds"
+    nothing.write_text("no credentials")
+    url = "nats://127.0.0.1:1"
+    cases = [
+        ({"SNOOZE_HOST": "a.b"}, "SNOOZE_HOST is 1 to 64 of"),
+        ({"SNOOZE_HOST": "fleet"}, "SNOOZE_HOST is 1 to 64 of"),
+        ({"SNOOZE_NATS_CREDENTIALS": str(tmp_path / "none")}, "No such file"),
+        ({"SNOOZE_NATS_CREDENTIALS": str(nothing)}, "holds no credentials"),
+    ]
+    for environment, text in cases:
+        child = start(EXAMPLE, SNOOZE_NATS_URL=url, **environment)
+        assert child.process.wait() == 1
+        assert text in child.log()
