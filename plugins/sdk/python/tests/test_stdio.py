@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from pathlib import Path
 
 import pytest
 from conftest import Start
@@ -243,22 +244,24 @@ def check_idle(self, metrics): return Idle()
     assert child.ask("CheckIdle")["result"]["is_idle"] is True
 
 
-def test_sigterm_ends_it_in_order(start: Start) -> None:
+def test_sigterm_ends_it_in_order(start: Start, tmp_path: Path) -> None:
     body = """
 def initialize(self): sys.stderr.write("begun\\n")
 def check_idle(self, metrics):
     sys.stderr.write("asked\\n")
-    time.sleep(0.3)
+    while not os.path.exists(os.environ["GO"]): time.sleep(0.005)
     return Idle()
 def shutdown(self): sys.stderr.write("ended\\n")
 """
-    waiting, working = start(plugin(body)), start(plugin(body))
+    go = tmp_path / "go"
+    waiting, working = (start(plugin(body), GO=str(go)) for _ in range(2))
     waiting.ask("Initialize")
     waiting.process.send_signal(signal.SIGTERM)
     # What is under way is answered first.
     working.say(b'{"method":"CheckIdle","id":1}\n')
     wait_until("it works", lambda: "asked" in working.log())
     working.process.send_signal(signal.SIGTERM)
+    go.touch()
     assert working.hear()["result"]["is_idle"] is True
     for child in (waiting, working):
         assert child.process.wait() == 0
