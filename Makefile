@@ -5,7 +5,7 @@ CARGO ?= cargo
 # The EC2 client is by far the largest crate: only who asks for it waits for it.
 features = $(if $(filter aws,$(CLOUD)),--all-features,)
 
-.PHONY: help up build test lint toolchain unit licences bench bench-sample bench-check-idle bench-verdicts bench-services
+.PHONY: help up build test lint toolchain unit sdks licences bench bench-sample bench-check-idle bench-verdicts bench-services
 
 # With -j the steps would install the same tools at once, and cargo's builds wait for one another anyway.
 .NOTPARALLEL:
@@ -20,7 +20,7 @@ build: ## build everything (CLOUD=aws with the EC2 client)
 	@nats/server/install.sh >/dev/null
 	$(CARGO) build --locked --workspace $(features)
 
-test: lint unit licences ## install what tests need, lint, and run all tests
+test: lint unit sdks licences ## install what tests need, lint, and run all tests
 
 # The same features everywhere, so that nothing is compiled twice but for clippy's check.
 lint: toolchain ## formatting and lints
@@ -38,6 +38,11 @@ toolchain:
 unit: ## all tests, with real servers
 	@tests/install.sh
 	$(CARGO) test --locked --workspace --all-features --no-fail-fast
+
+# Each in its own language's tools, which its script installs in the versions that it pins.
+sdks: ## the SDKs' own formatters, linters and tests
+	@tests/install.sh
+	@for sdk in plugins/sdk/*/test.sh; do echo "$$sdk"; "$$sdk" || exit 1; done
 
 licences: ## licences, bans and sources of what we depend on
 	@tests/install.sh

@@ -35,7 +35,7 @@ fi
 cd -- "$here"
 # No caches beside the sources.
 export PYTHONDONTWRITEBYTECODE=1 RUFF_NO_CACHE=true
-"$environment/bin/ruff" format --quiet --check .
-"$environment/bin/ruff" check --quiet .
-"$environment/bin/mypy" --no-error-summary --cache-dir="$environment/mypy-cache"
+"$environment/bin/python" -m ruff format --quiet --check .
+"$environment/bin/python" -m ruff check --quiet .
+"$environment/bin/python" -m mypy --no-error-summary --cache-dir="$environment/mypy-cache"
 "$environment/bin/python" -m pytest "$@"
