@@ -59,6 +59,7 @@ function stopSignal(): AbortSignal {
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
     process.on(signal, () => {
       if (stop.signal.aborted) process.exit(128 + constants.signals[signal]);
+      log(`${signal}: ending`);
       stop.abort();
     });
   }
