@@ -30,7 +30,7 @@ const PING_MS = 10_000;
 
 /** Between two attempts to reconnect, spread by chance so that a fleet does not come back in waves. */
 const SHORTEST_PAUSE_MS = 250;
-const LONGEST_PAUSE_MS = 2_000;
+const LONGEST_PAUSE_MS = 1_000;
 
 /** Answers requests until `stop` is aborted, and shuts the plugin down. */
 export async function serveNats(plugin: Plugin, settings: NatsSettings, stop: AbortSignal): Promise<void> {

@@ -163,3 +163,14 @@ test("SIGTERM ends it in order, even while the plugin hangs", async () => {
   assert.equal(await child.ended(), 0);
   assert.match(child.log, /was shut down/);
 });
+
+test("SIGTERM lets it answer what is under way, and what waits behind it is not begun", async () => {
+  await using child = new Child(AWKWARD, {}, ["slow"]);
+  const request = '{"method":"CheckIdle","params":{"metrics":{}},"id":1}\n';
+  child.send(request + request);
+  await child.logged("slow began");
+  child.signal("SIGTERM");
+  assert.equal(await child.ended(), 0);
+  assert.equal(child.output.split("\n").length, 2);
+  assert.equal(child.log.split("slow began").length, 2);
+});
