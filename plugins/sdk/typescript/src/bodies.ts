@@ -8,6 +8,8 @@ import { decode, encode } from "@msgpack/msgpack";
 import { BadRequest } from "./dispatch.js";
 import { errorText, type Plain, toJson } from "./plain.js";
 
+const UTF_8 = new TextDecoder("utf-8", { fatal: true });
+
 /** How a body is written. */
 export type Form = "json" | "messagepack";
 
@@ -26,9 +28,7 @@ export function read(body: Uint8Array): Record<string, unknown> {
   let value: unknown;
   try {
     value =
-      formOf(body) === "json"
-        ? JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(body))
-        : narrow(decode(body, { useBigInt64: true }));
+      formOf(body) === "json" ? JSON.parse(UTF_8.decode(body)) : narrow(decode(body, { useBigInt64: true }));
   } catch (error) {
     throw new BadRequest(`the body cannot be read: ${errorText(error)}`);
   }

@@ -22,6 +22,8 @@ const METHODS: Readonly<Record<string, Method>> = Object.assign(Object.create(nu
   Shutdown: "shutdown",
 });
 
+const UTF_8 = new TextDecoder("utf-8", { fatal: true });
+
 /** How a request was asked, and so how it is answered. */
 export type Form = "original" | "json-rpc";
 
@@ -59,7 +61,7 @@ export function read(line: Line, form: Form): Request | Refused {
   let text: string;
   let value: unknown;
   try {
-    text = new TextDecoder("utf-8", { fatal: true }).decode(line.bytes);
+    text = UTF_8.decode(line.bytes);
     value = JSON.parse(text);
   } catch (error) {
     return { ...unread, refused: new NoJson(`the line is no JSON: ${errorText(error)}`) };

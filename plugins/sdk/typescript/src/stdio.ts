@@ -55,12 +55,16 @@ export async function serveLines(plugin: Plugin, pipes: Pipes, stop: AbortSignal
       resolve();
     });
   });
-  await Promise.race([
-    answerAll(dispatcher, lines, pipes),
-    lines.ended.then(() => sleep(LAST_ANSWERS_MS)),
-    stopped.then(() => sleep(GRACE_MS)),
-  ]);
-  await Promise.race([shutDown(dispatcher), sleep(GRACE_MS)]);
+  try {
+    await Promise.race([
+      answerAll(dispatcher, lines, pipes),
+      lines.ended.then(() => sleep(LAST_ANSWERS_MS)),
+      stopped.then(() => sleep(GRACE_MS)),
+    ]);
+  } finally {
+    // Also when nobody takes the answers any more: what the plugin holds is still to be let go.
+    await Promise.race([shutDown(dispatcher), sleep(GRACE_MS)]);
+  }
 }
 
 async function answerAll(dispatcher: Dispatcher, lines: LineReader, pipes: Pipes): Promise<void> {

@@ -62,6 +62,11 @@ export class Child {
     this.#process.stdin?.end();
   }
 
+  /** Takes no more of its answers. */
+  closeOutput(): void {
+    this.#process.stdout?.destroy();
+  }
+
   signal(signal: NodeJS.Signals): void {
     this.#process.kill(signal);
   }

@@ -119,6 +119,16 @@ test("it is shut down once when its input ends", async () => {
   assert.equal(child.log.split("was shut down").length, 2);
 });
 
+test("it is shut down and ends when nobody takes its answers", async () => {
+  await using child = new Child(AWKWARD);
+  await inMode(child, "idle");
+  child.closeOutput();
+  child.send('{"method":"Info","id":1}\n');
+  assert.equal(await child.ended(), 1);
+  assert.match(child.log, /was shut down/);
+  assert.match(child.log, /EPIPE/);
+});
+
 test("settings that cannot be are refused by name, with an exit code of their own", async () => {
   const wrong: [Record<string, string>, RegExp][] = [
     [{ SNOOZE_NATS_URL: "" }, /SNOOZE_NATS_URL/],
