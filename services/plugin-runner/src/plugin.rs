@@ -353,7 +353,10 @@ impl Plugin {
             return outcome;
         }
         self.calls.fetch_add(1, Ordering::Relaxed);
-        if let Err(error) = &outcome {
+        // That it does not know a method is an answer, and its right.
+        if let Err(error) = &outcome
+            && !matches!(error, AskError::UnknownMethod)
+        {
             let counter = if error.is_time_out() {
                 &self.time_outs
             } else {
