@@ -3,8 +3,10 @@
 # Needs nothing but a POSIX shell. The file is `file` of its configuration, else keep-awake in HOME.
 
 file="$HOME/keep-awake"
+# Bytes stay bytes, also where they are no text.
+export LC_ALL=C
 
-answer() { printf '{"result":%s,"id":%s}\n' "$1" "$id"; }
+answer() { printf '{"result":%s,"id":%s}\n' "$1" "${id:-null}"; }
 
 while IFS= read -r line; do
     id=$(printf '%s' "$line" | sed -n 's/.*"id": *\([0-9][0-9]*\)[^0-9]*$/\1/p')

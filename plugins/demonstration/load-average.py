@@ -52,10 +52,13 @@ METHODS = {
 }
 
 for line in sys.stdin:
-    request = json.loads(line)
-    method = METHODS.get(request["method"])
+    request_id = None
+    # Whatever is wrong with a request is an error and no reason to end.
     try:
+        request = json.loads(line)
+        request_id = request.get("id")
+        method = METHODS.get(request["method"])
         result = method(request.get("params", {})) if method else {"error": "Unknown method"}
     except Exception as error:
-        result = {"error": str(error)}
-    print(json.dumps({"result": result, "id": request["id"]}), flush=True)
+        result = {"error": repr(error)}
+    print(json.dumps({"result": result, "id": request_id}), flush=True)

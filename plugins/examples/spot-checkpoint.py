@@ -27,18 +27,26 @@ def handle_event(event):
     return {"handled": True, "succeeded": done.returncode == 0, "message": f"exit code {done.returncode}"}
 
 
-for line in sys.stdin:
-    request = json.loads(line)
-    method, params = request["method"], request.get("params", {})
+def answer(method, params):
     if method == "Info":
-        result = {"name": "spot-checkpoint", "display_name": "Spot checkpoint", "version": "1.0.0"}
-    elif method == "Configure":
+        return {"name": "spot-checkpoint", "display_name": "Spot checkpoint", "version": "1.0.0"}
+    if method == "Configure":
         settings.update(params["config"])
-        result = {"success": True}
-    elif method == "GetSupportedEvents":
-        result = {"events": ["cloud.spot.interrupt"]}
-    elif method == "HandleEvent":
-        result = handle_event(params["event"])
-    else:
-        result = {"error": f"Unknown method: {method}"}
-    print(json.dumps({"result": result, "id": request["id"]}), flush=True)
+        return {"success": True}
+    if method == "GetSupportedEvents":
+        return {"events": ["cloud.spot.interrupt"]}
+    if method == "HandleEvent":
+        return handle_event(params["event"])
+    return {"error": f"Unknown method: {method}"}
+
+
+for line in sys.stdin:
+    request_id = None
+    # Whatever is wrong with a request is an error and no reason to end.
+    try:
+        request = json.loads(line)
+        request_id = request.get("id")
+        result = answer(request["method"], request.get("params", {}))
+    except Exception as error:
+        result = {"error": repr(error)}
+    print(json.dumps({"result": result, "id": request_id}), flush=True)
