@@ -41,7 +41,7 @@ pub use ec2_proxy::{Ec2Call, Ec2Fault, Ec2Proxy, GaveUp};
 pub use moto::MotoServer;
 pub use nats::NatsServer;
 pub use otlp::{OtlpReceiver, ReceivedSpan};
-pub use process::{Process, nats_server, python};
+pub use process::{Process, nats_server, python, search_path};
 pub use proxy::TcpProxy;
 pub use redis::Redis;
 pub use wait::{wait_for, wait_until};

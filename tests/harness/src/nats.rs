@@ -127,6 +127,12 @@ impl NatsServer {
             .expect("credentials can be written to the temporary folder")
     }
 
+    /// Whether its users have credentials.
+    #[must_use]
+    pub fn has_roles(&self) -> bool {
+        self.keys.is_some()
+    }
+
     /// A connection of a user: with its credentials on a server with roles, without on an open one.
     ///
     /// # Panics

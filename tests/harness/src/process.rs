@@ -155,6 +155,12 @@ pub(crate) fn find_program(name: &str) -> Option<PathBuf> {
         .find(|file| file.is_file())
 }
 
+/// Where programs are found: for what a test starts without the rest of its environment.
+#[must_use]
+pub fn search_path() -> String {
+    std::env::var("PATH").unwrap_or_default()
+}
+
 /// The folder of tools that `make test` fills, in the workspace's root.
 fn tools() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
