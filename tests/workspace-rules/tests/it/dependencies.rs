@@ -5,7 +5,7 @@ use snooze_workspace_rules::{Section, members, root_manifest};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What a member may be built with of our own crates, and why not more.
-const DIRECTION: [(&str, &[&str], &str); 12] = [
+const DIRECTION: [(&str, &[&str], &str); 13] = [
     (
         "snooze-schemas",
         &[],
@@ -63,6 +63,11 @@ const DIRECTION: [(&str, &[&str], &str); 12] = [
             "snooze-service-runtime",
         ],
         "`snooze up` runs the services in one process; deciding is theirs",
+    ),
+    (
+        "snooze-conformance",
+        &["snooze-bus", "snooze-schemas"],
+        "it asks a plugin from outside, as any client could, and knows no runner",
     ),
     (
         "snooze-test-harness",
@@ -152,6 +157,7 @@ const FENCED: [(&str, &[&str], &[&str], &str); 12] = [
             "snooze-bus",
             "snooze-cli",
             "snooze-collector",
+            "snooze-conformance",
             "snooze-end-to-end",
             "snooze-event-gateway",
             "snooze-executor",

@@ -1,0 +1,379 @@
+//! A plugin's process while it is asked: in a group of its own, with bounded output, killed with its children.
+//!
+//! **Invariant:** this is the only file of the suite that starts a process, and what it started is killed as a
+//! group and reaped, however the code that holds it ends. A plugin sees nothing of the suite's environment.
+
+use rustix::{
+    io::ioctl_fionread,
+    process::{Pid, PidfdFlags, Signal, kill_process, kill_process_group, pidfd_open},
+};
+use std::{
+    collections::BTreeMap,
+    fmt, io,
+    os::{fd::OwnedFd, unix::process::ExitStatusExt},
+    path::{Path, PathBuf},
+    process::Stdio,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+use tokio::{
+    io::{AsyncRead, AsyncReadExt, AsyncWriteExt, Interest, unix::AsyncFd},
+    process::{Child, ChildStdin, ChildStdout, Command},
+    task::JoinHandle,
+    time::{Instant, interval, timeout_at},
+};
+
+/// The longest line that a plugin may write, as the runner has it.
+const LINE_LIMIT: usize = 1024 * 1024;
+
+/// So much of what a process said last is kept: enough for a traceback.
+const LOG_LIMIT: usize = 8 * 1024;
+
+/// Between two looks at whether a pipe is empty; a look costs a system call.
+const LOOK: Duration = Duration::from_millis(1);
+
+/// How long a killed process may take to go: SIGKILL cannot be refused, but the kernel may be busy.
+const REAP_LIMIT: Duration = Duration::from_secs(5);
+
+/// What is started.
+#[derive(Debug, Clone, Default)]
+pub struct Program {
+    /// The program and its arguments. A program with a `/` lies below the folder, any other in the search path.
+    pub command: Vec<String>,
+    /// Its working folder.
+    pub folder: PathBuf,
+    /// Where it finds other programs: its `PATH`.
+    pub search_path: String,
+    /// Its `HOME`.
+    pub home: PathBuf,
+    /// What its environment holds beside these two and `LANG`.
+    pub environment: BTreeMap<String, String>,
+}
+
+/// How a process ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// By itself, with this code.
+    Exited(i32),
+    /// By this signal.
+    Signalled(i32),
+    /// The kernel does not say.
+    Untold,
+}
+
+impl fmt::Display for Ending {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exited(code) => write!(out, "it ended with exit code {code}"),
+            Self::Signalled(signal) => write!(out, "it was ended by signal {signal}"),
+            Self::Untold => out.write_str("it ended, and the kernel does not say how"),
+        }
+    }
+}
+
+/// Why a program could not be run.
+#[derive(Debug, thiserror::Error)]
+pub enum ProgramError {
+    /// It could not be started.
+    #[error("start {command:?}")]
+    Start {
+        /// The command.
+        command: Vec<String>,
+        /// What the kernel says.
+        source: io::Error,
+    },
+    /// It did not end in time.
+    #[error("{command:?} did not end within {} s", .limit.as_secs())]
+    TimedOut {
+        /// The command.
+        command: Vec<String>,
+        /// The limit.
+        limit: Duration,
+    },
+    /// It failed.
+    #[error("{command:?}: {ending}, and said:\n{log}")]
+    Failed {
+        /// The command.
+        command: Vec<String>,
+        /// How it ended.
+        ending: Ending,
+        /// The last of what it said.
+        log: String,
+    },
+}
+
+/// Why there is no line.
+#[derive(Debug)]
+pub(crate) enum NoLine {
+    Closed,
+    TooLong,
+    Broken(io::Error),
+}
+
+impl fmt::Display for NoLine {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Closed => out.write_str("the end of its standard output"),
+            Self::TooLong => write!(out, "a line of more than {} KiB", LINE_LIMIT / 1024),
+            Self::Broken(cause) => write!(out, "a broken pipe ({cause})"),
+        }
+    }
+}
+
+/// A running process.
+#[derive(Debug)]
+pub struct Running {
+    child: Child,
+    group: Pid,
+    /// Readable when the process has ended, and before anybody has reaped it.
+    exit: AsyncFd<OwnedFd>,
+    reaped: bool,
+    stdin: Option<ChildStdin>,
+    stdout: Option<ChildStdout>,
+    unread: Vec<u8>,
+    log: Arc<Mutex<Vec<u8>>>,
+    listening: Vec<JoinHandle<()>>,
+}
+
+impl Running {
+    /// Starts a program with an environment of its own.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn start(program: &Program) -> Result<Running, ProgramError> {
+        let mut command = command(&program.command, &program.folder);
+        command
+            .env_clear()
+            .env("PATH", &program.search_path)
+            .env("LANG", "C.UTF-8")
+            .env("HOME", &program.home)
+            .envs(&program.environment);
+        Running::spawn(command).map_err(|source| ProgramError::Start {
+            command: program.command.clone(),
+            source,
+        })
+    }
+
+    fn spawn(mut command: Command) -> io::Result<Running> {
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .process_group(0)
+            .kill_on_drop(true)
+            .spawn()?;
+        let pid = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
+        let (Some(group), Some(stderr)) = (pid, child.stderr.take()) else {
+            unreachable!("a child that was just started has an id and the pipes that were asked for");
+        };
+        let exit = match watch_for_end(group) {
+            Ok(exit) => exit,
+            Err(cause) => {
+                kill_group(group);
+                return Err(cause);
+            }
+        };
+        let log = Arc::default();
+        Ok(Running {
+            stdin: child.stdin.take(),
+            stdout: child.stdout.take(),
+            listening: vec![tokio::spawn(listen(stderr, Arc::clone(&log)))],
+            child,
+            group,
+            exit,
+            reaped: false,
+            unread: Vec::new(),
+            log,
+        })
+    }
+
+    /// Writes to its standard input. Waits for as long as it does not read; the caller has the deadline.
+    pub(crate) async fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        match &mut self.stdin {
+            Some(stdin) => stdin.write_all(bytes).await,
+            None => Err(io::ErrorKind::BrokenPipe.into()),
+        }
+    }
+
+    /// Waits until it has read all that was written. The caller has the deadline.
+    pub(crate) async fn has_read(&self) -> io::Result<()> {
+        let mut looks = interval(LOOK);
+        while let Some(stdin) = &self.stdin {
+            if ioctl_fionread(stdin)? == 0 {
+                break;
+            }
+            tokio::select! {
+                // Cancelling either loses nothing. Who has ended reads no more.
+                _ = self.exit.readable() => break,
+                _ = looks.tick() => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads the next line, without its end. Cancelling it loses nothing.
+    pub(crate) async fn line(&mut self) -> Result<Vec<u8>, NoLine> {
+        loop {
+            if let Some(end) = self.unread.iter().position(|byte| *byte == b'\n') {
+                let rest = self.unread.split_off(end + 1);
+                let mut line = std::mem::replace(&mut self.unread, rest);
+                line.truncate(end);
+                return Ok(line);
+            }
+            if self.unread.len() > LINE_LIMIT {
+                return Err(NoLine::TooLong);
+            }
+            let Some(stdout) = &mut self.stdout else {
+                return Err(NoLine::Closed);
+            };
+            match stdout.read_buf(&mut self.unread).await {
+                Ok(0) => return Err(NoLine::Closed),
+                Ok(_) => {}
+                Err(cause) => return Err(NoLine::Broken(cause)),
+            }
+        }
+    }
+
+    /// Closes its standard input.
+    pub fn close(&mut self) {
+        self.stdin = None;
+    }
+
+    /// Asks it to end.
+    pub fn terminate(&self) {
+        if !self.reaped
+            && let Err(cause) = kill_process(self.group, Signal::TERM)
+        {
+            tracing::debug!(%cause, "a plugin could not be asked to end");
+        }
+    }
+
+    /// Waits until it has ended by itself, and kills whoever of its group is left. Cancelling it loses nothing.
+    pub async fn ended(&mut self) -> Ending {
+        if let Err(cause) = self.exit.readable().await {
+            tracing::warn!(%cause, "the end of a plugin cannot be awaited");
+        }
+        // Before the leader is reaped its group's number is nobody else's.
+        kill_group(self.group);
+        let ended = tokio::time::timeout(REAP_LIMIT, self.child.wait()).await;
+        let Ok(Ok(status)) = ended else {
+            return Ending::Untold;
+        };
+        self.reaped = true;
+        match (status.code(), status.signal()) {
+            (Some(code), _) => Ending::Exited(code),
+            (None, Some(signal)) => Ending::Signalled(signal),
+            (None, None) => Ending::Untold,
+        }
+    }
+
+    /// Kills it, and returns the last of what it wrote to its standard error.
+    pub(crate) async fn last_words(&mut self) -> String {
+        if !self.reaped {
+            kill_group(self.group);
+        }
+        let deadline = Instant::now() + REAP_LIMIT;
+        for mut task in self.listening.drain(..) {
+            if timeout_at(deadline, &mut task).await.is_err() {
+                task.abort();
+            }
+        }
+        self.log()
+    }
+
+    /// The last of what it wrote to its standard error so far.
+    #[must_use]
+    pub fn log(&self) -> String {
+        let log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
+        String::from_utf8_lossy(&log).into_owned()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if !self.reaped {
+            // Reaping is left to the runtime, which keeps an eye on children that were dropped.
+            kill_group(self.group);
+        }
+        for task in &self.listening {
+            task.abort();
+        }
+    }
+}
+
+/// Runs a command to its end, as a build of what will be asked: with the environment of whoever calls.
+///
+/// # Errors
+/// When it cannot be started, fails, or does not end in time; then it is killed with its children.
+pub async fn build(words: &[String], folder: &Path, limit: Duration) -> Result<(), ProgramError> {
+    let deadline = Instant::now() + limit;
+    let own = || words.to_vec();
+    let mut running = Running::spawn(command(words, folder)).map_err(|source| ProgramError::Start {
+        command: own(),
+        source,
+    })?;
+    running.close();
+    if let Some(stdout) = running.stdout.take() {
+        let log = Arc::clone(&running.log);
+        running.listening.push(tokio::spawn(listen(stdout, log)));
+    }
+    let ending = timeout_at(deadline, running.ended())
+        .await
+        .map_err(|_| ProgramError::TimedOut {
+            command: own(),
+            limit,
+        })?;
+    let log = running.last_words().await;
+    match ending {
+        Ending::Exited(0) => Ok(()),
+        ending => Err(ProgramError::Failed {
+            command: own(),
+            ending,
+            log,
+        }),
+    }
+}
+
+fn command(words: &[String], folder: &Path) -> Command {
+    let (program, arguments) = words
+        .split_first()
+        .map_or(("", &[][..]), |(first, rest)| (first.as_str(), rest));
+    let program = if program.contains('/') {
+        folder.join(program)
+    } else {
+        PathBuf::from(program)
+    };
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the one place of the suite that starts processes"
+    )]
+    let mut command = Command::new(program);
+    command.args(arguments).current_dir(folder);
+    command
+}
+
+async fn listen(mut pipe: impl AsyncRead + Unpin, log: Arc<Mutex<Vec<u8>>>) {
+    let mut said = Vec::new();
+    while let Ok(1..) = pipe.read_buf(&mut said).await {
+        let mut log = log.lock().unwrap_or_else(PoisonError::into_inner);
+        log.append(&mut said);
+        let over = log.len().saturating_sub(LOG_LIMIT);
+        log.drain(..over);
+    }
+}
+
+fn watch_for_end(process: Pid) -> io::Result<AsyncFd<OwnedFd>> {
+    let fd = pidfd_open(process, PidfdFlags::NONBLOCK)?;
+    #[expect(
+        deprecated,
+        reason = "its successor is unsafe for types that may change their descriptor; an OwnedFd cannot"
+    )]
+    AsyncFd::with_interest(fd, Interest::READABLE)
+}
+
+/// Kills a group. That there is none any more is as good.
+fn kill_group(group: Pid) {
+    if let Err(cause) = kill_process_group(group, Signal::KILL) {
+        tracing::debug!(%cause, "a plugin's group is gone");
+    }
+}

@@ -1,0 +1,7 @@
+//! The suite over real processes and a real bus: what keeps the contract passes, and each case can fail.
+
+mod protocol;
+mod sdks;
+mod sins;
+mod stand;
+mod tree;
