@@ -3,13 +3,20 @@
 //! **Invariant:** this is the only file of the suite that starts a process, and what it started is killed as a
 //! group and reaped, however the code that holds it ends. A plugin sees nothing of the suite's environment.
 
+mod build;
+mod program;
+
+pub use build::build;
+pub(crate) use program::NoLine;
+pub use program::{Ending, Program, ProgramError};
+
+use program::LINE_LIMIT;
 use rustix::{
     io::ioctl_fionread,
     process::{Pid, PidfdFlags, Signal, kill_process, kill_process_group, pidfd_open},
 };
 use std::{
-    collections::BTreeMap,
-    fmt, io,
+    io,
     os::{fd::OwnedFd, unix::process::ExitStatusExt},
     path::{Path, PathBuf},
     process::Stdio,
@@ -23,9 +30,6 @@ use tokio::{
     time::{Instant, interval, timeout_at},
 };
 
-/// The longest line that a plugin may write, as the runner has it.
-const LINE_LIMIT: usize = 1024 * 1024;
-
 /// So much of what a process said last is kept: enough for a traceback.
 const LOG_LIMIT: usize = 8 * 1024;
 
@@ -34,91 +38,6 @@ const LOOK: Duration = Duration::from_millis(1);
 
 /// How long a killed process may take to go: SIGKILL cannot be refused, but the kernel may be busy.
 const REAP_LIMIT: Duration = Duration::from_secs(5);
-
-/// What is started.
-#[derive(Debug, Clone, Default)]
-pub struct Program {
-    /// The program and its arguments. A program with a `/` lies below the folder, any other in the search path.
-    pub command: Vec<String>,
-    /// Its working folder.
-    pub folder: PathBuf,
-    /// Where it finds other programs: its `PATH`.
-    pub search_path: String,
-    /// Its `HOME`.
-    pub home: PathBuf,
-    /// What its environment holds beside these two and `LANG`.
-    pub environment: BTreeMap<String, String>,
-}
-
-/// How a process ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ending {
-    /// By itself, with this code.
-    Exited(i32),
-    /// By this signal.
-    Signalled(i32),
-    /// The kernel does not say.
-    Untold,
-}
-
-impl fmt::Display for Ending {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Exited(code) => write!(out, "it ended with exit code {code}"),
-            Self::Signalled(signal) => write!(out, "it was ended by signal {signal}"),
-            Self::Untold => out.write_str("it ended, and the kernel does not say how"),
-        }
-    }
-}
-
-/// Why a program could not be run.
-#[derive(Debug, thiserror::Error)]
-pub enum ProgramError {
-    /// It could not be started.
-    #[error("start {command:?}")]
-    Start {
-        /// The command.
-        command: Vec<String>,
-        /// What the kernel says.
-        source: io::Error,
-    },
-    /// It did not end in time.
-    #[error("{command:?} did not end within {} s", .limit.as_secs())]
-    TimedOut {
-        /// The command.
-        command: Vec<String>,
-        /// The limit.
-        limit: Duration,
-    },
-    /// It failed.
-    #[error("{command:?}: {ending}, and said:\n{log}")]
-    Failed {
-        /// The command.
-        command: Vec<String>,
-        /// How it ended.
-        ending: Ending,
-        /// The last of what it said.
-        log: String,
-    },
-}
-
-/// Why there is no line.
-#[derive(Debug)]
-pub(crate) enum NoLine {
-    Closed,
-    TooLong,
-    Broken(io::Error),
-}
-
-impl fmt::Display for NoLine {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Closed => out.write_str("the end of its standard output"),
-            Self::TooLong => write!(out, "a line of more than {} KiB", LINE_LIMIT / 1024),
-            Self::Broken(cause) => write!(out, "a broken pipe ({cause})"),
-        }
-    }
-}
 
 /// A running process.
 #[derive(Debug)]
@@ -234,6 +153,23 @@ impl Running {
         }
     }
 
+    /// Writes a line and reads the next one, whatever both are.
+    ///
+    /// # Errors
+    /// Why there is none within the limit, for people.
+    pub async fn exchange(&mut self, line: &str, limit: Duration) -> Result<String, String> {
+        let exchanged = async {
+            self.write(line.as_bytes())
+                .await
+                .map_err(|cause| cause.to_string())?;
+            self.line().await.map_err(|why| why.to_string())
+        };
+        match tokio::time::timeout(limit, exchanged).await {
+            Ok(line) => line.map(|line| String::from_utf8_lossy(&line).into_owned()),
+            Err(_) => Err(format!("nothing within {} ms", limit.as_millis())),
+        }
+    }
+
     /// Closes its standard input.
     pub fn close(&mut self) {
         self.stdin = None;
@@ -298,39 +234,6 @@ impl Drop for Running {
         for task in &self.listening {
             task.abort();
         }
-    }
-}
-
-/// Runs a command to its end, as a build of what will be asked: with the environment of whoever calls.
-///
-/// # Errors
-/// When it cannot be started, fails, or does not end in time; then it is killed with its children.
-pub async fn build(words: &[String], folder: &Path, limit: Duration) -> Result<(), ProgramError> {
-    let deadline = Instant::now() + limit;
-    let own = || words.to_vec();
-    let mut running = Running::spawn(command(words, folder)).map_err(|source| ProgramError::Start {
-        command: own(),
-        source,
-    })?;
-    running.close();
-    if let Some(stdout) = running.stdout.take() {
-        let log = Arc::clone(&running.log);
-        running.listening.push(tokio::spawn(listen(stdout, log)));
-    }
-    let ending = timeout_at(deadline, running.ended())
-        .await
-        .map_err(|_| ProgramError::TimedOut {
-            command: own(),
-            limit,
-        })?;
-    let log = running.last_words().await;
-    match ending {
-        Ending::Exited(0) => Ok(()),
-        ending => Err(ProgramError::Failed {
-            command: own(),
-            ending,
-            log,
-        }),
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod protocol;
 mod sdks;
+mod sin_table;
 mod sins;
 mod stand;
 mod tree;

@@ -51,14 +51,16 @@ async fn every_sdk_example_keeps_the_contract() {
             eprintln!("there is no SDK for {language} yet: nothing is asked of it");
         }
     }
-    let server = NatsServer::with_roles().await;
+    let servers = [NatsServer::with_roles().await, NatsServer::open().await];
     for sdk in sdks {
         let (folder, example) = example(&sdk).unwrap_or_else(|why| panic!("{why}"));
-        ask(&server, &folder, &example).await;
+        ask(&servers, &folder, &example).await;
     }
 }
 
-async fn ask(server: &NatsServer, folder: &Path, example: &Example) {
+/// Asks an example in all its forms: for one host on the first server, for all on the second, where a host may ask
+/// it more than to vote and to handle events.
+async fn ask(servers: &[NatsServer; 2], folder: &Path, example: &Example) {
     if !example.build.is_empty() {
         let built = build(&example.build, folder, BUILD_LIMIT).await;
         built.unwrap_or_else(|cause| {
@@ -81,7 +83,7 @@ async fn ask(server: &NatsServer, folder: &Path, example: &Example) {
     if selection.forms.is_empty() {
         return;
     }
-    for fleet in [false, true] {
+    for (server, fleet) in servers.iter().zip([false, true]) {
         let mut there = OnTheBus::start(server, program.clone(), name.as_str(), fleet).await;
         let report = run(&there.target(), &selection, &patient())
             .await
@@ -149,8 +151,9 @@ async fn an_example_is_built_and_asked_in_every_form() {
     let manifest = r#"{"name": "example-built", "version": "1.0.0", "entry_point": "built.py"}"#;
     fs::write(folder.join("plugin.json"), manifest).expect("a file");
     let (folder, example) = example(sdk.path()).expect("it says how it is asked");
-    // The interpreter has no package that signs, so this server asks for no signature.
-    ask(&NatsServer::open().await, &folder, &example).await;
+    // The interpreter has no package that signs, so these servers ask for no signature.
+    let servers = [NatsServer::open().await, NatsServer::open().await];
+    ask(&servers, &folder, &example).await;
 }
 
 #[tokio::test]

@@ -9,9 +9,10 @@ use std::{
     path::{Path, PathBuf},
     time::Duration,
 };
+use tokio::time::timeout;
 
 /// Nothing that is right takes so long; the rest is for a machine that compiles meanwhile.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Limits for what keeps the contract: it is never late, the machine may be.
 pub(crate) fn patient() -> Limits {
@@ -97,10 +98,14 @@ impl OnTheBus {
             plugin,
             host: (!fleet).then(host),
         };
-        wait_until(PATIENCE, "the plugin is on the bus", async || {
+        let there = wait_until(PATIENCE * 2, "the plugin is on the bus", async || {
             is_there(&plugin.bus, &plugin).await
-        })
-        .await;
+        });
+        let there = timeout(PATIENCE, there).await;
+        there.unwrap_or_else(|_| {
+            let server = std::fs::read_to_string(server.log()).unwrap_or_default();
+            panic!("{} does not come: {}\n{server}", plugin.plugin, running.log())
+        });
         OnTheBus { running, plugin }
     }
 
