@@ -20,7 +20,7 @@ build: ## build everything (CLOUD=aws with the EC2 client)
 	@nats/server/install.sh >/dev/null
 	$(CARGO) build --locked --workspace $(features)
 
-test: lint unit sdks licences ## install what tests need, lint, and run all tests
+test: lint sdks unit licences ## install what tests need, lint, and run all tests
 
 # The same features everywhere, so that nothing is compiled twice but for clippy's check.
 lint: toolchain ## formatting and lints

@@ -132,20 +132,20 @@ class _Server:
     def take(self, line: bytes) -> None:
         """Answers one line."""
         request_id: Any = None
+        is_notification = False
         try:
             if len(line) > LINE_LIMIT:
                 raise Failure(f"the request is longer than {LINE_LIMIT} bytes", INVALID_REQUEST)
             request = _object(line)
             self._is_json_rpc = request.get("jsonrpc") == "2.0"
             request_id = _id_of(request)
-            answer: dict[str, Any] = {"result": self._result(request), "id": request_id}
-            if self._is_json_rpc and "id" not in request:
-                # A notification: JSON-RPC 2.0, section 4.1.
-                return
-            encoded = self._encode(answer)
+            # JSON-RPC 2.0, section 4.1. Without a method it is no request at all, which is answered.
+            is_notification = self._is_json_rpc and "id" not in request and isinstance(request.get("method"), str)
+            encoded = self._encode({"result": self._result(request), "id": request_id})
         except Failure as failure:
             encoded = self._encode(self._error(failure, request_id))
-        self._write(encoded)
+        if not is_notification:
+            self._write(encoded)
 
     def _result(self, request: dict[str, Any]) -> Any:
         method, params = request.get("method"), request.get("params")

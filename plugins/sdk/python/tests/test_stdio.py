@@ -151,7 +151,8 @@ def test_json_rpc_is_answered_in_its_form(start: Start) -> None:
     child.say(b"{\n")
     assert child.hear()["error"]["code"] == -32700
     # A notification has no answer; what comes next is the answer to the next.
-    child.say(b'{"jsonrpc":"2.0","method":"Info"}\n')
+    for method in (b"Info", b"Foo", b"CheckIdle"):
+        child.say(b'{"jsonrpc":"2.0","method":"' + method + b'"}\n')
     assert child.ask("Info", request_id=9)["id"] == 9
     assert child.ask("Foo") == {"error": "Unknown method: Foo", "id": 7}
 
