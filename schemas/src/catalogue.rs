@@ -19,6 +19,8 @@ macro_rules! for_each {
         $each!("take_sample", crate::host::TakeSample);
         $each!("missed_samples", crate::host::MissedSamples);
         $each!("samples", crate::host::Samples);
+        $each!("validate", crate::host::Validate);
+        $each!("validated", crate::host::Validated);
         $each!("plugin_list", crate::host::PluginList);
         $each!("check_idle", crate::plugin::CheckIdle);
         $each!("check_idle_result", crate::plugin::CheckIdleResult);

@@ -145,6 +145,30 @@ impl Message for ListPlugins {
     const HAS_EFFECT: bool = false;
 }
 
+/// Asks a runner whether a plugin could be configured so, before that is written anywhere. Answered with
+/// [`Validated`], or with `bad_request` and every mistake.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
+pub struct Validate {
+    /// Which plugin.
+    pub plugin: crate::PluginName,
+    /// Keys that would replace those of the configuration that holds now; the others stay.
+    pub config: serde_json::Map<String, serde_json::Value>,
+}
+
+impl Message for Validate {
+    const KIND: &'static str = "validate";
+    const HAS_EFFECT: bool = false;
+}
+
+/// No mistake was found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
+pub struct Validated {
+    /// Whether there is a schema that was asked; without one a plugin says only itself what it takes.
+    pub checked: bool,
+}
+
 /// The plugins of a host.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
@@ -159,12 +183,15 @@ pub struct PluginList {
 pub struct PluginStatus {
     /// What the plugin says of itself, or what is known without it.
     pub info: crate::plugin::PluginInfo,
-    /// `process` or `nats`.
+    /// `process` or `nats`; `-` where it does not run.
     pub runtime: String,
     /// Where it is: a path or a subject.
     pub origin: String,
-    /// What it is doing: `running`, `restarting`, `absent`, …
+    /// What it is doing: `running`, `restarting`, `misconfigured`, `absent`, `missing`, …
     pub state: String,
+    /// Why the newest configuration is not the one that it has, if it is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub config_refused: Option<String>,
     /// The last vote, where there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vote: Option<crate::verdict::Vote>,
