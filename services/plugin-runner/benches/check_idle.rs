@@ -235,6 +235,7 @@ async fn started(path: &Path, home: &Path) -> (Arc<Plugin>, Arc<StdioPlugin>) {
             search_path: SEARCH_PATH.to_owned(),
             home: home.to_owned(),
         },
+        manifest: None,
         provisional: "benched".parse().expect("a name"),
         handshake_limit: WITHIN,
         restarts: Restarts::default(),

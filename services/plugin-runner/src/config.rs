@@ -24,6 +24,9 @@ const ENABLED: &str = "enabled";
 /// The key of a plugin's configuration that says what it runs in.
 const RUNTIME: &str = "runtime";
 
+/// The keys of a plugin's configuration that are the runner's own, and none of the plugin's.
+pub(crate) const OWN_KEYS: [&str; 4] = [ENABLED, RUNTIME, crate::plugin::EVENTS, "permissions"];
+
 /// What the runner is told at its start.
 #[derive(Clone)]
 pub struct Config {

@@ -1,32 +1,49 @@
-//! Which plugins there are: the executable files of the configured folders, in order.
+//! Which plugins there are: the executable files of the configured folders, and the folders in them that
+//! have a manifest, in order.
 //!
 //! It starts nothing. A file that others than its owner and group may change is not run: whoever can
 //! write it would run as the runner does. In a folder where everybody may put files, as `/tmp`, only our own
 //! and the superuser's are run.
 
-use snooze_schemas::PluginName;
+use crate::{
+    manifest::{self, Candidate, ManifestError, PluginManifest},
+    trust::{self, Exposed},
+};
+use snooze_schemas::{
+    PluginName,
+    plugin::manifest::{PluginKind, ProcessModel},
+};
 use std::{
+    collections::BTreeMap,
+    ffi::OsStr,
     fs, io,
-    os::unix::fs::{MetadataExt, PermissionsExt},
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 /// So many plugins are run at most; more are a mistake in the folder's path.
 const PLUGIN_LIMIT: usize = 256;
 
 const EXECUTABLE_BY_ANY: u32 = 0o111;
-const WRITABLE_BY_OTHERS: u32 = 0o002;
-/// A folder such as `/tmp`, where everybody may write but only remove what is theirs.
-const STICKY: u32 = 0o1000;
-const SUPERUSER: u32 = 0;
 
-/// An executable that is a plugin.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A plugin.
+#[derive(Debug, Clone)]
 pub(crate) struct Found {
-    /// Its name until it has introduced itself.
+    /// Its name: its manifest's, else that of its file until it has introduced itself.
     pub name: PluginName,
-    /// Where it is.
+    /// What is started.
     pub path: PathBuf,
+    /// What its author states.
+    pub manifest: Option<Arc<PluginManifest>>,
+}
+
+impl Found {
+    /// Whether it runs by itself and answers on the bus.
+    pub(crate) fn is_on_bus(&self) -> bool {
+        let manifest = self.manifest.as_deref();
+        manifest.is_some_and(|manifest| manifest.stated().process_model == ProcessModel::Nats)
+    }
 }
 
 /// Why a file or a folder was passed over, for the log.
@@ -46,6 +63,21 @@ pub(crate) enum PassedOver {
     /// Everybody may put files where it is, and somebody else did.
     #[error("{} belongs to somebody else, in a folder that everybody may write; it is not run", .0.display())]
     PutByOthers(PathBuf),
+    /// Its manifest cannot hold.
+    #[error(transparent)]
+    Manifest(Box<Mistaken>),
+    /// Its manifest asks for what it cannot have here.
+    #[error("{}: {why}", folder.display())]
+    Unfit {
+        /// What its author states.
+        manifest: Option<Arc<PluginManifest>>,
+        /// Its name.
+        name: PluginName,
+        /// Where it is.
+        folder: PathBuf,
+        /// What it lacks.
+        why: String,
+    },
     /// No name can be made of the file's.
     #[error("no plugin name can be made of {}", .0.display())]
     Nameless(PathBuf),
@@ -57,26 +89,57 @@ pub(crate) enum PassedOver {
     TooMany,
 }
 
+/// A folder whose manifest cannot hold.
+#[derive(Debug, thiserror::Error)]
+#[error("{why}")]
+pub(crate) struct Mistaken {
+    folder: PathBuf,
+    #[source]
+    why: ManifestError,
+}
+
+impl From<Exposed> for PassedOver {
+    fn from(exposed: Exposed) -> PassedOver {
+        match exposed {
+            Exposed::Unseen { path, source } => PassedOver::Read { path, source },
+            Exposed::WritableByOthers(path) => PassedOver::WritableByOthers(path),
+            Exposed::PutByOthers(path) => PassedOver::PutByOthers(path),
+        }
+    }
+}
+
 impl PassedOver {
+    /// What its author states, where that could be read.
+    pub(crate) fn manifest(&self) -> Option<&Arc<PluginManifest>> {
+        match self {
+            Self::Unfit { manifest, .. } => manifest.as_ref(),
+            _ => None,
+        }
+    }
+
     /// The name by which it is missed; nothing where another file has taken its place.
     pub(crate) fn name(&self) -> Option<PluginName> {
         let path = match self {
             Self::Hidden(_) => return None,
             Self::TooMany => return sanitised("more-plugins-than-are-run"),
+            Self::Unfit { name, .. } => return Some(name.clone()),
+            // A folder's name has no extension: `monitor-1.2` is all of it.
+            Self::Manifest(mistaken) => return Some(missed_as(mistaken.folder.file_name())),
             Self::Read { path, .. }
             | Self::WritableByOthers(path)
             | Self::PutByOthers(path)
             | Self::Nameless(path) => path,
         };
-        let stem = path
-            .file_stem()
-            .map(|stem| stem.to_string_lossy())
-            .unwrap_or_default();
-        // What has a name that no plugin may have is missed under one that says so.
-        sanitised(&stem)
-            .or_else(|| sanitised(&format!("plugin-{stem}")))
-            .or_else(|| sanitised("nameless-plugin"))
+        Some(missed_as(path.file_stem()))
     }
+}
+
+/// What has a name that no plugin may have is missed under one that says so.
+fn missed_as(name: Option<&OsStr>) -> PluginName {
+    let name = name.map(OsStr::to_string_lossy).unwrap_or_default();
+    sanitised(&name)
+        .or_else(|| sanitised(&format!("plugin-{name}")))
+        .unwrap_or_else(|| "nameless-plugin".parse().expect("it is a plugin's name"))
 }
 
 /// Looks through the folders. A folder that is not there holds no plugins; that is no fault.
@@ -98,20 +161,46 @@ pub(crate) fn discover(folders: &[PathBuf]) -> (Vec<Found>, Vec<PassedOver>) {
         };
         for path in entries {
             match look_at(folder, &path) {
-                Ok(Some(name)) if found.iter().any(|other| other.name == name) => {
+                Ok(Some(plugin)) if found.iter().any(|other| other.name == plugin.name) => {
                     passed_over.push(PassedOver::Hidden(path));
                 }
                 Ok(Some(_)) if found.len() == PLUGIN_LIMIT => {
                     passed_over.push(PassedOver::TooMany);
-                    return (found, passed_over);
+                    return with_what_they_need(found, passed_over);
                 }
-                Ok(Some(name)) => found.push(Found { name, path }),
+                Ok(Some(plugin)) => found.push(plugin),
                 Ok(None) => {}
                 Err(why) => passed_over.push(why),
             }
         }
     }
-    (found, passed_over)
+    with_what_they_need(found, passed_over)
+}
+
+/// Passes over those that depend on what this host does not have.
+fn with_what_they_need(found: Vec<Found>, mut passed_over: Vec<PassedOver>) -> (Vec<Found>, Vec<PassedOver>) {
+    let candidate = |plugin: &Found| match &plugin.manifest {
+        Some(manifest) => manifest.candidate(),
+        None => Candidate::default(),
+    };
+    let candidates: BTreeMap<_, _> = found
+        .iter()
+        .map(|plugin| (plugin.name.clone(), candidate(plugin)))
+        .collect();
+    let mut unmet = manifest::unmet(&candidates);
+    let mut met = Vec::new();
+    for plugin in found {
+        match unmet.remove(&plugin.name) {
+            None => met.push(plugin),
+            Some(why) => passed_over.push(PassedOver::Unfit {
+                folder: plugin.path.parent().unwrap_or(&plugin.path).to_owned(),
+                manifest: plugin.manifest,
+                name: plugin.name,
+                why,
+            }),
+        }
+    }
+    (met, passed_over)
 }
 
 fn entries_of(folder: &Path) -> io::Result<Vec<PathBuf>> {
@@ -122,7 +211,7 @@ fn entries_of(folder: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(entries)
 }
 
-fn look_at(folder: &Path, path: &Path) -> Result<Option<PluginName>, PassedOver> {
+fn look_at(folder: &Path, path: &Path) -> Result<Option<Found>, PassedOver> {
     let read = |source| PassedOver::Read {
         path: path.to_owned(),
         source,
@@ -135,33 +224,54 @@ fn look_at(folder: &Path, path: &Path) -> Result<Option<PluginName>, PassedOver>
         return Ok(None);
     }
     let file = fs::metadata(path).map_err(read)?;
+    if file.is_dir() {
+        return look_into(folder, path);
+    }
     if !file.is_file() || file.permissions().mode() & EXECUTABLE_BY_ANY == 0 {
         return Ok(None);
     }
-    let folder_mode = fs::metadata(folder).map_err(read)?.permissions().mode();
-    let folder_open = folder_mode & WRITABLE_BY_OTHERS != 0;
-    let replaceable = folder_open && folder_mode & STICKY == 0;
-    if replaceable || file.permissions().mode() & WRITABLE_BY_OTHERS != 0 {
-        return Err(PassedOver::WritableByOthers(path.to_owned()));
-    }
-    // A link is whose it is, whatever it leads to.
-    let put_by = fs::symlink_metadata(path).map_err(read)?.uid();
-    if folder_open && !is_trusted(put_by) {
-        return Err(PassedOver::PutByOthers(path.to_owned()));
-    }
+    trust::check(folder, path)?;
     let stem = path
         .file_stem()
         .map(|stem| stem.to_string_lossy())
         .unwrap_or_default();
     match sanitised(&stem) {
-        Some(name) => Ok(Some(name)),
+        Some(name) => Ok(Some(Found {
+            name,
+            path: path.to_owned(),
+            manifest: None,
+        })),
         None => Err(PassedOver::Nameless(path.to_owned())),
     }
 }
 
-/// Whether it is us or the superuser.
-fn is_trusted(owner: u32) -> bool {
-    owner == SUPERUSER || owner == rustix::process::geteuid().as_raw()
+/// A folder that has a manifest is a plugin.
+fn look_into(folder: &Path, path: &Path) -> Result<Option<Found>, PassedOver> {
+    if fs::symlink_metadata(path.join(manifest::FILE)).is_err() {
+        return Ok(None);
+    }
+    let mistaken = |why| {
+        let folder = path.to_owned();
+        PassedOver::Manifest(Box::new(Mistaken { folder, why }))
+    };
+    trust::check(folder, path).map_err(|exposed| mistaken(exposed.into()))?;
+    let manifest = PluginManifest::read(path).map_err(mistaken)?;
+    for warning in manifest.warnings() {
+        tracing::warn!(plugin = %manifest.name(), file = %path.join(manifest::FILE).display(), %warning, "a manifest is odd");
+    }
+    if manifest.stated().kind == PluginKind::Native {
+        return Err(PassedOver::Unfit {
+            name: manifest.name().clone(),
+            folder: path.to_owned(),
+            manifest: Some(Arc::new(manifest)),
+            why: "it is native, and this build loads no dynamic libraries".to_owned(),
+        });
+    }
+    Ok(Some(Found {
+        name: manifest.name().clone(),
+        path: manifest.entry_point().to_owned(),
+        manifest: Some(Arc::new(manifest)),
+    }))
 }
 
 /// A plugin name made of what a file or a plugin calls itself: lower case, other characters become `-`.
@@ -178,106 +288,4 @@ pub(crate) fn sanitised(text: &str) -> Option<PluginName> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn write(folder: &Path, name: &str, mode: u32) {
-        let path = folder.join(name);
-        fs::write(&path, "#!/bin/sh\n").expect("writes");
-        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).expect("sets the mode");
-    }
-
-    #[test]
-    fn executables_are_found_in_order_and_the_first_folder_wins() {
-        let (one, two) = (
-            tempfile::tempdir().expect("a folder"),
-            tempfile::tempdir().expect("a folder"),
-        );
-        write(one.path(), "b_two.py", 0o755);
-        write(one.path(), "a-one", 0o700);
-        write(one.path(), "notes.txt", 0o644);
-        write(one.path(), ".hidden", 0o755);
-        write(two.path(), "a_one.sh", 0o755);
-        let absent = PathBuf::from("/nonexistent/plugins");
-        let folders = [absent, one.path().to_owned(), two.path().to_owned()];
-        let (found, passed_over) = discover(&folders);
-        let names: Vec<&str> = found.iter().map(|plugin| plugin.name.as_str()).collect();
-        assert_eq!(names, ["a-one", "b-two"]);
-        assert!(
-            matches!(passed_over[..], [PassedOver::Hidden(_)]),
-            "{passed_over:?}"
-        );
-    }
-
-    #[test]
-    fn a_hidden_link_that_leads_nowhere_is_not_missed() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let link = |name| {
-            std::os::unix::fs::symlink("me@here.4711:1650000000", folder.path().join(name)).expect("links");
-        };
-        link(".#redis.py");
-        let (found, passed_over) = discover(&[folder.path().to_owned()]);
-        assert!(found.is_empty() && passed_over.is_empty(), "{passed_over:?}");
-        link("redis.py");
-        let (_, passed_over) = discover(&[folder.path().to_owned()]);
-        assert!(matches!(passed_over[..], [PassedOver::Read { .. }]));
-    }
-
-    #[test]
-    fn what_everybody_may_change_is_not_run() {
-        let folder = tempfile::tempdir().expect("a folder");
-        write(folder.path(), "open", 0o777);
-        let (found, passed_over) = discover(&[folder.path().to_owned()]);
-        assert!(found.is_empty());
-        assert!(matches!(passed_over[..], [PassedOver::WritableByOthers(_)]));
-        write(folder.path(), "open", 0o755);
-        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).expect("sets the mode");
-        assert!(
-            discover(&[folder.path().to_owned()]).0.is_empty(),
-            "another file could take its place"
-        );
-    }
-
-    #[test]
-    fn in_a_folder_for_everybody_only_our_own_files_and_the_superusers_are_run() {
-        assert!(is_trusted(rustix::process::geteuid().as_raw()) && is_trusted(SUPERUSER));
-        assert!(!is_trusted(u32::MAX - 7), "a stranger");
-        let folder = tempfile::tempdir().expect("a folder");
-        write(folder.path(), "ours", 0o755);
-        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o1777)).expect("sets the mode");
-        assert_eq!(discover(&[folder.path().to_owned()]).0.len(), 1);
-        // The superuser can give a file away; nobody else can put this to the test.
-        if rustix::process::geteuid().is_root() {
-            std::os::unix::fs::chown(folder.path().join("ours"), Some(4711), None).expect("gives it away");
-            let (found, passed_over) = discover(&[folder.path().to_owned()]);
-            assert!(found.is_empty());
-            assert!(matches!(passed_over[..], [PassedOver::PutByOthers(_)]));
-        }
-    }
-
-    #[test]
-    fn s2_what_is_passed_over_is_missed_by_its_name() {
-        let missed = |why: PassedOver| why.name().map(|name| name.as_str().to_owned());
-        assert_eq!(
-            missed(PassedOver::WritableByOthers("/p/redis_monitor.py".into())).as_deref(),
-            Some("redis-monitor")
-        );
-        assert_eq!(
-            missed(PassedOver::Nameless("/p/cpu".into())).as_deref(),
-            Some("plugin-cpu")
-        );
-        assert_eq!(missed(PassedOver::Hidden("/p/other".into())), None);
-    }
-
-    #[test]
-    fn a_name_is_made_of_whatever_it_is_called() {
-        let name = |text| sanitised(text).map(|name| name.as_str().to_owned());
-        assert_eq!(name("Redis_Monitor").as_deref(), Some("redis-monitor"));
-        assert_eq!(
-            name("spot.interrupt handler").as_deref(),
-            Some("spot-interrupt-handler")
-        );
-        assert_eq!(name("cpu"), None, "a built-in voter's name is taken");
-        assert_eq!(name("///"), None);
-    }
-}
+mod tests;

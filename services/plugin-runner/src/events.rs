@@ -10,6 +10,7 @@ mod handling;
 mod journal;
 mod report;
 
+pub(crate) use handlers::covers;
 pub use journal::JournalError;
 
 use crate::{plugin::Work, plugins::Plugins, policy::PolicyInForce};

@@ -4,14 +4,16 @@
 
 use crate::{
     engine::{Request, opinion_of},
+    manifest::listed,
     plugin::{Plugin, Runtime},
     plugins::Plugins,
+    policy::PolicyInForce,
     usage,
 };
 use futures_util::future::join_all;
 use snooze_schemas::{
-    ErrorCode, HostId, PluginName, Refusal, VoterName,
-    host::{ListPlugins, PluginList},
+    ErrorCode, HostId, PluginName, Refusal,
+    host::{ListPlugins, PluginList, Validate, Validated},
     metrics::Metrics,
     plugin::inspection::{
         CheckPlugins, PluginCheck, PluginChecks, PluginLog, PluginReport, ReadLog, ReadStats, StatsReport,
@@ -21,7 +23,7 @@ use snooze_schemas::{
 use snooze_service_runtime::{Clocks, exit::one_line};
 use std::{sync::Arc, time::Duration};
 use tokio::{
-    sync::{mpsc, oneshot},
+    sync::{mpsc, oneshot, watch},
     time::Instant,
 };
 
@@ -43,6 +45,8 @@ pub(crate) struct Inspector {
     pub clocks: Clocks,
     /// The plugins.
     pub plugins: Arc<Plugins>,
+    /// The policy that holds.
+    pub policy: watch::Receiver<Arc<PolicyInForce>>,
     /// The loop that keeps the votes.
     pub engine: mpsc::Sender<Request>,
 }
@@ -53,16 +57,28 @@ impl Inspector {
     /// # Errors
     /// There is none of that name.
     pub(crate) async fn list(self: Arc<Self>, asked: ListPlugins) -> Result<PluginList, Refusal> {
-        let wanted = self.wanted(asked.plugin.as_ref())?;
+        let mut missing = self.plugins.missing_ones(&self.policy.borrow());
+        let wanted = match &asked.plugin {
+            None => self.wanted(None)?,
+            Some(name) => {
+                missing.retain(|plugin| plugin.info.name == name.as_str());
+                match self.wanted(Some(name)) {
+                    Err(_) if !missing.is_empty() => Vec::new(),
+                    found => found?,
+                }
+            }
+        };
         let votes: Vec<Vote> = self
             .ask_loop(|reply| Request::Standing { reply })
             .await
             .unwrap_or_default();
         let mut plugins = join_all(wanted.iter().map(|plugin| plugin.status(INFO_LIMIT))).await;
-        for (status, plugin) in plugins.iter_mut().zip(&wanted) {
-            let voter = VoterName::from(&plugin.name());
-            status.vote = votes.iter().find(|vote| vote.voter == voter).cloned();
+        plugins.extend(missing);
+        for status in &mut plugins {
+            let name = &status.info.name;
+            status.vote = votes.iter().find(|vote| vote.voter.as_str() == name).cloned();
         }
+        plugins.sort_by(|one, other| one.info.name.cmp(&other.info.name));
         Ok(PluginList { plugins })
     }
 
@@ -149,6 +165,25 @@ impl Inspector {
         Ok(StatsReport {
             plugins: plugins.collect(),
         })
+    }
+
+    /// Whether a plugin could be configured so; nothing is changed.
+    ///
+    /// # Errors
+    /// Every mistake, or there is none of that name.
+    pub(crate) async fn validate(self: Arc<Self>, asked: Validate) -> Result<Validated, Refusal> {
+        let name = &asked.plugin;
+        match self.plugins.check_config(name, &asked.config) {
+            Some(Ok(())) => Ok(Validated { checked: true }),
+            Some(Err(mistakes)) => {
+                let text = format!("{name} cannot be configured so: {}", listed(&mistakes));
+                Err(Refusal::new(ErrorCode::BadRequest, text))
+            }
+            None => {
+                self.wanted(Some(name))?;
+                Ok(Validated { checked: false })
+            }
+        }
     }
 
     /// The plugin of that name, or all, sorted by name.

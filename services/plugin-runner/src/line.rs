@@ -1,7 +1,8 @@
 //! The original's line protocol: one JSON object a line, `method`, `params` and a numeric `id`.
 //!
-//! Pure: it writes requests and reads answers; it knows no process and no pipe. Both ways in which
-//! plugins say "error" are understood, and JSON-RPC 2.0's objects as well.
+//! Pure: it writes requests and reads answers; it knows no process and no pipe. JSON-RPC 2.0's requests are
+//! written for who asks for them; its answers are understood from everybody, as are both of the original's
+//! ways to say "error".
 
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
@@ -14,12 +15,26 @@ pub enum Method {
     Info,
     /// Take this configuration.
     Configure,
+    /// Make ready: you have your configuration.
+    Initialize,
     /// Is the host idle, as far as you know?
     CheckIdle,
     /// Handle this event.
     HandleEvent,
     /// Which events can you handle?
     GetSupportedEvents,
+    /// Tidy up: you are about to be ended.
+    Shutdown,
+}
+
+/// In which words requests are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Dialect {
+    /// The original's.
+    #[default]
+    Original,
+    /// JSON-RPC 2.0.
+    JsonRpc,
 }
 
 impl Method {
@@ -27,30 +42,45 @@ impl Method {
         match self {
             Self::Info => "Info",
             Self::Configure => "Configure",
+            Self::Initialize => "Initialize",
             Self::CheckIdle => "CheckIdle",
             Self::HandleEvent => "HandleEvent",
             Self::GetSupportedEvents => "GetSupportedEvents",
+            Self::Shutdown => "Shutdown",
         }
     }
 }
 
 #[derive(Serialize)]
 struct Request<'a, P> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    jsonrpc: Option<&'static str>,
     method: Method,
     params: &'a P,
     id: u64,
 }
+
+/// What JSON-RPC's objects say of themselves.
+const JSON_RPC: &str = "2.0";
 
 /// A request as one line, its end included.
 ///
 /// # Errors
 /// When the parameters have no form in JSON.
 pub(crate) fn request(
+    dialect: Dialect,
     method: Method,
     params: &impl Serialize,
     id: u64,
 ) -> Result<Vec<u8>, serde_json::Error> {
-    let mut line = serde_json::to_vec(&Request { method, params, id })?;
+    let jsonrpc = (dialect == Dialect::JsonRpc).then_some(JSON_RPC);
+    let request = Request {
+        jsonrpc,
+        method,
+        params,
+        id,
+    };
+    let mut line = serde_json::to_vec(&request)?;
     line.push(b'\n');
     Ok(line)
 }
@@ -80,6 +110,8 @@ pub struct PluginSaid {
 
 #[derive(Deserialize)]
 struct Answer {
+    #[serde(default)]
+    jsonrpc: Value,
     #[serde(default)]
     id: Value,
     /// None where the line has none; `null` is one, if an empty one.
@@ -111,6 +143,10 @@ pub(crate) fn read(line: &[u8], method: Method, id: u64) -> Line {
     else {
         return Line::Garbage;
     };
+    // Whoever speaks JSON-RPC may still answer in the original's words; another version of it is neither.
+    if answer.jsonrpc != Value::Null && answer.jsonrpc != JSON_RPC {
+        return Line::Garbage;
+    }
     let ours = answer.id.as_u64() == Some(id);
     match (answer.error, answer.result) {
         (Value::Null, Some(result)) if ours => match result.get("error") {

@@ -9,11 +9,13 @@ mod voting;
 mod wire;
 
 pub use error::AskError;
+pub(crate) use status::missing;
 
 use crate::{
     file_identity::FileIdentity,
     latencies::Latencies,
     line::{self, Method, PluginOpinion},
+    manifest::PluginManifest,
     nats_plugin::NatsPlugin,
     stdio::{CallError, Limits, Stage, Start, StdioPlugin},
 };
@@ -23,8 +25,10 @@ use snooze_schemas::{
     EventType, HostId, PluginName,
     event::{Event, HandlerResult, Severity},
     metrics::Metrics,
+    plugin::manifest::EventTerms,
 };
 use std::{
+    collections::BTreeMap,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, AtomicUsize, Ordering},
@@ -57,6 +61,7 @@ pub enum Runtime {
 #[derive(Debug)]
 pub struct Plugin {
     runtime: Runtime,
+    manifest: Option<Arc<PluginManifest>>,
     calls: AtomicU64,
     errors: AtomicU64,
     time_outs: AtomicU64,
@@ -117,8 +122,19 @@ impl Plugin {
     /// A plugin that has not been asked anything yet.
     #[must_use]
     pub fn new(runtime: Runtime) -> Arc<Plugin> {
+        let manifest = match &runtime {
+            Runtime::Process(process) => process.manifest().cloned(),
+            Runtime::Nats(_) => None,
+        };
+        Plugin::described(runtime, manifest)
+    }
+
+    /// The same, with what its author states of it.
+    #[must_use]
+    pub fn described(runtime: Runtime, manifest: Option<Arc<PluginManifest>>) -> Arc<Plugin> {
         Arc::new(Plugin {
             runtime,
+            manifest,
             calls: AtomicU64::new(0),
             errors: AtomicU64::new(0),
             time_outs: AtomicU64::new(0),
@@ -147,10 +163,23 @@ impl Plugin {
         .await;
     }
 
+    /// What its author states of it.
+    #[must_use]
+    pub fn manifest(&self) -> Option<&PluginManifest> {
+        self.manifest.as_deref()
+    }
+
+    /// The events that its manifest names; nothing where it names none.
+    pub(crate) fn stated_events(&self) -> Option<&BTreeMap<EventType, EventTerms>> {
+        let events = &self.manifest()?.stated().events;
+        (!events.is_empty()).then_some(events)
+    }
+
     /// Waits until it has introduced itself for the first time or failed to, so that its name and its events
-    /// are known.
+    /// are known. They are already where its manifest names them.
     pub async fn introduced(&self, within: Duration) {
         if let Runtime::Process(process) = &self.runtime
+            && self.stated_events().is_none()
             && process.events().is_none()
         {
             self.until(within, |stage| stage != Stage::Starting).await;
@@ -231,7 +260,9 @@ impl Plugin {
             return false;
         };
         let says_so = process.events().is_some_and(|events| !events.is_empty());
-        says_so || matches!(process.config().get(EVENTS), Some(Value::Object(events)) if !events.is_empty())
+        says_so
+            || self.stated_events().is_some()
+            || matches!(process.config().get(EVENTS), Some(Value::Object(events)) if !events.is_empty())
     }
 
     /// Asks whether the host is idle.

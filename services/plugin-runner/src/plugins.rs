@@ -7,8 +7,9 @@
 use crate::{
     config_book::ConfigBook,
     file_identity::FileIdentity,
+    manifest::{ConfigMistake, PluginManifest},
     nats_plugin::NatsPlugin,
-    plugin::{Plugin, Runtime},
+    plugin::{self, Plugin, Runtime},
     policy::PolicyInForce,
     stdio::{StdioPlugin, Wanted},
     tally::{AskedVoter, interval_ms},
@@ -17,7 +18,7 @@ use futures_util::{FutureExt, future::BoxFuture, stream::FuturesUnordered};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use snooze_bus::Bus;
-use snooze_schemas::{HostId, PluginName, VoterName, policy::PluginLayer, verdict::Role};
+use snooze_schemas::{HostId, PluginName, VoterName, host::PluginStatus, policy::PluginLayer, verdict::Role};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, PoisonError},
@@ -44,6 +45,8 @@ pub(crate) struct Expected {
     pub disabled: BTreeSet<PluginName>,
     /// Those that were passed over, and why.
     pub passed_over: BTreeMap<PluginName, String>,
+    /// What is stated of those that have a manifest, wherever they run.
+    pub manifests: BTreeMap<PluginName, Arc<PluginManifest>>,
 }
 
 /// What is remembered of the processes over a restart, by what their files are called: without it a plugin
@@ -168,11 +171,9 @@ impl Plugins {
         on_bus.retain(|name, _| wanted.contains(name));
         for name in wanted {
             on_bus.entry(name.clone()).or_insert_with(|| {
-                Plugin::new(Runtime::Nats(NatsPlugin::new(
-                    self.bus.clone(),
-                    self.host.clone(),
-                    name,
-                )))
+                let manifest = self.expected.manifests.get(&name).cloned();
+                let plugin = NatsPlugin::new(self.bus.clone(), self.host.clone(), name);
+                Plugin::described(Runtime::Nats(plugin), manifest)
             });
         }
     }
@@ -242,7 +243,9 @@ impl Plugins {
                 Runtime::Nats(_) => "nats",
             };
             // A `Map` of serde_json keeps its keys in order, so that equal configurations are equal texts.
-            let terms = format!("{runtime} {}", Value::Object(self.configs.of(&name)));
+            // One that the plugin cannot have changes nothing.
+            let config = self.configs.handed(&name).config.unwrap_or_default();
+            let terms = format!("{runtime} {}", Value::Object(config));
             let asked = AskedVoter {
                 terms: fingerprint(&terms),
                 barred: None,
@@ -270,6 +273,27 @@ impl Plugins {
             }
         }
         voters
+    }
+
+    /// Whether a plugin could have this configuration over the one that holds; nothing where no manifest says
+    /// what it can have.
+    pub(crate) fn check_config(
+        &self,
+        name: &PluginName,
+        over: &Map<String, Value>,
+    ) -> Option<Result<(), Vec<ConfigMistake>>> {
+        self.configs.check(name, over)
+    }
+
+    /// How those are that should be there and are not.
+    #[must_use]
+    pub(crate) fn missing_ones(&self, policy: &PolicyInForce) -> Vec<PluginStatus> {
+        let missing: BTreeMap<PluginName, String> = self.missing(policy).into_iter().rev().collect();
+        let status = |(name, why): (PluginName, String)| {
+            let manifest = self.expected.manifests.get(&name);
+            plugin::missing(&name, why, manifest.map(Arc::as_ref))
+        };
+        missing.into_iter().map(status).collect()
     }
 
     /// Those that should be there and are not, and why. Without a vote of theirs nobody would notice.

@@ -201,6 +201,7 @@ async fn serve_verbs(
             host: config.host.clone(),
             clocks: config.clocks.clone(),
             plugins: plugins.clone(),
+            policy: policy.clone(),
             engine,
         }),
     });
@@ -257,13 +258,28 @@ fn plugins_of(config: &Config, bus: &Bus) -> Arc<Plugins> {
     for why in passed_over {
         let text = one_line(&why);
         tracing::warn!(why = text, "a plugin is passed over");
+        if let Some(manifest) = why.manifest() {
+            expected
+                .manifests
+                .insert(manifest.name().clone(), manifest.clone());
+        }
         if let Some(name) = why.name() {
             expected.passed_over.insert(name, text);
         }
     }
-    let configs = Arc::new(ConfigBook::new(config.plugin_configs.clone()));
+    for found in &found {
+        if found.is_on_bus() {
+            expected.on_bus.insert(found.name.clone());
+        }
+        if let Some(manifest) = &found.manifest {
+            expected.manifests.insert(found.name.clone(), manifest.clone());
+        }
+    }
+    let configs = ConfigBook::new(config.plugin_configs.clone());
+    let configs = Arc::new(configs.with_manifests(expected.manifests.values().cloned()));
     let processes = found
         .into_iter()
+        .filter(|found| !found.is_on_bus())
         .map(|found| {
             tracing::info!(plugin = %found.name, path = %found.path.display(), "a plugin was found");
             let program = Program {
@@ -274,6 +290,7 @@ fn plugins_of(config: &Config, bus: &Bus) -> Arc<Plugins> {
             let settings = Settings {
                 program,
                 provisional: found.name,
+                manifest: found.manifest,
                 handshake_limit: config.handshake_limit,
                 restarts: config.restarts,
             };

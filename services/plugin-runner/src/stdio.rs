@@ -5,6 +5,7 @@
 //! back-off, because nothing is known any more of where in its pipes the next answer would begin.
 
 mod call;
+mod handshake;
 mod slot;
 mod supervise;
 mod turns;
@@ -12,13 +13,18 @@ mod turns;
 pub use call::{CallError, Limits};
 
 use crate::{
-    backoff::Restarts, config_book::ConfigBook, file_identity::FileIdentity, line::PluginSaid,
-    log_book::LogBook, process::Program,
+    backoff::Restarts,
+    config_book::{ConfigBook, Handed},
+    file_identity::FileIdentity,
+    line::{Dialect, PluginSaid},
+    log_book::LogBook,
+    manifest::PluginManifest,
+    process::Program,
 };
 use serde::Serialize;
 use serde_json::{Map, Value};
 use slot::Slot;
-use snooze_schemas::{EventType, PluginName};
+use snooze_schemas::{EventType, PluginName, plugin::manifest::ProcessModel};
 use std::{
     path::PathBuf,
     sync::{
@@ -40,6 +46,8 @@ pub enum Stage {
     Running,
     /// Waiting to be started again.
     Restarting,
+    /// Not started: it cannot have the configuration that it was given, and was never given another.
+    Misconfigured,
     /// Switched off by the configuration.
     Disabled,
     /// Ended for good.
@@ -69,8 +77,10 @@ pub(crate) struct Start {
 pub struct Settings {
     /// What is started.
     pub program: Program,
-    /// Its name until it has introduced itself, made of its file's.
+    /// Its name until it has introduced itself: made of its file's, where no manifest gives it.
     pub provisional: PluginName,
+    /// What its author states of it.
+    pub manifest: Option<Arc<PluginManifest>>,
     /// How long it may take to introduce itself and to take its configuration, each.
     pub handshake_limit: Duration,
     /// How restarts are spaced.
@@ -104,6 +114,10 @@ impl StdioPlugin {
     /// A plugin that is not running yet.
     #[must_use]
     pub fn new(settings: Settings, configs: Arc<ConfigBook>) -> Arc<StdioPlugin> {
+        let name = match &settings.manifest {
+            Some(manifest) => OnceLock::from(manifest.name().clone()),
+            None => OnceLock::new(),
+        };
         Arc::new(StdioPlugin {
             settings,
             slot: Mutex::new(Slot::Down("it has not been started yet".to_owned())),
@@ -117,7 +131,7 @@ impl StdioPlugin {
             events: watch::Sender::new(None),
             start: Mutex::default(),
             configs,
-            name: OnceLock::new(),
+            name,
             recalled: OnceLock::new(),
             process_id: watch::Sender::new(None),
             wanted: watch::Sender::new(Wanted::Running),
@@ -125,7 +139,7 @@ impl StdioPlugin {
         })
     }
 
-    /// Its name: what it said at first, else what it said to an earlier runner, else what its file is called.
+    /// Its name: its manifest's, else what it said at first, else what it said to an earlier runner, else what its file is called.
     #[must_use]
     pub fn name(&self) -> PluginName {
         let said = self.name.get().or_else(|| self.recalled.get());
@@ -148,10 +162,34 @@ impl StdioPlugin {
         self.events.borrow().clone()
     }
 
-    /// What it is configured with.
+    /// What the configuration says of it, the runner's own keys among it.
     #[must_use]
     pub fn config(&self) -> Map<String, Value> {
         self.configs.of(&self.name())
+    }
+
+    /// What it is told of it.
+    fn handed(&self) -> Handed {
+        self.configs.handed(&self.name())
+    }
+
+    /// Why the newest configuration is not the one that it has, if it is not.
+    #[must_use]
+    pub fn config_refused(&self) -> Option<String> {
+        self.handed().refused
+    }
+
+    /// What its author states of it.
+    #[must_use]
+    pub fn manifest(&self) -> Option<&Arc<PluginManifest>> {
+        self.settings.manifest.as_ref()
+    }
+
+    fn dialect(&self) -> Dialect {
+        match self.manifest().map(|manifest| manifest.stated().process_model) {
+            Some(ProcessModel::JsonRpc) => Dialect::JsonRpc,
+            Some(ProcessModel::Process | ProcessModel::Nats) | None => Dialect::Original,
+        }
     }
 
     /// How many processes were started for it so far.
@@ -252,6 +290,7 @@ struct ConfigureParams<'a> {
     config: &'a Map<String, Value>,
 }
 
+/// Whether a plugin did what it was asked to: it did unless it says that it did not.
 fn accepted(result: &Value) -> Result<(), PluginSaid> {
     match result.get("success") {
         Some(Value::Bool(false)) => Err(PluginSaid {

@@ -140,7 +140,8 @@ impl Verbs {
             RunnerVerb::Check => self.inspect(verb, delivery, Inspector::check).await,
             RunnerVerb::Logs => self.inspect(verb, delivery, Inspector::log).await,
             RunnerVerb::Stats => self.inspect(verb, delivery, Inspector::stats).await,
-            RunnerVerb::Validate | RunnerVerb::Reload | RunnerVerb::Load | RunnerVerb::Unload => {
+            RunnerVerb::Validate => self.inspect(verb, delivery, Inspector::validate).await,
+            RunnerVerb::Reload | RunnerVerb::Load | RunnerVerb::Unload => {
                 let refusal = Refusal::new(ErrorCode::NotFound, format!("this runner does not offer {verb}"));
                 delivery.answer::<Empty>(Err(refusal)).await
             }

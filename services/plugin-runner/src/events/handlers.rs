@@ -1,4 +1,5 @@
-//! Who handles an event, in which order: by the configuration, else by what plugins say themselves.
+//! Who handles an event, in which order: by the configuration, else by their manifests, else by what plugins
+//! say themselves.
 //!
 //! Who is known begins at once. Only a plugin that has not introduced itself since the runner's start is
 //! waited for, beside those that are at work, and takes its place when it has.
@@ -11,7 +12,7 @@ use crate::{
 };
 use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use serde_json::{Map, Value};
-use snooze_schemas::{EventType, PluginName};
+use snooze_schemas::{EventType, PluginName, plugin::manifest::EventTerms};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -140,10 +141,10 @@ async fn handler_of(
     config: &Map<String, Value>,
     event_type: &EventType,
 ) -> Option<(i64, Handler)> {
-    let settings = match config.get(EVENTS) {
-        // Where the configuration says which events a plugin gets, it gets no others.
-        Some(Value::Object(events)) => entry(events, event_type)?.clone(),
-        Some(_) | None => {
+    let settings = match said(config, plugin.stated_events(), event_type) {
+        Said::Gets(settings) => settings,
+        Said::GetsOthers => return None,
+        Said::Nothing => {
             let supported = match plugin.supported_events(EVENTS_LIMIT).await {
                 Ok(supported) => supported,
                 Err(error) => {
@@ -183,6 +184,52 @@ async fn handler_of(
     Some((priority, handler))
 }
 
+/// What the configuration and the manifest say of an event.
+#[derive(Debug, PartialEq)]
+enum Said {
+    /// The plugin gets it, by these terms.
+    Gets(Map<String, Value>),
+    /// It gets others, and no more.
+    GetsOthers,
+    /// Nothing at all: it has to be asked.
+    Nothing,
+}
+
+/// Where the configuration says which events a plugin gets, or else its manifest, it gets no others. What the
+/// configuration does not say of one is as in the manifest.
+fn said(
+    config: &Map<String, Value>,
+    stated: Option<&BTreeMap<EventType, EventTerms>>,
+    event_type: &EventType,
+) -> Said {
+    let terms = stated.and_then(|events| terms(events, event_type));
+    let mut settings = match (config.get(EVENTS), stated, terms) {
+        (Some(Value::Object(events)), _, _) => match entry(events, event_type) {
+            Some(settings) => settings.clone(),
+            None => return Said::GetsOthers,
+        },
+        (_, Some(_), Some(_)) => Map::new(),
+        (_, Some(_), None) => return Said::GetsOthers,
+        (_, None, _) => return Said::Nothing,
+    };
+    if let Some(terms) = terms {
+        settings.entry("priority").or_insert(Value::from(terms.priority));
+        settings.entry("enabled").or_insert(Value::from(terms.enabled));
+    }
+    Said::Gets(settings)
+}
+
+/// What a manifest states of this type: under its own name, else under a name that stands for it.
+fn terms<'a>(events: &'a BTreeMap<EventType, EventTerms>, event_type: &EventType) -> Option<&'a EventTerms> {
+    let wide = || {
+        events
+            .iter()
+            .find(|(name, _)| covers(name.as_str(), event_type))
+            .map(|(_, terms)| terms)
+    };
+    events.get(event_type).or_else(wide)
+}
+
 /// What is configured for this type: under its own name, else under a name that stands for it.
 fn entry<'a>(events: &'a Map<String, Value>, event_type: &EventType) -> Option<&'a Map<String, Value>> {
     let exact = events.get(event_type.as_str());
@@ -196,7 +243,7 @@ fn entry<'a>(events: &'a Map<String, Value>, event_type: &EventType) -> Option<&
 }
 
 /// `custom` stands for every `custom.*` too.
-fn covers(name: &str, event_type: &EventType) -> bool {
+pub(crate) fn covers(name: &str, event_type: &EventType) -> bool {
     let wanted = event_type.as_str();
     name == wanted || (name == "custom" && wanted.starts_with("custom."))
 }
@@ -224,6 +271,7 @@ mod tests {
                     home: "/".into(),
                 },
                 provisional: "mute".parse().expect("a name"),
+                manifest: None,
                 handshake_limit: Duration::MAX,
                 restarts: crate::backoff::Restarts::default(),
             },
@@ -245,6 +293,45 @@ mod tests {
             (known, 2),
             "the other may still come"
         );
+    }
+
+    #[test]
+    fn e3_the_priorities_of_the_manifest_count_where_the_configuration_does_not_say() {
+        let event_type: EventType = "custom.backup".parse().expect("a type");
+        let stated: BTreeMap<EventType, EventTerms> = serde_json::from_value(json!({
+            "custom": {"priority": 70},
+            "cloud.spot.interrupt": {"priority": 100, "enabled": false},
+        }))
+        .expect("they are terms");
+        let said = |config: Value, event_type: &EventType| {
+            let config = config.as_object().expect("a map").clone();
+            match super::said(&config, Some(&stated), event_type) {
+                Said::Gets(settings) => Value::Object(settings),
+                other => Value::from(format!("{other:?}")),
+            }
+        };
+        let backup = |over: Value| said(json!({"events": {"custom.backup": over}}), &event_type);
+        assert_eq!(
+            said(json!({}), &event_type),
+            json!({"priority": 70, "enabled": true})
+        );
+        assert_eq!(
+            backup(json!({"priority": 5})),
+            json!({"priority": 5, "enabled": true})
+        );
+        assert_eq!(
+            backup(json!({"enabled": false})),
+            json!({"priority": 70, "enabled": false})
+        );
+        let spot: EventType = "cloud.spot.interrupt".parse().expect("a type");
+        assert_eq!(said(json!({}), &spot), json!({"priority": 100, "enabled": false}));
+        let others = json!("GetsOthers");
+        assert_eq!(said(json!({"events": {"custom": {}}}), &spot), others);
+        assert_eq!(
+            said(json!({}), &"system.disk.low".parse().expect("a type")),
+            others
+        );
+        assert_eq!(super::said(&Map::new(), None, &spot), Said::Nothing);
     }
 
     #[test]

@@ -6,11 +6,36 @@ use serde_json::json;
 #[test]
 fn a_request_is_the_originals_line() {
     let metrics = json!({"metrics": {"cpu_usage": 1.5}});
-    let line = request(Method::CheckIdle, &metrics, 12345).expect("serialises");
+    let line = request(Dialect::Original, Method::CheckIdle, &metrics, 12345).expect("serialises");
     assert_eq!(
         String::from_utf8(line).expect("text"),
         "{\"method\":\"CheckIdle\",\"params\":{\"metrics\":{\"cpu_usage\":1.5}},\"id\":12345}\n"
     );
+}
+
+#[test]
+fn a_request_in_json_rpc_says_so_and_is_otherwise_the_same() {
+    let line = request(Dialect::JsonRpc, Method::Shutdown, &json!({}), 7).expect("serialises");
+    assert_eq!(
+        String::from_utf8(line).expect("text"),
+        "{\"jsonrpc\":\"2.0\",\"method\":\"Shutdown\",\"params\":{},\"id\":7}\n"
+    );
+}
+
+#[test]
+fn an_answer_in_another_json_rpc_is_garbage() {
+    let read = |line: &str| read(line.as_bytes(), Method::CheckIdle, 7);
+    assert_eq!(
+        read(r#"{"jsonrpc":"2.0","result":1,"id":7}"#),
+        Line::Result(json!(1))
+    );
+    for odd in [
+        r#"{"jsonrpc":"1.0","result":1,"id":7}"#,
+        r#"{"jsonrpc":2.0,"result":1,"id":7}"#,
+        r#"[{"jsonrpc":"2.0","result":1,"id":7}]"#,
+    ] {
+        assert_eq!(read(odd), Line::Garbage, "{odd}");
+    }
 }
 
 #[test]

@@ -1,17 +1,21 @@
 //! What is told of a plugin to those who ask how it is.
 
 use super::{Plugin, Runtime};
-use crate::stdio::Stage;
-use serde_json::Value;
+use crate::{manifest::PluginManifest, stdio::Stage};
+use serde_json::{Map, Value};
 use snooze_schemas::{
+    PluginName,
     host::{PluginStats, PluginStatus},
-    plugin::{PluginInfo, inspection::Latency},
+    plugin::{PluginInfo, inspection::Latency, manifest::Manifest},
 };
 use std::{sync::atomic::Ordering, time::Duration};
 
 impl Plugin {
-    /// What it says of itself; its name alone where it has not said anything.
+    /// What its author states of it, else what it says of itself; its name alone where neither says anything.
     pub async fn info(&self, within: Duration) -> PluginInfo {
+        if let Some(manifest) = self.manifest() {
+            return stated(manifest.stated());
+        }
         let said = match &self.runtime {
             Runtime::Process(process) => {
                 let said = process.info().borrow().clone();
@@ -62,6 +66,7 @@ impl Plugin {
                     Stage::Starting => "starting",
                     Stage::Running => "running",
                     Stage::Restarting => "restarting",
+                    Stage::Misconfigured => "misconfigured",
                     Stage::Disabled => "disabled",
                     Stage::Stopped => "stopped",
                 };
@@ -78,9 +83,59 @@ impl Plugin {
             runtime: runtime.to_owned(),
             origin,
             state: state.to_owned(),
+            config_refused: match &self.runtime {
+                Runtime::Process(process) => process.config_refused(),
+                Runtime::Nats(_) => None,
+            },
             vote: None,
             stats: self.stats(),
         }
+    }
+}
+
+/// One that is not there, and what its author states of it where that is known.
+pub(crate) fn missing(name: &PluginName, why: String, manifest: Option<&PluginManifest>) -> PluginStatus {
+    let named = || PluginInfo {
+        name: name.to_string(),
+        ..PluginInfo::default()
+    };
+    PluginStatus {
+        info: manifest.map_or_else(named, |manifest| stated(manifest.stated())),
+        runtime: "-".to_owned(),
+        origin: manifest.map_or_else(String::new, |manifest| manifest.folder().display().to_string()),
+        state: "missing".to_owned(),
+        config_refused: None,
+        vote: None,
+        stats: PluginStats {
+            last_error: Some(why),
+            ..PluginStats::default()
+        },
+    }
+}
+
+/// A manifest in the words of `Info`.
+fn stated(manifest: &Manifest) -> PluginInfo {
+    let texts = [
+        ("category", &manifest.category),
+        ("language", &manifest.language),
+        ("repository", &manifest.repository),
+        ("homepage", &manifest.homepage),
+    ];
+    let mut more: Map<String, Value> = texts
+        .into_iter()
+        .filter(|(_, text)| !text.is_empty())
+        .map(|(name, text)| (name.to_owned(), Value::from(text.as_str())))
+        .collect();
+    if !manifest.tags.is_empty() {
+        more.insert("tags".to_owned(), Value::from(manifest.tags.as_slice()));
+    }
+    PluginInfo {
+        name: manifest.name.to_string(),
+        display_name: manifest.display_name.clone(),
+        version: manifest.version.clone(),
+        author: manifest.author.clone(),
+        description: manifest.description.clone(),
+        more,
     }
 }
 
@@ -107,6 +162,7 @@ mod tests {
                 home: "/".into(),
             },
             provisional: "tested".parse().expect("a name"),
+            manifest: None,
             handshake_limit: LIMIT,
             restarts: Restarts::default(),
         };

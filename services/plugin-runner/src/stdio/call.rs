@@ -130,7 +130,7 @@ impl StdioPlugin {
         // What it would say under its old configuration is not what it is asked (T3).
         if method == Method::CheckIdle
             && wire.version != self.configs.version()
-            && wire.config != self.configs.of(&self.name())
+            && self.handed().config.is_some_and(|config| wire.config != config)
         {
             lent.give_back();
             return Err(CallError::NotRunning(
@@ -185,7 +185,7 @@ impl StdioPlugin {
         params: &impl Serialize,
     ) -> Result<u64, CallError> {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
-        let question = line::request(method, params, id).map_err(CallError::Write)?;
+        let question = line::request(self.dialect(), method, params, id).map_err(CallError::Write)?;
         pipes.write_line(&question).await?;
         Ok(id)
     }

@@ -1,34 +1,26 @@
 //! Keeps a plugin's process running: starts, introduces, awaits its end, starts again.
 //!
-//! It asks nothing but `Info` and `Configure`; all other questions go through `call`.
+//! It asks nothing itself: what belongs to the beginning and the end of a process is `handshake`'s, all else
+//! is `call`'s.
 
 use super::{
-    CallError, ConfigureParams, Stage, StdioPlugin, Wanted, accepted,
-    slot::{Slot, Wire},
+    CallError, Stage, StdioPlugin, Wanted,
+    handshake::FAREWELL,
+    slot::{Lent, Slot, Wire},
     turns::Urgency,
 };
 use crate::{
     backoff::Backoff,
-    discovery,
-    line::{self, Method},
-    process::{self, Ending, Pipes, Process, StartError},
+    line::Method,
+    process::{self, Ending, Pipes, Process},
 };
-use serde_json::{Map, Value};
-use std::{
-    sync::{Arc, atomic::Ordering},
-    time::Duration,
-};
+use snooze_service_runtime::exit::one_line;
+use std::sync::{Arc, atomic::Ordering};
 use tokio::{
+    process::ChildStderr,
     sync::mpsc,
     time::{Instant, timeout},
 };
-
-/// How long a plugin may take to end by itself after its stdin was closed.
-const FAREWELL: Duration = Duration::from_secs(2);
-
-/// How long a plugin may take to say which events it handles. The original asks this only of those that
-/// handle any, and one that keeps silent instead of saying that it does not know the method is none of them.
-const EVENTS_LIMIT: Duration = Duration::from_secs(2);
 
 /// Why nobody can ask it while it is replaced.
 const ANEW: &str = "it is started anew for its configuration";
@@ -65,11 +57,23 @@ impl StdioPlugin {
                 }
                 continue;
             }
+            if let Some(why) = self.unfit() {
+                tracing::warn!(plugin = %self.name(), why, "a plugin cannot have its configuration, and is not started");
+                self.put_down(&format!("its configuration is refused: {why}"))
+                    .await;
+                self.stage.send_replace(Stage::Misconfigured);
+                tokio::select! {
+                    () = self.until_configured() => {}
+                    () = self.until_wanted(Wanted::Disabled) => {}
+                    () = self.stop.cancelled() => {}
+                }
+                continue;
+            }
             self.stage.send_replace(Stage::Starting);
             self.note_start();
             let born = Instant::now();
-            let parted = match process::start(&self.settings.program) {
-                Err(error) => Parted::Failed(start_failure(&error)),
+            let parted = match self.launch().await {
+                Err(why) => Parted::Failed(why),
                 Ok((process, pipes, stderr)) => {
                     self.process_id.send_replace(Some(process.id()));
                     let log = tokio::spawn(crate::stderr::log(
@@ -108,6 +112,40 @@ impl StdioPlugin {
         }
         self.put_down("it was stopped").await;
         self.stage.send_replace(Stage::Stopped);
+    }
+
+    /// Why it is not to be started as things are, if it is not.
+    fn unfit(&self) -> Option<String> {
+        let handed = self.handed();
+        if handed.config.is_some() {
+            None
+        } else {
+            handed.refused
+        }
+    }
+
+    /// Waits until there is a configuration that it can have. Cancelling it loses nothing.
+    async fn until_configured(&self) {
+        loop {
+            let version = self.configs.version();
+            if self.handed().config.is_some() {
+                return;
+            }
+            self.configs.changed_since(version).await;
+        }
+    }
+
+    /// Starts it, where its files are those that its manifest states.
+    async fn launch(&self) -> Result<(Process, Pipes, ChildStderr), String> {
+        if let Some(manifest) = self.manifest().cloned() {
+            let compared = tokio::task::spawn_blocking(move || manifest.compare());
+            match compared.await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => return Err(one_line(&error)),
+                Err(_) => return Err("its files could not be compared".to_owned()),
+            }
+        }
+        process::start(&self.settings.program).map_err(|error| one_line(&error))
     }
 
     /// Cancelling it loses nothing.
@@ -182,53 +220,13 @@ impl StdioPlugin {
         why
     }
 
-    /// `Info`, then `Configure` where there is something to configure, then which events it handles.
-    /// Returns its configuration.
-    async fn introduce(&self, pipes: &mut Pipes) -> Result<Map<String, Value>, String> {
-        let limit = self.settings.handshake_limit;
-        let info = match timeout(limit, self.converse(pipes, Method::Info, &Map::new())).await {
-            Ok(Ok(Value::Object(info))) => {
-                self.learn_name(&info);
-                info
-            }
-            Ok(Ok(_)) => Map::new(),
-            Ok(Err(CallError::Said(said))) => {
-                tracing::info!(plugin = %self.name(), %said, "a plugin does not introduce itself");
-                Map::new()
-            }
-            Ok(Err(error)) => return Err(format!("Info: {error}")),
-            Err(_) => return Err(format!("Info: {}", CallError::TimedOut(limit))),
-        };
-        self.info.send_replace(Some(info));
-        let config = self.config();
-        if !config.is_empty() {
-            self.configure(pipes, &config).await?;
-        }
-        self.learn_events(pipes).await?;
-        Ok(config)
-    }
-
-    /// Gives it its configuration.
-    async fn configure(&self, pipes: &mut Pipes, config: &Map<String, Value>) -> Result<(), String> {
-        let limit = self.settings.handshake_limit;
-        let params = ConfigureParams { config };
-        match timeout(limit, self.converse(pipes, Method::Configure, &params)).await {
-            Ok(Ok(result)) => {
-                accepted(&result).map_err(|said| format!("it refuses its configuration: {said}"))
-            }
-            Ok(Err(error)) if error.is_unknown_method() => Ok(()),
-            Ok(Err(error)) => Err(format!("it did not take its configuration: {error}")),
-            Err(_) => Err(format!(
-                "it did not take its configuration: {}",
-                CallError::TimedOut(limit)
-            )),
-        }
-    }
-
     /// Gives a running process its configuration anew, where it is another one. One that refuses it cannot
     /// be relied upon as it is, and is started again.
     async fn reconfigure(&self, version: u64) -> Configured {
-        let config = self.config();
+        // One that it cannot have changes nothing.
+        let Some(config) = self.handed().config else {
+            return Configured::Done;
+        };
         let mut lent = match self
             .borrow(
                 Method::Configure,
@@ -250,6 +248,7 @@ impl StdioPlugin {
         }
         if wire.config.keys().any(|key| !config.contains_key(key)) {
             // What it would do under its old configuration is nobody's wish any more.
+            self.dismiss(&mut wire.pipes).await;
             lent.close(ANEW);
             return Configured::OnlyAnew;
         }
@@ -263,64 +262,25 @@ impl StdioPlugin {
         Configured::Done
     }
 
-    /// Asks which events it handles; it is not asked at an event, which has no time for that.
-    async fn learn_events(&self, pipes: &mut Pipes) -> Result<(), String> {
-        let method = Method::GetSupportedEvents;
-        let failed = |error: CallError| format!("GetSupportedEvents: {error}");
-        let posed = timeout(EVENTS_LIMIT, self.pose(pipes, method, &Map::new())).await;
-        let id = match posed {
-            Ok(posed) => posed.map_err(failed)?,
-            Err(_) => return Err(failed(CallError::TimedOut(EVENTS_LIMIT))),
-        };
-        let events = match timeout(EVENTS_LIMIT, self.answer_to(pipes, method, id)).await {
-            Ok(Ok(result)) => Some(line::supported_events(&result)),
-            Ok(Err(CallError::Said(said))) if said.unknown_method => Some(Vec::new()),
-            Ok(Err(CallError::Said(said))) => {
-                tracing::warn!(plugin = %self.name(), %said, "a plugin does not say which events it handles");
-                None
-            }
-            Ok(Err(error)) => return Err(failed(error)),
-            Err(_) => None,
-        };
-        // One that does not say keeps what it said before.
-        self.events.send_modify(|known| match events {
-            Some(events) => *known = Some(events.into()),
-            None => *known = Some(known.take().unwrap_or_default()),
-        });
-        Ok(())
-    }
-
-    /// Closes its stdin, which tells a plugin that reads lines to end, and waits a moment.
+    /// Tells it to tidy up, closes its stdin, which tells a plugin that reads lines to end, and waits a moment.
     async fn bid_farewell(&self, process: &Process) {
-        let farewell = async {
-            self.put_down("it is being ended").await;
-            process.ended().await;
+        let last_turn = timeout(FAREWELL, self.turns.turn(Urgency::Supervision)).await;
+        let Ok(turn) = last_turn else {
+            tracing::info!(plugin = %self.name(), "a plugin is at work and is killed");
+            return;
         };
-        if tokio::time::timeout(FAREWELL, farewell).await.is_err() {
+        // It has no pipes where they were closed already.
+        if let Ok(mut lent) = Lent::out_of(&self.slot, turn) {
+            self.dismiss(&mut lent.wire().pipes).await;
+            lent.close("it is being ended");
+        }
+        if timeout(FAREWELL, process.ended()).await.is_err() {
             tracing::info!(
                 plugin = %self.name(),
                 "a plugin does not end by itself and is killed"
             );
         }
     }
-
-    /// The first name that it gives is its name for good: a voter that changes its name at will could
-    /// leave the vote at will.
-    fn learn_name(&self, info: &Map<String, Value>) {
-        let Some(said) = info.get("name").and_then(Value::as_str) else {
-            return;
-        };
-        match discovery::sanitised(said) {
-            Some(name) if *self.name.get_or_init(|| name.clone()) == name => {}
-            Some(_) | None => {
-                tracing::warn!(plugin = %self.name(), said, "a plugin gives a name that it cannot have");
-            }
-        }
-    }
-}
-
-fn start_failure(error: &StartError) -> String {
-    snooze_service_runtime::exit::one_line(error)
 }
 
 /// The reason with how the process ended, where that says more than that it was killed.

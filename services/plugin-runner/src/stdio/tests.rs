@@ -7,11 +7,11 @@ use snooze_schemas::event::Severity;
 use snooze_test_harness::{wait_for, wait_until};
 use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
-const SOON: Duration = Duration::from_secs(10);
-const BRIEF: Duration = Duration::from_millis(300);
+pub(super) const SOON: Duration = Duration::from_secs(10);
+pub(super) const BRIEF: Duration = Duration::from_millis(300);
 
 /// A plugin in Python whose reaction to `CheckIdle` is the given code; it answers everything else.
-fn python(reaction: &str) -> String {
+pub(super) fn python(reaction: &str) -> String {
     format!(
         r#"#!/usr/bin/env python3
 import json, os, signal, subprocess, sys, threading
@@ -37,13 +37,13 @@ for line in sys.stdin:
     )
 }
 
-const HONEST: &str = r#"say({"is_idle": True, "call": calls}, id)"#;
+pub(super) const HONEST: &str = r#"say({"is_idle": True, "call": calls}, id)"#;
 
 /// A supervised plugin; killed when the test ends.
-struct Stand {
-    plugin: Arc<StdioPlugin>,
-    task: tokio::task::JoinHandle<()>,
-    folder: tempfile::TempDir,
+pub(super) struct Stand {
+    pub(super) plugin: Arc<StdioPlugin>,
+    pub(super) task: tokio::task::JoinHandle<()>,
+    pub(super) folder: tempfile::TempDir,
 }
 
 impl Drop for Stand {
@@ -53,22 +53,36 @@ impl Drop for Stand {
 }
 
 impl Stand {
-    async fn of(script: &str) -> Stand {
+    pub(super) async fn of(script: &str) -> Stand {
         let stand = Stand::starting(script);
         stand.running().await;
         stand
     }
 
-    fn starting(script: &str) -> Stand {
+    pub(super) fn starting(script: &str) -> Stand {
         Stand::with_patience(script, SOON)
     }
 
     /// One that may take so long to introduce itself, and to take its configuration.
     fn with_patience(script: &str, handshake_limit: Duration) -> Stand {
+        Stand::described(script, None, handshake_limit)
+    }
+
+    /// One that has this manifest, over the simplest.
+    pub(super) fn described(script: &str, over: Option<Value>, handshake_limit: Duration) -> Stand {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("plugin");
         fs::write(&path, script).expect("writes");
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("sets the mode");
+        let manifest = over.map(|over| {
+            let mut document = json!({"name": "tested", "version": "1.0.0", "entry_point": "plugin"});
+            for (key, value) in over.as_object().expect("a map") {
+                document[key] = value.clone();
+            }
+            fs::write(folder.path().join("plugin.json"), document.to_string()).expect("writes");
+            Arc::new(PluginManifest::read(folder.path()).expect("it is right"))
+        });
+        let configs = Arc::new(ConfigBook::default().with_manifests(manifest.clone()));
         let settings = Settings {
             program: Program {
                 path,
@@ -76,6 +90,7 @@ impl Stand {
                 home: folder.path().to_owned(),
             },
             provisional: "provisional".parse().expect("a name"),
+            manifest,
             handshake_limit,
             restarts: Restarts {
                 first: Duration::from_millis(10),
@@ -83,12 +98,12 @@ impl Stand {
                 ..Restarts::default()
             },
         };
-        let plugin = StdioPlugin::new(settings, Arc::default());
+        let plugin = StdioPlugin::new(settings, configs);
         let task = tokio::spawn(plugin.clone().supervise());
         Stand { plugin, task, folder }
     }
 
-    async fn running(&self) {
+    pub(super) async fn running(&self) {
         let mut stage = self.plugin.stage();
         let running = stage.wait_for(|stage| *stage == Stage::Running);
         drop(
@@ -100,19 +115,19 @@ impl Stand {
     }
 
     /// The configuration is this from now on.
-    fn configured(&self, config: &Value) {
+    pub(super) fn configured(&self, config: &Value) {
         let own = config.as_object().expect("a map").clone();
         self.plugin.configs.lay([("tested".to_owned(), own)].into());
     }
 
-    async fn check(&self, within: Duration) -> Result<Value, CallError> {
+    pub(super) async fn check(&self, within: Duration) -> Result<Value, CallError> {
         self.plugin
             .call(Method::CheckIdle, &json!({"metrics": {}}), within)
             .await
     }
 
     /// Asks until there is a process that answers again.
-    async fn recovered(&self) -> Value {
+    pub(super) async fn recovered(&self) -> Value {
         wait_for(SOON, "the plugin answers again", async || {
             self.check(BRIEF).await.ok()
         })
@@ -134,7 +149,7 @@ impl Stand {
 }
 
 /// Whether there is such a process that is not merely waiting to be reaped by somebody else.
-fn is_alive(id: i32) -> bool {
+pub(super) fn is_alive(id: i32) -> bool {
     let stat = fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
     stat.rsplit(") ")
         .next()
@@ -265,7 +280,7 @@ async fn its_own_word_that_it_failed_costs_only_this_answer() {
 
 #[tokio::test]
 async fn a_plugin_that_reads_nothing_blocks_nobody() {
-    let deaf = "#!/usr/bin/env python3\nimport json, signal, sys\nr = json.loads(sys.stdin.readline())\nprint(json.dumps({'result': {}, 'id': r['id']}), flush=True)\nsignal.pause()\n";
+    let deaf = "#!/usr/bin/env python3\nimport json, signal, sys\nfor _ in ('Info', 'Initialize'):\n    r = json.loads(sys.stdin.readline())\n    print(json.dumps({'result': {}, 'id': r['id']}), flush=True)\nsignal.pause()\n";
     let stand = Stand::of(deaf).await;
     let much = json!({"metrics": "x".repeat(1 << 20)});
     let error = stand

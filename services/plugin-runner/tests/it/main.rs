@@ -5,6 +5,7 @@ mod collector;
 mod events;
 mod inspecting;
 mod leaks;
+mod manifests;
 mod plugins;
 mod preparing;
 mod stage;

@@ -1,0 +1,217 @@
+//! Folders of plugins, and what is not run of them.
+
+use super::*;
+
+fn write(folder: &Path, name: &str, mode: u32) {
+    let path = folder.join(name);
+    fs::write(&path, "#!/bin/sh\n").expect("writes");
+    fs::set_permissions(&path, fs::Permissions::from_mode(mode)).expect("sets the mode");
+}
+
+#[test]
+fn executables_are_found_in_order_and_the_first_folder_wins() {
+    let (one, two) = (
+        tempfile::tempdir().expect("a folder"),
+        tempfile::tempdir().expect("a folder"),
+    );
+    write(one.path(), "b_two.py", 0o755);
+    write(one.path(), "a-one", 0o700);
+    write(one.path(), "notes.txt", 0o644);
+    write(one.path(), ".hidden", 0o755);
+    write(two.path(), "a_one.sh", 0o755);
+    let absent = PathBuf::from("/nonexistent/plugins");
+    let folders = [absent, one.path().to_owned(), two.path().to_owned()];
+    let (found, passed_over) = discover(&folders);
+    let names: Vec<&str> = found.iter().map(|plugin| plugin.name.as_str()).collect();
+    assert_eq!(names, ["a-one", "b-two"]);
+    assert!(
+        matches!(passed_over[..], [PassedOver::Hidden(_)]),
+        "{passed_over:?}"
+    );
+}
+
+#[test]
+fn a_hidden_link_that_leads_nowhere_is_not_missed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let link = |name| {
+        std::os::unix::fs::symlink("me@here.4711:1650000000", folder.path().join(name)).expect("links");
+    };
+    link(".#redis.py");
+    let (found, passed_over) = discover(&[folder.path().to_owned()]);
+    assert!(found.is_empty() && passed_over.is_empty(), "{passed_over:?}");
+    link("redis.py");
+    let (_, passed_over) = discover(&[folder.path().to_owned()]);
+    assert!(matches!(passed_over[..], [PassedOver::Read { .. }]));
+}
+
+#[test]
+fn what_everybody_may_change_is_not_run() {
+    let folder = tempfile::tempdir().expect("a folder");
+    write(folder.path(), "open", 0o777);
+    let (found, passed_over) = discover(&[folder.path().to_owned()]);
+    assert!(found.is_empty());
+    assert!(matches!(passed_over[..], [PassedOver::WritableByOthers(_)]));
+    write(folder.path(), "open", 0o755);
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).expect("sets the mode");
+    assert!(
+        discover(&[folder.path().to_owned()]).0.is_empty(),
+        "another file could take its place"
+    );
+}
+
+#[test]
+fn in_a_folder_for_everybody_only_our_own_files_and_the_superusers_are_run() {
+    let folder = tempfile::tempdir().expect("a folder");
+    write(folder.path(), "ours", 0o755);
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o1777)).expect("sets the mode");
+    assert_eq!(discover(&[folder.path().to_owned()]).0.len(), 1);
+    // The superuser can give a file away; nobody else can put this to the test.
+    if rustix::process::geteuid().is_root() {
+        std::os::unix::fs::chown(folder.path().join("ours"), Some(4711), None).expect("gives it away");
+        let (found, passed_over) = discover(&[folder.path().to_owned()]);
+        assert!(found.is_empty());
+        assert!(matches!(passed_over[..], [PassedOver::PutByOthers(_)]));
+    }
+}
+
+#[test]
+fn s2_what_is_passed_over_is_missed_by_its_name() {
+    let missed = |why: PassedOver| why.name().map(|name| name.as_str().to_owned());
+    assert_eq!(
+        missed(PassedOver::WritableByOthers("/p/redis_monitor.py".into())).as_deref(),
+        Some("redis-monitor")
+    );
+    assert_eq!(
+        missed(PassedOver::Nameless("/p/cpu".into())).as_deref(),
+        Some("plugin-cpu")
+    );
+    assert_eq!(missed(PassedOver::Hidden("/p/other".into())), None);
+}
+
+#[test]
+fn a_name_is_made_of_whatever_it_is_called() {
+    let name = |text| sanitised(text).map(|name| name.as_str().to_owned());
+    assert_eq!(name("Redis_Monitor").as_deref(), Some("redis-monitor"));
+    assert_eq!(
+        name("spot.interrupt handler").as_deref(),
+        Some("spot-interrupt-handler")
+    );
+    assert_eq!(name("cpu"), None, "a built-in voter's name is taken");
+    assert_eq!(name("///"), None);
+}
+
+/// Makes a plugin's folder with this manifest over the simplest.
+fn described(folder: &Path, name: &str, over: &serde_json::Value) {
+    let own = folder.join(name);
+    fs::create_dir(&own).expect("makes a folder");
+    write(&own, "run", 0o755);
+    let mut document = serde_json::json!({"name": name, "version": "1.0.0", "entry_point": "run"});
+    for (key, value) in over.as_object().expect("a map") {
+        document[key] = value.clone();
+    }
+    fs::write(own.join(manifest::FILE), document.to_string()).expect("writes");
+}
+
+fn missed(passed_over: &[PassedOver]) -> Vec<String> {
+    let names = passed_over.iter().filter_map(PassedOver::name);
+    names.map(|name| name.to_string()).collect()
+}
+
+#[test]
+fn a_folder_with_a_manifest_is_a_plugin_by_the_manifests_name() {
+    let folder = tempfile::tempdir().expect("a folder");
+    described(
+        folder.path(),
+        "some-folder",
+        &serde_json::json!({"name": "redis-monitor"}),
+    );
+    described(
+        folder.path(),
+        "remote",
+        &serde_json::json!({"process_model": "nats", "entry_point": "absent"}),
+    );
+    fs::create_dir(folder.path().join("notes")).expect("makes a folder");
+    write(folder.path(), "redis_monitor.py", 0o755);
+    let (found, passed_over) = discover(&[folder.path().to_owned()]);
+    let names: Vec<&str> = found.iter().map(|plugin| plugin.name.as_str()).collect();
+    // The bare file comes first, and has the name already.
+    assert_eq!(names, ["redis-monitor", "remote"]);
+    assert!(
+        matches!(passed_over[..], [PassedOver::Hidden(_)]),
+        "{passed_over:?}"
+    );
+    assert!(found[1].is_on_bus() && !found[0].is_on_bus());
+    fs::remove_file(folder.path().join("redis_monitor.py")).expect("removes");
+    let (found, passed_over) = discover(&[folder.path().to_owned()]);
+    assert!(passed_over.is_empty(), "{passed_over:?}");
+    assert!(found.iter().any(|plugin| plugin.name.as_str() == "redis-monitor" && plugin.path.ends_with("some-folder/run")));
+}
+
+#[test]
+fn s2_a_broken_manifest_is_missed_by_its_folders_name_and_told_with_the_place() {
+    let folder = tempfile::tempdir().expect("a folder");
+    described(
+        folder.path(),
+        "Redis_Monitor-1.2",
+        &serde_json::json!({"version": "one"}),
+    );
+    let (found, passed_over) = discover(&[folder.path().to_owned()]);
+    assert!(found.is_empty());
+    assert_eq!(missed(&passed_over), ["redis-monitor-1-2"]);
+    let text = snooze_service_runtime::exit::one_line(&passed_over[0]);
+    assert!(
+        text.contains("plugin.json: line 1, column ") && text.contains(": version: "),
+        "{text}"
+    );
+    assert_eq!(
+        text.matches("plugin.json").count(),
+        1,
+        "nothing is said twice: {text}"
+    );
+}
+
+#[test]
+fn s2_what_depends_on_what_is_not_there_is_missed_by_its_name() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let needs =
+        |name: &str, range: &str| serde_json::json!({"dependencies": [{"name": name, "version": range}]});
+    described(folder.path(), "one", &needs("two", "^1"));
+    described(folder.path(), "two", &needs("bare", "*"));
+    described(folder.path(), "three", &needs("two", ">=2"));
+    write(folder.path(), "bare.sh", 0o755);
+    let (found, passed_over) = discover(&[folder.path().to_owned()]);
+    let names: Vec<&str> = found.iter().map(|plugin| plugin.name.as_str()).collect();
+    assert_eq!(names, ["bare", "one", "two"]);
+    assert_eq!(missed(&passed_over), ["three"]);
+    assert!(
+        passed_over[0].to_string().contains("this host has 1.0.0"),
+        "{}",
+        passed_over[0]
+    );
+    assert!(passed_over[0].manifest().is_some());
+}
+
+#[test]
+fn s2_a_native_plugin_is_missed_where_none_can_be_loaded() {
+    let folder = tempfile::tempdir().expect("a folder");
+    described(folder.path(), "fast", &serde_json::json!({"type": "native"}));
+    let (found, passed_over) = discover(&[folder.path().to_owned()]);
+    assert!(found.is_empty());
+    assert_eq!(missed(&passed_over), ["fast"]);
+    assert!(
+        passed_over[0].to_string().contains("native"),
+        "{}",
+        passed_over[0]
+    );
+}
+
+#[test]
+fn a_folder_that_everybody_may_change_holds_no_plugin() {
+    let folder = tempfile::tempdir().expect("a folder");
+    described(folder.path(), "open", &serde_json::json!({}));
+    fs::set_permissions(folder.path().join("open"), fs::Permissions::from_mode(0o777))
+        .expect("sets the mode");
+    let (found, passed_over) = discover(&[folder.path().to_owned()]);
+    assert!(found.is_empty());
+    assert_eq!(missed(&passed_over), ["open"]);
+}

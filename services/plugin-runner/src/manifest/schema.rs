@@ -1,0 +1,246 @@
+//! What a plugin can be configured with: the check of a configuration, and the defaults in it.
+//!
+//! It fetches nothing: a schema that refers to another one elsewhere is refused.
+
+use super::{
+    mistakes::Found,
+    places::{below, names},
+    shorthand,
+    words::{self, ConfigMistake, Secrets},
+};
+use jsonschema::{Draft, Retrieve, Uri, ValidationError, Validator, error::ValidationErrorKind};
+use serde_json::{Map, Value};
+use std::{error::Error, fmt};
+
+/// How far defaults are looked for through references and maps in maps. A schema may refer to itself.
+const DEPTH: usize = 16;
+
+/// More mistakes of one configuration are not told.
+const LIMIT: usize = 64;
+
+/// The key of a manifest that it stands under.
+const KEY: &str = "/config_schema";
+
+/// A plugin's schema, ready to be asked.
+pub struct ConfigSchema {
+    schema: Value,
+    validator: Validator,
+    secrets: Secrets,
+}
+
+impl fmt::Debug for ConfigSchema {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_tuple("ConfigSchema").field(&self.schema).finish()
+    }
+}
+
+/// Whoever asks it for a schema gets none.
+struct FetchesNothing;
+
+impl Retrieve for FetchesNothing {
+    fn retrieve(&self, uri: &Uri<String>) -> Result<Value, Box<dyn Error + Send + Sync>> {
+        Err(format!("{uri} is not fetched").into())
+    }
+}
+
+impl ConfigSchema {
+    /// That of a manifest, a JSON Schema or the original's shorthand, and the keys in it that are unknown.
+    pub(super) fn of(written: &Map<String, Value>) -> Result<(ConfigSchema, Vec<Found>), Vec<Found>> {
+        let is_schema = shorthand::is_schema(written);
+        let under_key = |found: Found| Found::new(format!("{KEY}{}", found.pointer), found.text);
+        let (schema, unknown) = if is_schema {
+            (Value::Object(written.clone()), Vec::new())
+        } else {
+            let translated = shorthand::translated(written);
+            translated.map_err(|found| found.into_iter().map(under_key).collect::<Vec<_>>())?
+        };
+        if schema.get("type").is_some_and(|kind| kind != "object") {
+            let text = "a configuration is a map: its type is object";
+            return Err(vec![Found::new(format!("{KEY}/type"), text)]);
+        }
+        let validator = validator(&schema).map_err(|found| match is_schema {
+            true => found.into_iter().map(under_key).collect(),
+            // What was made of the shorthand is right but for what the author wrote into it.
+            false => found
+                .into_iter()
+                .map(|found| of_shorthand(&found))
+                .collect::<Vec<_>>(),
+        })?;
+        let secrets = Secrets::of(&schema);
+        let schema = ConfigSchema {
+            schema,
+            validator,
+            secrets,
+        };
+        let found = schema.wrong_defaults(is_schema);
+        if found.is_empty() {
+            Ok((schema, unknown.into_iter().map(under_key).collect()))
+        } else {
+            Err(found)
+        }
+    }
+
+    /// The JSON Schema (draft 2020-12 where it does not say another).
+    #[must_use]
+    pub fn as_value(&self) -> &Value {
+        &self.schema
+    }
+
+    /// The configuration with the schema's defaults, where it is right.
+    ///
+    /// # Errors
+    /// Every mistake in it. No secret is among the words.
+    pub fn settle(&self, config: &Map<String, Value>) -> Result<Map<String, Value>, Vec<ConfigMistake>> {
+        let mut config = Value::Object(config.clone());
+        self.fill(&mut config, &self.schema, 0);
+        let mut mistakes: Vec<ConfigMistake> = Vec::new();
+        for error in self.validator.iter_errors(&config).take(LIMIT) {
+            for mistake in words::mistakes(&error, &self.schema, &self.secrets) {
+                if !mistakes.contains(&mistake) {
+                    mistakes.push(mistake);
+                }
+            }
+        }
+        mistakes.sort();
+        match config {
+            Value::Object(config) if mistakes.is_empty() => Ok(config),
+            _ => Err(mistakes),
+        }
+    }
+
+    /// Puts the defaults of `properties` where nothing stands, also through references within the schema.
+    fn fill(&self, value: &mut Value, schema: &Value, depth: usize) {
+        if depth == DEPTH {
+            return;
+        }
+        if let Some(other) = self.referred(schema) {
+            self.fill(value, other, depth + 1);
+        }
+        let (Value::Object(map), Some(Value::Object(properties))) = (value, schema.get("properties")) else {
+            return;
+        };
+        for (name, property) in properties {
+            let default = property
+                .get("default")
+                .or_else(|| self.referred(property)?.get("default"));
+            if let Some(default) = default
+                && !map.contains_key(name)
+            {
+                map.insert(name.clone(), default.clone());
+            }
+            if let Some(inner) = map.get_mut(name) {
+                self.fill(inner, property, depth + 1);
+            }
+        }
+    }
+
+    fn referred(&self, schema: &Value) -> Option<&Value> {
+        let reference = schema.get("$ref")?.as_str()?;
+        self.schema.pointer(reference.strip_prefix('#')?)
+    }
+
+    /// The defaults that the schema itself refuses: with them no configuration would be right.
+    fn wrong_defaults(&self, is_schema: bool) -> Vec<Found> {
+        let mut defaults = Value::Object(Map::new());
+        self.fill(&mut defaults, &self.schema, 0);
+        let errors = self.validator.iter_errors(&defaults);
+        let wrong = errors.filter_map(|error| {
+            let name = names(error.instance_path().as_str()).next()?;
+            if matches!(error.kind(), ValidationErrorKind::Required { .. }) {
+                return None;
+            }
+            let around = if is_schema { "/properties" } else { "" };
+            let pointer = below(&below(&format!("{KEY}{around}"), &name), "default");
+            let mistake = words::mistakes(&error, &self.schema, &self.secrets)
+                .into_iter()
+                .next()?;
+            Some(Found::new(pointer, mistake.text))
+        });
+        wrong.take(LIMIT).collect()
+    }
+}
+
+fn validator(schema: &Value) -> Result<Validator, Vec<Found>> {
+    let is_current = schema
+        .get("$schema")
+        .is_none_or(|draft| draft.as_str().is_some_and(|draft| draft.contains("2020-12")));
+    if is_current {
+        let of_the_schema = jsonschema::draft202012::meta::validator();
+        let found: Vec<Found> = of_the_schema
+            .iter_errors(schema)
+            .take(LIMIT)
+            .map(|error| of_the_meta_schema(&error))
+            .collect();
+        if !found.is_empty() {
+            return Err(found);
+        }
+    }
+    let options = match is_current {
+        true => jsonschema::options().with_draft(Draft::Draft202012),
+        false => jsonschema::options(),
+    };
+    let built = options
+        .should_validate_formats(true)
+        .with_retriever(FetchesNothing)
+        .build(schema);
+    built.map_err(|error| match error.kind() {
+        ValidationErrorKind::Referencing(why) => {
+            let mut found = Vec::new();
+            leading_out("", schema, &mut found);
+            if found.is_empty() {
+                found.push(Found::new("", format!("a reference in it leads nowhere: {why}")));
+            }
+            found
+        }
+        _ => vec![of_the_meta_schema(&error)],
+    })
+}
+
+fn of_the_meta_schema(error: &ValidationError<'_>) -> Found {
+    let pointer = error.instance_path().as_str();
+    let told = words::mistakes(error, &Value::Null, &Secrets::default());
+    Found::new(
+        pointer,
+        told.into_iter()
+            .next()
+            .map_or_else(String::new, |mistake| mistake.text),
+    )
+}
+
+fn of_shorthand(found: &Found) -> Found {
+    let name = names(&found.pointer).nth(1).unwrap_or_default();
+    Found::new(below(&below(KEY, &name), "constraints"), found.text.clone())
+}
+
+/// The references of a schema that lead out of it.
+fn leading_out(pointer: &str, schema: &Value, found: &mut Vec<Found>) {
+    match schema {
+        Value::Object(map) => {
+            for (name, value) in map {
+                let pointer = below(pointer, name);
+                let is_reference = matches!(name.as_str(), "$ref" | "$dynamicRef" | "$schema");
+                // Those of the drafts are here.
+                let is_here =
+                    |target: &str| target.starts_with('#') || target.contains("://json-schema.org/draft");
+                match value.as_str() {
+                    Some(target) if is_reference && !is_here(target) => {
+                        let text = format!(
+                            "{target} is not fetched: what is referred to has to stand in the manifest"
+                        );
+                        found.push(Found::new(pointer, text));
+                    }
+                    _ => leading_out(&pointer, value, found),
+                }
+            }
+        }
+        Value::Array(list) => {
+            for (index, value) in list.iter().enumerate() {
+                leading_out(&below(pointer, &index.to_string()), value, found);
+            }
+        }
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,261 @@
+//! Whether what a manifest says can be, all of it together.
+//!
+//! It looks at no file and at no other plugin.
+
+use super::{mistakes::Found, places::below};
+use crate::events::covers;
+use semver::{Version, VersionReq};
+use snooze_schemas::{
+    PluginName,
+    plugin::{
+        manifest::{Manifest, PluginKind, ProcessModel},
+        permissions::Permissions,
+    },
+};
+use std::{
+    collections::BTreeSet,
+    path::{Component, Path, PathBuf},
+};
+
+/// How long a SHA-256 is in hexadecimal.
+const SHA256_DIGITS: usize = 64;
+
+/// What a manifest says in words that have to be understood.
+#[derive(Debug, Clone)]
+pub(super) struct Understood {
+    pub version: Version,
+    pub dependencies: Vec<(PluginName, VersionReq)>,
+}
+
+/// Looks for everything that cannot be. What could not be read is not looked at again.
+///
+/// # Errors
+/// All of it.
+pub(super) fn check(
+    manifest: &Manifest,
+    spoiled: &BTreeSet<String>,
+    host_version: &Version,
+) -> Result<Understood, Vec<Found>> {
+    let mut found = Vec::new();
+    let version = Version::parse(&manifest.version)
+        .map_err(|error| found.push(Found::new("/version", format!("not a semantic version: {error}"))));
+    if let Some(needed) = &manifest.min_host_version {
+        found.extend(host_is_too_old(needed, host_version));
+    }
+    let dependencies = dependencies(manifest, spoiled, &mut found);
+    if !spoiled.contains("entry_point") {
+        found.extend(path_below("/entry_point", &manifest.entry_point));
+    }
+    for (path, digest) in &manifest.checksums {
+        let pointer = below("/checksums", path);
+        found.extend(path_below(&pointer, path));
+        let is_hex = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
+        if digest.len() != SHA256_DIGITS || !digest.bytes().all(is_hex) {
+            let text = "not a SHA-256: 64 digits of lower-case hexadecimal";
+            found.push(Found::new(pointer, text));
+        }
+    }
+    found.extend(contradictions(manifest, spoiled));
+    found.extend(permissions(&manifest.permissions));
+    match version {
+        Ok(version) if found.is_empty() => Ok(Understood {
+            version,
+            dependencies,
+        }),
+        _ => Err(found),
+    }
+}
+
+fn host_is_too_old(needed: &str, host_version: &Version) -> Option<Found> {
+    let pointer = "/min_host_version";
+    match Version::parse(needed) {
+        Err(error) => Some(Found::new(pointer, format!("not a semantic version: {error}"))),
+        Ok(needed) if host_version.cmp_precedence(&needed).is_lt() => Some(Found::new(
+            pointer,
+            format!("it needs CloudSnooze {needed} or later, and this is {host_version}"),
+        )),
+        Ok(_) => None,
+    }
+}
+
+fn dependencies(
+    manifest: &Manifest,
+    spoiled: &BTreeSet<String>,
+    found: &mut Vec<Found>,
+) -> Vec<(PluginName, VersionReq)> {
+    if spoiled.contains("dependencies") {
+        return Vec::new();
+    }
+    let mut understood: Vec<(PluginName, VersionReq)> = Vec::new();
+    for (index, dependency) in manifest.dependencies.iter().enumerate() {
+        let pointer = below("/dependencies", &index.to_string());
+        if dependency.name == manifest.name {
+            found.push(Found::new(below(&pointer, "name"), "it depends on itself"));
+        }
+        if understood.iter().any(|(name, _)| *name == dependency.name) {
+            found.push(Found::new(below(&pointer, "name"), "it stands there twice"));
+        }
+        match VersionReq::parse(&dependency.version) {
+            Ok(range) => understood.push((dependency.name.clone(), range)),
+            Err(error) => found.push(Found::new(
+                below(&pointer, "version"),
+                format!("not a range of versions, as >=1.2, <2: {error}"),
+            )),
+        }
+    }
+    understood
+}
+
+fn contradictions(manifest: &Manifest, spoiled: &BTreeSet<String>) -> Vec<Found> {
+    let mut found = Vec::new();
+    if manifest.kind == PluginKind::Native && manifest.process_model != ProcessModel::Process {
+        let text = "a native plugin is loaded into the runner and has no process_model";
+        found.push(Found::new("/process_model", text));
+    }
+    if !spoiled.contains("permissions") {
+        let granted = &manifest.permissions.events;
+        for (name, terms) in &manifest.events {
+            if terms.enabled && !granted.iter().any(|wide| covers(wide.as_str(), name)) {
+                let text = "permissions.events does not ask for it";
+                found.push(Found::new(below("/events", name.as_str()), text));
+            }
+        }
+    }
+    found
+}
+
+fn permissions(asked: &Permissions) -> Vec<Found> {
+    let mut found = Vec::new();
+    let mut tell = |field: &str, text: String| {
+        found.push(Found::new(below("/permissions", field), text));
+    };
+    if asked.tcp.iter().any(|endpoint| endpoint.port == 0) {
+        tell("tcp", "there is no port 0".to_owned());
+    }
+    if asked.listen.contains(&0) {
+        tell("listen", "there is no port 0".to_owned());
+    }
+    for (field, paths) in [
+        ("unix", &asked.unix),
+        ("read", &asked.read),
+        ("write", &asked.write),
+    ] {
+        for path in paths.iter().filter(|path| !is_plain_absolute(path)) {
+            let text = format!("{} is no absolute path without ..", path.display());
+            tell(field, text);
+        }
+    }
+    for path in &asked.run {
+        let is_name = path.components().count() == 1 && is_plain(path);
+        if !is_name && !is_plain_absolute(path) {
+            let text = format!(
+                "{} is neither a name nor an absolute path without ..",
+                path.display()
+            );
+            tell("run", text);
+        }
+    }
+    for name in asked.env.iter() {
+        if name.is_empty() || name.contains(['=', '\0']) {
+            tell("env", format!("{name:?} is no name of a variable"));
+        }
+    }
+    for (field, limit) in [
+        ("memory_mb", asked.memory_mb),
+        ("cpu_percent", asked.cpu_percent),
+        ("processes", asked.processes),
+    ] {
+        if limit == Some(0) {
+            tell(field, "nothing runs with none of it".to_owned());
+        }
+    }
+    found
+}
+
+fn is_plain_absolute(path: &Path) -> bool {
+    let parts = |component| matches!(component, Component::RootDir | Component::Normal(_));
+    path.is_absolute() && path.components().all(parts)
+}
+
+fn is_plain(path: &Path) -> bool {
+    let mut components = path.components().peekable();
+    components.peek().is_some() && components.all(|component| matches!(component, Component::Normal(_)))
+}
+
+fn path_below(pointer: &str, path: &str) -> Option<Found> {
+    let text = format!("{path:?} is no path below the manifest's folder");
+    (!is_plain(&PathBuf::from(path)) || path.contains('\0')).then(|| Found::new(pointer, text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn found(over: &Value) -> Vec<String> {
+        let mut document = json!({"name": "a", "version": "1.2.3", "entry_point": "bin/run"});
+        for (key, value) in over.as_object().expect("a map") {
+            document[key] = value.clone();
+        }
+        let manifest: Manifest = serde_json::from_value(document).expect("a manifest");
+        match check(&manifest, &BTreeSet::new(), &Version::new(0, 2, 0)) {
+            Ok(_) => Vec::new(),
+            Err(found) => found.into_iter().map(|found| found.pointer).collect(),
+        }
+    }
+
+    #[test]
+    fn what_can_be_is_no_mistake() {
+        let all = json!({
+            "min_host_version": "0.2.0",
+            "dependencies": [{"name": "b", "version": ">=1.0, <2"}, {"name": "c", "version": "*"}],
+            "events": {"custom.backup": {}, "cloud.spot.interrupt": {"enabled": false}},
+            "permissions": {"events": ["custom"], "read": ["/etc/redis"], "run": ["ls", "/bin/cat"], "tcp": [{"port": 1}]},
+            "checksums": {"bin/run": "0".repeat(64)},
+        });
+        assert!(found(&all).is_empty());
+    }
+
+    #[test]
+    fn what_cannot_be_is_told_field_by_field() {
+        for (over, pointer) in [
+            (json!({"version": "1"}), "/version"),
+            (json!({"min_host_version": "0.3.0"}), "/min_host_version"),
+            (json!({"min_host_version": "new"}), "/min_host_version"),
+            (
+                json!({"dependencies": [{"name": "a", "version": "*"}]}),
+                "/dependencies/0/name",
+            ),
+            (
+                json!({"dependencies": [{"name": "b", "version": "~>"}]}),
+                "/dependencies/0/version",
+            ),
+            (json!({"entry_point": "/bin/sh"}), "/entry_point"),
+            (json!({"entry_point": "../run"}), "/entry_point"),
+            (json!({"entry_point": "a/../../run"}), "/entry_point"),
+            (json!({"entry_point": ""}), "/entry_point"),
+            (json!({"checksums": {"../x": "0".repeat(64)}}), "/checksums/..~1x"),
+            (json!({"checksums": {"x": "ABC"}}), "/checksums/x"),
+            (
+                json!({"type": "native", "process_model": "nats"}),
+                "/process_model",
+            ),
+            (json!({"events": {"custom": {}}}), "/events/custom"),
+            (
+                json!({"events": {"custom": {}}, "permissions": {"events": ["custom.backup"]}}),
+                "/events/custom",
+            ),
+            (json!({"permissions": {"read": ["etc"]}}), "/permissions/read"),
+            (
+                json!({"permissions": {"write": ["/var/../etc"]}}),
+                "/permissions/write",
+            ),
+            (json!({"permissions": {"run": ["bin/ls"]}}), "/permissions/run"),
+            (json!({"permissions": {"env": ["A=B"]}}), "/permissions/env"),
+            (json!({"permissions": {"listen": [0]}}), "/permissions/listen"),
+            (json!({"permissions": {"memory_mb": 0}}), "/permissions/memory_mb"),
+        ] {
+            assert_eq!(found(&over), [pointer], "{over}");
+        }
+    }
+}

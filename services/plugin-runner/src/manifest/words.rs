@@ -1,0 +1,199 @@
+//! What a configuration should have been and what it is, in words that show no secret.
+//!
+//! **Invariant:** of a value that may be a secret only its kind is told.
+
+use super::{fields, places};
+use jsonschema::{ValidationError, error::ValidationErrorKind};
+use serde_json::Value;
+use std::{collections::BTreeSet, fmt};
+
+/// A name that holds one of these, without case and separators, names a secret.
+const SECRET_WORDS: [&str; 10] = [
+    "password",
+    "passwd",
+    "passphrase",
+    "secret",
+    "token",
+    "dsn",
+    "credential",
+    "apikey",
+    "privatekey",
+    "connectionstring",
+];
+
+/// So much of a value is shown.
+const SHOWN: usize = 60;
+
+/// One mistake in a configuration.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ConfigMistake {
+    /// The path of the field; empty for the configuration as a whole.
+    pub field: String,
+    /// What was expected and what was found.
+    pub text: String,
+}
+
+impl fmt::Display for ConfigMistake {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.field.is_empty() {
+            write!(out, "{}: ", self.field)?;
+        }
+        out.write_str(&self.text)
+    }
+}
+
+/// Which fields of a schema are secrets.
+#[derive(Debug, Default)]
+pub(super) struct Secrets {
+    names: BTreeSet<String>,
+}
+
+impl Secrets {
+    /// Those that the schema says: `writeOnly`, or the format `password`, wherever they stand in it.
+    pub(super) fn of(schema: &Value) -> Secrets {
+        let mut secrets = Secrets::default();
+        secrets.look_into(schema);
+        secrets
+    }
+
+    fn look_into(&mut self, schema: &Value) {
+        match schema {
+            Value::Object(map) => {
+                if let Some(Value::Object(properties)) = map.get("properties") {
+                    let said = properties.iter().filter(|(_, property)| {
+                        property.get("writeOnly") == Some(&Value::Bool(true))
+                            || property.get("format").and_then(Value::as_str) == Some("password")
+                    });
+                    self.names.extend(said.map(|(name, _)| name.clone()));
+                }
+                map.values().for_each(|value| self.look_into(value));
+            }
+            Value::Array(list) => list.iter().for_each(|value| self.look_into(value)),
+            _ => {}
+        }
+    }
+
+    /// Whether what is there may be a secret, by what it and all around it are called.
+    fn covers(&self, pointer: &str) -> bool {
+        places::names(pointer).any(|name| {
+            let squashed = fields::squash(&name);
+            self.names.contains(&name) || SECRET_WORDS.iter().any(|word| squashed.contains(word))
+        })
+    }
+
+    /// What was found, as far as it may be shown.
+    fn found(&self, pointer: &str, value: &Value) -> String {
+        match value {
+            Value::Null => "null".to_owned(),
+            Value::Array(list) => format!("a list of {}", list.len()),
+            Value::Object(_) => "a map".to_owned(),
+            _ if self.covers(pointer) => format!("{}, which is not shown", kind(value)),
+            // An address may hold a password.
+            Value::String(text) if text.contains('@') => "a text, which is not shown".to_owned(),
+            other => brief(other),
+        }
+    }
+}
+
+fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "a truth value",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a text",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "a map",
+    }
+}
+
+fn brief(value: &Value) -> String {
+    let text = value.to_string();
+    if text.chars().count() <= SHOWN {
+        return text;
+    }
+    let cut: String = text.chars().take(SHOWN).collect();
+    format!("{cut}…")
+}
+
+/// One error of the validation as the mistakes that it is.
+pub(super) fn mistakes(error: &ValidationError<'_>, schema: &Value, secrets: &Secrets) -> Vec<ConfigMistake> {
+    let pointer = error.instance_path().as_str();
+    let at = |name: &str, text: String| ConfigMistake {
+        field: places::shown(&places::below(pointer, name)),
+        text,
+    };
+    match error.kind() {
+        ValidationErrorKind::Required { property } => {
+            let name = property.as_str().unwrap_or_default();
+            vec![at(name, "it is required, and missing".to_owned())]
+        }
+        ValidationErrorKind::AdditionalProperties { unexpected }
+        | ValidationErrorKind::UnevaluatedProperties { unexpected } => {
+            let known = known_beside(error, schema);
+            let unknown = unexpected.iter();
+            unknown
+                .map(|name| at(name, fields::unknown_key(name, &known)))
+                .collect()
+        }
+        kind => {
+            let found = secrets.found(pointer, error.instance());
+            vec![ConfigMistake {
+                field: places::shown(pointer),
+                text: format!("expected {}, found {found}", expected(kind)),
+            }]
+        }
+    }
+}
+
+/// The properties that the schema names where it refuses others.
+fn known_beside(error: &ValidationError<'_>, schema: &Value) -> Vec<String> {
+    let keyword = error.schema_path().as_str();
+    let around = keyword.rsplit_once('/').map_or("", |(around, _)| around);
+    match schema.pointer(around).and_then(|around| around.get("properties")) {
+        Some(Value::Object(properties)) => properties.keys().cloned().collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// What should have been there.
+fn expected(kind: &ValidationErrorKind) -> String {
+    use ValidationErrorKind as Kind;
+    match kind {
+        Kind::Type { kind } => match kind {
+            jsonschema::error::TypeKind::Single(one) => one.to_string(),
+            jsonschema::error::TypeKind::Multiple(many) => {
+                let many: Vec<String> = many.iter().map(|one| one.to_string()).collect();
+                many.join(" or ")
+            }
+        },
+        Kind::Enum { options } => format!("one of {}", brief(options)),
+        Kind::Constant { expected_value } => brief(expected_value),
+        Kind::Minimum { limit } => format!("at least {limit}"),
+        Kind::Maximum { limit } => format!("at most {limit}"),
+        Kind::ExclusiveMinimum { limit } => format!("more than {limit}"),
+        Kind::ExclusiveMaximum { limit } => format!("less than {limit}"),
+        Kind::MultipleOf { multiple_of } => format!("a multiple of {multiple_of}"),
+        Kind::MinLength { limit } => format!("at least {limit} characters"),
+        Kind::MaxLength { limit } => format!("at most {limit} characters"),
+        Kind::MinItems { limit } => format!("at least {limit} elements"),
+        Kind::MaxItems { limit } => format!("at most {limit} elements"),
+        Kind::UniqueItems => "elements that differ".to_owned(),
+        Kind::Contains => "an element that is asked for".to_owned(),
+        Kind::MinProperties { limit } => format!("at least {limit} keys"),
+        Kind::MaxProperties { limit } => format!("at most {limit} keys"),
+        Kind::Pattern { pattern } => format!("what matches {pattern}"),
+        Kind::Format { format } => format!("the format {format}"),
+        Kind::FalseSchema => "nothing".to_owned(),
+        Kind::AnyOf { context } | Kind::OneOfNotValid { context } => alternatives(context),
+        Kind::OneOfMultipleValid { .. } => "one of the alternatives, not several".to_owned(),
+        other => format!("what {} asks for", other.keyword()),
+    }
+}
+
+fn alternatives(context: &[Vec<ValidationError<'_>>]) -> String {
+    let all: Vec<String> = context
+        .iter()
+        .filter_map(|errors| Some(expected(errors.first()?.kind())))
+        .collect();
+    all.join(", or ")
+}
