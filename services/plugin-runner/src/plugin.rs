@@ -4,6 +4,7 @@
 //! which its caller shows as unknown.
 
 mod error;
+mod questions;
 mod status;
 mod voting;
 mod wire;
@@ -14,19 +15,12 @@ pub(crate) use status::missing;
 use crate::{
     file_identity::FileIdentity,
     latencies::Latencies,
-    line::{self, Method, PluginOpinion},
     manifest::PluginManifest,
     nats_plugin::NatsPlugin,
-    stdio::{CallError, Limits, Stage, Start, StdioPlugin},
+    stdio::{CallError, Stage, Start, StdioPlugin},
 };
-use serde::Serialize;
 use serde_json::Value;
-use snooze_schemas::{
-    EventType, HostId, PluginName,
-    event::{Event, HandlerResult, Severity},
-    metrics::Metrics,
-    plugin::manifest::EventTerms,
-};
+use snooze_schemas::{EventType, PluginName, event::Severity, plugin::manifest::EventTerms};
 use std::{
     collections::BTreeMap,
     sync::{
@@ -40,7 +34,6 @@ use tokio::{
     time::Instant,
 };
 use voting::Voting;
-use wire::{bounded, handler_result, on_the_wire};
 
 /// The key of a plugin's configuration that says which events it gets.
 pub(crate) const EVENTS: &str = "events";
@@ -88,34 +81,6 @@ pub(crate) enum Work {
     Event,
     /// It is the work before a stop, for which the runner itself asks.
     Preparation,
-}
-
-/// As long as it lives its plugin is at work for a preparation.
-struct Preparing<'a>(&'a AtomicUsize);
-
-impl<'a> Preparing<'a> {
-    fn begin(count: &'a AtomicUsize, work: Work) -> Option<Preparing<'a>> {
-        (work == Work::Preparation).then(|| {
-            count.fetch_add(1, Ordering::Relaxed);
-            Preparing(count)
-        })
-    }
-}
-
-impl Drop for Preparing<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-#[derive(Serialize)]
-struct CheckIdleParams<'a> {
-    metrics: &'a Metrics,
-}
-
-#[derive(Serialize)]
-struct HandleEventParams {
-    event: Value,
 }
 
 impl Plugin {
@@ -263,118 +228,6 @@ impl Plugin {
         says_so
             || self.stated_events().is_some()
             || matches!(process.config().get(EVENTS), Some(Value::Object(events)) if !events.is_empty())
-    }
-
-    /// Asks whether the host is idle.
-    ///
-    /// # Errors
-    /// Why there is no opinion.
-    pub async fn check_idle(
-        self: &Arc<Self>,
-        metrics: &Metrics,
-        host: &HostId,
-        limits: impl Into<Limits>,
-    ) -> Result<PluginOpinion, AskError> {
-        let (limits, start, was_preparing) = (limits.into(), self.start(), self.is_preparing());
-        let asked = Instant::now();
-        let outcome = match &self.runtime {
-            Runtime::Process(process) => process
-                .call(Method::CheckIdle, &CheckIdleParams { metrics }, limits)
-                .await
-                .map_err(AskError::of_call)
-                .and_then(|result| line::opinion(&result).map_err(AskError::Odd)),
-            Runtime::Nats(plugin) => {
-                let was_there = plugin.is_present();
-                let outcome = plugin.check_idle(metrics, host, limits.own).await;
-                if !was_there && plugin.is_present() {
-                    self.learn_events();
-                }
-                outcome
-            }
-        };
-        let outcome = match outcome {
-            Err(error) if error.is_of_work() && (was_preparing || self.is_preparing()) => {
-                Err(AskError::Preparing)
-            }
-            other => other,
-        };
-        match &outcome {
-            Ok(_) => self.voting().has_answered(),
-            Err(AskError::UnknownMethod) if self.handles_events() => self.voting().leaves(start),
-            Err(AskError::UnknownMethod) => self.voting().stays(),
-            // One at work is there, and is asked when it is done.
-            Err(error) if error.is_of_work() => {}
-            Err(_) => self.voting().was_asked_in_vain(start),
-        }
-        if !matches!(&outcome, Err(AskError::Process(CallError::Starting))) {
-            self.latencies.add(asked.elapsed());
-        }
-        self.count(outcome)
-    }
-
-    /// One on the bus has appeared: asks it, beside everything else, which events it handles.
-    fn learn_events(self: &Arc<Self>) {
-        let plugin = self.clone();
-        tokio::spawn(async move {
-            if let Runtime::Nats(nats) = &plugin.runtime
-                && let Err(error) = nats.learn_events(EVENTS_LIMIT).await
-            {
-                tracing::debug!(plugin = %plugin.name(), %error, "a plugin does not say which events it handles");
-            }
-        });
-    }
-
-    /// Gives it an event to handle.
-    ///
-    /// # Errors
-    /// Why it is not known what became of it.
-    pub(crate) async fn handle_event(
-        &self,
-        event: &Event,
-        work: Work,
-        left: Duration,
-    ) -> Result<HandlerResult, AskError> {
-        let mut preparing = None;
-        let outcome = match &self.runtime {
-            Runtime::Process(process) => {
-                let params = |left| {
-                    // From when it is its turn, and no earlier: it may be busy with something else until then.
-                    preparing = Preparing::begin(&self.preparing, work);
-                    HandleEventParams {
-                        event: on_the_wire(event, left),
-                    }
-                };
-                process
-                    .call_by(Method::HandleEvent, event.severity, left, params)
-                    .await
-                    .map_err(AskError::of_call)
-                    .map(|result| handler_result(&result))
-            }
-            Runtime::Nats(plugin) => {
-                preparing = Preparing::begin(&self.preparing, work);
-                plugin.handle_event(event, left).await.map(bounded)
-            }
-        };
-        drop(preparing);
-        self.count(outcome)
-    }
-
-    /// Which events it handles, as it said when it was introduced. One on the bus that has not said it yet
-    /// is asked.
-    ///
-    /// # Errors
-    /// Why it is not known.
-    pub async fn supported_events(&self, within: Duration) -> Result<Vec<EventType>, AskError> {
-        match &self.runtime {
-            Runtime::Process(process) => match process.events() {
-                Some(events) => Ok(events.to_vec()),
-                None => Err(AskError::Odd("it has not introduced itself yet".to_owned())),
-            },
-            Runtime::Nats(plugin) => match plugin.events() {
-                Some(events) => Ok(events),
-                None => plugin.learn_events(within).await,
-            },
-        }
     }
 
     fn count<T>(&self, outcome: Result<T, AskError>) -> Result<T, AskError> {

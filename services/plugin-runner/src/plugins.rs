@@ -1,15 +1,15 @@
 //! All plugins of this host: which there are, which are wanted, who of them votes.
 //!
-//! **Invariant:** a plugin that the policy requires by name, that the host's file configures or that was
-//! passed over always has a vote, if only *unknown* because it is missing; leaving is no way to be
-//! outvoted (T3).
+//! It asks none of them anything: who has a vote is `voters`'.
+
+mod voters;
 
 use crate::{
     config_book::ConfigBook,
     file_identity::FileIdentity,
     manifest::{ConfigMistake, PluginManifest},
     nats_plugin::NatsPlugin,
-    plugin::{self, Plugin, Runtime},
+    plugin::{Plugin, Runtime},
     policy::PolicyInForce,
     stdio::{StdioPlugin, Wanted},
     tally::{AskedVoter, interval_ms},
@@ -18,7 +18,7 @@ use futures_util::{FutureExt, future::BoxFuture, stream::FuturesUnordered};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use snooze_bus::Bus;
-use snooze_schemas::{HostId, PluginName, VoterName, host::PluginStatus, policy::PluginLayer, verdict::Role};
+use snooze_schemas::{HostId, PluginName, policy::PluginLayer};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, PoisonError},
@@ -151,6 +151,18 @@ impl Plugins {
         said.unwrap_or_else(|| !self.expected.disabled.contains(name))
     }
 
+    /// What it depends on and is switched off, itself or by what that depends on in turn. What this host does not
+    /// have at all was seen at the start, cycles included.
+    fn lacks(&self, policy: &PolicyInForce, name: &PluginName) -> Option<&PluginName> {
+        let manifest = self.expected.manifests.get(name)?;
+        let mut needs = manifest
+            .stated()
+            .dependencies
+            .iter()
+            .map(|dependency| &dependency.name);
+        needs.find(|needed| !self.is_enabled(policy, needed) || self.lacks(policy, needed).is_some())
+    }
+
     /// Configures, switches on and off as the policy's layers say.
     pub(crate) fn apply(&self, policy: &PolicyInForce) {
         let layers = policy
@@ -160,7 +172,9 @@ impl Plugins {
             .collect();
         self.configs.lay(layers);
         for process in self.processes() {
-            process.want(if self.is_enabled(policy, &process.name()) {
+            let name = process.name();
+            let is_to_run = self.is_enabled(policy, &name) && self.lacks(policy, &name).is_none();
+            process.want(if is_to_run {
                 Wanted::Running
             } else {
                 Wanted::Disabled
@@ -221,60 +235,6 @@ impl Plugins {
         self.configs.of(name)
     }
 
-    /// Who of the plugins votes, by which terms, and whom to ask.
-    #[must_use]
-    pub(crate) fn voters(&self, policy: &PolicyInForce) -> BTreeMap<VoterName, PluginVoter> {
-        let mut voters: BTreeMap<VoterName, PluginVoter> = BTreeMap::new();
-        let round = round(policy);
-        for plugin in self.all() {
-            let name = plugin.name();
-            if !self.is_enabled(policy, &name) || !plugin.votes(round) {
-                continue;
-            }
-            let voter = VoterName::from(&name);
-            if voters.contains_key(&voter) {
-                if let Some(other) = other_name(&voter) {
-                    voters.insert(other, barred(format!("another plugin is called {name} too")));
-                }
-                continue;
-            }
-            let runtime = match plugin.runtime() {
-                Runtime::Process(_) => "process",
-                Runtime::Nats(_) => "nats",
-            };
-            // A `Map` of serde_json keeps its keys in order, so that equal configurations are equal texts.
-            // One that the plugin cannot have changes nothing.
-            let config = self.configs.handed(&name).config.unwrap_or_default();
-            let terms = format!("{runtime} {}", Value::Object(config));
-            let asked = AskedVoter {
-                terms: fingerprint(&terms),
-                barred: None,
-            };
-            voters.insert(
-                voter,
-                PluginVoter {
-                    asked,
-                    plugin: Some(plugin),
-                },
-            );
-        }
-        for (name, why) in self.missing(policy) {
-            voters
-                .entry(VoterName::from(&name))
-                .or_insert_with(|| barred(why));
-        }
-        for voter in policy.policy.voters.keys() {
-            let required = policy.policy.role_of(voter) == Role::Required;
-            if required && !voter.is_built_in() && !voters.contains_key(voter) {
-                voters.insert(
-                    voter.clone(),
-                    barred("the policy requires it, and it is missing or disabled".to_owned()),
-                );
-            }
-        }
-        voters
-    }
-
     /// Whether a plugin could have this configuration over the one that holds; nothing where no manifest says
     /// what it can have.
     pub(crate) fn check_config(
@@ -283,30 +243,6 @@ impl Plugins {
         over: &Map<String, Value>,
     ) -> Option<Result<(), Vec<ConfigMistake>>> {
         self.configs.check(name, over)
-    }
-
-    /// How those are that should be there and are not.
-    #[must_use]
-    pub(crate) fn missing_ones(&self, policy: &PolicyInForce) -> Vec<PluginStatus> {
-        let missing: BTreeMap<PluginName, String> = self.missing(policy).into_iter().rev().collect();
-        let status = |(name, why): (PluginName, String)| {
-            let manifest = self.expected.manifests.get(&name);
-            plugin::missing(&name, why, manifest.map(Arc::as_ref))
-        };
-        missing.into_iter().map(status).collect()
-    }
-
-    /// Those that should be there and are not, and why. Without a vote of theirs nobody would notice.
-    fn missing(&self, policy: &PolicyInForce) -> Vec<(PluginName, String)> {
-        let passed_over = self.expected.passed_over.iter();
-        let passed_over = passed_over.map(|(name, why)| (name.clone(), format!("it was passed over: {why}")));
-        let configured = self.expected.configured.iter();
-        let configured = configured.map(|name| (name.clone(), "it is configured, and missing".to_owned()));
-        let there: BTreeSet<PluginName> = self.all().iter().map(|plugin| plugin.name()).collect();
-        passed_over
-            .chain(configured)
-            .filter(|(name, _)| !there.contains(name) && self.is_enabled(policy, name))
-            .collect()
     }
 
     fn on_bus(&self) -> std::sync::MutexGuard<'_, BTreeMap<PluginName, Arc<Plugin>>> {
@@ -319,26 +255,4 @@ impl Plugins {
 #[must_use]
 pub(crate) fn round(policy: &PolicyInForce) -> Duration {
     Duration::from_millis(interval_ms(&policy.policy).saturating_mul(3) / 2)
-}
-
-fn barred(why: String) -> PluginVoter {
-    PluginVoter {
-        asked: AskedVoter {
-            terms: "barred".to_owned(),
-            barred: Some(why),
-        },
-        plugin: None,
-    }
-}
-
-fn other_name(voter: &VoterName) -> Option<VoterName> {
-    format!("{voter}-2").parse().ok()
-}
-
-/// Terms without their text: configurations hold secrets, and the runs are written to a file.
-fn fingerprint(text: &str) -> String {
-    use std::hash::{DefaultHasher, Hash, Hasher};
-    let mut hasher = DefaultHasher::new();
-    text.hash(&mut hasher);
-    format!("{:016x}", hasher.finish())
 }

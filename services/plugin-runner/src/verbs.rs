@@ -204,41 +204,4 @@ async fn within_limit<T: Send + 'static>(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use tokio::sync::oneshot;
-
-    #[tokio::test]
-    async fn e4_what_takes_longer_than_an_answer_may_is_done_all_the_same() {
-        let places = Arc::new(Semaphore::new(1));
-        let (release, released) = oneshot::channel::<()>();
-        let (done, is_done) = oneshot::channel();
-        let work = async move {
-            released.await.expect("it is released");
-            done.send(()).expect("somebody looks");
-            Ok(())
-        };
-        let refused = within_limit(Duration::ZERO, RunnerVerb::HandleEvent, &places, work).await;
-        assert_eq!(refused.expect_err("too late").code, ErrorCode::Timeout);
-        assert_eq!(places.available_permits(), 0, "it still has its place");
-        release.send(()).expect("it still waits");
-        is_done.await.expect("it was done");
-    }
-
-    #[tokio::test]
-    async fn e3_a_kind_of_request_fills_only_its_own_places() {
-        let places = Places::default();
-        let critical = &places.events[usize::from(u8::from(Severity::Critical))];
-        let info = &places.events[usize::from(u8::from(Severity::Info))];
-        let all = u32::try_from(EVENTS).expect("few");
-        let _flood = info.clone().try_acquire_many_owned(all).expect("they are free");
-        let nothing = || async { Ok::<_, Refusal>(()) };
-        let refused = within_limit(VERB_LIMIT, RunnerVerb::HandleEvent, info, nothing()).await;
-        assert_eq!(refused.expect_err("full").code, ErrorCode::RateLimited);
-        for others in [critical, &places.stops, &places.lists] {
-            within_limit(VERB_LIMIT, RunnerVerb::Verify, others, nothing())
-                .await
-                .expect("there is a place");
-        }
-    }
-}
+mod tests;

@@ -7,6 +7,7 @@ use crate::{
     session::Session,
     view::text,
 };
+use serde_json::Value;
 use snooze_bus::{RunnerVerb, Subject};
 use snooze_schemas::{
     HostId, PluginName,
@@ -68,9 +69,17 @@ fn described(plugin: &PluginStatus) -> Vec<String> {
     add("version", &info.version);
     add("author", &info.author);
     add("about", &info.description);
+    add(
+        "category",
+        info.more
+            .get("category")
+            .and_then(Value::as_str)
+            .unwrap_or_default(),
+    );
     add("runtime", &plugin.runtime);
     add("from", &plugin.origin);
     add("state", &plugin.state);
+    add("config", &refused_config(plugin));
     if let Some(vote) = &plugin.vote {
         let (state, role) = (text::state(vote.state), text::role(vote.role));
         add("vote", &format!("{state} ({role}): {}", vote.reason));
@@ -87,6 +96,11 @@ fn described(plugin: &PluginStatus) -> Vec<String> {
         add("last error", &format!("{error}{}", ago.unwrap_or_default()));
     }
     lines
+}
+
+fn refused_config(plugin: &PluginStatus) -> String {
+    let refused = plugin.config_refused.as_ref();
+    refused.map_or_else(String::new, |why| format!("the newest one is refused: {why}"))
 }
 
 async fn ask(

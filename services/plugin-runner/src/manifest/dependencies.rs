@@ -90,9 +90,12 @@ fn cycle_of(name: &PluginName, candidates: &BTreeMap<PluginName, Candidate>) -> 
 mod tests {
     use super::*;
 
-    fn host(plugins: &[(&str, Option<&str>, &[(&str, &str)])]) -> BTreeMap<PluginName, Candidate> {
+    /// Its name, its version, and what it needs in which versions.
+    type Plugin<'a> = (&'a str, Option<&'a str>, &'a [(&'a str, &'a str)]);
+
+    fn host(plugins: &[Plugin<'_>]) -> BTreeMap<PluginName, Candidate> {
         let name = |text: &str| text.parse::<PluginName>().expect("a name");
-        let candidate = |(own, version, needs): &(&str, Option<&str>, &[(&str, &str)])| {
+        let candidate = |(own, version, needs): &Plugin<'_>| {
             let needs = needs
                 .iter()
                 .map(|(needed, range)| (name(needed), range.parse().expect("a range")));
@@ -105,7 +108,7 @@ mod tests {
         plugins.iter().map(candidate).collect()
     }
 
-    fn lacking(plugins: &[(&str, Option<&str>, &[(&str, &str)])]) -> Vec<(String, String)> {
+    fn lacking(plugins: &[Plugin<'_>]) -> Vec<(String, String)> {
         let unmet = unmet(&host(plugins));
         unmet
             .into_iter()

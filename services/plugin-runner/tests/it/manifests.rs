@@ -128,6 +128,28 @@ async fn s2_a_plugin_without_what_it_depends_on_is_not_started_and_unknown() {
 }
 
 #[tokio::test]
+async fn t3_a_plugin_is_not_idle_while_what_it_depends_on_is_switched_off() {
+    let mut stage = Stage::set().await;
+    let mut manifest = redis();
+    manifest["dependencies"] = json!([{"name": "bare", "version": "*"}]);
+    described(
+        &stage,
+        "redis",
+        &python_plugin("redis", r#"{"is_idle": True}"#),
+        &manifest,
+    );
+    stage.plugin("bare.py", &python_plugin("bare", r#"{"is_idle": True}"#));
+    let runner = stage.runner().await;
+    stage.vote("redis", VoteState::Idle).await;
+    stage.layer(json!({}), json!({"bare": {"enabled": false}})).await;
+    let vote = stage.vote("redis", VoteState::Unknown).await;
+    assert_eq!(vote.reason, "it depends on bare, which is switched off");
+    stage.layer(json!({}), json!({"bare": {"enabled": true}})).await;
+    stage.vote("redis", VoteState::Idle).await;
+    runner.stop().await;
+}
+
+#[tokio::test]
 async fn s2_a_plugin_that_runs_by_itself_is_expected_on_the_bus() {
     let mut stage = Stage::set().await;
     let manifest =
