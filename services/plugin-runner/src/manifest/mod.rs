@@ -12,6 +12,7 @@ mod schema;
 mod sense;
 mod shorthand;
 mod typed;
+mod weight;
 mod words;
 
 pub(crate) use dependencies::{Candidate, unmet};

@@ -5,15 +5,17 @@
 use super::{
     mistakes::Found,
     places::{below, names},
-    shorthand,
+    shorthand, weight,
     words::{self, ConfigMistake, Secrets},
 };
 use jsonschema::{Draft, Retrieve, Uri, ValidationError, Validator, error::ValidationErrorKind};
 use serde_json::{Map, Value};
 use std::{error::Error, fmt};
 
-/// How far defaults are looked for through references and maps in maps. A schema may refer to itself.
+/// How far defaults are looked for through references and maps in maps, and in how many places. A schema may
+/// refer to itself, and have itself as its default.
 const DEPTH: usize = 16;
+const PLACES: usize = 4096;
 
 /// More mistakes of one configuration are not told.
 const LIMIT: usize = 64;
@@ -92,7 +94,7 @@ impl ConfigSchema {
     /// Every mistake in it. No secret is among the words.
     pub fn settle(&self, config: &Map<String, Value>) -> Result<Map<String, Value>, Vec<ConfigMistake>> {
         let mut config = Value::Object(config.clone());
-        self.fill(&mut config, &self.schema, 0);
+        self.fill(&mut config, &self.schema, DEPTH, &mut { PLACES });
         let mut mistakes: Vec<ConfigMistake> = Vec::new();
         for error in self.validator.iter_errors(&config).take(LIMIT) {
             for mistake in words::mistakes(&error, &self.schema, &self.secrets) {
@@ -109,12 +111,13 @@ impl ConfigSchema {
     }
 
     /// Puts the defaults of `properties` where nothing stands, also through references within the schema.
-    fn fill(&self, value: &mut Value, schema: &Value, depth: usize) {
-        if depth == DEPTH {
+    fn fill(&self, value: &mut Value, schema: &Value, depth: usize, left: &mut usize) {
+        let (Some(depth), Some(rest)) = (depth.checked_sub(1), left.checked_sub(1)) else {
             return;
-        }
+        };
+        *left = rest;
         if let Some(other) = self.referred(schema) {
-            self.fill(value, other, depth + 1);
+            self.fill(value, other, depth, left);
         }
         let (Value::Object(map), Some(Value::Object(properties))) = (value, schema.get("properties")) else {
             return;
@@ -129,7 +132,7 @@ impl ConfigSchema {
                 map.insert(name.clone(), default.clone());
             }
             if let Some(inner) = map.get_mut(name) {
-                self.fill(inner, property, depth + 1);
+                self.fill(inner, property, depth, left);
             }
         }
     }
@@ -142,7 +145,7 @@ impl ConfigSchema {
     /// The defaults that the schema itself refuses: with them no configuration would be right.
     fn wrong_defaults(&self, is_schema: bool) -> Vec<Found> {
         let mut defaults = Value::Object(Map::new());
-        self.fill(&mut defaults, &self.schema, 0);
+        self.fill(&mut defaults, &self.schema, DEPTH, &mut { PLACES });
         let errors = self.validator.iter_errors(&defaults);
         let wrong = errors.filter_map(|error| {
             let name = names(error.instance_path().as_str()).next()?;
@@ -175,6 +178,10 @@ fn validator(schema: &Value) -> Result<Validator, Vec<Found>> {
             return Err(found);
         }
     }
+    let found = weight::check(schema);
+    if !found.is_empty() {
+        return Err(found);
+    }
     let options = match is_current {
         true => jsonschema::options().with_draft(Draft::Draft202012),
         false => jsonschema::options(),
@@ -184,13 +191,14 @@ fn validator(schema: &Value) -> Result<Validator, Vec<Found>> {
         .with_retriever(FetchesNothing)
         .build(schema);
     built.map_err(|error| match error.kind() {
+        ValidationErrorKind::Referencing(why) if is_current => {
+            vec![Found::new("", format!("a reference in it leads nowhere: {why}"))]
+        }
         ValidationErrorKind::Referencing(why) => {
-            let mut found = Vec::new();
-            leading_out("", schema, &mut found);
-            if found.is_empty() {
-                found.push(Found::new("", format!("a reference in it leads nowhere: {why}")));
-            }
-            found
+            vec![Found::new(
+                "/$schema",
+                format!("not a draft that is known here: {why}"),
+            )]
         }
         _ => vec![of_the_meta_schema(&error)],
     })
@@ -210,36 +218,6 @@ fn of_the_meta_schema(error: &ValidationError<'_>) -> Found {
 fn of_shorthand(found: &Found) -> Found {
     let name = names(&found.pointer).nth(1).unwrap_or_default();
     Found::new(below(&below(KEY, &name), "constraints"), found.text.clone())
-}
-
-/// The references of a schema that lead out of it.
-fn leading_out(pointer: &str, schema: &Value, found: &mut Vec<Found>) {
-    match schema {
-        Value::Object(map) => {
-            for (name, value) in map {
-                let pointer = below(pointer, name);
-                let is_reference = matches!(name.as_str(), "$ref" | "$dynamicRef" | "$schema");
-                // Those of the drafts are here.
-                let is_here =
-                    |target: &str| target.starts_with('#') || target.contains("://json-schema.org/draft");
-                match value.as_str() {
-                    Some(target) if is_reference && !is_here(target) => {
-                        let text = format!(
-                            "{target} is not fetched: what is referred to has to stand in the manifest"
-                        );
-                        found.push(Found::new(pointer, text));
-                    }
-                    _ => leading_out(&pointer, value, found),
-                }
-            }
-        }
-        Value::Array(list) => {
-            for (index, value) in list.iter().enumerate() {
-                leading_out(&below(pointer, &index.to_string()), value, found);
-            }
-        }
-        _ => {}
-    }
 }
 
 #[cfg(test)]

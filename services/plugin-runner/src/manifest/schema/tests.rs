@@ -183,3 +183,20 @@ fn formats_are_checked_and_other_drafts_are_read() {
     }));
     assert!(seven.settle(&map(json!({"a": "x"}))).is_err());
 }
+
+#[test]
+fn a_schema_that_refers_to_itself_without_end_ends_nobody() {
+    for written in [
+        json!({"$ref": "#"}),
+        json!({"type": "object", "allOf": [{"$ref": "#"}]}),
+        json!({"$ref": "#/$defs/a", "$defs": {"a": {"$ref": "#/$defs/b"}, "b": {"anyOf": [{"$ref": "#/$defs/a"}]}}}),
+        json!({"type": "object", "not": {"$ref": "#"}}),
+        json!({"type": "object", "properties": {"a": {"$ref": "#"}}}),
+        json!({"type": "object", "properties": {"a": {"$ref": "#", "default": {}}}}),
+        json!({"properties": {"a": {"$ref": "#", "default": {}}, "b": {"$ref": "#", "default": {}}, "c": {"$ref": "#", "default": {}}}}),
+    ] {
+        if let Ok((schema, _)) = ConfigSchema::of(&map(written)) {
+            drop(schema.settle(&map(json!({"a": {"a": {}}}))));
+        }
+    }
+}
