@@ -433,7 +433,7 @@ async fn i3_a_verb_with_an_effect_is_refused_without_its_header_and_an_unknown_o
             .code,
         ErrorCode::BadRequest
     );
-    let subject = stage.verb(RunnerVerb::Stats);
+    let subject = stage.verb(RunnerVerb::Load);
     let unknown: Result<Value, _> = stage
         .administrator
         .request(&subject, &ListPlugins::default(), WITHIN)
