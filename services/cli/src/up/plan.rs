@@ -211,10 +211,14 @@ impl Plan {
         // Plugins are started elsewhere, so where they are must not depend on this folder.
         let folder = folder.and_then(|folder| std::fs::canonicalize(folder).ok());
         let mut keep_awake = Map::new();
-        keep_awake.insert("file".to_owned(), json!(self.state.path("keep-awake")));
+        let file = self.state.path("keep-awake");
+        keep_awake.insert("file".to_owned(), json!(file));
+        // It reads its configuration with sed, and has to see whether the file is there.
+        keep_awake.insert("permissions".to_owned(), json!({"run": ["sed"], "read": [file]}));
         PluginsConfig {
             enabled: true,
             directories: folder.into_iter().collect(),
+            require_isolation: false,
             configs: [("keep-awake".to_owned(), keep_awake)].into_iter().collect(),
         }
     }

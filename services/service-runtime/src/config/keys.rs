@@ -229,6 +229,7 @@ pub const KEYS: &[Key] = &[
         Kind::Texts,
         "[\"/etc/cloudsnooze/plugins\"]",
     ),
+    local("plugins.require_isolation", Kind::Bool, "false"),
     local("plugins.plugin_configs", Kind::PluginConfigs, "{}"),
     of(
         "plugins.external_repositories",

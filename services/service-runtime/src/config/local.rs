@@ -41,6 +41,10 @@ impl LocalConfig {
                     Some(list) => list.iter().filter_map(Value::as_str).map(PathBuf::from).collect(),
                     None => default.plugins.directories,
                 },
+                require_isolation: plugins
+                    .get("require_isolation")
+                    .and_then(Value::as_bool)
+                    .unwrap_or(default.plugins.require_isolation),
                 configs: plugins
                     .get("plugin_configs")
                     .and_then(Value::as_object)
@@ -74,6 +78,8 @@ pub struct PluginsConfig {
     pub enabled: bool,
     /// Where executables are looked for, in this order.
     pub directories: Vec<PathBuf>,
+    /// Whether a plugin that cannot be fenced in every way is not run.
+    pub require_isolation: bool,
     /// `plugins.plugin_configs.<name>`, as written: keys keep their case, values their type.
     pub configs: BTreeMap<String, Map<String, Value>>,
 }
@@ -84,6 +90,8 @@ impl Default for PluginsConfig {
             enabled: true,
             // The original's place.
             directories: vec![PathBuf::from("/etc/cloudsnooze/plugins")],
+            // A kernel without some fence is no reason to keep a machine up that nobody uses.
+            require_isolation: false,
             configs: BTreeMap::new(),
         }
     }
@@ -95,6 +103,7 @@ impl fmt::Debug for PluginsConfig {
         out.debug_struct("PluginsConfig")
             .field("enabled", &self.enabled)
             .field("directories", &self.directories)
+            .field("require_isolation", &self.require_isolation)
             .field(
                 "configs",
                 &self
