@@ -28,6 +28,9 @@ const NAME: &str = "snooze";
 /// Does what the command line says.
 #[must_use]
 pub fn run() -> ExitCode {
+    if let Some(exit) = snooze_plugin_runner::fence::become_plugin_if_asked() {
+        return exit;
+    }
     let arguments = match args::parse::<Arguments>() {
         Ok(arguments) => arguments,
         Err(exit) => return exit,

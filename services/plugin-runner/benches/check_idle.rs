@@ -234,6 +234,7 @@ async fn started(path: &Path, home: &Path) -> (Arc<Plugin>, Arc<StdioPlugin>) {
             path: path.to_owned(),
             search_path: SEARCH_PATH.to_owned(),
             home: home.to_owned(),
+            fence: None,
         },
         manifest: None,
         provisional: "benched".parse().expect("a name"),

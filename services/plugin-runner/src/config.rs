@@ -1,6 +1,6 @@
 //! What the runner is told at its start; nothing here is read from the environment.
 
-use crate::backoff::Restarts;
+use crate::{backoff::Restarts, fence::FenceConfig};
 use serde_json::{Map, Value};
 use snooze_schemas::{HostId, PluginName};
 use snooze_service_runtime::{Clocks, config::PluginsConfig};
@@ -46,6 +46,8 @@ pub struct Config {
     pub plugin_configs: BTreeMap<String, Map<String, Value>>,
     /// The `PATH` of plugins.
     pub search_path: String,
+    /// How plugins are fenced.
+    pub fence: FenceConfig,
     /// How long a plugin may take to introduce itself.
     pub handshake_limit: Duration,
     /// How restarts of plugins are spaced.
@@ -85,6 +87,7 @@ impl Config {
             plugin_folders: Vec::new(),
             plugin_configs: BTreeMap::new(),
             search_path: SEARCH_PATH.to_owned(),
+            fence: FenceConfig::default(),
             handshake_limit: HANDSHAKE_LIMIT,
             restarts: Restarts::default(),
             local_policy: Map::new(),
@@ -100,6 +103,7 @@ impl Config {
             self.plugin_folders.clone_from(&plugins.directories);
             self.plugin_configs.clone_from(&plugins.configs);
         }
+        self.fence.require_isolation = plugins.require_isolation;
         self
     }
 
@@ -110,9 +114,12 @@ impl Config {
 
     /// The plugins that the file configures, wherever they run.
     pub(crate) fn configured(&self) -> BTreeSet<PluginName> {
-        let names = self.plugin_configs.keys();
-        names
-            .filter_map(|name| crate::discovery::sanitised(name))
+        // Permissions go by the name of the file, which need not be what the plugin calls itself.
+        let is_more = |key: &String| key != crate::fence::PERMISSIONS;
+        let configs = self.plugin_configs.iter();
+        configs
+            .filter(|(_, config)| config.is_empty() || config.keys().any(is_more))
+            .filter_map(|(name, _)| crate::discovery::sanitised(name))
             .collect()
     }
 

@@ -104,6 +104,20 @@ pub(crate) fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, FileEr
     })
 }
 
+/// Lets others pass through a folder of ours, without looking into it: plugins with users of their own have
+/// their folders below. What lies in it is each closed to others by its own mode.
+///
+/// # Errors
+/// When it cannot be changed.
+pub(crate) fn let_through(path: &Path) -> Result<(), FileError> {
+    use std::os::unix::fs::PermissionsExt;
+    let set = fs::set_permissions(path, fs::Permissions::from_mode(0o711));
+    set.map_err(|source| FileError::Write {
+        path: path.to_owned(),
+        source,
+    })
+}
+
 /// Makes a folder that only its owner may look into.
 ///
 /// # Errors

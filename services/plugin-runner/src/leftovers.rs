@@ -200,6 +200,7 @@ mod tests {
             path,
             search_path: crate::SEARCH_PATH.to_owned(),
             home: folder.path().to_owned(),
+            fence: None,
         };
         let (leader, mut pipes, _stderr) = process::start(&program).expect("it starts");
         let said = pipes.read_line().await.expect("it says whom it leaves behind");

@@ -12,6 +12,7 @@ mod config_book;
 mod discovery;
 mod engine;
 mod events;
+pub mod fence;
 mod file_identity;
 mod files;
 mod hosting;
@@ -26,6 +27,7 @@ mod log_book;
 mod manifest;
 mod moment;
 mod nats_plugin;
+mod pipes;
 mod plugin;
 mod plugins;
 mod policy;
@@ -51,8 +53,9 @@ pub mod asking {
         config_book::ConfigBook,
         line::{Method, PluginOpinion, PluginSaid},
         nats_plugin::NatsPlugin,
+        pipes::PipeError,
         plugin::{AskError, Plugin, Runtime},
-        process::{PipeError, Program},
+        process::Program,
         stdio::{CallError, Limits, Settings, Stage, StdioPlugin, Wanted},
     };
 }

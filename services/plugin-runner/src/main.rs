@@ -2,7 +2,7 @@
 
 use clap::Parser;
 use snooze_bus::{Bus, BusConfig, BusError, BusErrorKind, Role};
-use snooze_plugin_runner::{Config, RunnerError};
+use snooze_plugin_runner::{Config, RunnerError, fence};
 use snooze_schemas::HostId;
 use snooze_service_runtime::{
     Exit, Failure, LoadedConfig, ServiceArgs, Threads, args,
@@ -39,6 +39,9 @@ struct Arguments {
 }
 
 fn main() -> ExitCode {
+    if let Some(exit) = fence::become_plugin_if_asked() {
+        return exit;
+    }
     let arguments = match args::parse::<Arguments>() {
         Ok(arguments) => arguments,
         Err(exit) => return exit,
@@ -84,12 +87,12 @@ fn settle(arguments: &Arguments, loaded: &LoadedConfig) -> Result<Config, Failur
     // Two people's runners share /dev/shm: each has a folder of its own.
     let own = format!("snooze-{}", rustix::process::geteuid().as_raw());
     let state = arguments.state.join("runner");
-    let config =
-        Config::new(host, boot_id, state, arguments.runtime.join(own)).with_plugins(&loaded.local.plugins);
-    Ok(Config {
+    let config = Config {
+        fence: fence::FenceConfig::of_this_process(),
         local_policy: loaded.policy.clone(),
-        ..config
-    })
+        ..Config::new(host, boot_id, state, arguments.runtime.join(own))
+    };
+    Ok(config.with_plugins(&loaded.local.plugins))
 }
 
 /// A failure to connect, with the exit code that tells whoever starts it whether trying again helps.

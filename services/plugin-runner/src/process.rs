@@ -4,31 +4,32 @@
 //! killed as a group and reaped, however the code that holds it ends: by a call, by an error, or by
 //! being dropped. Nothing of the runner's own environment reaches it.
 //!
-//! What it does not reach is a grandchild that made a session of its own: that needs a control group.
+//! What it does not reach is a grandchild that made a session of its own: that needs the control group, where
+//! there is one.
 
+use crate::{
+    fence::{self, ControlGroup, Entering, Entry, Fence, Fenced, Outcome},
+    pipes::Pipes,
+};
 use rustix::{
     io::Errno,
+    pipe::PipeFlags,
     process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open},
 };
 use std::{
     fmt,
-    io::ErrorKind,
-    os::{fd::OwnedFd, unix::process::ExitStatusExt},
-    path::PathBuf,
+    os::{
+        fd::OwnedFd,
+        unix::process::{CommandExt, ExitStatusExt},
+    },
+    path::{Path, PathBuf},
     process::Stdio,
     time::Duration,
 };
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt, Interest, unix::AsyncFd},
-    process::{ChildStderr, ChildStdin, ChildStdout, Command},
+    io::{Interest, unix::AsyncFd},
+    process::{ChildStderr, Command},
 };
-
-/// The longest line that a plugin may write. The original knows no limit; this is room for any
-/// sensible answer, and 50 plugins that all abuse it cost 50 MiB and no more.
-const LINE_LIMIT: usize = 1024 * 1024;
-
-/// How much room is made before a read: an ordinary answer fits in, a long line makes it grow.
-const READ_SIZE: usize = 4 * 1024;
 
 /// SIGKILL cannot be refused, but a process in an uninterruptible wait dies only after it.
 const REAP_LIMIT: Duration = Duration::from_secs(5);
@@ -42,6 +43,8 @@ pub struct Program {
     pub search_path: String,
     /// Its `HOME` and working directory.
     pub home: PathBuf,
+    /// What keeps it from reaching further. A plugin always has one; a program of ours may do without.
+    pub fence: Option<Fence>,
 }
 
 /// How a process ended.
@@ -95,23 +98,6 @@ pub(crate) enum StartError {
     },
 }
 
-/// Why a line could not be exchanged.
-#[derive(Debug, thiserror::Error)]
-pub enum PipeError {
-    /// It closed its stdin, as at its end.
-    #[error("it does not read its stdin any more")]
-    StdinClosed,
-    /// It closed its stdout, as at its end.
-    #[error("it closed its stdout")]
-    StdoutClosed,
-    /// It wrote more than a line may hold.
-    #[error("it wrote a line of more than {} KiB", LINE_LIMIT / 1024)]
-    LineTooLong,
-    /// The pipe itself failed.
-    #[error("its pipe failed")]
-    Pipe(#[source] std::io::Error),
-}
-
 /// A running process, and the group that it leads.
 #[derive(Debug)]
 pub(crate) struct Process {
@@ -121,19 +107,14 @@ pub(crate) struct Process {
     exit: AsyncFd<OwnedFd>,
     /// Once reaped, the group's number may belong to somebody else.
     reaped: bool,
+    /// While it is not the plugin yet.
+    entering: Option<Entering>,
+    /// Where all that it starts is found, whatever sessions it makes.
+    control_group: Option<ControlGroup>,
 }
 
-/// A process's stdin and stdout.
-#[derive(Debug)]
-pub(crate) struct Pipes {
-    stdin: ChildStdin,
-    stdout: ChildStdout,
-    unread: Vec<u8>,
-    /// Up to where `unread` was searched for the end of a line, so that no byte is looked at twice.
-    searched: usize,
-}
-
-/// Starts a program in a process group of its own.
+/// Starts a program in a process group of its own, fenced where it has a fence. A fenced one has begun only when
+/// [`Process::begun`] says so.
 ///
 /// # Errors
 /// When it cannot be run, or its end cannot be watched; then it has been killed again.
@@ -142,51 +123,81 @@ pub(crate) fn start(program: &Program) -> Result<(Process, Pipes, ChildStderr), 
         path: program.path.clone(),
         source,
     };
+    let (theirs, ours) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC).map_err(|error| run(error.into()))?;
+    let fence = program.fence.as_ref();
+    let entry = fence
+        .map(|fence| Entry::of(program, fence))
+        .transpose()
+        .map_err(run)?;
+    let first = fence.map_or(&program.path, |fence| &fence.config.program);
     #[expect(
         clippy::disallowed_methods,
         reason = "this is the one place that starts plugin processes"
     )]
-    let mut command = Command::new(&program.path);
+    let mut command = Command::new(first);
+    let (stdin, entry) = match entry {
+        None => (Stdio::from(theirs), None),
+        Some(entry) => {
+            command.arg(fence::ASKED);
+            let (socket, entry) = entry.with_stdin(theirs);
+            (Stdio::from(socket), Some(entry))
+        }
+    };
     let mut child = command
         .env_clear()
+        .envs(fence.into_iter().flat_map(Fence::environment))
         .env("PATH", &program.search_path)
         .env("LANG", "C.UTF-8")
         .env("HOME", &program.home)
         .current_dir(&program.home)
-        .stdin(Stdio::piped())
+        .stdin(stdin)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .process_group(0)
         .kill_on_drop(true)
         .spawn()
         .map_err(run)?;
+    // It holds the other end of the socket, or of the plugin's stdin.
+    drop(command);
     let pid = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
-    let (Some(group), Some(stdin), Some(stdout), Some(stderr)) =
-        (pid, child.stdin.take(), child.stdout.take(), child.stderr.take())
-    else {
+    let (Some(group), Some(stdout), Some(stderr)) = (pid, child.stdout.take(), child.stderr.take()) else {
         unreachable!("a child that was just started has an id and the pipes that were asked for");
     };
-    let exit = match watch_for_end(group) {
-        Ok(exit) => exit,
-        Err(source) => {
-            kill_group(group);
-            let path = program.path.clone();
-            return Err(StartError::Watch { path, source });
+    let watch = |source| StartError::Watch {
+        path: program.path.clone(),
+        source,
+    };
+    let killed = |error| {
+        kill_group(group);
+        error
+    };
+    let (entering, control_group) = match entry {
+        None => (None, None),
+        Some(entry) => {
+            let (entering, control_group) = entry.begin().map_err(run).map_err(killed)?;
+            (Some(entering), control_group)
         }
     };
     let process = Process {
+        exit: watch_for_end(group).map_err(watch).map_err(killed)?,
         child,
         group,
-        exit,
         reaped: false,
+        entering,
+        control_group,
     };
-    let pipes = Pipes {
-        stdin,
-        stdout,
-        unread: Vec::new(),
-        searched: 0,
-    };
+    let pipes = Pipes::new(ours, stdout).map_err(watch)?;
     Ok((process, pipes, stderr))
+}
+
+/// Becomes another program, in this very process. Returns only where that fails.
+pub(crate) fn replace_this_by(path: &Path) -> std::io::Error {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the one file that starts plugin processes"
+    )]
+    let mut command = std::process::Command::new(path);
+    command.exec()
 }
 
 fn watch_for_end(process: Pid) -> std::io::Result<AsyncFd<OwnedFd>> {
@@ -205,6 +216,21 @@ impl Process {
         self.group.as_raw_nonzero().get()
     }
 
+    /// Waits until the plugin's own code has begun, and returns what its fence says; at once where there is none.
+    /// Cancelling it loses the answer.
+    ///
+    /// # Errors
+    /// Why it does not begin.
+    pub(crate) async fn begun(&mut self) -> Result<Fenced, String> {
+        let Some(entering) = self.entering.take() else {
+            return Ok(Fenced::default());
+        };
+        match entering.outcome().await? {
+            Outcome::Fenced(fenced) => Ok(fenced),
+            Outcome::Failed { why } => Err(why),
+        }
+    }
+
     /// Waits until the process has ended by itself. Cancelling it loses nothing.
     pub(crate) async fn ended(&self) {
         // An error here means that the descriptor is gone from the reactor: treat it as an end, so
@@ -220,6 +246,15 @@ impl Process {
     /// belong to strangers. Cancelling it leaves the rest to `drop`.
     pub(crate) async fn kill(mut self) -> Ending {
         kill_group(self.group);
+        let control_group = self.control_group.take();
+        let ending = self.reap().await;
+        if let Some(control_group) = control_group {
+            control_group.end().await;
+        }
+        ending
+    }
+
+    async fn reap(&mut self) -> Ending {
         match tokio::time::timeout(REAP_LIMIT, self.child.wait()).await {
             Err(_) => Ending::Unkillable,
             Ok(Err(_)) => Ending::Untold,
@@ -257,50 +292,6 @@ fn kill_group(group: Pid) {
         Ok(()) | Err(Errno::SRCH) => {}
         Err(error) => {
             tracing::error!(group = group.as_raw_nonzero().get(), %error, "a plugin's processes cannot be killed");
-        }
-    }
-}
-
-impl Pipes {
-    /// Writes one line. Waits for as long as the process does not read; the caller has the deadline.
-    ///
-    /// # Errors
-    /// When the pipe is closed or broken. Cancelling it may leave half a line written: the pipes are
-    /// of no use then.
-    pub(crate) async fn write_line(&mut self, line: &[u8]) -> Result<(), PipeError> {
-        self.stdin
-            .write_all(line)
-            .await
-            .map_err(|source| match source.kind() {
-                ErrorKind::BrokenPipe => PipeError::StdinClosed,
-                _ => PipeError::Pipe(source),
-            })
-    }
-
-    /// Reads the next line, without its end. Empty lines count as lines.
-    ///
-    /// # Errors
-    /// When stdout is closed, broken, or holds more than a line may. Cancelling it loses nothing.
-    pub(crate) async fn read_line(&mut self) -> Result<Vec<u8>, PipeError> {
-        loop {
-            if let Some(at) = self.unread[self.searched..].iter().position(|b| *b == b'\n') {
-                let end = self.searched + at;
-                let rest = self.unread.split_off(end + 1);
-                let mut line = std::mem::replace(&mut self.unread, rest);
-                self.searched = 0;
-                line.truncate(end);
-                return Ok(line);
-            }
-            self.searched = self.unread.len();
-            if self.unread.len() > LINE_LIMIT {
-                return Err(PipeError::LineTooLong);
-            }
-            self.unread.reserve(READ_SIZE);
-            match self.stdout.read_buf(&mut self.unread).await {
-                Ok(0) => return Err(PipeError::StdoutClosed),
-                Ok(_) => {}
-                Err(source) => return Err(PipeError::Pipe(source)),
-            }
         }
     }
 }

@@ -3,9 +3,10 @@
 use crate::{
     Config,
     config_book::ConfigBook,
-    discovery,
+    discovery::{self, Found},
     engine::{self, Engine},
     events::{self, Desk, JournalError},
+    fence::{self, ControlGroups, Fence},
     files::{self, FileError},
     hosting,
     inspect::Inspector,
@@ -22,6 +23,7 @@ use crate::{
     verify::Verifier,
 };
 use snooze_bus::{Bus, BusError, BusStatus, Subject, SubjectFilter, serve};
+use snooze_schemas::plugin::permissions::Permissions;
 use snooze_service_runtime::{AgentId, CancellationToken, TaskError, Tasks, exit::one_line};
 use std::{convert::Infallible, sync::Arc, time::Duration};
 use tokio::sync::{mpsc, watch};
@@ -72,6 +74,9 @@ pub enum RunnerError {
 pub async fn run(config: Config, bus: Bus, shutdown: CancellationToken) -> Result<(), RunnerError> {
     for folder in [&config.state, &config.plugin_home()] {
         files::private_folder(folder).map_err(RunnerError::StateFolder)?;
+        if rustix::process::geteuid().is_root() {
+            files::let_through(folder).map_err(RunnerError::StateFolder)?;
+        }
     }
     let local = PolicyInForce::local(&config.local_policy).map_err(RunnerError::LocalPolicy)?;
     let samples = SubjectFilter::Exactly(Subject::Metrics(config.host.clone()));
@@ -275,27 +280,73 @@ fn plugins_of(config: &Config, bus: &Bus) -> Arc<Plugins> {
             expected.manifests.insert(found.name.clone(), manifest.clone());
         }
     }
-    let configs = ConfigBook::new(config.plugin_configs.clone());
+    // What a plugin may do is no part of what it is configured with.
+    let mut written = config.plugin_configs.clone();
+    written.values_mut().for_each(|config| {
+        config.remove(fence::PERMISSIONS);
+    });
+    let configs = ConfigBook::new(written);
     let configs = Arc::new(configs.with_manifests(expected.manifests.values().cloned()));
-    let processes = found
-        .into_iter()
-        .filter(|found| !found.is_on_bus())
-        .map(|found| {
-            tracing::info!(plugin = %found.name, path = %found.path.display(), "a plugin was found");
-            let program = Program {
-                path: found.path,
-                search_path: config.search_path.clone(),
-                home: config.plugin_home(),
-            };
-            let settings = Settings {
-                program,
-                provisional: found.name,
-                manifest: found.manifest,
-                handshake_limit: config.handshake_limit,
-                restarts: config.restarts,
-            };
-            StdioPlugin::new(settings, configs.clone())
-        })
-        .collect();
+    let groups = Arc::new(ControlGroups::prepare(
+        &config.fence.control_groups,
+        fence::scope_of(&config.state),
+    ));
+    if let Err(why) = groups.as_ref() {
+        tracing::info!(why, "plugins run without control groups");
+    }
+    let fences = Arc::new(config.fence.clone());
+    let mut processes = Vec::new();
+    for found in found.into_iter().filter(|found| !found.is_on_bus()) {
+        tracing::info!(plugin = %found.name, path = %found.path.display(), "a plugin was found");
+        let permissions = match permissions_of(config, &found) {
+            Ok(permissions) => permissions,
+            Err(why) => {
+                tracing::error!(plugin = %found.name, why, "a plugin is not run");
+                expected.passed_over.insert(found.name, why);
+                continue;
+            }
+        };
+        let program = Program {
+            path: found.path,
+            search_path: config.search_path.clone(),
+            home: config.plugin_home().join(found.name.as_str()),
+            fence: Some(Fence {
+                plugin: found.name.clone(),
+                folder: found
+                    .manifest
+                    .as_ref()
+                    .map(|manifest| manifest.folder().to_owned()),
+                permissions,
+                config: fences.clone(),
+                control_groups: groups.clone(),
+            }),
+        };
+        let settings = Settings {
+            program,
+            provisional: found.name,
+            manifest: found.manifest,
+            handshake_limit: config.handshake_limit,
+            restarts: config.restarts,
+        };
+        processes.push(StdioPlugin::new(settings, configs.clone()));
+    }
     Plugins::new(bus.clone(), config.host.clone(), configs, processes, expected)
+}
+
+/// What the host's own file grants a plugin, by the name of its file: by another name it could take what was
+/// meant for another.
+fn permissions_of(config: &Config, found: &Found) -> Result<Permissions, String> {
+    let mut configs = config.plugin_configs.iter();
+    let own = configs.find(|(name, own)| {
+        own.contains_key(fence::PERMISSIONS) && discovery::sanitised(name).as_ref() == Some(&found.name)
+    });
+    let Some((name, own)) = own else {
+        return Ok(Permissions::default());
+    };
+    let told = |mistake| format!("plugins.plugin_configs.{name}.{mistake}");
+    let (permissions, unknown) = fence::granted(own).map_err(told)?;
+    for key in unknown {
+        tracing::warn!(plugin = %found.name, key, "a permission is not known, and not granted");
+    }
+    Ok(permissions)
 }

@@ -15,6 +15,7 @@ pub use call::{CallError, Limits};
 use crate::{
     backoff::Restarts,
     config_book::{ConfigBook, Handed},
+    fence::Fenced,
     file_identity::FileIdentity,
     line::{Dialect, PluginSaid},
     log_book::LogBook,
@@ -107,6 +108,7 @@ pub struct StdioPlugin {
     recalled: OnceLock<PluginName>,
     process_id: watch::Sender<Option<i32>>,
     wanted: watch::Sender<Wanted>,
+    fenced: watch::Sender<Fenced>,
     stop: CancellationToken,
 }
 
@@ -135,6 +137,7 @@ impl StdioPlugin {
             recalled: OnceLock::new(),
             process_id: watch::Sender::new(None),
             wanted: watch::Sender::new(Wanted::Running),
+            fenced: watch::Sender::default(),
             stop: CancellationToken::new(),
         })
     }
@@ -253,6 +256,34 @@ impl StdioPlugin {
     /// What it has complained about.
     pub(crate) fn log(&self) -> &LogBook {
         &self.log
+    }
+
+    /// What of its fence is not enforced, and what was granted without effect, as of its last start.
+    #[must_use]
+    pub fn fenced(&self) -> Fenced {
+        self.fenced.borrow().clone()
+    }
+
+    /// Says so where it is another fence than at the start before.
+    fn note_fenced(&self, fenced: Fenced) {
+        let is_news = self.fenced.send_if_modified(|known| {
+            let is_news = *known != fenced;
+            *known = fenced;
+            is_news
+        });
+        if !is_news {
+            return;
+        }
+        let Fenced {
+            not_enforced,
+            not_granted,
+        } = self.fenced();
+        if !not_enforced.is_empty() {
+            tracing::warn!(plugin = %self.name(), not_enforced = not_enforced.join("; "), "a plugin is not fenced in every way");
+        }
+        if !not_granted.is_empty() {
+            tracing::info!(plugin = %self.name(), not_granted = not_granted.join("; "), "a plugin was granted what has no effect");
+        }
     }
 
     /// The executable.

@@ -32,6 +32,7 @@ pub(super) async fn start(
 
     let runner = snooze_plugin_runner::Config {
         launch: host.record.launch.clone(),
+        fence: snooze_plugin_runner::fence::FenceConfig::of_this_process(),
         terminals: plan.terminals.clone(),
         ..snooze_plugin_runner::Config::new(
             host.id.clone(),
@@ -39,8 +40,8 @@ pub(super) async fn start(
             plan.state.path("runner"),
             plan.runtime.clone(),
         )
-        .with_plugins(&plan.local.plugins)
     };
+    let runner = runner.with_plugins(&plan.local.plugins);
     let bus = place.connect(&place.host).await?;
     connections.push(bus.clone());
     tasks.start("plugin-runner", {

@@ -269,6 +269,7 @@ mod tests {
                     path: "/nonexistent".into(),
                     search_path: String::new(),
                     home: "/".into(),
+                    fence: None,
                 },
                 provisional: "mute".parse().expect("a name"),
                 manifest: None,

@@ -160,6 +160,7 @@ mod tests {
                 path: "/plugins/tested".into(),
                 search_path: crate::SEARCH_PATH.to_owned(),
                 home: "/".into(),
+                fence: None,
             },
             provisional: "tested".parse().expect("a name"),
             manifest: None,

@@ -128,6 +128,7 @@ mod tests {
             path,
             search_path,
             home: folder.path().to_owned(),
+            fence: None,
         };
         let (_process, mut said, _errors) = process::start(&program).expect("it starts");
         let name = String::from_utf8(said.read_line().await.expect("it says the name")).expect("text");

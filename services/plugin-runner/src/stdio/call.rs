@@ -3,7 +3,7 @@
 use super::{Stage, StdioPlugin, slot::Lent, turns::Urgency};
 use crate::{
     line::{self, Line, Method, PluginSaid},
-    process::{PipeError, Pipes},
+    pipes::{PipeError, Pipes},
 };
 use serde::Serialize;
 use serde_json::Value;

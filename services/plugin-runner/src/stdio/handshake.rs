@@ -6,7 +6,7 @@ use super::{CallError, ConfigureParams, StdioPlugin, accepted};
 use crate::{
     discovery,
     line::{self, Method},
-    process::Pipes,
+    pipes::Pipes,
 };
 use serde_json::{Map, Value};
 use std::{fmt::Display, time::Duration};

@@ -1,7 +1,7 @@
 //! The pipes of a process while somebody has them, and what becomes of them when they are not given back.
 
 use super::turns::Turn;
-use crate::process::Pipes;
+use crate::pipes::Pipes;
 use serde_json::{Map, Value};
 use std::sync::{Mutex, PoisonError};
 use tokio::sync::mpsc;

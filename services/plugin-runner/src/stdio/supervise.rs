@@ -12,8 +12,10 @@ use super::{
 use crate::{
     backoff::Backoff,
     line::Method,
-    process::{self, Ending, Pipes, Process},
+    pipes::Pipes,
+    process::{self, Ending, Process},
 };
+use serde_json::{Map, Value};
 use snooze_service_runtime::exit::one_line;
 use std::sync::{Arc, atomic::Ordering};
 use tokio::{
@@ -156,11 +158,11 @@ impl StdioPlugin {
 
     /// Introduces the process, lets it be asked, keeps its configuration up to date, and returns why it is
     /// of no use any more, once it is killed and reaped.
-    async fn attend(&self, process: Process, mut pipes: Pipes) -> Parted {
+    async fn attend(&self, mut process: Process, mut pipes: Pipes) -> Parted {
         // Read before the configuration is: what changes from here on is looked at again.
         let mut version = self.configs.version();
         let introduced = tokio::select! {
-            introduced = self.introduce(&mut pipes) => introduced,
+            introduced = self.begin(&mut process, &mut pipes) => introduced,
             () = self.stop.cancelled() => Err("it was stopped".to_owned()),
         };
         let config = match introduced {
@@ -218,6 +220,15 @@ impl StdioPlugin {
         let why = told(why, process.kill().await);
         self.put_down(&why).await;
         why
+    }
+
+    /// Waits until it is fenced and its own code begins, and introduces it then.
+    async fn begin(&self, process: &mut Process, pipes: &mut Pipes) -> Result<Map<String, Value>, String> {
+        let limit = self.settings.handshake_limit;
+        let begun = timeout(limit, process.begun()).await;
+        let fenced = begun.map_err(|_| format!("it was not fenced within {} s", limit.as_secs()))??;
+        self.note_fenced(fenced);
+        self.introduce(pipes).await
     }
 
     /// Gives a running process its configuration anew, where it is another one. One that refuses it cannot

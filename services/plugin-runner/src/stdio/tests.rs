@@ -1,7 +1,7 @@
 //! Hostile children: each costs its own answer, and leaves nothing behind.
 
 use super::*;
-use crate::{line::Method, process::PipeError};
+use crate::{line::Method, pipes::PipeError};
 use serde_json::json;
 use snooze_schemas::event::Severity;
 use snooze_test_harness::{wait_for, wait_until};
@@ -88,6 +88,7 @@ impl Stand {
                 path,
                 search_path: crate::SEARCH_PATH.to_owned(),
                 home: folder.path().to_owned(),
+                fence: None,
             },
             provisional: "provisional".parse().expect("a name"),
             manifest,

@@ -37,7 +37,10 @@ async fn crashes_leave_no_descriptor_and_no_process() {
     stage.plugin("fragile.py", &python_plugin("fragile", &crash));
     stage.plugin("quiet.py", &python_plugin("quiet", r#"{"is_idle": True}"#));
     let config = stage.file("snooze.json");
-    let text = serde_json::json!({"plugins": {"directories": [stage.plugin_folder()]}});
+    let granted = serde_json::json!({"permissions": {"write": [stage.file("")]}});
+    let text = serde_json::json!({"plugins": {
+        "directories": [stage.plugin_folder()], "plugin_configs": {"fragile": granted},
+    }});
     fs::write(&config, text.to_string()).expect("writes");
     let path = |path: PathBuf| path.display().to_string();
     let arguments = [
@@ -106,7 +109,10 @@ async fn a_hung_plugin_of_a_killed_runner_is_ended_by_the_next_one() {
         .policy(serde_json::json!({"plugin_timeout_seconds": 15}))
         .await;
     let config = stage.file("snooze.json");
-    let text = serde_json::json!({"plugins": {"directories": [stage.plugin_folder()]}});
+    let granted = serde_json::json!({"permissions": {"write": [stage.file("")]}});
+    let text = serde_json::json!({"plugins": {
+        "directories": [stage.plugin_folder()], "plugin_configs": {"hung": granted},
+    }});
     fs::write(&config, text.to_string()).expect("writes");
     let path = |path: PathBuf| path.display().to_string();
     let arguments = [

@@ -3,6 +3,8 @@
 mod blips;
 mod collector;
 mod events;
+mod fences;
+mod greedy;
 mod inspecting;
 mod leaks;
 mod manifests;

@@ -124,9 +124,12 @@ async fn redis_five_connections_are_busy_fewer_idle_and_a_dead_server_unknown() 
     let mut stage = Stage::set().await;
     stage.plugin("redis_monitor.py", &in_tree("examples/redis-monitor.py"));
     let mut config = stage.config();
-    let own = json!({"redis_url": format!("redis://{}", redis.address()), "connection_threshold": 5});
+    let own = json!({
+        "redis_url": format!("redis://{}", redis.address()), "connection_threshold": 5,
+        "permissions": {"tcp": [{"port": redis.address().port()}]},
+    });
     config.plugin_configs.insert(
-        "redis-monitor".to_owned(),
+        "redis_monitor".to_owned(),
         own.as_object().expect("a map").clone(),
     );
     config.search_path = search_path();
@@ -221,11 +224,16 @@ async fn the_demonstrations_plugins_vote() {
     for name in ["keep-awake.sh", "load-average.py"] {
         stage.plugin(name, &in_tree(&format!("demonstration/{name}")));
     }
-    let runner = stage.runner().await;
+    let mut config = stage.config();
+    let own = json!({"permissions": {"run": ["sed"]}});
+    let own = own.as_object().expect("a map").clone();
+    config.plugin_configs.insert("keep-awake".to_owned(), own);
+    let runner = stage.runner_with(config).await;
     stage.vote("keep-awake", VoteState::Idle).await;
-    fs::write(stage.state().join("plugins/keep-awake"), "").expect("writes");
+    let file = stage.state().join("plugins/keep-awake/keep-awake");
+    fs::write(&file, "").expect("writes");
     stage.vote("keep-awake", VoteState::Busy).await;
-    fs::remove_file(stage.state().join("plugins/keep-awake")).expect("removes");
+    fs::remove_file(&file).expect("removes");
     stage.vote("keep-awake", VoteState::Idle).await;
     runner.stop().await;
 }

@@ -3,7 +3,7 @@
 use crate::collector::Collector;
 use serde_json::{Value, json};
 use snooze_bus::{Bucket, Bus, Role, Subject, SubjectFilter, Subscription, User, keys};
-use snooze_plugin_runner::{Config, Restarts, RunnerError};
+use snooze_plugin_runner::{Config, Restarts, RunnerError, fence::FenceConfig};
 use snooze_schemas::{
     HostId,
     verdict::{Verdict, Vote, VoteState},
@@ -171,6 +171,10 @@ impl Stage {
                 longest: Duration::from_millis(200),
                 ..Restarts::default()
             },
+            fence: FenceConfig {
+                program: env!("CARGO_BIN_EXE_snooze-plugin-runner").into(),
+                ..FenceConfig::default()
+            },
             ..Config::new(self.host.clone(), self.boot_id.clone(), self.state(), runtime)
         }
     }
@@ -180,8 +184,15 @@ impl Stage {
         self.runner_with(self.config()).await
     }
 
-    /// A runner.
-    pub(crate) async fn runner_with(&self, config: Config) -> Runner {
+    /// A runner, whose plugins are granted the test's own folder, and what the test grants them besides.
+    pub(crate) async fn runner_with(&self, mut config: Config) -> Runner {
+        for entry in fs::read_dir(self.plugin_folder()).expect("it is there") {
+            let path = entry.expect("it can be read").path();
+            let name = path.file_stem().expect("a name").to_string_lossy().into_owned();
+            let own = config.plugin_configs.entry(name).or_default();
+            let granted = own.entry("permissions").or_insert_with(|| json!({}));
+            granted["write"] = json!([self.folder.path()]);
+        }
         let bus = self.server.bus(&User::host(&self.host)).await;
         let stop = CancellationToken::new();
         let task = tokio::spawn(snooze_plugin_runner::run(config, bus, stop.clone()));

@@ -47,7 +47,10 @@ async fn i5_a_plugin_of_twenty_lines_votes_on_the_bus_of_up_with_its_own_credent
     let plugins = json!({"plugins": {
         "enabled": true, "directories": [place.text("plugins")],
         "plugin_configs": {
-            "keep-awake": {"file": place.text("keep-awake")},
+            "keep-awake": {
+                "file": place.text("keep-awake"),
+                "permissions": {"run": ["sed"], "read": [place.text("keep-awake")]},
+            },
             "file-watch": {"runtime": "nats"},
         },
     }});

@@ -51,7 +51,10 @@ impl World {
             .place
             .add_plugin("examples/redis-monitor.py", Some(&python()));
         let url = format!("redis://{}", redis.address());
-        fleet.configure(&json!({"redis-monitor": {"redis_url": url, "connection_threshold": CONNECTIONS}}));
+        fleet.configure(&json!({"redis-monitor": {
+            "redis_url": url, "connection_threshold": CONNECTIONS,
+            "permissions": {"tcp": [{"port": redis.address().port()}]},
+        }}));
         fleet
             .enrol(json!({
                 "provider": "aws", "account": ACCOUNT, "region": REGION, "instance": instance,

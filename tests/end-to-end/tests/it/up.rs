@@ -51,7 +51,13 @@ impl Up {
             "voters": advisory,
             "plugins": {
                 "enabled": true, "directories": [place.text("plugins")],
-                "plugin_configs": {"keep-awake": {"file": place.text("keep-awake")}},
+                "plugin_configs": {
+                    "keep-awake": {
+                        "file": place.text("keep-awake"),
+                        "permissions": {"run": ["sed"], "read": [place.text("keep-awake")]},
+                    },
+                    "hangs": {"permissions": {"run": ["sleep"]}},
+                },
             },
         });
         let (Value::Object(keys), Value::Object(changes)) = (&mut config, changes) else {

@@ -132,7 +132,11 @@ fn only_the_bus_names_the_nats_client() {
 
 #[test]
 fn only_named_files_read_the_environment() {
-    const MAY: [(&str, &str); 5] = [
+    const MAY: [(&str, &str); 6] = [
+        (
+            "services/plugin-runner/src/fence.rs",
+            "a plugin may be granted variables of it, by name",
+        ),
         (
             "services/decision/tests/it/simulation/mod.rs",
             "a person names the one seed to run alone",

@@ -1,0 +1,157 @@
+//! What a plugin's process may reach, fenced by the kernel before the plugin's own code begins.
+//!
+//! A plugin starts as this very program, which reads its orders from the socket that is its standard input,
+//! fences itself and becomes the plugin: the same process, the same group. What the kernel does not enforce is
+//! told to the runner, never passed over. It decides nothing about what a plugin is granted, and no code runs
+//! between fork and exec.
+
+mod chain;
+mod channel;
+mod control_group;
+mod enter;
+mod entry;
+mod grants;
+mod limits;
+mod orders;
+mod reach;
+mod system_calls;
+mod user;
+
+pub use orders::Fenced;
+
+pub(crate) use channel::Entering;
+pub(crate) use control_group::{ControlGroup, ControlGroups};
+pub(crate) use entry::Entry;
+pub(crate) use grants::{PERMISSIONS, granted};
+pub(crate) use orders::Outcome;
+
+use snooze_schemas::{PluginName, plugin::permissions::Permissions};
+use std::{
+    collections::BTreeMap,
+    ffi::OsString,
+    fmt,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::Arc,
+};
+
+/// The word on the command line that asks this program to become a plugin.
+pub(crate) const ASKED: &str = "__fence";
+
+/// How plugins are fenced on this host.
+#[derive(Clone)]
+pub struct FenceConfig {
+    /// The program that fences itself: one whose `main` calls [`become_plugin_if_asked`].
+    pub program: PathBuf,
+    /// Where control groups are made.
+    pub control_groups: ControlGroupRoot,
+    /// Whether a plugin that cannot be fenced in every way is not run.
+    pub require_isolation: bool,
+    /// What a plugin may be granted of the runner's environment.
+    pub environment: BTreeMap<String, OsString>,
+}
+
+/// Where control groups are made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ControlGroupRoot {
+    /// Below the runner's own, where that is its to divide.
+    Own,
+    /// Below this folder of the hierarchy.
+    At(PathBuf),
+}
+
+impl Default for FenceConfig {
+    fn default() -> Self {
+        FenceConfig {
+            // Not its path: that may be another program by now, which knows other orders.
+            program: PathBuf::from("/proc/self/exe"),
+            control_groups: ControlGroupRoot::Own,
+            require_isolation: false,
+            environment: BTreeMap::new(),
+        }
+    }
+}
+
+impl FenceConfig {
+    /// With the environment of this process to grant from.
+    #[must_use]
+    pub fn of_this_process() -> FenceConfig {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "what is granted by name is the environment itself, and no configuration of ours"
+        )]
+        let variables = std::env::vars_os();
+        let readable = variables.filter_map(|(name, value)| Some((name.into_string().ok()?, value)));
+        FenceConfig {
+            environment: readable.collect(),
+            ..FenceConfig::default()
+        }
+    }
+}
+
+impl fmt::Debug for FenceConfig {
+    /// Environments hold passwords: only names are shown.
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("FenceConfig")
+            .field("program", &self.program)
+            .field("control_groups", &self.control_groups)
+            .field("require_isolation", &self.require_isolation)
+            .field("environment", &self.environment.keys())
+            .finish()
+    }
+}
+
+/// The fence of one plugin.
+#[derive(Debug, Clone)]
+pub struct Fence {
+    /// The plugin, by the name of its file: what it calls itself grants nothing.
+    pub plugin: PluginName,
+    /// The folder that is its own to read, where it has more than one file.
+    pub folder: Option<PathBuf>,
+    /// What it may do.
+    pub permissions: Permissions,
+    /// How plugins are fenced on this host.
+    pub config: Arc<FenceConfig>,
+    /// Where its control group is made, or why there is none.
+    pub(crate) control_groups: Arc<Result<ControlGroups, String>>,
+}
+
+impl Fence {
+    /// The fence of a plugin by itself, whose control group lies where the configuration says.
+    #[must_use]
+    pub fn new(plugin: PluginName, permissions: Permissions, config: FenceConfig, state: &Path) -> Fence {
+        let control_groups = ControlGroups::prepare(&config.control_groups, scope_of(state));
+        Fence {
+            plugin,
+            folder: None,
+            permissions,
+            config: Arc::new(config),
+            control_groups: Arc::new(control_groups),
+        }
+    }
+
+    /// What it sees of the runner's environment.
+    pub(crate) fn environment(&self) -> impl Iterator<Item = (&String, &OsString)> {
+        let granted = self.permissions.env.iter();
+        granted.filter_map(|name| self.config.environment.get_key_value(name))
+    }
+}
+
+/// Tells the control groups of one runner from those of others on this machine, by its state folder.
+pub(crate) fn scope_of(state: &Path) -> String {
+    format!(
+        "{:08x}",
+        user::hash_of(state.as_os_str().as_encoded_bytes()) >> 32
+    )
+}
+
+/// Becomes a plugin where the command line asks for it: `main` calls this first, before any thread.
+///
+/// Returns nothing where it was not asked, and does not return where it succeeds.
+#[must_use]
+pub fn become_plugin_if_asked() -> Option<ExitCode> {
+    if std::env::args_os().nth(1).is_none_or(|word| word != ASKED) {
+        return None;
+    }
+    Some(enter::become_plugin())
+}

@@ -1,0 +1,76 @@
+//! The process that fences itself and becomes the plugin.
+//!
+//! The order matters: each step needs what a later one takes away. It never runs the plugin where a fence that
+//! the kernel has failed to go up.
+
+use super::{
+    channel, limits,
+    orders::{Fenced, Orders, Outcome},
+    reach, system_calls, user,
+};
+use crate::process;
+use std::{convert::Infallible, fs, io::Write, os::unix::net::UnixStream, process::ExitCode};
+
+/// The code of a process that did not become the plugin, as of a shell that cannot run a program.
+const NOT_RUN: u8 = 126;
+
+/// The first descriptor that is no standard one.
+const FIRST_OTHER: i32 = 3;
+
+/// Fences this process and becomes the plugin. Returns only where that fails.
+pub(super) fn become_plugin() -> ExitCode {
+    let (socket, orders) = match channel::receive() {
+        Ok(received) => received,
+        Err(error) => {
+            // Nobody listens on a socket: somebody typed the word by hand.
+            #[expect(clippy::print_stderr, reason = "there is nobody else to tell, and no log yet")]
+            {
+                eprintln!("this is how the runner starts plugins: {error}");
+            }
+            return ExitCode::from(NOT_RUN);
+        }
+    };
+    let Err(why) = enter(&socket, &orders);
+    // Where nobody listens any more, the runner has given this process up.
+    drop(tell(&socket, &Outcome::Failed { why }));
+    ExitCode::from(NOT_RUN)
+}
+
+fn enter(socket: &UnixStream, orders: &Orders) -> Result<Infallible, String> {
+    let mut not_enforced = orders.not_enforced.clone();
+    if let Some(group) = &orders.control_group {
+        fs::write(group.join("cgroup.procs"), "0").map_err(failed("join its control group"))?;
+    }
+    // Whoever started the runner may have left something open in it.
+    close_fds::set_fds_cloexec(FIRST_OTHER, &[]);
+    let plan = reach::Plan::make(orders)?;
+    let own_user = user::take_own(orders, &plan.needed(orders), &mut not_enforced)?;
+    limits::set(orders, own_user, &mut not_enforced)?;
+    rustix::thread::set_no_new_privs(true).map_err(failed("give up new privileges"))?;
+    let not_granted = plan.enforce(orders, &mut not_enforced)?;
+    system_calls::filter(&orders.permissions, &mut not_enforced)?;
+    if orders.require_isolation && !not_enforced.is_empty() {
+        let all = not_enforced.join("; ");
+        return Err(format!(
+            "plugins.require_isolation is set, and not enforced is {all}"
+        ));
+    }
+    let fenced = Outcome::Fenced(Fenced {
+        not_enforced,
+        not_granted,
+    });
+    tell(socket, &fenced).map_err(failed("tell the runner"))?;
+    let error = process::replace_this_by(&orders.path);
+    Err(format!("run {}: {error}", orders.path.display()))
+}
+
+fn tell(mut socket: &UnixStream, outcome: &Outcome) -> std::io::Result<()> {
+    let mut line = serde_json::to_vec(outcome)?;
+    line.push(b'\n');
+    socket.write_all(&line)
+}
+
+/// The text of a failed step.
+pub(super) fn failed<E: std::fmt::Display>(step: &'static str) -> impl FnOnce(E) -> String {
+    move |error| format!("{step}: {error}")
+}

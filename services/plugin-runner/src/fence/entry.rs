@@ -1,0 +1,106 @@
+//! The runner's side of a fenced start: what is made before the process, and what it is told.
+//!
+//! It starts no process.
+
+use super::{
+    Fence,
+    channel::{self, Entering},
+    control_group::ControlGroup,
+    orders::Orders,
+    user,
+};
+use crate::process::Program;
+use std::{
+    io,
+    os::{
+        fd::{AsFd, OwnedFd},
+        unix::net::UnixStream,
+    },
+};
+
+/// A fenced start that is prepared.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    orders: Orders,
+    control_group: Option<ControlGroup>,
+    ours: UnixStream,
+    theirs: OwnedFd,
+}
+
+/// One whose process is being started.
+#[derive(Debug)]
+pub(crate) struct Started {
+    orders: Orders,
+    control_group: Option<ControlGroup>,
+    ours: UnixStream,
+    stdin: OwnedFd,
+}
+
+impl Entry {
+    /// Makes the plugin's working folder and its control group.
+    pub(crate) fn of(program: &Program, fence: &Fence) -> io::Result<Entry> {
+        let home = &program.home;
+        user::make_home(home)
+            .map_err(|error| io::Error::other(format!("make its folder {}: {error}", home.display())))?;
+        let mut not_enforced = Vec::new();
+        let groups = fence.control_groups.as_ref().as_ref();
+        let control_group = match groups {
+            Ok(groups) => Some(groups.group_of(&fence.plugin, &fence.permissions)?),
+            Err(why) => {
+                not_enforced.push(format!(
+                    "the end of what leaves its process group: no control group, {why}"
+                ));
+                None
+            }
+        };
+        let limits = |controller: &str| groups.is_ok_and(|groups| groups.limits(controller));
+        if !limits("memory") {
+            not_enforced.push(
+                "the memory of all its processes together: no control group counts it; each is limited by itself"
+                    .to_owned(),
+            );
+        }
+        if !limits("cpu") {
+            not_enforced.push("processor time: no control group counts it".to_owned());
+        }
+        let orders = Orders {
+            path: program.path.clone(),
+            folder: fence.folder.clone(),
+            home: home.clone(),
+            search_path: program.search_path.clone(),
+            permissions: fence.permissions.clone(),
+            user: user::user_of(fence.plugin.as_str()),
+            control_group: control_group.as_ref().map(|group| group.folder().to_owned()),
+            memory_is_limited: limits("memory"),
+            processes_are_limited: limits("pids"),
+            require_isolation: fence.config.require_isolation,
+            not_enforced,
+        };
+        let (ours, theirs) = channel::pair()?;
+        Ok(Entry {
+            orders,
+            control_group,
+            ours,
+            theirs,
+        })
+    }
+
+    /// Returns what is the process's standard input until it becomes the plugin, whose own is this one.
+    pub(crate) fn with_stdin(self, stdin: OwnedFd) -> (OwnedFd, Started) {
+        let started = Started {
+            orders: self.orders,
+            control_group: self.control_group,
+            ours: self.ours,
+            stdin,
+        };
+        (self.theirs, started)
+    }
+}
+
+impl Started {
+    /// Tells the process its orders.
+    pub(crate) fn begin(self) -> io::Result<(Entering, Option<ControlGroup>)> {
+        let entering = Entering::begin(self.ours, &self.orders, self.stdin.as_fd())?;
+        Ok((entering, self.control_group))
+    }
+}

@@ -1,0 +1,279 @@
+//! Which files and TCP ports a plugin reaches, and whom it may signal: Landlock.
+//!
+//! It never widens what a file's own mode allows. What may be read can also be interpreted: that only granted
+//! programs are run keeps a plugin from starting others by accident and with their own rights, not from
+//! computing whatever it likes.
+
+use super::{chain, enter::failed, orders::Orders, user::Needed};
+use landlock::{
+    ABI, Access, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, LandlockStatus, NetPort,
+    PathBeneath, PathFd, Ruleset, RulesetAttr, RulesetCreated, RulesetCreatedAttr, Scope,
+};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
+
+/// The newest version of the fence that is made use of.
+const NEWEST: ABI = ABI::V6;
+
+/// What every plugin may read: nothing of it is secret, and ordinary programs of Python, Node.js, Go and the
+/// shell were seen to need it or to fail without a word.
+const READABLE: [&str; 33] = [
+    // Programs and libraries.
+    "/usr",
+    "/lib",
+    "/lib32",
+    "/lib64",
+    "/bin",
+    "/sbin",
+    "/etc/ld.so.cache",
+    "/etc/ld.so.preload",
+    "/etc/alternatives",
+    // Names, of the network and of people.
+    "/etc/hosts",
+    "/etc/resolv.conf",
+    "/etc/host.conf",
+    "/etc/nsswitch.conf",
+    "/etc/gai.conf",
+    "/etc/services",
+    "/etc/protocols",
+    "/etc/passwd",
+    "/etc/group",
+    // Time and language.
+    "/etc/localtime",
+    "/etc/timezone",
+    "/etc/locale.alias",
+    // Whom TLS trusts; not the private keys beside it.
+    "/etc/ssl/certs",
+    "/etc/ssl/openssl.cnf",
+    "/etc/pki/tls/certs",
+    "/etc/pki/ca-trust/extracted",
+    "/etc/ca-certificates",
+    // How the machine is, which is what plugins vote on.
+    "/proc/loadavg",
+    "/proc/meminfo",
+    "/proc/cpuinfo",
+    "/proc/stat",
+    "/proc/uptime",
+    "/proc/sys/vm/overcommit_memory",
+    "/sys/devices/system/cpu",
+];
+
+/// A process's view of itself: runtimes read their own memory use there.
+const ITSELF: &str = "/proc/self";
+
+/// What every plugin may read and write.
+const DEVICES: [&str; 3] = ["/dev/null", "/dev/zero", "/dev/full"];
+/// What every plugin may read besides.
+const SOURCES: [&str; 2] = ["/dev/urandom", "/dev/random"];
+
+/// What is granted to whom, found before any fence is up.
+#[derive(Debug)]
+pub(super) struct Plan {
+    run: BTreeSet<PathBuf>,
+    read: BTreeSet<PathBuf>,
+    not_granted: Vec<String>,
+}
+
+impl Plan {
+    /// Looks up the programs.
+    pub(super) fn make(orders: &Orders) -> Result<Plan, String> {
+        let mut run: BTreeSet<PathBuf> = chain::of(&orders.path, &orders.search_path).into_iter().collect();
+        let mut not_granted = Vec::new();
+        for name in &orders.permissions.run {
+            match chain::look_up(name, &orders.search_path) {
+                Some(path) => run.extend(chain::of(&path, &orders.search_path)),
+                None => not_granted.push(format!("run {}: there is none", name.display())),
+            }
+        }
+        // An interpreter outside of the system's folders brings its library along.
+        let libraries = run
+            .iter()
+            .filter(|path| **path != orders.path)
+            .flat_map(|path| library_of(path));
+        let read = libraries.chain(orders.folder.clone()).collect();
+        Ok(Plan {
+            run,
+            read,
+            not_granted,
+        })
+    }
+
+    /// What a user of its own has to reach.
+    pub(super) fn needed(&self, orders: &Orders) -> Vec<Needed> {
+        let needed = |bits| {
+            move |path: &PathBuf| Needed {
+                path: path.clone(),
+                bits,
+            }
+        };
+        let folder_bits = |bits: u32| {
+            move |path: &PathBuf| Needed {
+                path: path.clone(),
+                bits: if path.is_dir() { bits | 0o1 } else { bits },
+            }
+        };
+        let permissions = &orders.permissions;
+        let run = self.run.iter().map(needed(0o5));
+        let read = self.read.iter().chain(&permissions.read).map(folder_bits(0o4));
+        let write = permissions.write.iter().map(folder_bits(0o6));
+        let unix = permissions.unix.iter().map(needed(0o2));
+        run.chain(read).chain(write).chain(unix).collect()
+    }
+
+    /// Puts the fence up. Returns what was granted and has no effect.
+    pub(super) fn enforce(
+        self,
+        orders: &Orders,
+        not_enforced: &mut Vec<String>,
+    ) -> Result<Vec<String>, String> {
+        let mut not_granted = self.not_granted;
+        let read = AccessFs::ReadFile | AccessFs::ReadDir;
+        let run = AccessFs::ReadFile | AccessFs::Execute;
+        let write = AccessFs::from_all(NEWEST)
+            & !(AccessFs::Execute | AccessFs::MakeChar | AccessFs::MakeBlock | AccessFs::IoctlDev);
+        let ruleset = Ruleset::default()
+            .set_compatibility(CompatLevel::BestEffort)
+            .handle_access(AccessFs::from_all(NEWEST))
+            .and_then(|ruleset| ruleset.handle_access(AccessNet::from_all(NEWEST)))
+            .and_then(|ruleset| ruleset.scope(Scope::from_all(NEWEST)))
+            .and_then(Ruleset::create)
+            .map_err(failed("make the fence of files"))?;
+        let mut fence = Some(ruleset);
+        let base = READABLE.iter().chain([&ITSELF]).chain(&SOURCES).map(Path::new);
+        let base = base
+            .chain(self.read.iter().map(PathBuf::as_path))
+            .chain([orders.path.as_path()]);
+        // Which of these there are differs from system to system.
+        for path in base {
+            allow(&mut fence, path, read)?;
+        }
+        for path in DEVICES {
+            allow(
+                &mut fence,
+                Path::new(path),
+                AccessFs::ReadFile | AccessFs::WriteFile,
+            )?;
+        }
+        for path in &self.run {
+            allow(&mut fence, path, run)?;
+        }
+        allow(&mut fence, &orders.home, write)?;
+        let permissions = &orders.permissions;
+        for (word, paths, access) in [
+            ("read", &permissions.read, read),
+            ("write", &permissions.write, write),
+        ] {
+            for path in paths {
+                if !allow(&mut fence, path, access)? {
+                    not_granted.push(format!(
+                        "{word} {}: it was not there at the start",
+                        path.display()
+                    ));
+                }
+            }
+        }
+        let connect = permissions
+            .tcp
+            .iter()
+            .map(|endpoint| (endpoint.port, AccessNet::ConnectTcp));
+        let bind = permissions.listen.iter().map(|port| (*port, AccessNet::BindTcp));
+        for (port, access) in connect.chain(bind) {
+            let made = fence.take().expect("it is always put back");
+            fence = Some(
+                made.add_rule(NetPort::new(port, access))
+                    .map_err(failed("open a port"))?,
+            );
+        }
+        let made = fence.take().expect("it is always put back");
+        let status = made
+            .restrict_self()
+            .map_err(failed("put up the fence of files"))?;
+        not_enforced.extend(lacking(&status.landlock));
+        Ok(not_granted)
+    }
+}
+
+/// Lets it be reached where it is there, and says whether it is.
+fn allow(
+    fence: &mut Option<RulesetCreated>,
+    path: &Path,
+    access: BitFlags<AccessFs>,
+) -> Result<bool, String> {
+    let Ok(found) = PathFd::new(path) else {
+        return Ok(false);
+    };
+    let access = if path.is_dir() {
+        access
+    } else {
+        access & AccessFs::from_file(NEWEST)
+    };
+    let made = fence.take().expect("it is always put back");
+    *fence = Some(
+        made.add_rule(PathBeneath::new(found, access))
+            .map_err(failed("open a path"))?,
+    );
+    Ok(true)
+}
+
+/// Where an interpreter has its library: beside the folder that it lies in, by its own name and by where a link
+/// leads. A virtual environment says in a file which interpreter it is made of.
+fn library_of(program: &Path) -> Vec<PathBuf> {
+    let real = std::fs::canonicalize(program).ok();
+    let places = [Some(program.to_owned()), real];
+    let prefixes = places.iter().flatten().filter_map(|path| {
+        let folder = path.parent()?;
+        folder.ends_with("bin").then(|| folder.parent()).flatten()
+    });
+    prefixes
+        .flat_map(|prefix| ["lib", "lib64", "pyvenv.cfg"].map(|name| prefix.join(name)))
+        .filter(|path| path.exists())
+        .collect()
+}
+
+/// What an older kernel leaves open.
+fn lacking(status: &LandlockStatus) -> Vec<String> {
+    let known = match status {
+        LandlockStatus::NotEnabled => {
+            return vec!["files, TCP ports and signals: Landlock is switched off in this kernel".to_owned()];
+        }
+        LandlockStatus::NotImplemented => {
+            return vec!["files, TCP ports and signals: this kernel has no Landlock".to_owned()];
+        }
+        LandlockStatus::Available { effective_abi, .. } => *effective_abi,
+    };
+    let pieces = [
+        (ABI::V3, "cutting files off"),
+        (ABI::V4, "TCP ports"),
+        (ABI::V5, "commands to devices"),
+        (ABI::V6, "signals and abstract sockets"),
+    ];
+    let missing = pieces.iter().filter(|(since, _)| known < *since);
+    let text = |(since, what): &(ABI, &str)| {
+        format!(
+            "{what}: Landlock of this kernel is version {}, it takes {}",
+            known as i32, *since as i32
+        )
+    };
+    missing.map(text).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_older_kernel_says_what_it_leaves_open() {
+        let of = |effective_abi| {
+            lacking(&LandlockStatus::Available {
+                effective_abi,
+                kernel_abi: None,
+            })
+        };
+        assert_eq!(of(ABI::V6), Vec::<String>::new());
+        assert_eq!(of(ABI::V5).len(), 1);
+        assert!(of(ABI::V3)[0].starts_with("TCP ports: "), "{:?}", of(ABI::V3));
+        assert_eq!(lacking(&LandlockStatus::NotImplemented).len(), 1);
+    }
+}

@@ -1,0 +1,227 @@
+//! A user of its own for each plugin, and no capabilities for any.
+//!
+//! Only the superuser can make another user of a process. It never changes what belongs to others: where
+//! something that the plugin needs is closed to others, the plugin stays the runner's user, without its powers.
+
+use super::{enter::failed, orders::Orders};
+use rustix::{
+    fs::{Gid, Uid},
+    io::Errno,
+    thread::{CapabilitySet, CapabilitySets},
+};
+use std::{
+    fs,
+    os::unix::fs::{MetadataExt, PermissionsExt},
+    path::{Path, PathBuf},
+};
+
+/// The first number: behind those that are handed out for containers, and before those that systemd has for
+/// foreign images ("Users, Groups, UIDs and GIDs on systemd Systems").
+const FIRST: u32 = 1_900_000_000;
+/// So many, that two of 256 plugins share one in one of five hundred hosts.
+const COUNT: u32 = 1 << 24;
+
+/// The number of the user and group of a plugin: the same on each host and after each start.
+#[must_use]
+pub(crate) fn user_of(plugin: &str) -> u32 {
+    let offset = u32::try_from(hash_of(plugin.as_bytes()) % u64::from(COUNT)).expect("less than 2^24");
+    FIRST + offset
+}
+
+/// FNV-1a: the standard library's hasher may change from release to release, and files outlive releases.
+pub(super) fn hash_of(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+    })
+}
+
+/// What a plugin needs to reach, and how.
+#[derive(Debug)]
+pub(super) struct Needed {
+    /// The file or folder.
+    pub path: PathBuf,
+    /// The bits of "others" that it takes.
+    pub bits: u32,
+}
+
+/// Makes this process its own user where that can be, and drops every capability but that for raw sockets where
+/// they are granted. Returns whether it is.
+pub(super) fn take_own(
+    orders: &Orders,
+    needed: &[Needed],
+    not_enforced: &mut Vec<String>,
+) -> Result<bool, String> {
+    let kept = kept(orders)?;
+    let change = match changeable(orders, needed) {
+        Ok(()) => match take(orders.user, &orders.home, kept) {
+            Ok(()) => Ok(()),
+            // A user namespace that has no such user: nothing has changed.
+            Err(Errno::INVAL | Errno::PERM | Errno::OVERFLOW) => {
+                Err("the kernel has no such user here".to_owned())
+            }
+            Err(error) => return Err(format!("become a user of its own: {error}")),
+        },
+        Err(why) => {
+            // It may have belonged to a user of the plugin's own, when that could be.
+            let me = rustix::process::geteuid();
+            rustix::fs::chown(&orders.home, Some(me), None).map_err(failed("take its folder back"))?;
+            Err(why)
+        }
+    };
+    drop_capabilities(kept)?;
+    match change {
+        Ok(()) => Ok(true),
+        Err(why) => {
+            not_enforced.push(format!("a user of its own: {why}"));
+            Ok(false)
+        }
+    }
+}
+
+fn changeable(orders: &Orders, needed: &[Needed]) -> Result<(), String> {
+    if !rustix::process::geteuid().is_root() {
+        return Err("the runner is not the superuser".to_owned());
+    }
+    if let Some(closed) = needed.iter().find_map(closed_to_others) {
+        return Err(format!("{} is closed to others", closed.display()));
+    }
+    let home = orders.home.parent().map(|above| Needed {
+        path: above.to_owned(),
+        bits: 0o1,
+    });
+    match home.as_ref().and_then(closed_to_others) {
+        Some(closed) => Err(format!("{} is closed to others", closed.display())),
+        None => Ok(()),
+    }
+}
+
+/// What keeps others from it; what is not there yet is to be seen when it comes.
+fn closed_to_others(needed: &Needed) -> Option<PathBuf> {
+    let lacks = |path: &Path, bits: u32| fs::metadata(path).is_ok_and(|found| found.mode() & bits != bits);
+    let Ok(path) = fs::canonicalize(&needed.path) else {
+        let there = needed
+            .path
+            .ancestors()
+            .find_map(|above| fs::canonicalize(above).ok())?;
+        return there
+            .ancestors()
+            .find(|above| lacks(above, 0o1))
+            .map(Path::to_owned);
+    };
+    if lacks(&path, needed.bits) {
+        return Some(path);
+    }
+    let above = path.ancestors().skip(1).find(|above| lacks(above, 0o1));
+    above.map(Path::to_owned)
+}
+
+fn take(user: u32, home: &Path, kept: CapabilitySet) -> Result<(), Errno> {
+    let (uid, gid) = (Uid::from_raw(user), Gid::from_raw(user));
+    rustix::fs::chown(home, Some(uid), Some(gid))?;
+    // The bounding set first: to shrink it takes a capability that goes with the user.
+    bound(kept);
+    rustix::thread::set_keep_capabilities(!kept.is_empty())?;
+    rustix::thread::set_thread_groups(&[])?;
+    rustix::thread::set_thread_res_gid(gid, gid, gid)?;
+    rustix::thread::set_thread_res_uid(uid, uid, uid)
+}
+
+/// What a raw socket takes, where it is granted and the runner has it.
+fn kept(orders: &Orders) -> Result<CapabilitySet, String> {
+    let held = rustix::thread::capabilities(None).map_err(failed("read capabilities"))?;
+    if orders.permissions.raw {
+        Ok(held.permitted & CapabilitySet::NET_RAW)
+    } else {
+        Ok(CapabilitySet::empty())
+    }
+}
+
+/// Nothing that is started from here on gets another capability, not even as the superuser.
+fn bound(kept: CapabilitySet) {
+    for capability in (CapabilitySet::all() & !kept).iter() {
+        // Not permitted to others than the superuser, who gain nothing by new privileges either way.
+        match rustix::thread::remove_capability_from_bounding_set(capability) {
+            Ok(()) | Err(Errno::PERM | Errno::INVAL) => {}
+            Err(error) => unreachable!("the kernel knows two reasons not to: {error}"),
+        }
+    }
+}
+
+fn drop_capabilities(kept: CapabilitySet) -> Result<(), String> {
+    bound(kept);
+    match rustix::thread::clear_ambient_capability_set() {
+        Ok(()) | Err(Errno::INVAL) => {}
+        Err(error) => return Err(format!("drop ambient capabilities: {error}")),
+    }
+    let only = CapabilitySets {
+        effective: kept,
+        permitted: kept,
+        inheritable: kept,
+    };
+    rustix::thread::set_capabilities(None, only).map_err(failed("drop capabilities"))?;
+    if !kept.is_empty() {
+        // So that it outlasts becoming the plugin.
+        rustix::thread::configure_capability_in_ambient_set(kept, true)
+            .map_err(failed("keep a capability"))?;
+    }
+    Ok(())
+}
+
+/// Makes the working folder of a plugin, open to itself alone.
+pub(crate) fn make_home(home: &Path) -> std::io::Result<()> {
+    match fs::create_dir(home) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => return Err(error),
+        Ok(()) | Err(_) => {}
+    }
+    // A plugin that had it before might have put a link in its place.
+    if !fs::symlink_metadata(home)?.is_dir() {
+        return Err(std::io::Error::other("it is no folder"));
+    }
+    fs::set_permissions(home, fs::Permissions::from_mode(0o700))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plugins_user_is_its_own_and_stays_the_same() {
+        // Files of plugins belong to these numbers; they must not change from release to release.
+        assert_eq!(user_of("redis-monitor"), user_of("redis-monitor"));
+        let users: std::collections::BTreeSet<u32> = (0..256)
+            .map(|number| user_of(&format!("plugin-{number}")))
+            .collect();
+        assert_eq!(users.len(), 256);
+        assert!(users.iter().all(|user| (FIRST..FIRST + COUNT).contains(user)));
+    }
+
+    #[test]
+    fn what_is_closed_to_others_keeps_a_plugin_from_a_user_of_its_own() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("plugin");
+        fs::write(&file, "").expect("writes");
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).expect("sets the mode");
+        let needed = Needed {
+            path: file.clone(),
+            bits: 0o5,
+        };
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o700)).expect("sets the mode");
+        let above = fs::canonicalize(folder.path()).expect("it is there");
+        let not_yet = Needed {
+            path: folder.path().join("later/file"),
+            bits: 0o4,
+        };
+        for needed in [&needed, &not_yet] {
+            assert_eq!(
+                closed_to_others(needed).as_ref(),
+                Some(&above),
+                "the folder is its owner's"
+            );
+        }
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o711)).expect("sets the mode");
+        assert_eq!(closed_to_others(&needed), None);
+        assert_eq!(closed_to_others(&not_yet), None);
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o750)).expect("sets the mode");
+        assert!(closed_to_others(&needed).is_some());
+    }
+}

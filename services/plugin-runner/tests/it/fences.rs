@@ -1,0 +1,422 @@
+//! A greedy plugin against each fence: what it tries is written in Python and tried inside.
+//!
+//! A kernel may lack a fence. Each test asks the kernel itself, and wants either the fence or the word that it
+//! is not there; nothing is passed over.
+
+use crate::{
+    greedy::{Greedy, config, open_to_all, place},
+    stage::SOON,
+};
+use serde_json::json;
+use snooze_plugin_runner::{
+    asking::{Method, Stage},
+    fence::{ControlGroupRoot, Fence, FenceConfig},
+};
+use snooze_test_harness::wait_until;
+use std::{
+    fs,
+    net::{TcpListener, UdpSocket},
+    os::unix::net::UnixListener,
+    path::PathBuf,
+    time::Duration,
+};
+
+/// The version of Landlock of this kernel; 0 where it has none.
+async fn landlock() -> i64 {
+    let asked = Greedy::free().await.tries("libc.syscall(444, 0, 0, 1)").await;
+    asked.expect("it answers").as_i64().expect("a number").max(0)
+}
+
+/// Whether a plugin may be another user, and where it cannot, that it says so.
+fn has_own_user(greedy: &Greedy) -> bool {
+    let has = rustix::process::geteuid().is_root();
+    assert_eq!(
+        greedy.says_not_enforced("a user of its own"),
+        !has,
+        "{:?}",
+        greedy.plugin.fenced()
+    );
+    has
+}
+
+#[tokio::test]
+async fn files_outside_of_what_was_granted_are_closed() {
+    let outside = place();
+    let path = |name: &str| outside.path().join(name);
+    for name in ["secret", "readable", "later"] {
+        fs::write(path(name), "text").expect("writes");
+    }
+    fs::create_dir(path("ours")).expect("makes");
+    open_to_all(&path("ours"));
+    let read = |name: &str| format!("open({:?}).read()", path(name));
+    let write = |name: &str| format!("open({:?}, 'w').write('x')", path(name));
+    let greedy = Greedy::granted(json!({
+        "read": [path("readable"), path("missing")], "write": [path("ours")],
+    }))
+    .await;
+    let has = landlock().await >= 1;
+    greedy.fenced(has, "Landlock", &read("secret")).await;
+    greedy.fenced(has, "Landlock", &write("new")).await;
+    greedy
+        .fenced(has, "Landlock", &format!("os.unlink({:?})", path("later")))
+        .await;
+    greedy
+        .fenced(has, "Landlock", &format!("os.listdir({:?})", outside.path()))
+        .await;
+    greedy.may_not("open('/etc/shadow').read()").await;
+    assert_eq!(greedy.may(&read("readable")).await, "text");
+    greedy.may_not(&write("readable")).await;
+    greedy.may(&write("ours/new")).await;
+    greedy
+        .may(&format!(
+            "os.rename({:?}, {:?})",
+            path("ours/new"),
+            path("ours/newer")
+        ))
+        .await;
+    let said = greedy.plugin.fenced().not_granted;
+    assert!(said.len() == 1 && said[0].contains("missing"), "{said:?}");
+    // Its own: the working folder, and itself to read.
+    greedy.may("open('own', 'w').write('x')").await;
+    assert!(greedy.home().join("own").exists());
+    greedy.may("open('../greedy').read()").await;
+    greedy.may_not("open('../greedy', 'a').write('x')").await;
+    greedy.may("os.getloadavg()").await;
+}
+
+#[tokio::test]
+async fn only_granted_programs_run() {
+    let greedy = Greedy::granted(json!({"run": ["true"]})).await;
+    let has = landlock().await >= 1;
+    greedy
+        .fenced(
+            has,
+            "Landlock",
+            "subprocess.run(['/bin/sh', '-c', 'exit']).returncode",
+        )
+        .await;
+    assert_eq!(greedy.may("subprocess.run(['true']).returncode").await, 0);
+    let copied = "open('copy', 'wb').write(open('/bin/true', 'rb').read()) and os.chmod('copy', 0o755)";
+    greedy.may(copied).await;
+    greedy
+        .fenced(has, "Landlock", "subprocess.run(['./copy']).returncode")
+        .await;
+    // Nor from memory.
+    greedy.may_not("os.memfd_create('program')").await;
+}
+
+#[tokio::test]
+async fn tcp_is_open_to_granted_ports_alone() {
+    let listener = || TcpListener::bind("127.0.0.1:0").expect("a port");
+    let (granted, other) = (listener(), listener());
+    let port = |listener: &TcpListener| listener.local_addr().expect("it has one").port();
+    let connect = |to| format!("socket.create_connection(('127.0.0.1', {to})).close()");
+    let bind = |to| format!("socket.socket().bind(('127.0.0.1', {to}))");
+    let free = port(&listener());
+    let greedy = Greedy::granted(json!({"tcp": [{"port": port(&granted)}]})).await;
+    let has = landlock().await >= 4;
+    greedy.may(&connect(port(&granted))).await;
+    greedy.fenced(has, "TCP ports", &connect(port(&other))).await;
+    greedy.fenced(has, "TCP ports", &bind(free)).await;
+    // Past the fence of ports: listening where nothing was bound, sending before connecting, several paths.
+    greedy.may_not("socket.socket().listen()").await;
+    let early = format!(
+        "socket.socket().sendto(b'x', 0x20000000, ('127.0.0.1', {}))",
+        port(&other)
+    );
+    greedy.may_not(&early).await;
+    greedy
+        .may_not("socket.socket(socket.AF_INET, socket.SOCK_STREAM, 262)")
+        .await;
+    greedy
+        .may_not("socket.socket(socket.AF_INET, socket.SOCK_DGRAM)")
+        .await;
+    let server = Greedy::granted(json!({"listen": [free]})).await;
+    server.may(&bind(free)).await;
+    server.fenced(has, "TCP ports", &connect(port(&other))).await;
+    let without = Greedy::granted(json!({})).await;
+    without.may_not(&connect(port(&granted))).await;
+}
+
+#[tokio::test]
+async fn other_sockets_take_a_permission_each() {
+    let outside = place();
+    let socket = outside.path().join("socket");
+    let _unix = UnixListener::bind(&socket).expect("a socket");
+    open_to_all(&socket);
+    let peer = UdpSocket::bind("127.0.0.1:0").expect("a port");
+    let send = format!(
+        "socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b'x', ('127.0.0.1', {}))",
+        peer.local_addr().expect("it has one").port()
+    );
+    let connect = format!("socket.socket(socket.AF_UNIX).connect({socket:?})");
+    let raw = "socket.socket(socket.AF_INET, socket.SOCK_RAW, 1).close()";
+    let packet = "socket.socket(socket.AF_PACKET, socket.SOCK_RAW).close()";
+    let stranger = "socket.socket(socket.AF_VSOCK, socket.SOCK_STREAM)";
+    let audit = "socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 9)";
+    let pair = "socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)[0].close()";
+    let none = Greedy::granted(json!({})).await;
+    for code in [&send, &connect, raw, packet, stranger, audit, pair] {
+        none.may_not(code).await;
+    }
+    none.may("socket.socketpair()[0].close()").await;
+    let udp = Greedy::granted(json!({"udp": true})).await;
+    udp.may(&send).await;
+    for code in [&connect, raw, packet, stranger, audit, pair] {
+        udp.may_not(code).await;
+    }
+    let unix = Greedy::granted(json!({"unix": [socket]})).await;
+    unix.may(&connect).await;
+    unix.may(pair).await;
+    unix.may_not(&send).await;
+    // A raw socket takes a capability, which the runner must have itself.
+    let free = Greedy::free().await;
+    let granted = Greedy::granted(json!({"raw": true})).await;
+    assert_eq!(granted.tries(raw).await.is_ok(), free.tries(raw).await.is_ok());
+    assert_eq!(
+        granted.tries(packet).await.is_ok(),
+        free.tries(packet).await.is_ok()
+    );
+    granted.may_not(&send).await;
+}
+
+#[tokio::test]
+async fn the_kernels_dangerous_parts_are_closed() {
+    let greedy = Greedy::granted(json!({})).await;
+    let calls = [
+        libc::SYS_bpf,
+        libc::SYS_perf_event_open,
+        libc::SYS_userfaultfd,
+        libc::SYS_io_uring_setup,
+        libc::SYS_keyctl,
+        libc::SYS_add_key,
+        libc::SYS_mount,
+        libc::SYS_open_by_handle_at,
+        libc::SYS_setns,
+        libc::SYS_kexec_load,
+        libc::SYS_reboot,
+        libc::SYS_init_module,
+        libc::SYS_swapon,
+    ];
+    for number in calls {
+        // EPERM alone is the filter's: without it each of these fails otherwise, or not at all.
+        assert_eq!(
+            greedy.tries(&format!("call({number}, 0, 0, 0, 0, 0)")).await,
+            Err(json!(1)),
+            "{number}"
+        );
+    }
+    for namespace in [libc::CLONE_NEWUSER, libc::CLONE_NEWNS, libc::CLONE_NEWNET] {
+        greedy
+            .may_not(&format!("call({}, {namespace})", libc::SYS_unshare))
+            .await;
+        greedy
+            .may_not(&format!(
+                "call({}, {namespace} | 17, 0, 0, 0, 0)",
+                libc::SYS_clone
+            ))
+            .await;
+    }
+    assert_eq!(
+        greedy.tries(&format!("call({}, 0, 0)", libc::SYS_clone3)).await,
+        Err(json!(libc::ENOSYS)),
+        "what no filter can see into is as if it were not there"
+    );
+    let status = greedy.may("open('/proc/self/status').read()").await;
+    let status = status.as_str().expect("a text");
+    for line in [
+        "NoNewPrivs:\t1",
+        "CapEff:\t0000000000000000",
+        "CapPrm:\t0000000000000000",
+        "Seccomp:\t2",
+    ] {
+        assert!(status.contains(line), "{line} is not in {status}");
+    }
+}
+
+#[tokio::test]
+async fn the_runner_is_out_of_reach() {
+    let greedy = Greedy::granted(json!({})).await;
+    let me = std::process::id();
+    let own_user = has_own_user(&greedy);
+    let has_signals = landlock().await >= 6;
+    assert_eq!(greedy.says_not_enforced("signals"), !has_signals);
+    if has_signals || own_user {
+        greedy.may_not(&format!("os.kill({me}, 0)")).await;
+    } else {
+        greedy.may(&format!("os.kill({me}, 0)")).await;
+    }
+    greedy.may("os.kill(os.getpid(), 0)").await;
+    greedy
+        .may_not(&format!("call({}, 16, {me}, 0, 0)", libc::SYS_ptrace))
+        .await;
+    greedy
+        .may_not(&format!(
+            "call({}, {me}, 0, 0, 0, 0, 0)",
+            libc::SYS_process_vm_readv
+        ))
+        .await;
+    greedy
+        .may_not(&format!("open('/proc/{me}/environ').read()"))
+        .await;
+    greedy
+        .may_not(&format!("open('/proc/{me}/mem', 'rb').read(1)"))
+        .await;
+    let user = greedy.may("os.getuid()").await;
+    let is_ours = user == json!(rustix::process::getuid().as_raw());
+    assert_eq!(is_ours, !own_user, "{user}");
+    if own_user {
+        assert_eq!(
+            greedy.may("[os.getgid(), os.getgroups()]").await,
+            json!([user, []])
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_environment_is_what_was_granted() {
+    let greedy = Greedy::granted(json!({"env": ["GRANTED", "ABSENT"]})).await;
+    let seen = greedy.may("dict(os.environ)").await;
+    let names: Vec<&String> = seen.as_object().expect("a map").keys().collect();
+    // LC_CTYPE is Python's own.
+    let names: Vec<_> = names.into_iter().filter(|name| *name != "LC_CTYPE").collect();
+    assert_eq!(names, ["GRANTED", "HOME", "LANG", "PATH"]);
+    assert_eq!(seen["GRANTED"], "yes");
+    let descriptors = greedy.may("sorted(os.listdir('/proc/self/fd'))").await;
+    // The fourth one lists them.
+    assert_eq!(
+        descriptors,
+        json!(["0", "1", "2", "3"]),
+        "nothing of the runner is left open in it"
+    );
+}
+
+#[tokio::test]
+async fn memory_beyond_the_limit_is_refused() {
+    let greedy = Greedy::granted(json!({"memory_mb": 64})).await;
+    let before = greedy.plugin.restarts();
+    greedy.may("len(bytearray(8 << 20))").await;
+    let code = json!({"code": "len(bytearray(256 << 20))"});
+    let answer = greedy.plugin.call(Method::CheckIdle, &code, SOON).await;
+    if greedy.says_not_enforced("the memory of all its processes together") {
+        assert_eq!(
+            answer.expect("it answers")["failed"],
+            "memory",
+            "each process has its own limit"
+        );
+        assert_eq!(greedy.plugin.restarts(), before);
+    } else {
+        answer.expect_err("the kernel ends the whole group");
+    }
+    // Nothing that is left open files, dumps its core or fills the disk.
+    assert_eq!(
+        greedy.may("__import__('resource').getrlimit(4)").await,
+        json!([1, 1])
+    );
+    let limits = greedy
+        .may("[__import__('resource').getrlimit(n)[1] for n in (1, 7)]")
+        .await;
+    assert_eq!(limits, json!([256 << 20, 256]));
+}
+
+#[tokio::test]
+async fn a_fork_bomb_comes_to_its_limit() {
+    // Each child waits for its parent's end, so that none is left whatever the limit does.
+    let bomb = "(lambda pipe: [os.fork() or (os.close(pipe[1]), os.read(pipe[0], 1), os._exit(0)) \
+                for _ in range(40)] and 40)(os.pipe())";
+    let greedy = Greedy::granted(json!({"processes": 12})).await;
+    let counted = !greedy.says_not_enforced("the number of processes");
+    match greedy.tries(bomb).await {
+        Ok(_) => assert!(!counted, "forty processes, and twelve were granted"),
+        Err(error) => assert_eq!((counted, error), (true, json!(libc::EAGAIN))),
+    }
+    assert!(counted || !rustix::process::geteuid().is_root());
+}
+
+/// Starts a process that nothing of its parent's is left of, in a session of its own, and returns its id.
+const DAEMON: &str = "(lambda pipe: (os.fork() or (os.setsid(), os.fork() and os._exit(0), \
+    os.write(pipe[1], str(os.getpid()).encode()), [os.close(fd) for fd in (0, 1, 2)], signal.pause())) \
+    and int(os.read(pipe[0], 20)))(os.pipe())";
+
+fn is_alive(process: i64) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    let state = stat.rsplit(") ").next().and_then(|rest| rest.chars().next());
+    state.is_some_and(|state| state != 'Z')
+}
+
+#[tokio::test]
+async fn a_grandchild_in_a_session_of_its_own_ends_with_its_plugin() {
+    let greedy = Greedy::granted(json!({})).await;
+    let grandchild = greedy.may(DAEMON).await.as_i64().expect("an id");
+    assert!(is_alive(grandchild));
+    let process = i64::from(greedy.plugin.process_id().expect("it runs"));
+    let remains = greedy.says_not_enforced("what leaves its process group");
+    greedy.plugin.stop();
+    wait_until(SOON, "the plugin is gone", async || !is_alive(process)).await;
+    let mut stage = greedy.plugin.stage();
+    let stopped = tokio::time::timeout(SOON, stage.wait_for(|stage| *stage == Stage::Stopped)).await;
+    drop(stopped.expect("in time").expect("it is supervised"));
+    if remains {
+        assert!(is_alive(grandchild), "who ended it?");
+        let id = rustix::process::Pid::from_raw(i32::try_from(grandchild).expect("an id")).expect("an id");
+        rustix::process::kill_process(id, rustix::process::Signal::KILL).expect("it is ours");
+    }
+    wait_until(SOON, "the grandchild is gone", async || !is_alive(grandchild)).await;
+}
+
+#[tokio::test]
+async fn what_a_killed_runner_left_in_a_control_group_ends_at_the_next_start() {
+    let greedy = Greedy::granted(json!({})).await;
+    let grandchild = greedy.may(DAEMON).await.as_i64().expect("an id");
+    let remains = greedy.says_not_enforced("what leaves its process group");
+    // What the next runner does at its start; this one has not ended anything.
+    let next = Fence::new(
+        "another".parse().expect("a name"),
+        serde_json::from_value(json!({})).expect("permissions"),
+        config(),
+        greedy.folder.path(),
+    );
+    if remains {
+        assert!(is_alive(grandchild), "who ended it?");
+        let id = rustix::process::Pid::from_raw(i32::try_from(grandchild).expect("an id")).expect("an id");
+        rustix::process::kill_process(id, rustix::process::Signal::KILL).expect("it is ours");
+    }
+    wait_until(SOON, "it is ended", async || !is_alive(grandchild)).await;
+    drop(next);
+}
+
+#[tokio::test]
+async fn who_cannot_be_fenced_in_every_way_is_not_run_where_isolation_is_required() {
+    // A folder that is no control group: nobody can join what is made there.
+    let nowhere = PathBuf::from("/proc/self");
+    let config = FenceConfig {
+        require_isolation: true,
+        control_groups: ControlGroupRoot::At(nowhere),
+        ..config()
+    };
+    let greedy = Greedy::starting(Some((json!({}), config)));
+    wait_until(SOON, "it is not run, and says why", async || {
+        let asked = greedy
+            .plugin
+            .call(Method::CheckIdle, &json!({}), Duration::from_secs(1))
+            .await;
+        let said = asked.expect_err("nobody answers").to_string();
+        said.contains("plugins.require_isolation is set") && said.contains("no control group")
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_cannot_be_run_says_why() {
+    let greedy = Greedy::starting(Some((json!({}), config())));
+    fs::write(greedy.folder.path().join("greedy"), "#!/nonexistent\n").expect("writes");
+    wait_until(SOON, "it says why", async || {
+        let asked = greedy
+            .plugin
+            .call(Method::CheckIdle, &json!({}), Duration::from_secs(1))
+            .await;
+        let said = asked.err().map(|error| error.to_string()).unwrap_or_default();
+        said.contains("/greedy: No such file or directory")
+    })
+    .await;
+}

@@ -1,0 +1,192 @@
+//! A greedy plugin: it tries what it is told, and says what came of it.
+//!
+//! It knows nothing of which fences there are; what is expected of them stands with each test.
+
+use crate::stage::SOON;
+use serde_json::{Value, json};
+use snooze_plugin_runner::{
+    Restarts, SEARCH_PATH,
+    asking::{Method, Program, Settings, Stage, StdioPlugin},
+    fence::{Fence, FenceConfig},
+};
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+use tokio::task::JoinHandle;
+
+/// It runs what it is told and says what came of it: `ok` with the value, or the error's number or name.
+const GREEDY: &str = r#"#!/usr/bin/env python3
+import ctypes, json, mmap, os, signal, socket, subprocess, sys
+libc = ctypes.CDLL(None, use_errno=True)
+def call(number, *arguments):
+    if libc.syscall(ctypes.c_long(number), *map(ctypes.c_long, arguments)) == -1:
+        raise OSError(ctypes.get_errno(), "refused")
+def tried(code):
+    try:
+        return {"ok": eval(code)}
+    except OSError as error:
+        return {"failed": error.errno}
+    except MemoryError:
+        return {"failed": "memory"}
+for line in sys.stdin:
+    request = json.loads(line)
+    if request["method"] == "CheckIdle":
+        result = tried(request["params"]["code"])
+    else:
+        result = {"error": "Unknown method"}
+    print(json.dumps({"result": result, "id": request["id"]}), flush=True)
+"#;
+
+/// EPERM, EACCES: what a fence answers.
+const REFUSED: [i64; 2] = [1, 13];
+
+/// A plugin by itself, with or without its fence.
+pub(crate) struct Greedy {
+    /// The plugin.
+    pub plugin: Arc<StdioPlugin>,
+    task: JoinHandle<()>,
+    /// Where it lies, with its working folder.
+    pub folder: tempfile::TempDir,
+}
+
+impl Drop for Greedy {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// What is the test's own beside the plugin's: open to everybody, so that only the fence keeps it away.
+pub(crate) fn place() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    open_to_all(folder.path());
+    folder
+}
+
+pub(crate) fn open_to_all(path: &Path) {
+    fs::set_permissions(path, fs::Permissions::from_mode(0o777)).expect("sets the mode");
+}
+
+pub(crate) fn config() -> FenceConfig {
+    FenceConfig {
+        program: env!("CARGO_BIN_EXE_snooze-plugin-runner").into(),
+        environment: [("GRANTED", "yes"), ("SECRET", "hunter2")]
+            .map(|(name, value)| (name.to_owned(), value.into()))
+            .into(),
+        ..FenceConfig::default()
+    }
+}
+
+impl Greedy {
+    /// One that was granted this.
+    pub(crate) async fn granted(permissions: Value) -> Greedy {
+        let greedy = Greedy::starting(Some((permissions, config())));
+        greedy.running().await;
+        greedy
+    }
+
+    /// One without any fence: it is the kernel that is asked.
+    pub(crate) async fn free() -> Greedy {
+        let greedy = Greedy::starting(None);
+        greedy.running().await;
+        greedy
+    }
+
+    pub(crate) fn starting(fenced: Option<(Value, FenceConfig)>) -> Greedy {
+        let folder = place();
+        let path = folder.path().join("greedy");
+        fs::write(&path, GREEDY).expect("writes");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("sets the mode");
+        let home = folder.path().join("home");
+        fs::create_dir(&home).expect("makes its folder");
+        let fence = fenced.map(|(permissions, config)| {
+            let permissions = serde_json::from_value(permissions).expect("permissions");
+            Fence::new(
+                "greedy".parse().expect("a name"),
+                permissions,
+                config,
+                folder.path(),
+            )
+        });
+        let settings = Settings {
+            program: Program {
+                path,
+                search_path: SEARCH_PATH.to_owned(),
+                home,
+                fence,
+            },
+            provisional: "greedy".parse().expect("a name"),
+            manifest: None,
+            handshake_limit: SOON,
+            restarts: Restarts::default(),
+        };
+        let plugin = StdioPlugin::new(settings, Arc::default());
+        let task = tokio::spawn(plugin.clone().supervise());
+        Greedy { plugin, task, folder }
+    }
+
+    pub(crate) async fn running(&self) {
+        let mut stage = self.plugin.stage();
+        let running = stage.wait_for(|stage| *stage == Stage::Running);
+        let running = tokio::time::timeout(SOON, running)
+            .await
+            .expect("it runs in time");
+        drop(running.expect("it is supervised"));
+    }
+
+    pub(crate) fn home(&self) -> PathBuf {
+        self.folder.path().join("home")
+    }
+
+    /// What comes of this.
+    pub(crate) async fn tries(&self, code: &str) -> Result<Value, Value> {
+        let answer = self
+            .plugin
+            .call(Method::CheckIdle, &json!({"code": code}), SOON)
+            .await;
+        let answer = answer.unwrap_or_else(|error| panic!("{code}: {error}"));
+        match answer.get("ok") {
+            Some(value) => Ok(value.clone()),
+            None => Err(answer["failed"].clone()),
+        }
+    }
+
+    pub(crate) async fn may(&self, code: &str) -> Value {
+        self.tries(code)
+            .await
+            .unwrap_or_else(|error| panic!("{code}: {error}"))
+    }
+
+    pub(crate) async fn may_not(&self, code: &str) {
+        let refused = self.tries(code).await.expect_err(code);
+        assert!(
+            REFUSED.contains(&refused.as_i64().unwrap_or_default()),
+            "{code}: {refused}"
+        );
+    }
+
+    /// Where the kernel has this fence it may not; where it has not, it may, and the runner was told.
+    pub(crate) async fn fenced(&self, has: bool, word: &str, code: &str) {
+        assert_eq!(
+            self.says_not_enforced(word),
+            !has,
+            "{word}: {:?}",
+            self.plugin.fenced()
+        );
+        if has {
+            self.may_not(code).await;
+        } else {
+            self.may(code).await;
+        }
+    }
+
+    pub(crate) fn says_not_enforced(&self, word: &str) -> bool {
+        self.plugin
+            .fenced()
+            .not_enforced
+            .iter()
+            .any(|said| said.contains(word))
+    }
+}
