@@ -38,9 +38,7 @@ pub(super) fn become_plugin() -> ExitCode {
 
 fn enter(socket: &UnixStream, orders: &Orders) -> Result<Infallible, String> {
     let mut not_enforced = orders.not_enforced.clone();
-    if let Some(group) = &orders.control_group {
-        fs::write(group.join("cgroup.procs"), "0").map_err(failed("join its control group"))?;
-    }
+    let orders = &join(orders.clone(), &mut not_enforced);
     // Whoever started the runner may have left something open in it.
     close_fds::set_fds_cloexec(FIRST_OTHER, &[]);
     let plan = reach::Plan::make(orders)?;
@@ -62,6 +60,23 @@ fn enter(socket: &UnixStream, orders: &Orders) -> Result<Infallible, String> {
     tell(socket, &fenced).map_err(failed("tell the runner"))?;
     let error = process::replace_this_by(&orders.path);
     Err(format!("run {}: {error}", orders.path.display()))
+}
+
+/// Joins the control group. Where that cannot be, what it would have limited is limited otherwise.
+fn join(mut orders: Orders, not_enforced: &mut Vec<String>) -> Orders {
+    let Some(group) = &orders.control_group else {
+        return orders;
+    };
+    if let Err(error) = fs::write(group.join("cgroup.procs"), "0") {
+        not_enforced.push(format!(
+            "memory and processor time of all its processes together, and the end of what leaves its process group: \
+             {} cannot be joined: {error}",
+            group.display()
+        ));
+        orders.memory_is_limited = false;
+        orders.processes_are_limited = false;
+    }
+    orders
 }
 
 fn tell(mut socket: &UnixStream, outcome: &Outcome) -> std::io::Result<()> {

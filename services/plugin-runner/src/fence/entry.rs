@@ -43,17 +43,22 @@ impl Entry {
         user::make_home(home)
             .map_err(|error| io::Error::other(format!("make its folder {}: {error}", home.display())))?;
         let mut not_enforced = Vec::new();
-        let groups = fence.control_groups.as_ref().as_ref();
-        let control_group = match groups {
-            Ok(groups) => Some(groups.group_of(&fence.plugin, &fence.permissions)?),
+        let groups = fence.control_groups.as_ref().as_ref().map_err(String::clone);
+        let made = groups.and_then(|groups| {
+            let made = groups.group_of(&fence.plugin, &fence.permissions);
+            let made = made.map_err(|error| format!("it cannot be made: {error}"));
+            made.map(|group| (groups, group))
+        });
+        let (groups, control_group) = match made {
+            Ok((groups, group)) => (Some(groups), Some(group)),
             Err(why) => {
                 not_enforced.push(format!(
                     "the end of what leaves its process group: no control group, {why}"
                 ));
-                None
+                (None, None)
             }
         };
-        let limits = |controller: &str| groups.is_ok_and(|groups| groups.limits(controller));
+        let limits = |controller: &str| groups.is_some_and(|groups| groups.limits(controller));
         if !limits("memory") {
             not_enforced.push(
                 "the memory of all its processes together: no control group counts it; each is limited by itself"

@@ -56,6 +56,7 @@ const DENIED: &[i64] = &[
     libc::SYS_keyctl,
     // The machine.
     libc::SYS_kexec_load,
+    libc::SYS_kexec_file_load,
     libc::SYS_init_module,
     libc::SYS_finit_module,
     libc::SYS_delete_module,
@@ -73,7 +74,6 @@ const DENIED: &[i64] = &[
 /// The same, of one processor alone.
 #[cfg(target_arch = "x86_64")]
 const DENIED_HERE: &[i64] = &[
-    libc::SYS_kexec_file_load,
     libc::SYS_iopl,
     libc::SYS_ioperm,
     libc::SYS_modify_ldt,

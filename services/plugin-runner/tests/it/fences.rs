@@ -298,7 +298,7 @@ async fn memory_beyond_the_limit_is_refused() {
     greedy.may("len(bytearray(8 << 20))").await;
     let code = json!({"code": "len(bytearray(256 << 20))"});
     let answer = greedy.plugin.call(Method::CheckIdle, &code, SOON).await;
-    if greedy.says_not_enforced("the memory of all its processes together") {
+    if greedy.says_not_enforced("of all its processes together") {
         assert_eq!(
             answer.expect("it answers")["failed"],
             "memory",
