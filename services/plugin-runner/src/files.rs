@@ -6,7 +6,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use std::{
     fs::{self, File},
     io::{self, Write},
-    os::unix::fs::OpenOptionsExt,
+    os::unix::fs::{OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
 };
 
@@ -104,20 +104,6 @@ pub(crate) fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, FileEr
     })
 }
 
-/// Lets others pass through a folder of ours, without looking into it: plugins with users of their own have
-/// their folders below. What lies in it is each closed to others by its own mode.
-///
-/// # Errors
-/// When it cannot be changed.
-pub(crate) fn let_through(path: &Path) -> Result<(), FileError> {
-    use std::os::unix::fs::PermissionsExt;
-    let set = fs::set_permissions(path, fs::Permissions::from_mode(0o711));
-    set.map_err(|source| FileError::Write {
-        path: path.to_owned(),
-        source,
-    })
-}
-
 /// Makes a folder that only its owner may look into.
 ///
 /// # Errors
@@ -129,6 +115,39 @@ pub(crate) fn private_folder(path: &Path) -> Result<(), FileError> {
         path: path.to_owned(),
         source,
     })
+}
+
+/// Makes the runner's state folder, and below it that of the plugins' own folders.
+///
+/// Plugins that have users of their own pass through both, without looking into them; what else lies there is
+/// closed to others by its own mode. That is so only where they come so far at all: a folder that somebody has
+/// closed above stays as it is.
+///
+/// # Errors
+/// When one of them cannot be made.
+pub(crate) fn state_folders(state: &Path, plugins: &Path) -> Result<(), FileError> {
+    let have_users = rustix::process::geteuid().is_root();
+    let pass = |path: &Path| {
+        let set = fs::set_permissions(path, fs::Permissions::from_mode(0o711));
+        set.map_err(|source| FileError::Write {
+            path: path.to_owned(),
+            source,
+        })
+    };
+    let above = state.parent().filter(|above| have_users && !above.exists());
+    if let Some(above) = above {
+        private_folder(above)?;
+        pass(above)?;
+    }
+    let is_open = |path: &Path| fs::metadata(path).is_ok_and(|found| found.permissions().mode() & 1 == 1);
+    let come_so_far = have_users && state.ancestors().skip(1).all(is_open);
+    for folder in [state, plugins] {
+        private_folder(folder)?;
+        if come_so_far {
+            pass(folder)?;
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -149,6 +168,31 @@ mod tests {
             1,
             "nothing is left beside it"
         );
+    }
+
+    #[test]
+    fn only_plugins_with_users_of_their_own_pass_through_the_state_folder() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mode = |path: &Path| fs::metadata(path).expect("it is there").permissions().mode() & 0o777;
+        let close =
+            |mode| fs::set_permissions(folder.path(), fs::Permissions::from_mode(mode)).expect("sets");
+        let passed = if rustix::process::geteuid().is_root() {
+            0o711
+        } else {
+            0o700
+        };
+        for (above, expected) in [(0o700, 0o700), (0o755, passed)] {
+            close(above);
+            let state = folder.path().join(format!("state-{above:o}/runner"));
+            // Closed by somebody: it is to stay so.
+            let made = above == 0o755;
+            if !made {
+                private_folder(state.parent().expect("it has one")).expect("makes");
+            }
+            let plugins = state.join("plugins");
+            state_folders(&state, &plugins).expect("makes");
+            assert_eq!([mode(&state), mode(&plugins)], [expected; 2], "below {above:o}");
+        }
     }
 
     #[test]

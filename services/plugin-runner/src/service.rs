@@ -72,12 +72,7 @@ pub enum RunnerError {
 /// # Errors
 /// When it cannot start, when a part of it fails, or when the bus denies what it needs.
 pub async fn run(config: Config, bus: Bus, shutdown: CancellationToken) -> Result<(), RunnerError> {
-    for folder in [&config.state, &config.plugin_home()] {
-        files::private_folder(folder).map_err(RunnerError::StateFolder)?;
-        if rustix::process::geteuid().is_root() {
-            files::let_through(folder).map_err(RunnerError::StateFolder)?;
-        }
-    }
+    files::state_folders(&config.state, &config.plugin_home()).map_err(RunnerError::StateFolder)?;
     let local = PolicyInForce::local(&config.local_policy).map_err(RunnerError::LocalPolicy)?;
     let samples = SubjectFilter::Exactly(Subject::Metrics(config.host.clone()));
     let samples = listening::subscribe(&bus, &samples, &shutdown).await;

@@ -12,6 +12,7 @@ use snooze_plugin_runner::{
     asking::{Method, Stage},
     fence::{ControlGroupRoot, Fence, FenceConfig},
 };
+use snooze_schemas::verdict::VoteState;
 use snooze_test_harness::wait_until;
 use std::{
     fs,
@@ -419,4 +420,20 @@ async fn what_cannot_be_run_says_why() {
         said.contains("/greedy: No such file or directory")
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_plugin_whose_permissions_are_a_mistake_is_unknown_and_says_which() {
+    let mut stage = crate::stage::Stage::set().await;
+    let idle = crate::stage::python_plugin("quiet", r#"{"is_idle": True}"#);
+    stage.plugin("quiet.py", &idle);
+    let mut config = stage.config();
+    let own = json!({"permissions": {"read": ["etc"]}});
+    let own = own.as_object().expect("a map").clone();
+    config.plugin_configs.insert("quiet".to_owned(), own);
+    let runner = stage.runner_with(config).await;
+    let vote = stage.vote("quiet", VoteState::Unknown).await;
+    let told = "plugins.plugin_configs.quiet.permissions.read: etc is no absolute path";
+    assert!(vote.reason.contains(told), "{}", vote.reason);
+    runner.stop().await;
 }
