@@ -7,6 +7,7 @@
 //! - [`Bus::connect`], [`Bus::publish`], [`Bus::request`], [`Bus::subscribe`] and [`serve()`]: talking.
 //! - [`Bus::set_up`], [`Bus::file`], [`Bus::history`], [`Bus::bucket`], [`Bus::write_batch`],
 //!   [`Bus::events`]: what is kept.
+//! - [`Bus::announce`]: being found by `nats micro`.
 //! - [`Role`], [`User`], [`Keys`], [`ServerConfig`]: who may say what, and the server that fences it.
 
 mod codec;
@@ -18,6 +19,7 @@ mod headers;
 mod inbox;
 mod jetstream;
 pub mod keys;
+mod micro;
 mod raw;
 mod request;
 mod roles;
@@ -37,6 +39,7 @@ pub use jetstream::{
     BatchWrite, Bucket, BucketHandle, Change, Entry, EventConsumer, EventDelivery, EventsKept, Expect,
     LaneProgress, Look, MAX_BATCH, Once, Stored, Stream, Taken, UnreadableEvent, Watch, Writes,
 };
+pub use micro::{Announcement, Endpoint, RUNNER_SERVICE, RequestCounts, Service};
 pub use raw::{RawMessage, RawSubscription};
 pub use roles::{Account, Permissions, Role, User};
 pub use serve::serve;

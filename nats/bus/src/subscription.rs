@@ -14,6 +14,7 @@ use crate::{
     connect::Inner,
     error::BusError,
     headers,
+    micro::RequestCounts,
     subject::{Manner, SubjectFilter, matches},
 };
 use async_nats::{Message as NatsMessage, Subscriber};
@@ -60,6 +61,7 @@ impl Bus {
             filter: text,
             template,
             manner: filter.manner(),
+            counts: None,
             inner: self.inner.clone(),
         })
     }
@@ -71,6 +73,7 @@ pub struct Subscription {
     filter: String,
     template: &'static str,
     manner: Manner,
+    counts: Option<Arc<RequestCounts>>,
     inner: Arc<Inner>,
 }
 
@@ -89,6 +92,13 @@ impl Subscription {
         }
     }
 
+    /// Counts there what is refused before anybody handles it; what reaches a handler is the handler's to count.
+    #[must_use]
+    pub fn counted_by(mut self, counts: Arc<RequestCounts>) -> Subscription {
+        self.counts = Some(counts);
+        self
+    }
+
     /// The filter's template, for spans and metrics.
     #[must_use]
     pub fn template(&self) -> &'static str {
@@ -97,6 +107,13 @@ impl Subscription {
 
     pub(crate) fn count_overload(&self) {
         self.inner.counters.add_overloaded();
+        self.count_failure("too many requests are being handled");
+    }
+
+    fn count_failure(&self, why: &str) {
+        if let Some(counts) = &self.counts {
+            counts.failed(Duration::ZERO, why);
+        }
     }
 
     fn accept(&self, message: NatsMessage) -> Accepted {
@@ -124,6 +141,7 @@ impl Subscription {
 
     /// Tells whoever asked at a subject that is none of ours, so that nobody waits for an answer in vain.
     async fn refuse(&self, message: NatsMessage) {
+        self.count_failure("nothing answers to such a subject");
         let Some(reply) = message.reply.filter(|reply| headers::is_inbox(reply)) else {
             return;
         };

@@ -89,7 +89,8 @@ const HOST: &[Right] = &[
     Subscribe("host.@.{metrics,collector.sample,collector.missed}"),
     Subscribe("$KV.snooze_config.{fleet,group.*,host.@,roster.@,plugin.*}"),
     Subscribe("$SRV.{PING,INFO,STATS}"),
-    Subscribe("$SRV.{PING,INFO,STATS}.>"),
+    Subscribe("$SRV.{PING,INFO,STATS}.snooze-plugin-runner"),
+    Subscribe("$SRV.{PING,INFO,STATS}.snooze-plugin-runner.@"),
 ];
 
 const PLUGIN: &[Right] = &[

@@ -5,6 +5,7 @@ mod durability;
 mod events;
 mod fixtures;
 mod messages;
+mod micro;
 mod proxy;
 mod reply_subjects;
 mod roles;

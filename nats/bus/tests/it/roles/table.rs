@@ -95,11 +95,13 @@ async fn i5_host() {
         may_hear: "host.a.runner.verify host.a.runner.* host.a.runner.> host.a.plugin.> host.a.plugin.db.* \
             host.a.metrics host.a.collector.sample host.a.collector.missed \
             $KV.snooze_config.fleet $KV.snooze_config.group.g $KV.snooze_config.host.a $KV.snooze_config.roster.a \
-            $KV.snooze_config.plugin.db $SRV.PING $SRV.INFO $SRV.STATS $SRV.PING.plugin-runner $SRV.PING.plugin-runner.id",
+            $KV.snooze_config.plugin.db $SRV.PING $SRV.INFO $SRV.STATS \
+            $SRV.PING.snooze-plugin-runner $SRV.INFO.snooze-plugin-runner.a $SRV.STATS.snooze-plugin-runner.a",
         may_not_hear: "host.b.runner.verify host.*.runner.verify host.b.plugin.> host.b.metrics host.*.metrics \
             host.*.verdict host.a.verdict ops.> ops.freeze event.> event.a.> audit.> audit.a.> custom.> gateway.> \
             fleet.plugin.llm.* $KV.snooze_config.> $KV.snooze_config.host.b $KV.snooze_config.host.* \
-            $KV.snooze_config.roster.* $KV.snooze_state.host.a",
+            $KV.snooze_config.roster.* $KV.snooze_state.host.a \
+            $SRV.> $SRV.PING.> $SRV.INFO.db $SRV.INFO.snooze-plugin-runner.b $SRV.STATS.snooze-plugin-runner.*",
     };
     check(user, asked).await;
 }
