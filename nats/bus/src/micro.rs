@@ -15,8 +15,9 @@ use futures_util::{StreamExt, stream::SelectAll};
 use snooze_schemas::{HostId, PluginName, Timestamp};
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-/// The service that a host's plugin-runner is. The role table lets a host hear what is asked of it.
-pub const RUNNER_SERVICE: &str = "snooze-plugin-runner";
+/// The service that a host's plugin-runner is. The role table lets a host hear what is asked of it, and no
+/// plugin, which hears what is asked of its own name: no plugin's name has an underscore.
+pub const RUNNER_SERVICE: &str = "snooze_plugin_runner";
 
 /// How long the server may take to confirm the subscriptions.
 const READY_WITHIN: Duration = Duration::from_secs(5);
@@ -198,14 +199,19 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn i5_no_plugin_can_be_called_what_the_runners_service_is() {
+        assert!(RUNNER_SERVICE.parse::<PluginName>().is_err());
+    }
+
+    #[test]
     fn i3_only_what_is_asked_of_this_instance_is_a_question() {
         let service = service();
         for (subject, verb) in [
             ("$SRV.PING", Some(Verb::Ping)),
-            ("$SRV.INFO.snooze-plugin-runner", Some(Verb::Info)),
-            ("$SRV.STATS.snooze-plugin-runner.web", Some(Verb::Stats)),
-            ("$SRV.STATS.snooze-plugin-runner.db", None),
-            ("$SRV.STATS.snooze-plugin-runner.web.x", None),
+            ("$SRV.INFO.snooze_plugin_runner", Some(Verb::Info)),
+            ("$SRV.STATS.snooze_plugin_runner.web", Some(Verb::Stats)),
+            ("$SRV.STATS.snooze_plugin_runner.db", None),
+            ("$SRV.STATS.snooze_plugin_runner.web.x", None),
             ("$SRV.STATS.other", None),
             ("$SRV.SCHEMA", None),
             ("$SRV", None),

@@ -139,7 +139,7 @@ mod tests {
     #[test]
     fn the_answers_are_those_of_the_services_protocol() {
         let head = json!({
-            "name": "snooze-plugin-runner", "id": "web", "version": "1.2.3", "metadata": {"host": "web"},
+            "name": "snooze_plugin_runner", "id": "web", "version": "1.2.3", "metadata": {"host": "web"},
         });
         let with = |more: Value| {
             let mut all = head.as_object().expect("a map").clone();

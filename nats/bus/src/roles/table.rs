@@ -89,8 +89,8 @@ const HOST: &[Right] = &[
     Subscribe("host.@.{metrics,collector.sample,collector.missed}"),
     Subscribe("$KV.snooze_config.{fleet,group.*,host.@,roster.@,plugin.*}"),
     Subscribe("$SRV.{PING,INFO,STATS}"),
-    Subscribe("$SRV.{PING,INFO,STATS}.snooze-plugin-runner"),
-    Subscribe("$SRV.{PING,INFO,STATS}.snooze-plugin-runner.@"),
+    Subscribe("$SRV.{PING,INFO,STATS}.snooze_plugin_runner"),
+    Subscribe("$SRV.{PING,INFO,STATS}.snooze_plugin_runner.@"),
 ];
 
 const PLUGIN: &[Right] = &[

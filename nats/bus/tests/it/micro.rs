@@ -57,12 +57,12 @@ async fn endpoints_come_and_go_between_two_questions() {
     assert!(shown(&asked(&operator, "$SRV.INFO").await).is_empty());
     names.lock().expect("nothing panics").extend(["a", "b"]);
     assert_eq!(
-        shown(&asked(&operator, "$SRV.STATS.snooze-plugin-runner").await),
+        shown(&asked(&operator, "$SRV.STATS.snooze_plugin_runner").await),
         ["a", "b"]
     );
     names.lock().expect("nothing panics").remove(0);
     assert_eq!(
-        shown(&asked(&operator, "$SRV.INFO.snooze-plugin-runner.h1").await),
+        shown(&asked(&operator, "$SRV.INFO.snooze_plugin_runner.h1").await),
         ["b"]
     );
 }
@@ -76,7 +76,7 @@ async fn i5_what_is_asked_of_one_host_reaches_no_other() {
     announced(&one, "h1").await;
     announced(&other, "h2").await;
     for name in ["h1", "h2"] {
-        let subject = format!("$SRV.PING.snooze-plugin-runner.{name}");
+        let subject = format!("$SRV.PING.snooze_plugin_runner.{name}");
         let inbox = format!("_INBOX_operator.ann.{name}");
         let mut answers = operator.raw_subscribe(&inbox).await.expect("subscribes");
         operator
@@ -110,7 +110,7 @@ async fn i3_a_service_answers_only_into_inboxes_and_only_what_was_sent_to_it() {
         "_INBOX.somebody.x",
     ];
     for (at, reply) in forged.iter().enumerate() {
-        let subject = ["$SRV.PING", "$SRV.INFO", "$SRV.STATS.snooze-plugin-runner"][at];
+        let subject = ["$SRV.PING", "$SRV.INFO", "$SRV.STATS.snooze_plugin_runner"][at];
         evil.raw_publish(subject, Some(reply), &[], b"")
             .await
             .expect("publishes");

@@ -96,12 +96,12 @@ async fn i5_host() {
             host.a.metrics host.a.collector.sample host.a.collector.missed \
             $KV.snooze_config.fleet $KV.snooze_config.group.g $KV.snooze_config.host.a $KV.snooze_config.roster.a \
             $KV.snooze_config.plugin.db $SRV.PING $SRV.INFO $SRV.STATS \
-            $SRV.PING.snooze-plugin-runner $SRV.INFO.snooze-plugin-runner.a $SRV.STATS.snooze-plugin-runner.a",
+            $SRV.PING.snooze_plugin_runner $SRV.INFO.snooze_plugin_runner.a $SRV.STATS.snooze_plugin_runner.a",
         may_not_hear: "host.b.runner.verify host.*.runner.verify host.b.plugin.> host.b.metrics host.*.metrics \
             host.*.verdict host.a.verdict ops.> ops.freeze event.> event.a.> audit.> audit.a.> custom.> gateway.> \
             fleet.plugin.llm.* $KV.snooze_config.> $KV.snooze_config.host.b $KV.snooze_config.host.* \
             $KV.snooze_config.roster.* $KV.snooze_state.host.a \
-            $SRV.> $SRV.PING.> $SRV.INFO.db $SRV.INFO.snooze-plugin-runner.b $SRV.STATS.snooze-plugin-runner.*",
+            $SRV.> $SRV.PING.> $SRV.INFO.db $SRV.INFO.snooze_plugin_runner.b $SRV.STATS.snooze_plugin_runner.*",
     };
     check(user, asked).await;
 }
@@ -128,7 +128,8 @@ async fn i5_plugin() {
             $JS.API.DIRECT.GET.KV_snooze_config.$KV.snooze_config.fleet $JS.API.CONSUMER.CREATE.AUDIT.x",
         may_hear: "host.a.plugin.db.check_idle host.a.plugin.db.* $SRV.PING $SRV.INFO.db $SRV.STATS.db.id",
         may_not_hear: "host.a.plugin.other.* host.b.plugin.db.* host.*.plugin.db.* host.a.plugin.> host.a.runner.> \
-            host.a.metrics fleet.plugin.db.* $SRV.PING.other $SRV.> $KV.snooze_config.fleet",
+            host.a.metrics fleet.plugin.db.* $SRV.PING.other $SRV.> $KV.snooze_config.fleet \
+            $SRV.PING.snooze_plugin_runner $SRV.INFO.snooze_plugin_runner.a",
     };
     check(User::plugin(&host("a"), &"db".parse().expect("a plugin")), asked).await;
 }
