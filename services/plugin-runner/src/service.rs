@@ -3,6 +3,7 @@
 use crate::{
     Config,
     config_book::ConfigBook,
+    directory::Directory,
     discovery::{self, Found},
     engine::{self, Engine},
     events::{self, Desk, JournalError},
@@ -216,12 +217,18 @@ async fn serve_verbs(
         "verbs",
         ends_well(serve(asked, VERBS, VERBS_GRACE, stop, handler)),
     );
+    let directory = Directory::new(config.host.clone());
+    let showing = directory
+        .clone()
+        .show(bus.clone(), config.clocks.wall(), shutdown.clone());
+    tasks.start("directory", showing);
     for process in plugins.processes() {
         let hosting = hosting::host(
             bus.clone(),
             config.host.clone(),
             plugins.clone(),
             process.clone(),
+            directory.clone(),
             shutdown.clone(),
         );
         tasks.start(format!("hosting {}", process.name()), hosting);

@@ -15,6 +15,7 @@
 //! - [`Redis`]; [`OtlpReceiver`], which shows the spans that it received.
 //! - [`TcpProxy`]: a line that can be cut, held and slowed down.
 //! - [`fill_disk_of`] and [`free_disk_of`]: a process that has no room for what it writes, and has it again.
+//! - [`nats_cli`]: the public `nats` tool, to see what people see.
 //! - [`python()`]: the interpreter with nats-py, redis and boto3, for plugins and for looking into moto.
 //!
 //! All servers listen on loopback, on free ports. A program that is missing fails the test with a
@@ -41,7 +42,7 @@ pub use ec2_proxy::{Ec2Call, Ec2Fault, Ec2Proxy, GaveUp};
 pub use moto::MotoServer;
 pub use nats::NatsServer;
 pub use otlp::{OtlpReceiver, ReceivedSpan};
-pub use process::{Process, nats_server, python, search_path};
+pub use process::{Process, nats_cli, nats_server, python, search_path};
 pub use proxy::TcpProxy;
 pub use redis::Redis;
 pub use wait::{wait_for, wait_until};

@@ -206,6 +206,15 @@ pub fn nats_server() -> PathBuf {
     required_program("SNOOZE_NATS_SERVER", "bin/nats-server", "nats-server")
 }
 
+/// The public `nats` tool, in the version that `tests/install.sh` installs.
+///
+/// # Panics
+/// Where there is none.
+#[must_use]
+pub fn nats_cli() -> PathBuf {
+    required_program("SNOOZE_NATS_CLI", "bin/nats", "nats")
+}
+
 /// The interpreter that has the packages of `tests/requirements.txt`: nats-py and redis for plugins,
 /// boto3 to look into moto.
 ///

@@ -10,6 +10,20 @@ use snooze_schemas::{
 };
 use std::{sync::atomic::Ordering, time::Duration};
 
+impl Stage {
+    /// What it is called where people see it.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Starting => "starting",
+            Self::Running => "running",
+            Self::Restarting => "restarting",
+            Self::Misconfigured => "misconfigured",
+            Self::Disabled => "disabled",
+            Self::Stopped => "stopped",
+        }
+    }
+}
+
 impl Plugin {
     /// What its author states of it, else what it says of itself; its name alone where neither says anything.
     pub async fn info(&self, within: Duration) -> PluginInfo {
@@ -62,14 +76,7 @@ impl Plugin {
     pub async fn status(&self, within: Duration) -> PluginStatus {
         let (runtime, origin, state) = match &self.runtime {
             Runtime::Process(process) => {
-                let state = match *process.stage().borrow() {
-                    Stage::Starting => "starting",
-                    Stage::Running => "running",
-                    Stage::Restarting => "restarting",
-                    Stage::Misconfigured => "misconfigured",
-                    Stage::Disabled => "disabled",
-                    Stage::Stopped => "stopped",
-                };
+                let state = process.stage().borrow().as_str();
                 ("process", process.path().display().to_string(), state)
             }
             Runtime::Nats(plugin) => {

@@ -8,6 +8,7 @@ mod greedy;
 mod inspecting;
 mod leaks;
 mod manifests;
+mod micro;
 mod plugins;
 mod preparing;
 mod stage;

@@ -193,7 +193,7 @@ impl Stage {
             let granted = own.entry("permissions").or_insert_with(|| json!({}));
             granted["write"] = json!([self.folder.path()]);
         }
-        let bus = self.server.bus(&User::host(&self.host)).await;
+        let bus = self.server.bus(&User::host(&config.host)).await;
         let stop = CancellationToken::new();
         let task = tokio::spawn(snooze_plugin_runner::run(config, bus, stop.clone()));
         Runner { stop, task }
