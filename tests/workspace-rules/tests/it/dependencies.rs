@@ -5,7 +5,7 @@ use snooze_workspace_rules::{Section, members, root_manifest};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What a member may be built with of our own crates, and why not more.
-const DIRECTION: [(&str, &[&str], &str); 13] = [
+const DIRECTION: [(&str, &[&str], &str); 14] = [
     (
         "snooze-schemas",
         &[],
@@ -70,6 +70,11 @@ const DIRECTION: [(&str, &[&str], &str); 13] = [
         "it asks a plugin from outside, as any client could, and knows no runner",
     ),
     (
+        "snooze-plugin",
+        &[],
+        "an SDK stands on its own: whoever writes a plugin must not build the product, nor wait for its internals",
+    ),
+    (
         "snooze-test-harness",
         &["snooze-bus", "snooze-schemas"],
         "servers for tests need credentials and no service",
@@ -85,9 +90,15 @@ const UNFENCED: [&str; 1] = ["snooze-end-to-end"];
 const FENCED: [(&str, &[&str], &[&str], &str); 12] = [
     (
         "async-nats",
-        &["snooze-bus"],
-        &["snooze-test-harness", "snooze-bus", "snooze-end-to-end"],
-        "all we know about NATS is in one place; tests forge what our own client cannot send",
+        &["snooze-bus", "snooze-plugin"],
+        &[
+            "snooze-test-harness",
+            "snooze-bus",
+            "snooze-end-to-end",
+            "snooze-plugin",
+        ],
+        "all we know about NATS is in one place, but for the SDK, which stands on its own; tests forge what our \
+         own client cannot send",
     ),
     (
         "nkeys",
@@ -97,9 +108,14 @@ const FENCED: [(&str, &[&str], &[&str], &str); 12] = [
     ),
     (
         "rmp-serde",
-        &["snooze-bus"],
-        &["snooze-schemas", "snooze-end-to-end", "snooze-executor"],
-        "one codec; golden messages are read without it",
+        &["snooze-bus", "snooze-plugin"],
+        &[
+            "snooze-schemas",
+            "snooze-end-to-end",
+            "snooze-executor",
+            "snooze-plugin",
+        ],
+        "one codec, and the SDK's, which stands on its own; golden messages are read without it",
     ),
     (
         "aws-config",
@@ -161,6 +177,7 @@ const FENCED: [(&str, &[&str], &[&str], &str); 12] = [
             "snooze-end-to-end",
             "snooze-event-gateway",
             "snooze-executor",
+            "snooze-plugin",
             "snooze-plugin-runner",
             "snooze-schemas",
             "snooze-service-runtime",
