@@ -6,6 +6,7 @@ mod history;
 mod host;
 mod plugin_inspection;
 mod plugin_settings;
+mod plugin_validation;
 mod plugins;
 mod requests;
 mod status;

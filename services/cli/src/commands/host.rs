@@ -76,7 +76,8 @@ fn may_be_unknown(error: &RequestError) -> bool {
     }
 }
 
-async fn enrolled(session: &Session) -> Result<Vec<HostReport>, Failure> {
+/// Every host that is enrolled.
+pub(super) async fn enrolled(session: &Session) -> Result<Vec<HostReport>, Failure> {
     let mut known = session.query(None).await?.hosts;
     known.retain(is_enrolled);
     Ok(known)

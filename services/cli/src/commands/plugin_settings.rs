@@ -4,7 +4,10 @@
 //! who change two plugins at once lose nothing. The hosts hear of it by themselves. It never writes what a
 //! host says that its plugin cannot take.
 
-use super::host::{one_host, refuse_unknown};
+use super::{
+    host::{one_host, refuse_unknown},
+    plugin_validation::{Whose, refuse_mistakes},
+};
 use crate::{
     arguments::{Level, PluginConfigure, PluginSetting},
     print,
@@ -53,6 +56,14 @@ impl Layer {
         }
     }
 
+    fn whose(&self) -> Whose<'_> {
+        match self {
+            Self::Host(host) => Whose::Host(host),
+            Self::Group(group) => Whose::Group(group),
+            Self::Fleet => Whose::Fleet,
+        }
+    }
+
     /// For whom, in a sentence.
     fn shown(&self) -> String {
         match self {
@@ -97,6 +108,7 @@ pub(super) async fn configure(session: &Session, arguments: PluginConfigure) -> 
     };
     let held = match edit {
         Some(edit) => {
+            refuse_mistakes(session, layer.whose(), plugin, &edit.sets()).await?;
             change(session, &layer, plugin, |held| {
                 held.config = edit.of(held.config.take());
             })
@@ -134,6 +146,14 @@ enum Edit {
 }
 
 impl Edit {
+    /// The keys that are set by it.
+    fn sets(&self) -> Map<String, Value> {
+        match self {
+            Self::Instead(config) => config.clone(),
+            Self::Keys { set, .. } => set.iter().cloned().collect(),
+        }
+    }
+
     /// The configuration afterwards; none where nothing is left.
     fn of(&self, held: Option<Map<String, Value>>) -> Option<Map<String, Value>> {
         let config = match self {

@@ -128,6 +128,7 @@ mod tests {
             runtime: "process".to_owned(),
             origin: "/plugins/redis".to_owned(),
             state: "running".to_owned(),
+            config_refused: None,
             vote: None,
             stats: PluginStats {
                 last_error: Some("it did not answer within 2000 ms".to_owned()),

@@ -1,8 +1,24 @@
 //! What a person sets for a plugin while everything runs: it holds at once, and after a restart.
 
-use crate::{place::LONG, up::Up};
+use crate::{
+    place::{LONG, Place},
+    up::Up,
+};
 use serde_json::{Value, json};
 use snooze_test_harness::wait_until;
+use std::fs;
+
+/// Answers whatever it is asked, and is always idle.
+const LIMITED: &str = r#"#!/bin/sh
+while read -r line; do
+    id=${line##*'"id":'}
+    case $line in
+    *'"CheckIdle"'*) result='{"is_idle":true}' ;;
+    *) result='{"success":true}' ;;
+    esac
+    echo "{\"result\":$result,\"id\":${id%\}*}}"
+done
+"#;
 
 /// What `snooze plugin info` says of it.
 async fn told(up: &Up, plugin: &str) -> Value {
@@ -42,5 +58,31 @@ async fn what_was_set_for_a_plugin_holds_at_once_and_survives_a_restart() {
 
     up.ask(&["plugin", "enable", "load-average", "--fleet"]).await;
     wait_for_state(&up, "load-average", "running").await;
+    up.end().await;
+}
+
+#[tokio::test]
+async fn what_a_plugins_manifest_refuses_is_not_written() {
+    let place = Place::new();
+    fs::create_dir(place.path("plugins/limited")).expect("a folder of our own can be written");
+    let manifest = json!({
+        "name": "limited", "version": "1.0.0", "entry_point": "limited.sh",
+        "config_schema": {"threshold": {"type": "int", "constraints": "min=1"}},
+    });
+    place.write("plugins/limited/plugin.json", &manifest.to_string());
+    place.write_plugin("limited/limited.sh", LIMITED);
+    let up = Up::begin(place, &json!({})).await;
+    let refused = up
+        .snooze(&["plugin", "configure", "limited", "threshold=0"])
+        .await;
+    assert_eq!(refused.code, 64, "{refused:?}");
+    assert!(refused.err.contains("threshold"), "{refused:?}");
+    let config = up.ask(&["plugin", "configure", "limited", "--json"]).await;
+    assert_eq!(
+        serde_json::from_str::<Value>(&config).expect("--json is JSON"),
+        json!({})
+    );
+    up.ask(&["plugin", "configure", "limited", "threshold=2"]).await;
+    wait_for_state(&up, "limited", "running").await;
     up.end().await;
 }

@@ -425,6 +425,7 @@ async fn a_plugin_that_hangs_when_all_is_killed_is_ended_by_the_next_start() {
     up.run = start(&up.place);
     up.wait_for_votes().await;
     wait_until_gone(&hung).await;
+    up.end().await;
 }
 
 #[tokio::test]
