@@ -67,6 +67,10 @@ fn path(bytes: &[u8]) -> PathBuf {
 }
 
 fn head(path: &Path) -> Option<Vec<u8>> {
+    // Opening a device or a pipe that an author named would do something or wait for ever.
+    if !path.is_file() {
+        return None;
+    }
     let mut head = Vec::new();
     File::open(path).ok()?.take(HEAD).read_to_end(&mut head).ok()?;
     Some(head)

@@ -21,6 +21,14 @@ const DENIED: &[i64] = &[
     libc::SYS_process_madvise,
     libc::SYS_kcmp,
     libc::SYS_pidfd_getfd,
+    libc::SYS_process_mrelease,
+    libc::SYS_move_pages,
+    libc::SYS_migrate_pages,
+    // Memory and queues that outlive who made them, and that others of the same user may attach to.
+    libc::SYS_shmget,
+    libc::SYS_shmat,
+    libc::SYS_msgget,
+    libc::SYS_semget,
     // The file system's shape, and ways to files beside their paths.
     libc::SYS_mount,
     libc::SYS_umount2,
@@ -178,15 +186,17 @@ fn rules(permissions: &Permissions) -> Result<Rules, seccompiler::BackendError> 
         // A socket that was not bound is given a port by listening, past the fence of ports.
         rules.insert(libc::SYS_listen, Vec::new());
     }
+    // Another process's limits: at a limit of no processor time the kernel kills it.
+    rules.insert(libc::SYS_prlimit64, vec![SeccompRule::new(vec![not(0, 0)?])?]);
+    let mut pairs = vec![SeccompRule::new(vec![not(0, libc::AF_UNIX)?])?];
     if !unix {
-        // A pair of datagram sockets can be turned to others.
-        let datagrams = SeccompRule::new(vec![masked(
-            1,
-            TYPE_MASK,
-            libc::SOCK_DGRAM.cast_unsigned().into(),
-        )?])?;
-        rules.insert(libc::SYS_socketpair, vec![datagrams]);
+        // A pair of datagram sockets can be turned to others. The kernel makes one of what is asked for as raw.
+        for datagrams in [libc::SOCK_DGRAM, libc::SOCK_RAW] {
+            let kind = masked(1, TYPE_MASK, datagrams.cast_unsigned().into())?;
+            pairs.push(SeccompRule::new(vec![kind])?);
+        }
     }
+    rules.insert(libc::SYS_socketpair, pairs);
     rules.insert(libc::SYS_socket, sockets(permissions, unix, tcp)?);
     #[cfg(target_arch = "x86_64")]
     {

@@ -156,8 +156,21 @@ async fn other_sockets_take_a_permission_each() {
     let stranger = "socket.socket(socket.AF_VSOCK, socket.SOCK_STREAM)";
     let audit = "socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 9)";
     let pair = "socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)[0].close()";
+    // The kernel makes a pair of datagram sockets of it.
+    let raw_pair = "socket.socketpair(socket.AF_UNIX, socket.SOCK_RAW)[0].close()";
+    let strange_pair = "socket.socketpair(socket.AF_VSOCK, socket.SOCK_STREAM)";
     let none = Greedy::granted(json!({})).await;
-    for code in [&send, &connect, raw, packet, stranger, audit, pair] {
+    for code in [
+        &send,
+        &connect,
+        raw,
+        packet,
+        stranger,
+        audit,
+        pair,
+        raw_pair,
+        strange_pair,
+    ] {
         none.may_not(code).await;
     }
     none.may("socket.socketpair()[0].close()").await;
@@ -256,6 +269,16 @@ async fn the_runner_is_out_of_reach() {
             "call({}, {me}, 0, 0, 0, 0, 0)",
             libc::SYS_process_vm_readv
         ))
+        .await;
+    // Whose limits it may change it can have killed. Its own it changes without naming itself.
+    greedy
+        .may_not(&format!("call({}, os.getpid(), 7, 0, 0)", libc::SYS_prlimit64))
+        .await;
+    greedy
+        .may(&format!("call({}, 0, 7, 0, 0)", libc::SYS_prlimit64))
+        .await;
+    greedy
+        .may_not(&format!("call({}, 0, 4096, 0o600)", libc::SYS_shmget))
         .await;
     greedy
         .may_not(&format!("open('/proc/{me}/environ').read()"))
