@@ -9,7 +9,7 @@ use snooze_schemas::{
     plugin::{CheckIdle, Info},
     verdict::{Role, VoteState},
 };
-use snooze_test_harness::{Process, Redis, python, wait_until};
+use snooze_test_harness::{Process, Redis, python, wait_for, wait_until};
 use std::{fs, path::Path, time::Duration};
 
 pub(crate) fn in_tree(path: &str) -> String {
@@ -264,10 +264,15 @@ async fn a_process_answers_on_the_bus_like_any_other_plugin() {
         metrics: Metrics::default(),
         host: None,
     };
-    let said: Value = bus
-        .request_bare(&subject(PluginMethod::CheckIdle), &question, within)
-        .await
-        .expect("an answer");
+    // It has said who it is before it is ready to be asked.
+    let said = wait_for(SOON, "it says whether the host is idle", async || {
+        let said: Value = bus
+            .request_bare(&subject(PluginMethod::CheckIdle), &question, within)
+            .await
+            .expect("an answer");
+        said.get("is_idle").is_some().then_some(said)
+    })
+    .await;
     assert_eq!(
         (&said["is_idle"], &said["reason"]),
         (&json!(true), &json!("so it is"))
