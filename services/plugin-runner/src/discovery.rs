@@ -247,8 +247,14 @@ fn look_at(folder: &Path, path: &Path) -> Result<Option<Found>, PassedOver> {
 
 /// A folder that has a manifest is a plugin.
 fn look_into(folder: &Path, path: &Path) -> Result<Option<Found>, PassedOver> {
-    if fs::symlink_metadata(path.join(manifest::FILE)).is_err() {
-        return Ok(None);
+    match fs::symlink_metadata(path.join(manifest::FILE)) {
+        Ok(_) => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        // One that may not be entered may hold a plugin, which has to be missed.
+        Err(source) => {
+            let path = path.to_owned();
+            return Err(PassedOver::Read { path, source });
+        }
     }
     let mistaken = |why| {
         let folder = path.to_owned();

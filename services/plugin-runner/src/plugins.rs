@@ -152,15 +152,27 @@ impl Plugins {
     }
 
     /// What it depends on and is switched off, itself or by what that depends on in turn. What this host does not
-    /// have at all was seen at the start, cycles included.
+    /// have at all was seen at the start. Each is looked at once: the manifests of those that were passed over are
+    /// known too, and may depend on one another.
     fn lacks(&self, policy: &PolicyInForce, name: &PluginName) -> Option<&PluginName> {
-        let manifest = self.expected.manifests.get(name)?;
-        let mut needs = manifest
-            .stated()
-            .dependencies
-            .iter()
-            .map(|dependency| &dependency.name);
-        needs.find(|needed| !self.is_enabled(policy, needed) || self.lacks(policy, needed).is_some())
+        let needs = |name: &PluginName| {
+            let manifest = self.expected.manifests.get(name);
+            let needed = manifest
+                .into_iter()
+                .flat_map(|manifest| &manifest.stated().dependencies);
+            needed.map(|dependency| &dependency.name)
+        };
+        let mut seen = BTreeSet::new();
+        let mut ahead: Vec<&PluginName> = needs(name).collect();
+        while let Some(needed) = ahead.pop() {
+            if !self.is_enabled(policy, needed) {
+                return Some(needed);
+            }
+            if seen.insert(needed) {
+                ahead.extend(needs(needed));
+            }
+        }
+        None
     }
 
     /// Configures, switches on and off as the policy's layers say.

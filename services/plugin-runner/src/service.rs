@@ -335,13 +335,19 @@ fn plugins_of(config: &Config, bus: &Bus) -> Arc<Plugins> {
     Plugins::new(bus.clone(), config.host.clone(), configs, processes, expected)
 }
 
-/// What the host's own file grants a plugin, by the name of its file: by another name it could take what was
-/// meant for another.
+/// What the host's own file grants a plugin, by the name of its file or of its manifest's folder: by a name that it
+/// gives itself it could take what was meant for another.
 fn permissions_of(config: &Config, found: &Found) -> Result<Permissions, String> {
+    let placed = match &found.manifest {
+        Some(manifest) => {
+            let folder = manifest.folder().file_name();
+            folder.and_then(|name| discovery::sanitised(&name.to_string_lossy()))
+        }
+        None => Some(found.name.clone()),
+    };
     let mut configs = config.plugin_configs.iter();
-    let own = configs.find(|(name, own)| {
-        own.contains_key(fence::PERMISSIONS) && discovery::sanitised(name).as_ref() == Some(&found.name)
-    });
+    let own = configs
+        .find(|(name, own)| own.contains_key(fence::PERMISSIONS) && discovery::sanitised(name) == placed);
     let Some((name, own)) = own else {
         return Ok(Permissions::default());
     };

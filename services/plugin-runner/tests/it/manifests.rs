@@ -264,3 +264,25 @@ async fn what_a_plugin_cannot_be_configured_with_is_told_before_it_is_written() 
     assert_eq!(error.refusal().expect("by the runner").code, ErrorCode::NotFound);
     runner.stop().await;
 }
+
+#[tokio::test]
+async fn s2_plugins_that_need_each_other_are_unknown_whoever_switches_them_on() {
+    let mut stage = Stage::set().await;
+    for (name, needed) in [("one", "two"), ("two", "one")] {
+        let manifest = json!({
+            "name": name, "version": "1.0.0", "entry_point": "run",
+            "dependencies": [{"name": needed, "version": "*"}],
+        });
+        described(
+            &stage,
+            name,
+            &python_plugin(name, r#"{"is_idle": True}"#),
+            &manifest,
+        );
+    }
+    stage.layer(json!({}), json!({"one": {"enabled": true}})).await;
+    let runner = stage.runner().await;
+    stage.vote("one", VoteState::Unknown).await;
+    stage.vote("two", VoteState::Unknown).await;
+    runner.stop().await;
+}
