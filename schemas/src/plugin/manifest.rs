@@ -1,8 +1,8 @@
 //! `plugin.json`: what a plugin's author states about it, before anything of it runs.
 //!
 //! The original's `PluginInfo` in snake case, with what it left open: what each value may be, what the
-//! plugin needs, which events it handles. Nothing in it grants anything: an operator does (see
-//! [`Approval`](super::permissions::Approval)).
+//! plugin needs, which events it handles. Nothing in it grants anything: the
+//! host's own file does.
 
 use super::permissions::Permissions;
 use crate::{EventType, PluginName};

@@ -1,6 +1,6 @@
-//! What a plugin may do on its host, and who said so.
+//! What a plugin may do on its host.
 
-use crate::{EventType, Timestamp};
+use crate::EventType;
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeSet, path::PathBuf};
 
@@ -61,26 +61,6 @@ pub struct TcpEndpoint {
     /// The host, which is shown and not enforced.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub host: Option<String>,
-}
-
-/// What an operator granted a plugin, and for which files.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
-pub struct Approval {
-    /// Who.
-    pub by: String,
-    /// When.
-    pub at: Timestamp,
-    /// The version that was looked at, where there was a manifest.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub version: Option<String>,
-    /// What it may do.
-    pub permissions: Permissions,
-    /// SHA-256 of its manifest, where there was one, in lower-case hexadecimal.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub manifest_sha256: Option<String>,
-    /// SHA-256 of what is started or loaded, in lower-case hexadecimal.
-    pub entry_sha256: String,
 }
 
 fn is_false(value: &bool) -> bool {
