@@ -4,6 +4,7 @@ mod events;
 mod explain;
 mod history;
 mod host;
+mod json_file;
 mod plugin_inspection;
 mod plugin_settings;
 mod plugin_validation;

@@ -1,6 +1,9 @@
 //! `snooze plugin check`, `logs` and `stats`: asked of the host's runner, and nothing is changed by it.
 
-use super::host::{ask_of, one_host};
+use super::{
+    host::{ask_of, one_host},
+    json_file,
+};
 use crate::{
     arguments::{PluginCheck, PluginLogs, PluginStats},
     print,
@@ -16,15 +19,15 @@ use snooze_schemas::{
         CheckPlugins, Latency, PluginChecks, PluginLog, PluginReport, ReadLog, ReadStats, StatsReport, Usage,
     },
 };
-use snooze_service_runtime::{Exit, Failure};
-use std::{path::Path, time::Duration};
-
-/// Readings are six numbers; what is longer is something else.
-const LONGEST_FILE: u64 = 64 * 1024;
+use snooze_service_runtime::Failure;
+use std::time::Duration;
 
 /// Shows what plugins say of readings.
 pub(super) async fn check(session: &Session, arguments: PluginCheck) -> Result<(), Failure> {
-    let metrics = arguments.metrics.as_deref().map(readings).transpose()?;
+    let metrics = arguments.metrics.as_deref();
+    let metrics = metrics
+        .map(|file| json_file::read::<Metrics>(file, "readings, as {\"cpu_usage\": 1.5, …}"))
+        .transpose()?;
     let question = CheckPlugins {
         plugin: arguments.plugin,
         metrics,
@@ -130,19 +133,6 @@ fn micros(micros: u64) -> String {
 )]
 fn megabytes(bytes: u64) -> f64 {
     bytes as f64 / 1_000_000.0
-}
-
-fn readings(file: &Path) -> Result<Metrics, Failure> {
-    let usage = |why: String| Failure::new(Exit::Usage, format!("{}: {why}", file.display()));
-    let length = std::fs::metadata(file)
-        .map_err(|error| usage(error.to_string()))?
-        .len();
-    if length > LONGEST_FILE {
-        return Err(usage(format!("longer than {} KiB", LONGEST_FILE / 1024)));
-    }
-    let read = std::fs::read(file).map_err(|error| usage(error.to_string()))?;
-    serde_json::from_slice(&read)
-        .map_err(|error| usage(format!("no readings, as {{\"cpu_usage\": 1.5, …}}: {error}")))
 }
 
 async fn ask<M: Message, R: DeserializeOwned>(

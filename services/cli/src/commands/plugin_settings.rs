@@ -6,6 +6,7 @@
 
 use super::{
     host::{one_host, refuse_unknown},
+    json_file,
     plugin_validation::{Whose, refuse_mistakes},
 };
 use crate::{
@@ -20,12 +21,9 @@ use snooze_schemas::{
     policy::{ConfigLayer, PluginLayer},
 };
 use snooze_service_runtime::{Exit, Failure};
-use std::path::Path;
 
 /// Each attempt fails only because somebody else wrote the same key in between.
 const ATTEMPTS: usize = 8;
-/// A configuration is read whole; what is longer is something else.
-const LONGEST_FILE: u64 = 1024 * 1024;
 
 /// Which layer is changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -99,7 +97,7 @@ pub(super) async fn configure(session: &Session, arguments: PluginConfigure) -> 
     let layer = Layer::of(session, arguments.level).await?;
     let plugin = &arguments.plugin;
     let edit = match &arguments.file {
-        Some(file) => Some(Edit::Instead(read(file)?)),
+        Some(file) => Some(Edit::Instead(json_file::read(file, "a JSON object")?)),
         None if arguments.settings.is_empty() && arguments.unset.is_empty() => None,
         None => Some(Edit::Keys {
             set: arguments.settings,
@@ -216,18 +214,6 @@ async fn look(session: &Session, layer: &Layer) -> Result<(ConfigLayer, u64), Fa
         look.entry.map(|entry| entry.value).unwrap_or_default(),
         look.revision,
     ))
-}
-
-fn read(file: &Path) -> Result<Map<String, Value>, Failure> {
-    let usage = |why: String| Failure::new(Exit::Usage, format!("{}: {why}", file.display()));
-    let length = std::fs::metadata(file)
-        .map_err(|error| usage(error.to_string()))?
-        .len();
-    if length > LONGEST_FILE {
-        return Err(usage(format!("longer than {} KiB", LONGEST_FILE / 1024)));
-    }
-    let text = std::fs::read(file).map_err(|error| usage(error.to_string()))?;
-    serde_json::from_slice(&text).map_err(|error| usage(format!("not a JSON object: {error}")))
 }
 
 #[cfg(test)]
