@@ -26,6 +26,12 @@ macro_rules! for_each {
         $each!("check_idle_result", crate::plugin::CheckIdleResult);
         $each!("plugin_info", crate::plugin::PluginInfo);
         $each!("manifest", crate::plugin::manifest::Manifest);
+        $each!("approval", crate::plugin::approval::Approval);
+        $each!("installed", crate::plugin::approval::Installed);
+        $each!("rights", crate::plugin::approval::Rights);
+        $each!("load", crate::plugin::management::LoadPlugin);
+        $each!("unload", crate::plugin::management::UnloadPlugin);
+        $each!("reload", crate::plugin::management::ReloadPlugins);
         $each!("check", crate::plugin::inspection::CheckPlugins);
         $each!("plugin_checks", crate::plugin::inspection::PluginChecks);
         $each!("logs", crate::plugin::inspection::ReadLog);

@@ -197,6 +197,9 @@ pub struct PluginStatus {
     pub vote: Option<crate::verdict::Vote>,
     /// Calls, errors and the like.
     pub stats: PluginStats,
+    /// What it wants, may do and is kept from; absent where it runs elsewhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rights: Option<crate::plugin::approval::Rights>,
 }
 
 /// What is counted for a plugin since the runner started.

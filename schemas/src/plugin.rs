@@ -1,6 +1,8 @@
 //! What a plugin is asked and what it answers, over NATS and over stdin/stdout alike.
 
+pub mod approval;
 pub mod inspection;
+pub mod management;
 pub mod manifest;
 pub mod permissions;
 

@@ -3,7 +3,12 @@
 //! A layer (`snooze_config` keys `fleet`, `group.<g>`, `host.<h>`) is a map that holds only what it
 //! sets; the narrower wins, and what no layer sets has the default.
 
-use crate::{VoterName, host::Action, verdict::Role};
+use crate::{
+    VoterName,
+    host::Action,
+    plugin::approval::{Approval, Installed},
+    verdict::Role,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -28,6 +33,12 @@ pub struct PluginLayer {
     pub enabled: Option<bool>,
     /// What it is configured with.
     pub config: Option<Map<String, Value>>,
+    /// The package that it is installed from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub installed: Option<Installed>,
+    /// What an operator granted it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub approved: Option<Approval>,
 }
 
 /// The policy that holds for one host, every value set.

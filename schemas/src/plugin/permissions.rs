@@ -63,6 +63,127 @@ pub struct TcpEndpoint {
     pub host: Option<String>,
 }
 
+impl Permissions {
+    /// What of these the held ones do not cover; empty where they cover all.
+    ///
+    /// A folder covers what is below it, what may be written may be read, and a port without a host covers it with
+    /// any. Where no limit is asked for the default will do.
+    #[must_use]
+    pub fn beyond(&self, held: &Permissions) -> Permissions {
+        let uncovered = |wanted: &BTreeSet<PathBuf>, held: &[&BTreeSet<PathBuf>]| {
+            let is_covered = |path: &&PathBuf| {
+                held.iter()
+                    .copied()
+                    .flatten()
+                    .any(|above| path.starts_with(above))
+            };
+            wanted.iter().filter(|path| !is_covered(path)).cloned().collect()
+        };
+        let tcp = self.tcp.iter().filter(|wanted| {
+            let covers = |one: &TcpEndpoint| {
+                one.port == wanted.port && (one.host.is_none() || one.host == wanted.host)
+            };
+            !held.tcp.iter().any(covers)
+        });
+        let more = |wanted: Option<u32>, held: Option<u32>| {
+            wanted.filter(|wanted| held.is_none_or(|held| *wanted > held))
+        };
+        Permissions {
+            tcp: tcp.cloned().collect(),
+            listen: &self.listen - &held.listen,
+            udp: self.udp && !held.udp,
+            raw: self.raw && !held.raw,
+            unix: uncovered(&self.unix, &[&held.unix]),
+            read: uncovered(&self.read, &[&held.read, &held.write]),
+            write: uncovered(&self.write, &[&held.write]),
+            run: uncovered(&self.run, &[&held.run]),
+            env: &self.env - &held.env,
+            events: self
+                .events
+                .iter()
+                .filter(|event| !held.events.iter().any(|held| covers(held, event)))
+                .cloned()
+                .collect(),
+            memory_mb: more(self.memory_mb, held.memory_mb),
+            cpu_percent: more(self.cpu_percent, held.cpu_percent),
+            processes: more(self.processes, held.processes),
+        }
+    }
+
+    /// Whether nothing is in them.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Permissions::default()
+    }
+}
+
+/// `custom` stands for every `custom.*`.
+fn covers(held: &EventType, wanted: &EventType) -> bool {
+    held == wanted || (held.as_str() == "custom" && wanted.as_str().starts_with("custom."))
+}
+
 fn is_false(value: &bool) -> bool {
     !value
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn of(permissions: Value) -> Permissions {
+        serde_json::from_value(permissions).expect("permissions")
+    }
+
+    #[test]
+    fn what_is_asked_beyond_what_is_held_is_told_for_every_permission() {
+        let every = json!({
+            "tcp": [{"port": 1}], "listen": [1], "udp": true, "raw": true, "unix": ["/u"], "read": ["/r"],
+            "write": ["/w"], "run": ["sed"], "env": ["TZ"], "events": ["custom"], "memory_mb": 1,
+            "cpu_percent": 1, "processes": 1,
+        });
+        let all = of(every.clone());
+        assert_eq!(all.beyond(&Permissions::default()), all);
+        assert!(all.beyond(&all).is_empty());
+        let Value::Object(every) = every else {
+            panic!("it is an object");
+        };
+        for (key, value) in &every {
+            let mut without = every.clone();
+            without.remove(key);
+            let beyond = all.beyond(&of(Value::Object(without)));
+            assert_eq!(beyond, of(json!({key: value})), "{key}");
+        }
+    }
+
+    #[test]
+    fn what_is_wider_covers_what_is_narrower_and_never_the_other_way() {
+        for (wide, narrow) in [
+            (json!({"read": ["/a"]}), json!({"read": ["/a/b"]})),
+            (json!({"write": ["/a"]}), json!({"read": ["/a"]})),
+            (
+                json!({"tcp": [{"port": 1}]}),
+                json!({"tcp": [{"port": 1, "host": "h"}]}),
+            ),
+            (json!({"memory_mb": 2}), json!({"memory_mb": 1})),
+            (
+                json!({"events": ["custom"]}),
+                json!({"events": ["custom.backup"]}),
+            ),
+        ] {
+            assert!(
+                of(narrow.clone()).beyond(&of(wide.clone())).is_empty(),
+                "{wide} covers {narrow}"
+            );
+            assert!(
+                !of(wide.clone()).beyond(&of(narrow.clone())).is_empty(),
+                "{narrow} does not cover {wide}"
+            );
+        }
+        let alike = of(json!({"read": ["/ab"]}));
+        assert!(
+            !alike.beyond(&of(json!({"read": ["/a"]}))).is_empty(),
+            "names that begin alike are others"
+        );
+    }
 }

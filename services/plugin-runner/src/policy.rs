@@ -121,6 +121,12 @@ fn lay_over(under: &mut PluginLayer, over: &PluginLayer) {
     if let Some(config) = &over.config {
         under.config.get_or_insert_default().extend(config.clone());
     }
+    if over.installed.is_some() {
+        under.installed.clone_from(&over.installed);
+    }
+    if over.approved.is_some() {
+        under.approved.clone_from(&over.approved);
+    }
 }
 
 /// A verification takes its window and then the slowest plugin's time; it must still be fresh then, and be

@@ -135,6 +135,7 @@ mod tests {
                 last_error_age_ms: Some(200_000),
                 ..PluginStats::default()
             },
+            rights: None,
         };
         let last = described(&plugin).pop().expect("there are lines");
         assert_eq!(

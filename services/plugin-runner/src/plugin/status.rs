@@ -96,6 +96,7 @@ impl Plugin {
             },
             vote: None,
             stats: self.stats(),
+            rights: None,
         }
     }
 }
@@ -117,6 +118,7 @@ pub(crate) fn missing(name: &PluginName, why: String, manifest: Option<&PluginMa
             last_error: Some(why),
             ..PluginStats::default()
         },
+        rights: None,
     }
 }
 

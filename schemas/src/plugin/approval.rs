@@ -1,0 +1,80 @@
+//! Which plugin packages a host is to have, what an operator granted a plugin, and what of it is in force.
+//!
+//! An approval is for files: whoever changes one of them changes what was approved.
+
+use super::permissions::Permissions;
+use crate::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// What an operator granted a plugin, and for which files. A plugin whose files are others is not run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
+pub struct Approval {
+    /// Who.
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
+    /// The version that was looked at, where there was a manifest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// What it may do.
+    #[serde(default)]
+    pub permissions: Permissions,
+    /// SHA-256 of its manifest, where there was one, in lower-case hexadecimal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub manifest_sha256: Option<String>,
+    /// SHA-256 of what is started or loaded, in lower-case hexadecimal.
+    pub entry_sha256: String,
+}
+
+/// A package that is to be there, from the fleet's store of packages.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
+pub struct Installed {
+    /// Its version, for people.
+    pub version: String,
+    /// SHA-256 of the package, in lower-case hexadecimal: which one it is.
+    pub sha256: String,
+}
+
+/// What a plugin wants, what it may do, and what of that is enforced.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
+#[serde(default)]
+pub struct Rights {
+    /// What its manifest asks for.
+    pub asked: Permissions,
+    /// What it may do.
+    pub granted: Permissions,
+    /// Who said so; absent where nobody did, and it may do nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub granted_by: Option<Grantor>,
+    /// SHA-256 of its manifest as it is now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub manifest_sha256: Option<String>,
+    /// SHA-256 of what is started or loaded, as it is now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub entry_sha256: Option<String>,
+    /// The fences that this host does not enforce, and why, as of the last start.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub not_enforced: Vec<String>,
+    /// What was granted without effect, and why, as of the last start.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub not_granted: Vec<String>,
+}
+
+/// Who granted a plugin what it may do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case", tag = "kind")]
+pub enum Grantor {
+    /// The host's own file.
+    HostFile,
+    /// An operator, for these very files.
+    Approval {
+        /// Who.
+        by: String,
+        /// When.
+        at: Timestamp,
+    },
+}

@@ -1,0 +1,45 @@
+//! What an administrator tells a host's runner about its plugins. None of it lasts over a restart of the
+//! runner: what is to last is a key of the configuration.
+
+use crate::{Message, PluginName};
+use serde::{Deserialize, Serialize};
+
+/// "Look for this plugin again, and start it." Answered with a [`PluginList`](crate::host::PluginList) of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
+pub struct LoadPlugin {
+    /// Its name.
+    pub plugin: PluginName,
+}
+
+impl Message for LoadPlugin {
+    const KIND: &'static str = "load";
+}
+
+/// "End this plugin, and do not start it again until it is loaded." It is missed all the while: its vote is
+/// unknown. Answered with a [`PluginList`](crate::host::PluginList) of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
+pub struct UnloadPlugin {
+    /// Its name.
+    pub plugin: PluginName,
+}
+
+impl Message for UnloadPlugin {
+    const KIND: &'static str = "unload";
+}
+
+/// "Look through the folders again": what is new is started, what has changed is started anew, what is gone is
+/// ended. Answered with a [`PluginList`](crate::host::PluginList).
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
+#[serde(default)]
+pub struct ReloadPlugins {
+    /// Start this one anew, whether it has changed or not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub plugin: Option<PluginName>,
+}
+
+impl Message for ReloadPlugins {
+    const KIND: &'static str = "reload";
+}
