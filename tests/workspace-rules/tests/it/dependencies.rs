@@ -5,7 +5,7 @@ use snooze_workspace_rules::{Section, members, root_manifest};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What a member may be built with of our own crates, and why not more.
-const DIRECTION: [(&str, &[&str], &str); 14] = [
+const DIRECTION: [(&str, &[&str], &str); 15] = [
     (
         "snooze-schemas",
         &[],
@@ -33,7 +33,12 @@ const DIRECTION: [(&str, &[&str], &str); 14] = [
     ),
     (
         "snooze-plugin-runner",
-        &["snooze-bus", "snooze-schemas", "snooze-service-runtime"],
+        &[
+            "snooze-bus",
+            "snooze-native",
+            "snooze-schemas",
+            "snooze-service-runtime",
+        ],
         "services talk over the bus, never by calls",
     ),
     (
@@ -70,8 +75,13 @@ const DIRECTION: [(&str, &[&str], &str); 14] = [
         "it asks a plugin from outside, as any client could, and knows no runner",
     ),
     (
-        "snooze-plugin",
+        "snooze-native",
         &[],
+        "what a library and the runner have to see alike is small, and is nothing else's",
+    ),
+    (
+        "snooze-plugin",
+        &["snooze-native"],
         "an SDK stands on its own: whoever writes a plugin must not build the product, nor wait for its internals",
     ),
     (
@@ -87,7 +97,7 @@ const DIRECTION: [(&str, &[&str], &str); 14] = [
 const UNFENCED: [&str; 1] = ["snooze-end-to-end"];
 
 /// Outside crates that only some members may name, and why. Tests may name what is listed third.
-const FENCED: [(&str, &[&str], &[&str], &str); 12] = [
+const FENCED: [(&str, &[&str], &[&str], &str); 13] = [
     (
         "async-nats",
         &["snooze-bus", "snooze-plugin"],
@@ -99,6 +109,12 @@ const FENCED: [(&str, &[&str], &[&str], &str); 12] = [
         ],
         "all we know about NATS is in one place, but for the SDK, which stands on its own; tests forge what our \
          own client cannot send",
+    ),
+    (
+        "libloading",
+        &["snooze-native"],
+        &[],
+        "a library is loaded where the unsafe code is, and nowhere else",
     ),
     (
         "nkeys",

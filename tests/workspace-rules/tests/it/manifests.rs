@@ -1,7 +1,7 @@
 //! What every member's manifest inherits.
 
 use crate::expect_none;
-use snooze_workspace_rules::{members, root};
+use snooze_workspace_rules::{members, root, root_manifest};
 use toml::Value;
 
 fn inherits(value: Option<&Value>) -> bool {
@@ -11,14 +11,53 @@ fn inherits(value: Option<&Value>) -> bool {
         == Some(true)
 }
 
+/// The one crate that may have unsafe code: what is forbidden cannot be allowed again, so it writes the lints out.
+const UNSAFE: &str = "plugins/native";
+
 #[test]
 fn every_member_inherits_the_lints() {
     let breaches: Vec<_> = members()
         .into_iter()
-        .filter(|member| !inherits(member.manifest.get("lints")))
+        .filter(|member| member.folder != UNSAFE && !inherits(member.manifest.get("lints")))
         .map(|member| member.name)
         .collect();
     expect_none(&breaches, "a crate without the workspace's lints has no lints");
+}
+
+#[test]
+fn unsafe_code_is_forbidden_but_in_one_crate_whose_other_lints_are_the_workspaces() {
+    let unsafe_code = |lints: &mut Value| {
+        let rust = lints
+            .get_mut("rust")
+            .and_then(Value::as_table_mut)
+            .expect("it has some");
+        rust.remove("unsafe_code").expect("it says so")
+    };
+    let mut everywhere = root_manifest()["workspace"]["lints"].clone();
+    assert_eq!(unsafe_code(&mut everywhere), Value::from("forbid"));
+    let here = members().into_iter().find(|member| member.folder == UNSAFE);
+    let mut here = here.expect("it is a member").manifest["lints"].clone();
+    assert_eq!(
+        unsafe_code(&mut here),
+        Value::from("deny"),
+        "each use has its reason"
+    );
+    assert_eq!(here, everywhere);
+}
+
+#[test]
+fn a_panic_unwinds_in_every_profile() {
+    let manifest = root_manifest();
+    let profiles = manifest["profile"].as_table().expect("it has some");
+    let breaches: Vec<_> = profiles
+        .iter()
+        .filter(|(_, profile)| profile.get("panic").is_some())
+        .map(|(name, _)| name.clone())
+        .collect();
+    expect_none(
+        &breaches,
+        "a panic in a native plugin is an error, and must not end the runner",
+    );
 }
 
 #[test]
