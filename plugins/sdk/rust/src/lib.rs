@@ -16,6 +16,9 @@ mod environment;
 mod failure;
 mod lines;
 mod messages;
+#[cfg(feature = "native")]
+#[doc(hidden)]
+pub mod native;
 #[cfg(feature = "nats")]
 mod nats;
 mod plugin;
@@ -23,6 +26,9 @@ mod plugin;
 pub use messages::{Config, Event, Info, Metrics, Opinion, Outcome};
 pub use plugin::{Error, Plugin, Result, Unknown};
 pub use serde_json;
+#[cfg(feature = "native")]
+#[doc(hidden)]
+pub use snooze_native;
 
 use std::process::ExitCode;
 
@@ -67,5 +73,15 @@ macro_rules! main {
         fn main() -> ::std::process::ExitCode {
             $crate::run($plugin)
         }
+    };
+}
+
+/// Makes a library, whose `crate-type` is `cdylib`, a plugin that the runner loads: it is made of the expression
+/// each time that it is opened. What it prints goes to the runner's own output, and what it breaks is broken.
+#[cfg(feature = "native")]
+#[macro_export]
+macro_rules! native {
+    ($plugin:expr) => {
+        $crate::snooze_native::export!($crate::native::exported($plugin));
     };
 }

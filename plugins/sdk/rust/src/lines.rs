@@ -10,7 +10,7 @@ use crate::{
     failure::{Failure, NO_JSON},
     plugin::{Plugin, Result},
 };
-use conversation::Conversation;
+pub(crate) use conversation::Conversation;
 use input::{Line, Lines};
 use std::io::Write as _;
 

@@ -19,14 +19,14 @@ enum Form {
 
 /// What is known of the asker.
 #[derive(Debug, Default)]
-pub(super) struct Conversation {
+pub(crate) struct Conversation {
     /// As the last request was, for what cannot be told from a line that is no request.
     form: Form,
 }
 
 impl Conversation {
     /// The line that answers a line, with its end; nothing for what has no answer.
-    pub(super) fn answer<P: Plugin>(&mut self, session: &mut Session<P>, line: &[u8]) -> Option<Vec<u8>> {
+    pub(crate) fn answer<P: Plugin>(&mut self, session: &mut Session<P>, line: &[u8]) -> Option<Vec<u8>> {
         if line.trim_ascii().is_empty() {
             return None;
         }

@@ -8,6 +8,8 @@
 mod child;
 mod golden;
 mod lines;
+#[cfg(feature = "native")]
+mod native;
 mod nats;
 mod nats_end;
 mod service;
