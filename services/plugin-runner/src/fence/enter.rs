@@ -42,11 +42,11 @@ fn enter(socket: &UnixStream, orders: &Orders) -> Result<Infallible, String> {
     // Whoever started the runner may have left something open in it.
     close_fds::set_fds_cloexec(FIRST_OTHER, &[]);
     let plan = reach::Plan::make(orders)?;
-    let own_user = user::take_own(orders, &plan.needed(orders), &mut not_enforced)?;
-    limits::set(orders, own_user, &mut not_enforced)?;
+    let user = user::take_own(orders, &plan.needed(orders), &mut not_enforced)?;
+    limits::set(orders, user, &mut not_enforced)?;
     rustix::thread::set_no_new_privs(true).map_err(failed("give up new privileges"))?;
-    let not_granted = plan.enforce(orders, &mut not_enforced)?;
-    system_calls::filter(&orders.permissions, &mut not_enforced)?;
+    let (not_granted, cutting) = plan.enforce(orders, &mut not_enforced)?;
+    system_calls::filter(&orders.permissions, user, cutting, &mut not_enforced)?;
     if orders.require_isolation && !not_enforced.is_empty() {
         let all = not_enforced.join("; ");
         return Err(format!(

@@ -2,7 +2,7 @@
 //!
 //! Limits never rise: where the runner's own are lower, they hold.
 
-use super::{enter::failed, orders::Orders};
+use super::{enter::failed, orders::Orders, system_calls::User};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// What a plugin may hold without asking. Node.js with its heaps needs some 200 MiB by this count.
@@ -15,7 +15,7 @@ const OPEN_FILES: u64 = 256;
 const FILE_BYTES: u64 = 256 << 20;
 
 /// Sets them.
-pub(super) fn set(orders: &Orders, own_user: bool, not_enforced: &mut Vec<String>) -> Result<(), String> {
+pub(super) fn set(orders: &Orders, user: User, not_enforced: &mut Vec<String>) -> Result<(), String> {
     // One byte is the kernel's own sign for "no core at all", also where cores go to a program.
     lower(Resource::Core, 1)?;
     lower(Resource::Nofile, OPEN_FILES)?;
@@ -27,7 +27,7 @@ pub(super) fn set(orders: &Orders, own_user: bool, not_enforced: &mut Vec<String
         lower(Resource::Data, memory)?;
     }
     if !orders.processes_are_limited {
-        if own_user {
+        if user == User::Own {
             lower(Resource::Nproc, permissions.processes.unwrap_or(PROCESSES).into())?;
         } else {
             not_enforced.push(

@@ -4,7 +4,7 @@
 //! programs are run keeps a plugin from starting others by accident and with their own rights, not from
 //! computing whatever it likes.
 
-use super::{chain, enter::failed, orders::Orders, user::Needed};
+use super::{chain, enter::failed, orders::Orders, system_calls::Cutting, user::Needed};
 use landlock::{
     ABI, Access, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, LandlockStatus, NetPort,
     PathBeneath, PathFd, Ruleset, RulesetAttr, RulesetCreated, RulesetCreatedAttr, Scope,
@@ -122,12 +122,12 @@ impl Plan {
         run.chain(read).chain(write).chain(unix).collect()
     }
 
-    /// Puts the fence up. Returns what was granted and has no effect.
+    /// Puts the fence up. Returns what was granted and has no effect, and what it does not see.
     pub(super) fn enforce(
         self,
         orders: &Orders,
         not_enforced: &mut Vec<String>,
-    ) -> Result<Vec<String>, String> {
+    ) -> Result<(Vec<String>, Cutting), String> {
         let mut not_granted = self.not_granted;
         let read = AccessFs::ReadFile | AccessFs::ReadDir;
         let run = AccessFs::ReadFile | AccessFs::Execute;
@@ -191,7 +191,7 @@ impl Plan {
             .restrict_self()
             .map_err(failed("put up the fence of files"))?;
         not_enforced.extend(lacking(&status.landlock));
-        Ok(not_granted)
+        Ok((not_granted, cutting(&status.landlock)))
     }
 }
 
@@ -232,6 +232,14 @@ fn library_of(program: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
+/// Whether cutting files off is left to the filter of system calls.
+fn cutting(status: &LandlockStatus) -> Cutting {
+    match status {
+        LandlockStatus::Available { effective_abi, .. } if *effective_abi >= ABI::V3 => Cutting::Fenced,
+        _ => Cutting::Unseen,
+    }
+}
+
 /// What an older kernel leaves open.
 fn lacking(status: &LandlockStatus) -> Vec<String> {
     let known = match status {
@@ -244,7 +252,6 @@ fn lacking(status: &LandlockStatus) -> Vec<String> {
         LandlockStatus::Available { effective_abi, .. } => *effective_abi,
     };
     let pieces = [
-        (ABI::V3, "cutting files off"),
         (ABI::V4, "TCP ports"),
         (ABI::V5, "commands to devices"),
         (ABI::V6, "signals and abstract sockets"),
@@ -273,7 +280,15 @@ mod tests {
         };
         assert_eq!(of(ABI::V6), Vec::<String>::new());
         assert_eq!(of(ABI::V5).len(), 1);
+        assert_eq!(of(ABI::V2).len(), 3);
         assert!(of(ABI::V3)[0].starts_with("TCP ports: "), "{:?}", of(ABI::V3));
         assert_eq!(lacking(&LandlockStatus::NotImplemented).len(), 1);
+        for (version, left) in [(ABI::V3, Cutting::Fenced), (ABI::V2, Cutting::Unseen)] {
+            let status = LandlockStatus::Available {
+                effective_abi: version,
+                kernel_abi: None,
+            };
+            assert_eq!(cutting(&status), left);
+        }
     }
 }

@@ -3,13 +3,35 @@
 //! Everything is allowed but what reaches around the other fences, into other processes or into the kernel's
 //! rarely trodden parts. What is denied fails with EPERM, so that a program can say so; it is never killed.
 
+mod conditions;
+mod shared_user;
+mod sockets;
+
 use super::enter::failed;
+use conditions::{alone, equal, flag, masked, not};
 use seccompiler::{
-    BpfProgram, SeccompAction, SeccompCmpArgLen as Length, SeccompCmpOp as Is, SeccompCondition,
-    SeccompFilter, SeccompRule, TargetArch,
+    BackendError, BpfProgram, SeccompAction, SeccompFilter, SeccompRule, TargetArch, sock_filter,
 };
 use snooze_schemas::plugin::permissions::Permissions;
 use std::collections::BTreeMap;
+
+/// Who the plugin is by now, for what only the user tells apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum User {
+    /// A user of its own: the kernel keeps it from what belongs to others.
+    Own,
+    /// The runner's, and with it that of everything that the runner owns.
+    Runners,
+}
+
+/// What the fence of files does about cutting files off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Cutting {
+    /// It sees it.
+    Fenced,
+    /// It does not: Landlock before its third version, or none.
+    Unseen,
+}
 
 /// Calls that no plugin makes. Those that take a capability are refused anyway; what they do before they find
 /// that out has been wrong before.
@@ -29,6 +51,8 @@ const DENIED: &[i64] = &[
     libc::SYS_shmat,
     libc::SYS_msgget,
     libc::SYS_semget,
+    libc::SYS_mq_open,
+    libc::SYS_mq_unlink,
     // The file system's shape, and ways to files beside their paths.
     libc::SYS_mount,
     libc::SYS_umount2,
@@ -39,6 +63,7 @@ const DENIED: &[i64] = &[
     libc::SYS_fspick,
     libc::SYS_open_tree,
     libc::SYS_mount_setattr,
+    OPEN_TREE_ATTR,
     libc::SYS_pivot_root,
     libc::SYS_chroot,
     libc::SYS_open_by_handle_at,
@@ -95,18 +120,8 @@ const DENIED_HERE: &[i64] = &[libc::SYS_nfsservctl, libc::SYS_lookup_dcookie];
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
 const DENIED_HERE: &[i64] = &[];
 
-/// The bit that makes a call of x86-64 one of its variant with short pointers, which few kernels have: it would
-/// be a second door beside each that is shut.
-#[cfg(target_arch = "x86_64")]
-const SHORT: i64 = 0x4000_0000;
-/// Calls that have another number in that variant: ptrace, kexec_load, process_vm_readv, process_vm_writev.
-#[cfg(target_arch = "x86_64")]
-const SHORT_ALONE: [i64; 4] = [521, 528, 539, 540];
-
-/// Bits of a socket's type that say which it is; the others are flags.
-const TYPE_MASK: u64 = 0xf;
-/// `SOCK_PACKET`, what packet sockets were before they had a family.
-const OLD_PACKET: i32 = 10;
+/// `open_tree_attr`, of Linux 6.15: the same number on every processor.
+const OPEN_TREE_ATTR: i64 = 467;
 /// `MFD_NOEXEC_SEAL`: memory that can never be run as a program.
 const NEVER_RUN: u64 = 8;
 /// Namespaces in the flags of clone(2). That of time is no flag of it.
@@ -122,31 +137,37 @@ const NEW_NAMESPACE: [i32; 7] = [
 
 type Rules = BTreeMap<i64, Vec<SeccompRule>>;
 
-/// Puts the filter up.
-pub(super) fn filter(permissions: &Permissions, not_enforced: &mut Vec<String>) -> Result<(), String> {
+/// Puts the filters up.
+pub(super) fn filter(
+    permissions: &Permissions,
+    user: User,
+    cutting: Cutting,
+    not_enforced: &mut Vec<String>,
+) -> Result<(), String> {
+    let what = match cutting {
+        Cutting::Fenced => "system calls",
+        Cutting::Unseen => "system calls, and by them that files are cut off",
+    };
     let Ok(processor) = TargetArch::try_from(std::env::consts::ARCH) else {
         not_enforced.push(format!(
-            "system calls: there is no filter for {}",
+            "{what}: there is no filter for {}",
             std::env::consts::ARCH
         ));
         return Ok(());
     };
     if cfg!(not(any(target_arch = "x86_64", target_arch = "aarch64"))) {
-        not_enforced.push("system calls: their numbers are not known for this processor".to_owned());
+        not_enforced.push(format!("{what}: their numbers are not known for this processor"));
         return Ok(());
     }
+    let denied = rules(permissions, user, cutting).and_then(|rules| program(rules, libc::EPERM, processor));
+    let unknown = program(unknown(cutting), libc::ENOSYS, processor);
     let make = failed("make the filter of system calls");
-    let denied = rules(permissions)
-        .and_then(|rules| program(rules, libc::EPERM, processor))
-        .map_err(make)?;
-    // Its flags lie in memory, where no filter sees them. Without it the C libraries use clone(2).
-    let unknown = program([(libc::SYS_clone3, Vec::new())].into(), libc::ENOSYS, processor);
-    let unknown = unknown.map_err(failed("make the filter of system calls"))?;
-    for program in [unknown, denied] {
+    let (denied, unknown) = denied.and_then(|denied| Ok((denied, unknown?))).map_err(make)?;
+    for program in [short_numbers(), unknown, denied] {
         match seccompiler::apply_filter(&program) {
             Ok(()) => {}
             Err(seccompiler::Error::Seccomp(error)) if error.raw_os_error() == Some(libc::EINVAL) => {
-                not_enforced.push("system calls: this kernel has no seccomp".to_owned());
+                not_enforced.push(format!("{what}: this kernel has no seccomp"));
                 return Ok(());
             }
             Err(error) => return Err(format!("put up the filter of system calls: {error}")),
@@ -155,136 +176,76 @@ pub(super) fn filter(permissions: &Permissions, not_enforced: &mut Vec<String>) 
     Ok(())
 }
 
-fn program(rules: Rules, error: i32, processor: TargetArch) -> Result<BpfProgram, seccompiler::BackendError> {
+fn program(rules: Rules, error: i32, processor: TargetArch) -> Result<BpfProgram, BackendError> {
     let denied = SeccompAction::Errno(error.cast_unsigned());
     SeccompFilter::new(rules, SeccompAction::Allow, denied, processor)?.try_into()
 }
 
-fn rules(permissions: &Permissions) -> Result<Rules, seccompiler::BackendError> {
+/// Refuses every number that has the bit of the variant of x86-64 with short pointers: few kernels have it, and
+/// there it would be a second door beside each that is shut. Written by hand, because seccompiler compares whole
+/// numbers only. On other processors no call has such a number.
+fn short_numbers() -> BpfProgram {
+    const SHORT: u32 = 0x4000_0000;
+    let step = |code: u32, jt, jf, k| sock_filter {
+        code: u16::try_from(code).expect("codes of classic BPF have 16 bits"),
+        jt,
+        jf,
+        k,
+    };
+    // The call's number stands at the beginning of what a filter sees (struct seccomp_data).
+    let refused = libc::SECCOMP_RET_ERRNO | libc::EPERM.cast_unsigned();
+    vec![
+        step(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, 0),
+        step(libc::BPF_JMP | libc::BPF_JSET | libc::BPF_K, 0, 1, SHORT),
+        step(libc::BPF_RET | libc::BPF_K, 0, 0, refused),
+        step(libc::BPF_RET | libc::BPF_K, 0, 0, libc::SECCOMP_RET_ALLOW),
+    ]
+}
+
+/// Calls whose flags lie in memory, where no filter sees them. Without them programs use the older ones.
+fn unknown(cutting: Cutting) -> Rules {
+    let mut rules = Rules::from([(libc::SYS_clone3, Vec::new())]);
+    if cutting == Cutting::Unseen {
+        rules.insert(libc::SYS_openat2, Vec::new());
+    }
+    rules
+}
+
+fn rules(permissions: &Permissions, user: User, cutting: Cutting) -> Result<Rules, BackendError> {
     let mut rules: Rules = DENIED
         .iter()
         .chain(DENIED_HERE)
         .map(|call| (*call, Vec::new()))
         .collect();
-    let unix = !permissions.unix.is_empty();
-    let tcp = !permissions.tcp.is_empty() || !permissions.listen.is_empty();
-    let flag = |argument, flag: i32| -> Result<SeccompRule, seccompiler::BackendError> {
-        let flag = u64::from(flag.cast_unsigned());
-        SeccompRule::new(vec![masked(argument, flag, flag)?])
-    };
     let clone = NEW_NAMESPACE.map(|namespace| flag(0, namespace));
     rules.insert(libc::SYS_clone, clone.into_iter().collect::<Result<_, _>>()?);
     // Typing for somebody else at a terminal.
     rules.insert(libc::SYS_ioctl, vec![equal(1, 0x5412)?, equal(1, 0x541c)?]);
-    let may_run = SeccompRule::new(vec![masked(1, NEVER_RUN, 0)?])?;
-    rules.insert(libc::SYS_memfd_create, vec![may_run]);
-    // Connecting by sending, which no fence of ports sees.
-    rules.insert(libc::SYS_sendto, vec![flag(3, libc::MSG_FASTOPEN)?]);
-    rules.insert(libc::SYS_sendmsg, vec![flag(2, libc::MSG_FASTOPEN)?]);
-    rules.insert(libc::SYS_sendmmsg, vec![flag(3, libc::MSG_FASTOPEN)?]);
-    if permissions.listen.is_empty() && !unix {
-        // A socket that was not bound is given a port by listening, past the fence of ports.
-        rules.insert(libc::SYS_listen, Vec::new());
-    }
+    rules.insert(libc::SYS_memfd_create, vec![alone(masked(1, NEVER_RUN, 0))?]);
     // Another process's limits: at a limit of no processor time the kernel kills it.
-    rules.insert(libc::SYS_prlimit64, vec![SeccompRule::new(vec![not(0, 0)?])?]);
-    let mut pairs = vec![SeccompRule::new(vec![not(0, libc::AF_UNIX)?])?];
-    if !unix {
-        // A pair of datagram sockets can be turned to others. The kernel makes one of what is asked for as raw.
-        for datagrams in [libc::SOCK_DGRAM, libc::SOCK_RAW] {
-            let kind = masked(1, TYPE_MASK, datagrams.cast_unsigned().into())?;
-            pairs.push(SeccompRule::new(vec![kind])?);
-        }
+    rules.insert(libc::SYS_prlimit64, vec![alone(not(0, 0))?]);
+    sockets::add(&mut rules, permissions)?;
+    if user == User::Runners {
+        shared_user::add(&mut rules)?;
     }
-    rules.insert(libc::SYS_socketpair, pairs);
-    rules.insert(libc::SYS_socket, sockets(permissions, unix, tcp)?);
-    #[cfg(target_arch = "x86_64")]
-    {
-        let doubled: Vec<_> = rules
-            .iter()
-            .map(|(call, rules)| (call | SHORT, rules.clone()))
-            .collect();
-        rules.extend(doubled);
-        rules.extend(SHORT_ALONE.map(|call| (call | SHORT, Vec::new())));
+    if cutting == Cutting::Unseen {
+        cuts(&mut rules)?;
     }
     Ok(rules)
 }
 
-/// The sockets that cannot be made.
-fn sockets(
-    permissions: &Permissions,
-    unix: bool,
-    tcp: bool,
-) -> Result<Vec<SeccompRule>, seccompiler::BackendError> {
-    let kind = |wanted: i32| masked(1, TYPE_MASK, wanted.cast_unsigned().into());
-    let mut families = Vec::new();
-    if unix {
-        families.push(libc::AF_UNIX);
-    }
-    if tcp || permissions.udp || permissions.raw {
-        // With the third one programs look up which networks there are.
-        families.extend([libc::AF_INET, libc::AF_INET6, libc::AF_NETLINK]);
-    }
-    if permissions.raw {
-        families.push(libc::AF_PACKET);
-    }
-    let strangers = families
-        .iter()
-        .map(|family| not(0, *family))
-        .collect::<Result<Vec<_>, _>>()?;
-    let mut denied = Vec::new();
-    if strangers.is_empty() {
-        // All of them.
-        return Ok(denied);
-    }
-    denied.push(SeccompRule::new(strangers)?);
-    let route = SeccompRule::new(vec![is(0, libc::AF_NETLINK)?, not(2, libc::NETLINK_ROUTE)?])?;
-    denied.push(route);
-    for family in [libc::AF_INET, libc::AF_INET6] {
-        let known = [
-            (libc::SOCK_STREAM, tcp, libc::IPPROTO_TCP),
-            (libc::SOCK_DGRAM, permissions.udp, libc::IPPROTO_UDP),
-            (libc::SOCK_RAW, permissions.raw, 0),
-        ];
-        for (wanted, is_granted, protocol) in known {
-            let mut conditions = vec![is(0, family)?, kind(wanted)?];
-            if is_granted && wanted == libc::SOCK_RAW {
-                continue;
-            }
-            if is_granted {
-                // Other protocols of the same kind, such as that of several paths, know no fence of ports.
-                conditions.extend([not(2, 0)?, not(2, protocol)?]);
-            }
-            denied.push(SeccompRule::new(conditions)?);
-        }
-        // From the fourth on: kinds that nobody is granted.
-        let others = [libc::SOCK_RDM, libc::SOCK_SEQPACKET, libc::SOCK_DCCP, OLD_PACKET];
-        for other in others {
-            denied.push(SeccompRule::new(vec![is(0, family)?, kind(other)?])?);
-        }
-    }
-    Ok(denied)
-}
-
-type Condition = Result<SeccompCondition, seccompiler::BackendError>;
-
-fn is(argument: u8, value: i32) -> Condition {
-    SeccompCondition::new(argument, Length::Dword, Is::Eq, value.cast_unsigned().into())
-}
-
-fn not(argument: u8, value: i32) -> Condition {
-    SeccompCondition::new(argument, Length::Dword, Is::Ne, value.cast_unsigned().into())
-}
-
-fn masked(argument: u8, mask: u64, value: u64) -> Condition {
-    SeccompCondition::new(argument, Length::Dword, Is::MaskedEq(mask), value)
-}
-
-fn equal(argument: u8, value: u64) -> Result<SeccompRule, seccompiler::BackendError> {
-    SeccompRule::new(vec![SeccompCondition::new(
-        argument,
-        Length::Dword,
-        Is::Eq,
-        value,
-    )?])
+/// Cutting files off by their name, or by opening them for nothing else.
+fn cuts(rules: &mut Rules) -> Result<(), BackendError> {
+    rules.insert(libc::SYS_truncate, Vec::new());
+    let how = u64::from((libc::O_ACCMODE | libc::O_TRUNC).cast_unsigned());
+    let opening = |argument| {
+        // Who opens for writing is seen. The last mode, for commands to devices alone, is seen as none.
+        let unseen = [libc::O_RDONLY, libc::O_ACCMODE].map(|mode| mode | libc::O_TRUNC);
+        let unseen = unseen.map(|flags| alone(masked(argument, how, flags.cast_unsigned().into())));
+        unseen.into_iter().collect::<Result<Vec<_>, _>>()
+    };
+    rules.insert(libc::SYS_openat, opening(2)?);
+    #[cfg(target_arch = "x86_64")]
+    rules.insert(libc::SYS_open, opening(1)?);
+    Ok(())
 }

@@ -3,7 +3,7 @@
 //! Only the superuser can make another user of a process. It never changes what belongs to others: where
 //! something that the plugin needs is closed to others, the plugin stays the runner's user, without its powers.
 
-use super::{enter::failed, orders::Orders};
+use super::{enter::failed, orders::Orders, system_calls::User};
 use rustix::{
     fs::{Gid, Uid},
     io::Errno,
@@ -45,12 +45,12 @@ pub(super) struct Needed {
 }
 
 /// Makes this process its own user where that can be, and drops every capability but that for raw sockets where
-/// they are granted. Returns whether it is.
+/// they are granted. Returns whose user it is then.
 pub(super) fn take_own(
     orders: &Orders,
     needed: &[Needed],
     not_enforced: &mut Vec<String>,
-) -> Result<bool, String> {
+) -> Result<User, String> {
     let kept = kept(orders)?;
     let change = match changeable(orders, needed) {
         Ok(()) => match take(orders.user, &orders.home, kept) {
@@ -70,10 +70,10 @@ pub(super) fn take_own(
     };
     drop_capabilities(kept)?;
     match change {
-        Ok(()) => Ok(true),
+        Ok(()) => Ok(User::Own),
         Err(why) => {
             not_enforced.push(format!("a user of its own: {why}"));
-            Ok(false)
+            Ok(User::Runners)
         }
     }
 }

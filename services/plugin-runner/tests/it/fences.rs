@@ -97,7 +97,7 @@ async fn only_granted_programs_run() {
         )
         .await;
     assert_eq!(greedy.may("subprocess.run(['true']).returncode").await, 0);
-    let copied = "open('copy', 'wb').write(open('/bin/true', 'rb').read()) and os.chmod('copy', 0o755)";
+    let copied = "os.write(os.open('copy', os.O_WRONLY | os.O_CREAT, 0o755), open('/bin/true', 'rb').read())";
     greedy.may(copied).await;
     greedy
         .fenced(has, "Landlock", "subprocess.run(['./copy']).returncode")
@@ -137,6 +137,14 @@ async fn tcp_is_open_to_granted_ports_alone() {
     server.fenced(has, "TCP ports", &connect(port(&other))).await;
     let without = Greedy::granted(json!({})).await;
     without.may_not(&connect(port(&granted))).await;
+    // Who may make Unix sockets may listen on them, and only where there are no others to listen on.
+    let local = "(lambda made: (made.bind('socket'), made.listen()))(socket.socket(socket.AF_UNIX))";
+    let unix = Greedy::granted(json!({"unix": ["/run/nobody"]})).await;
+    unix.may(local).await;
+    let both = Greedy::granted(json!({"unix": ["/run/nobody"], "tcp": [{"port": port(&granted)}]})).await;
+    both.may(&connect(port(&granted))).await;
+    both.may_not("socket.socket().listen()").await;
+    both.may_not(local).await;
 }
 
 #[tokio::test]
@@ -211,6 +219,7 @@ async fn the_kernels_dangerous_parts_are_closed() {
         libc::SYS_reboot,
         libc::SYS_init_module,
         libc::SYS_swapon,
+        libc::SYS_mq_open,
     ];
     for number in calls {
         // EPERM alone is the filter's: without it each of these fails otherwise, or not at all.
@@ -236,6 +245,20 @@ async fn the_kernels_dangerous_parts_are_closed() {
         Err(json!(libc::ENOSYS)),
         "what no filter can see into is as if it were not there"
     );
+    // The numbers of the variant with short pointers: without the filter such a call is unknown, or is made.
+    for number in [
+        libc::SYS_getpid,
+        libc::SYS_ptrace,
+        libc::SYS_clone3,
+        520,
+        0x3fff_ffff,
+    ] {
+        assert_eq!(
+            greedy.tries(&format!("call(0x40000000 | {number}, 0, 0)")).await,
+            Err(json!(1)),
+            "{number}"
+        );
+    }
     let status = greedy.may("open('/proc/self/status').read()").await;
     let status = status.as_str().expect("a text");
     for line in [

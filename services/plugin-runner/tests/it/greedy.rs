@@ -94,8 +94,21 @@ impl Greedy {
         greedy
     }
 
+    /// One that was granted this and stays the runner's user, because it lies where nobody else reaches it.
+    pub(crate) async fn sharing_user(permissions: Value) -> Greedy {
+        let folder = tempfile::tempdir().expect("a folder");
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o700)).expect("sets the mode");
+        let greedy = Greedy::starting_in(folder, Some((permissions, config())));
+        greedy.running().await;
+        assert!(greedy.says_not_enforced("a user of its own"));
+        greedy
+    }
+
     pub(crate) fn starting(fenced: Option<(Value, FenceConfig)>) -> Greedy {
-        let folder = place();
+        Greedy::starting_in(place(), fenced)
+    }
+
+    fn starting_in(folder: tempfile::TempDir, fenced: Option<(Value, FenceConfig)>) -> Greedy {
         let path = folder.path().join("greedy");
         fs::write(&path, GREEDY).expect("writes");
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("sets the mode");

@@ -11,6 +11,7 @@ mod manifests;
 mod micro;
 mod plugins;
 mod preparing;
+mod shared_user;
 mod stage;
 mod verifying;
 mod voters;
