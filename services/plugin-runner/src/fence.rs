@@ -13,6 +13,7 @@ mod entry;
 mod grants;
 mod limits;
 mod orders;
+mod programs;
 mod reach;
 mod system_calls;
 mod user;

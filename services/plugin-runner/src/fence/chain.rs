@@ -1,11 +1,14 @@
 //! What has to be run for a program to run: interpreters of scripts, and the loader of each.
 //!
-//! It only reads the first bytes of files. `env` is followed to what it looks up, with the plugin's own path.
+//! It only reads the first bytes of files. `env` is followed to what it looks up, with the plugin's own path. What
+//! is no executable file is run by nobody, and never in the chain.
+
+mod env_line;
 
 use std::{
-    fs::File,
+    fs::{self, File},
     io::Read,
-    os::unix::ffi::OsStrExt,
+    os::unix::{ffi::OsStrExt, fs::PermissionsExt},
     path::{Path, PathBuf},
 };
 
@@ -13,41 +16,70 @@ use std::{
 const DEPTH: usize = 5;
 /// Headers of programs lie in their first page, and the first line of a script is shorter.
 const HEAD: u64 = 4096;
+/// So much of a script the kernel looks at, the end of its first line included (`BINPRM_BUF_SIZE`).
+const LINE: usize = 256;
 /// The kind of header that names the loader (ELF: `PT_INTERP`).
 const INTERPRETER: u32 = 3;
+/// Where `env` is. Another program of that name does as it likes.
+const ENV: [&str; 2] = ["/usr/bin/env", "/bin/env"];
 
-/// The program and everything that is run for it.
-#[must_use]
-pub(super) fn of(program: &Path, search_path: &str) -> Vec<PathBuf> {
-    let mut chain = vec![program.to_owned()];
+/// What is run for the program, beside itself.
+///
+/// # Errors
+/// A first line that is not understood, by its words.
+pub(super) fn of(program: &Path, search_path: &str) -> Result<Vec<PathBuf>, String> {
+    let mut chain = Vec::new();
     let mut next = Some(program.to_owned());
     for _ in 0..DEPTH {
-        let Some(head) = next.take().and_then(|path| head(&path)) else {
+        let Some(script) = next.take() else {
             break;
         };
-        if let Some(line) = head.strip_prefix(b"#!") {
-            let words = line.split(|byte| *byte == b'\n').next().unwrap_or_default();
-            let mut words = words
-                .split(|byte| matches!(byte, b' ' | b'\t'))
-                .filter(|word| !word.is_empty());
-            let Some(interpreter) = words.next().map(path) else {
-                break;
-            };
-            chain.push(interpreter.clone());
-            if interpreter.file_name().is_some_and(|name| name == "env") {
-                chain.extend(self::head(&interpreter).as_deref().and_then(loader));
-                // Options and variables of `env` itself come before the name.
-                let name = words.find(|word| !word.starts_with(b"-") && !word.contains(&b'='));
-                next = name.and_then(|name| look_up(&path(name), search_path));
-                chain.extend(next.clone());
-            } else {
-                next = Some(interpreter);
-            }
-        } else {
+        let Some(head) = head(&script) else {
+            break;
+        };
+        let Some(line) = head.strip_prefix(b"#!") else {
             chain.extend(loader(&head));
+            break;
+        };
+        let line = line.split(|byte| *byte == b'\n').next().unwrap_or_default();
+        let line = line.trim_ascii_start();
+        let end = line.iter().position(|byte| matches!(byte, b' ' | b'\t'));
+        let (interpreter, argument) = line.split_at(end.unwrap_or(line.len()));
+        if interpreter.is_empty() {
+            break;
+        }
+        let refused = |why: String| {
+            let line = String::from_utf8_lossy(line);
+            format!(
+                "the first line of {} is refused: {why}: #!{}",
+                script.display(),
+                line.trim_ascii_end()
+            )
+        };
+        let interpreter = path(interpreter);
+        if !interpreter.is_absolute() {
+            // It would be looked for in the plugin's working folder, which it writes.
+            return Err(refused(format!("{} is no absolute path", interpreter.display())));
+        }
+        chain.push(interpreter.clone());
+        next = Some(interpreter.clone());
+        if ENV.iter().any(|env| interpreter == Path::new(env)) {
+            if line.len() + b"#!\n".len() > LINE {
+                return Err(refused("it is longer than the kernel reads".to_owned()));
+            }
+            chain.extend(self::head(&interpreter).as_deref().and_then(loader));
+            let wanted = env_line::read(argument, search_path).map_err(refused)?;
+            next = look_up(&wanted.program, wanted.search_path);
+            chain.extend(next.clone());
         }
     }
-    chain
+    chain.retain(|path| is_executable(path));
+    Ok(chain)
+}
+
+/// Whether it is a file that somebody may run.
+pub(super) fn is_executable(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
 }
 
 /// Where a program is: as it stands, or the first of its name on the path.
@@ -102,22 +134,71 @@ fn loader(head: &[u8]) -> Option<PathBuf> {
 mod tests {
     use super::*;
 
+    fn file(folder: &tempfile::TempDir, name: &str, bytes: &[u8]) -> PathBuf {
+        let file = folder.path().join(name);
+        fs::write(&file, bytes).expect("writes");
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).expect("sets the mode");
+        file
+    }
+
     #[test]
     fn a_script_needs_its_interpreter_and_that_ones_loader() {
         let folder = tempfile::tempdir().expect("a folder");
-        let script = folder.path().join("plugin");
-        std::fs::write(&script, "#!/usr/bin/env -S A=b python3 -u\n").expect("writes");
-        let chain = of(&script, "relative:/nonexistent:/usr/bin");
-        assert_eq!(chain[..2], [script, "/usr/bin/env".into()]);
+        let script = file(&folder, "plugin", b"#!/usr/bin/env -S A=b python3 -u\n");
+        let chain = of(&script, "relative:/nonexistent:/usr/bin").expect("it is plain");
+        assert_eq!(chain[0], Path::new("/usr/bin/env"));
         assert!(chain.contains(&"/usr/bin/python3".into()), "{chain:?}");
         let loaders = chain.iter().filter(|path| path.to_string_lossy().contains("ld-"));
         assert_eq!(loaders.count(), 2, "{chain:?}");
     }
 
     #[test]
+    fn a_line_that_is_not_understood_is_told_with_its_script() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let inner = file(
+            &folder,
+            "inner",
+            b"#!/usr/bin/env -S -u /var/bin/x ld.so python3\n",
+        );
+        let outer = file(&folder, "outer", format!("#!{}\n", inner.display()).as_bytes());
+        let told = format!(
+            "the first line of {} is refused: -u is not understood: #!/usr/bin/env -S -u /var/bin/x ld.so python3",
+            inner.display()
+        );
+        assert_eq!(of(&outer, "/usr/bin"), Err(told));
+        let relative = file(&folder, "relative", b"#!bin/x\n");
+        let why = of(&relative, "/usr/bin").expect_err("it writes there");
+        assert!(why.contains("bin/x is no absolute path"), "{why}");
+        let long = format!("#!/usr/bin/env -S A={} sh\n", "x".repeat(300));
+        let why = of(&file(&folder, "long", long.as_bytes()), "/usr/bin").expect_err("it is cut off");
+        assert!(why.contains("longer than the kernel reads"), "{why}");
+        // Another program of that name is not followed: nobody knows what it does.
+        let env = file(&folder, "env", b"\x7fELF");
+        let other = file(
+            &folder,
+            "other",
+            format!("#!{} -S -u sh\n", env.display()).as_bytes(),
+        );
+        assert_eq!(of(&other, "/usr/bin"), Ok(vec![env]));
+    }
+
+    #[test]
+    fn what_nobody_may_run_is_in_no_chain() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let secret = file(&folder, "secret", b"text");
+        let script = file(&folder, "plugin", format!("#!{}\n", secret.display()).as_bytes());
+        assert_eq!(of(&script, "/usr/bin"), Ok(vec![secret.clone()]));
+        fs::set_permissions(&secret, fs::Permissions::from_mode(0o644)).expect("sets the mode");
+        assert_eq!(of(&script, "/usr/bin"), Ok(Vec::new()));
+        for interpreter in ["/dev/null", "/usr/bin", "/nonexistent"] {
+            let script = file(&folder, "plugin", format!("#!{interpreter}\n").as_bytes());
+            assert_eq!(of(&script, "/usr/bin"), Ok(Vec::new()), "{interpreter}");
+        }
+    }
+
+    #[test]
     fn what_is_no_program_needs_nothing() {
         let folder = tempfile::tempdir().expect("a folder");
-        let file = folder.path().join("file");
         for bytes in [
             &b"\x7fELF\x02\x01"[..],
             b"#!",
@@ -126,17 +207,16 @@ mod tests {
             b"#!  \t\n",
             &[0xff; 9000],
         ] {
-            std::fs::write(&file, bytes).expect("writes");
-            assert_eq!(of(&file, "/usr/bin"), std::slice::from_ref(&file));
+            assert_eq!(of(&file(&folder, "file", bytes), "/usr/bin"), Ok(Vec::new()));
         }
         let mut claims = b"\x7fELF\x02\x01".to_vec();
         claims.resize(64, 0xff);
-        std::fs::write(&file, claims).expect("writes");
-        assert_eq!(of(&file, "/usr/bin"), std::slice::from_ref(&file));
-        std::fs::write(&file, format!("#!{}\n", file.display())).expect("writes");
+        let claims = file(&folder, "file", &claims);
+        assert_eq!(of(&claims, "/usr/bin"), Ok(Vec::new()));
+        let own = file(&folder, "file", format!("#!{}\n", claims.display()).as_bytes());
         assert_eq!(
-            of(&file, "/usr/bin").len(),
-            DEPTH + 1,
+            of(&own, "/usr/bin").expect("it is plain").len(),
+            DEPTH,
             "a script that is its own interpreter"
         );
     }

@@ -4,15 +4,18 @@
 //! programs are run keeps a plugin from starting others by accident and with their own rights, not from
 //! computing whatever it likes.
 
-use super::{chain, enter::failed, orders::Orders, system_calls::Cutting, user::Needed};
+use super::{
+    enter::failed,
+    orders::Orders,
+    programs::{By, Programs},
+    system_calls::Cutting,
+    user::Needed,
+};
 use landlock::{
     ABI, Access, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, LandlockStatus, NetPort,
     PathBeneath, PathFd, Ruleset, RulesetAttr, RulesetCreated, RulesetCreatedAttr, Scope,
 };
-use std::{
-    collections::BTreeSet,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 /// The newest version of the fence that is made use of.
 const NEWEST: ABI = ABI::V6;
@@ -71,55 +74,40 @@ const SOURCES: [&str; 2] = ["/dev/urandom", "/dev/random"];
 /// What is granted to whom, found before any fence is up.
 #[derive(Debug)]
 pub(super) struct Plan {
-    run: BTreeSet<PathBuf>,
-    read: BTreeSet<PathBuf>,
-    not_granted: Vec<String>,
+    programs: Programs,
+    libraries: Vec<(PathBuf, By)>,
 }
 
 impl Plan {
     /// Looks up the programs.
     pub(super) fn make(orders: &Orders) -> Result<Plan, String> {
-        let mut run: BTreeSet<PathBuf> = chain::of(&orders.path, &orders.search_path).into_iter().collect();
-        let mut not_granted = Vec::new();
-        for name in &orders.permissions.run {
-            match chain::look_up(name, &orders.search_path) {
-                Some(path) => run.extend(chain::of(&path, &orders.search_path)),
-                None => not_granted.push(format!("run {}: there is none", name.display())),
-            }
-        }
-        // An interpreter outside of the system's folders brings its library along.
-        let libraries = run
-            .iter()
-            .filter(|path| **path != orders.path)
-            .flat_map(|path| library_of(path));
-        let read = libraries.chain(orders.folder.clone()).collect();
-        Ok(Plan {
-            run,
-            read,
-            not_granted,
-        })
+        let programs = Programs::of(orders)?;
+        let libraries = programs.libraries();
+        Ok(Plan { programs, libraries })
     }
 
     /// What a user of its own has to reach.
     pub(super) fn needed(&self, orders: &Orders) -> Vec<Needed> {
-        let needed = |bits| {
-            move |path: &PathBuf| Needed {
-                path: path.clone(),
-                bits,
-            }
+        let needed = |path: &PathBuf, bits: u32, by| Needed {
+            path: path.clone(),
+            bits,
+            by,
         };
-        let folder_bits = |bits: u32| {
-            move |path: &PathBuf| Needed {
-                path: path.clone(),
-                bits: if path.is_dir() { bits | 0o1 } else { bits },
-            }
+        let in_folder = |path: &PathBuf, bits: u32, by| {
+            let bits = if path.is_dir() { bits | 0o1 } else { bits };
+            needed(path, bits, by)
         };
+        let by = By::Operator;
         let permissions = &orders.permissions;
-        let run = self.run.iter().map(needed(0o5));
-        let read = self.read.iter().chain(&permissions.read).map(folder_bits(0o4));
-        let write = permissions.write.iter().map(folder_bits(0o6));
-        let unix = permissions.unix.iter().map(needed(0o2));
-        run.chain(read).chain(write).chain(unix).collect()
+        let own = [needed(&orders.path, 0o5, by)].into_iter();
+        let own = own.chain(orders.folder.iter().map(|path| in_folder(path, 0o4, by)));
+        let run = self.programs.all.iter().map(|(path, by)| needed(path, 0o5, *by));
+        let libraries = self.libraries.iter().map(|(path, by)| in_folder(path, 0o4, *by));
+        let read = permissions.read.iter().map(|path| in_folder(path, 0o4, by));
+        let write = permissions.write.iter().map(|path| in_folder(path, 0o6, by));
+        let unix = permissions.unix.iter().map(|path| needed(path, 0o2, by));
+        let granted = read.chain(write).chain(unix);
+        own.chain(run).chain(libraries).chain(granted).collect()
     }
 
     /// Puts the fence up. Returns what was granted and has no effect, and what it does not see.
@@ -128,7 +116,10 @@ impl Plan {
         orders: &Orders,
         not_enforced: &mut Vec<String>,
     ) -> Result<(Vec<String>, Cutting), String> {
-        let mut not_granted = self.not_granted;
+        let Programs {
+            all: programs,
+            mut not_granted,
+        } = self.programs;
         let read = AccessFs::ReadFile | AccessFs::ReadDir;
         let run = AccessFs::ReadFile | AccessFs::Execute;
         let write = AccessFs::from_all(NEWEST)
@@ -143,8 +134,8 @@ impl Plan {
         let mut fence = Some(ruleset);
         let base = READABLE.iter().chain([&ITSELF]).chain(&SOURCES).map(Path::new);
         let base = base
-            .chain(self.read.iter().map(PathBuf::as_path))
-            .chain([orders.path.as_path()]);
+            .chain(self.libraries.iter().map(|(path, _)| path.as_path()))
+            .chain(orders.folder.as_deref());
         // Which of these there are differs from system to system.
         for path in base {
             allow(&mut fence, path, read)?;
@@ -156,7 +147,7 @@ impl Plan {
                 AccessFs::ReadFile | AccessFs::WriteFile,
             )?;
         }
-        for path in &self.run {
+        for path in programs.keys().chain([&orders.path]) {
             allow(&mut fence, path, run)?;
         }
         allow(&mut fence, &orders.home, write)?;
@@ -215,21 +206,6 @@ fn allow(
             .map_err(failed("open a path"))?,
     );
     Ok(true)
-}
-
-/// Where an interpreter has its library: beside the folder that it lies in, by its own name and by where a link
-/// leads. A virtual environment says in a file which interpreter it is made of.
-fn library_of(program: &Path) -> Vec<PathBuf> {
-    let real = std::fs::canonicalize(program).ok();
-    let places = [Some(program.to_owned()), real];
-    let prefixes = places.iter().flatten().filter_map(|path| {
-        let folder = path.parent()?;
-        folder.ends_with("bin").then(|| folder.parent()).flatten()
-    });
-    prefixes
-        .flat_map(|prefix| ["lib", "lib64", "pyvenv.cfg"].map(|name| prefix.join(name)))
-        .filter(|path| path.exists())
-        .collect()
 }
 
 /// Whether cutting files off is left to the filter of system calls.

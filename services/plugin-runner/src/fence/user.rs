@@ -3,7 +3,7 @@
 //! Only the superuser can make another user of a process. It never changes what belongs to others: where
 //! something that the plugin needs is closed to others, the plugin stays the runner's user, without its powers.
 
-use super::{enter::failed, orders::Orders, system_calls::User};
+use super::{enter::failed, orders::Orders, programs::By, system_calls::User};
 use rustix::{
     fs::{Gid, Uid},
     io::Errno,
@@ -42,6 +42,17 @@ pub(super) struct Needed {
     pub path: PathBuf,
     /// The bits of "others" that it takes.
     pub bits: u32,
+    /// Who wants it to be needed.
+    pub by: By,
+}
+
+/// Why a plugin has no user of its own.
+#[derive(Debug, PartialEq, Eq)]
+enum Unchanged {
+    /// This host has none for it, so that it stays the runner's.
+    Here(String),
+    /// Its author would have it so, and nobody who runs the host: it does not run.
+    ByAuthor(String),
 }
 
 /// Makes this process its own user where that can be, and drops every capability but that for raw sockets where
@@ -61,7 +72,8 @@ pub(super) fn take_own(
             }
             Err(error) => return Err(format!("become a user of its own: {error}")),
         },
-        Err(why) => {
+        Err(Unchanged::ByAuthor(why)) => return Err(why),
+        Err(Unchanged::Here(why)) => {
             // It may have belonged to a user of the plugin's own, when that could be.
             let me = rustix::process::geteuid();
             rustix::fs::chown(&orders.home, Some(me), None).map_err(failed("take its folder back"))?;
@@ -78,41 +90,65 @@ pub(super) fn take_own(
     }
 }
 
-fn changeable(orders: &Orders, needed: &[Needed]) -> Result<(), String> {
+fn changeable(orders: &Orders, needed: &[Needed]) -> Result<(), Unchanged> {
     if !rustix::process::geteuid().is_root() {
-        return Err("the runner is not the superuser".to_owned());
+        return Err(Unchanged::Here("the runner is not the superuser".to_owned()));
     }
-    if let Some(closed) = needed.iter().find_map(closed_to_others) {
-        return Err(format!("{} is closed to others", closed.display()));
-    }
+    closed_by(orders.folder.as_deref().unwrap_or(&orders.path), needed)?;
     let home = orders.home.parent().map(|above| Needed {
         path: above.to_owned(),
         bits: 0o1,
+        by: By::Operator,
     });
-    match home.as_ref().and_then(closed_to_others) {
-        Some(closed) => Err(format!("{} is closed to others", closed.display())),
-        None => Ok(()),
-    }
+    closed_by(&orders.home, home.as_slice())
 }
 
-/// What keeps others from it; what is not there yet is to be seen when it comes.
+/// What keeps others from what is needed. The plugin's own files are its author's; where they lie is not.
+fn closed_by(own: &Path, needed: &[Needed]) -> Result<(), Unchanged> {
+    let own = fs::canonicalize(own).unwrap_or_else(|_| own.to_owned());
+    let mut here = None;
+    for (one, closed) in needed
+        .iter()
+        .filter_map(|needed| Some((needed, closed_to_others(needed)?)))
+    {
+        let path = closed.display();
+        if closed.starts_with(&own) {
+            let what = "it would stay the superuser, because its own files are closed to others";
+            return Err(Unchanged::ByAuthor(format!(
+                "{what}: {path} (chmod o+rX opens it)"
+            )));
+        }
+        // Of what is looked up only its own mode counts: in which folders is the host's matter.
+        let is_its_own = || fs::canonicalize(&one.path).is_ok_and(|real| real == closed);
+        if one.by == By::Author || one.by == By::SearchPath && is_its_own() {
+            let needed = one.path.display();
+            return Err(Unchanged::ByAuthor(format!(
+                "it would stay the superuser, because {path} is closed to others and its own first line or header \
+                 makes it need {needed}; open that to others, or grant it as `run`"
+            )));
+        }
+        here.get_or_insert_with(|| format!("{path} is closed to others"));
+    }
+    here.map_or(Ok(()), |why| Err(Unchanged::Here(why)))
+}
+
+/// What keeps others from it, by its own path or by where links lead; what is not there yet is to be seen when
+/// it comes.
 fn closed_to_others(needed: &Needed) -> Option<PathBuf> {
     let lacks = |path: &Path, bits: u32| fs::metadata(path).is_ok_and(|found| found.mode() & bits != bits);
-    let Ok(path) = fs::canonicalize(&needed.path) else {
-        let there = needed
-            .path
-            .ancestors()
-            .find_map(|above| fs::canonicalize(above).ok())?;
-        return there
-            .ancestors()
-            .find(|above| lacks(above, 0o1))
-            .map(Path::to_owned);
+    let closed_above = |path: &Path| {
+        let above = path.ancestors().skip(1).find(|above| lacks(above, 0o1));
+        above.map(Path::to_owned)
     };
-    if lacks(&path, needed.bits) {
-        return Some(path);
+    match fs::canonicalize(&needed.path) {
+        Ok(real) if lacks(&real, needed.bits) => Some(real),
+        Ok(real) => closed_above(&real).or_else(|| closed_above(&needed.path)),
+        Err(_) => {
+            let mut above = needed.path.ancestors();
+            let there = above.find_map(|above| fs::canonicalize(above).ok())?;
+            closed_above(&there.join("it"))
+        }
     }
-    let above = path.ancestors().skip(1).find(|above| lacks(above, 0o1));
-    above.map(Path::to_owned)
 }
 
 fn take(user: u32, home: &Path, kept: CapabilitySet) -> Result<(), Errno> {
@@ -204,12 +240,14 @@ mod tests {
         let needed = Needed {
             path: file.clone(),
             bits: 0o5,
+            by: By::Operator,
         };
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o700)).expect("sets the mode");
         let above = fs::canonicalize(folder.path()).expect("it is there");
         let not_yet = Needed {
             path: folder.path().join("later/file"),
             bits: 0o4,
+            by: By::Operator,
         };
         for needed in [&needed, &not_yet] {
             assert_eq!(
@@ -223,5 +261,66 @@ mod tests {
         assert_eq!(closed_to_others(&not_yet), None);
         fs::set_permissions(&file, fs::Permissions::from_mode(0o750)).expect("sets the mode");
         assert!(closed_to_others(&needed).is_some());
+    }
+
+    #[test]
+    fn only_where_a_plugin_lies_is_a_reason_to_stay_the_superuser() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let above = fs::canonicalize(folder.path()).expect("it is there");
+        let mode = |path: &Path, mode| {
+            fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("sets the mode");
+        };
+        let (own, other) = (above.join("plugin"), above.join("interpreter"));
+        for file in [&own, &other] {
+            fs::write(file, "").expect("writes");
+            mode(file, 0o755);
+        }
+        let needed = |path: &Path, by| Needed {
+            path: path.to_owned(),
+            bits: 0o5,
+            by,
+        };
+        let both = [needed(&own, By::Operator), needed(&other, By::Author)];
+        mode(&above, 0o711);
+        assert_eq!(closed_by(&own, &both), Ok(()));
+        mode(&other, 0o750);
+        let why = closed_by(&own, &both).expect_err("its author chose it");
+        assert!(
+            matches!(&why, Unchanged::ByAuthor(why) if why.contains("grant it as `run`")),
+            "{why:?}"
+        );
+        let granted = [needed(&own, By::Operator), needed(&other, By::Operator)];
+        let why = closed_by(&own, &granted).expect_err("it is closed");
+        assert!(matches!(why, Unchanged::Here(_)), "{why:?}");
+        mode(&own, 0o700);
+        let why = closed_by(&own, &granted).expect_err("it is closed");
+        assert!(
+            matches!(&why, Unchanged::ByAuthor(why) if why.contains("its own files")),
+            "{why:?}"
+        );
+        mode(&own, 0o755);
+        mode(&other, 0o755);
+        mode(&above, 0o700);
+        let why = closed_by(&own, &both[..1]).expect_err("it is closed");
+        assert_eq!(
+            why,
+            Unchanged::Here(format!("{} is closed to others", above.display()))
+        );
+        let looked_up = needed(&other, By::SearchPath);
+        let why = closed_by(&own, std::slice::from_ref(&looked_up)).expect_err("it is closed");
+        assert!(
+            matches!(why, Unchanged::Here(_)),
+            "the folder is not its author's choice: {why:?}"
+        );
+        mode(&other, 0o700);
+        let why = closed_by(&own, &[looked_up]).expect_err("it is closed");
+        assert!(
+            matches!(why, Unchanged::ByAuthor(_)),
+            "a program for the superuser alone: {why:?}"
+        );
+        // Not even a link to what is open leads out of a closed folder.
+        let link = above.join("link");
+        std::os::unix::fs::symlink("/bin/sh", &link).expect("links");
+        assert!(closed_by(&own, &[needed(&link, By::Author)]).is_err());
     }
 }

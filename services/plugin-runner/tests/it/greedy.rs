@@ -9,11 +9,13 @@ use snooze_plugin_runner::{
     asking::{Method, Program, Settings, Stage, StdioPlugin},
     fence::{Fence, FenceConfig},
 };
+use snooze_test_harness::wait_until;
 use std::{
     fs,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 use tokio::task::JoinHandle;
 
@@ -108,9 +110,19 @@ impl Greedy {
         Greedy::starting_in(place(), fenced)
     }
 
+    /// One whose first line is another one.
+    pub(crate) fn beginning(line: &str, permissions: Value) -> Greedy {
+        let (_, code) = GREEDY.split_once('\n').expect("it has lines");
+        Greedy::written(place(), &format!("{line}\n{code}"), Some((permissions, config())))
+    }
+
     fn starting_in(folder: tempfile::TempDir, fenced: Option<(Value, FenceConfig)>) -> Greedy {
+        Greedy::written(folder, GREEDY, fenced)
+    }
+
+    fn written(folder: tempfile::TempDir, code: &str, fenced: Option<(Value, FenceConfig)>) -> Greedy {
         let path = folder.path().join("greedy");
-        fs::write(&path, GREEDY).expect("writes");
+        fs::write(&path, code).expect("writes");
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("sets the mode");
         let home = folder.path().join("home");
         fs::create_dir(&home).expect("makes its folder");
@@ -147,6 +159,19 @@ impl Greedy {
             .await
             .expect("it runs in time");
         drop(running.expect("it is supervised"));
+    }
+
+    /// Waits until it is not run, and says this of it.
+    pub(crate) async fn does_not_run(&self, why: &str) {
+        wait_until(SOON, why, async || {
+            let limit = Duration::from_secs(1);
+            let asked = self
+                .plugin
+                .call(Method::CheckIdle, &json!({"code": "1"}), limit)
+                .await;
+            asked.is_err_and(|said| said.to_string().contains(why))
+        })
+        .await;
     }
 
     pub(crate) fn home(&self) -> PathBuf {

@@ -6,6 +6,7 @@ mod events;
 mod fences;
 mod greedy;
 mod inspecting;
+mod interpreters;
 mod leaks;
 mod manifests;
 mod micro;
