@@ -6,6 +6,7 @@
 
 use crate::{
     files::{self, Durability},
+    kin::{self, all_shown, shown},
     process,
     stdio::StdioPlugin,
 };
@@ -14,7 +15,6 @@ use serde::{Deserialize, Serialize};
 use snooze_schemas::HostId;
 use snooze_service_runtime::exit::one_line;
 use std::{
-    fs,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -28,13 +28,6 @@ struct Leader {
     born_at: u64,
     /// That of the runner that started it; no process of the group can have another one.
     session: i32,
-}
-
-/// A process that has not ended, as `/proc` shows it.
-struct Shown {
-    group: i32,
-    session: i32,
-    born_at: u64,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -71,9 +64,17 @@ impl Leftovers {
             }
         };
         for leader in noted.leaders {
-            if is_left(&leader) {
+            // It may have left its own group for another, and started others from there.
+            let itself = shown(leader.id).filter(|one| one.born_at == leader.born_at);
+            let group = is_left(&leader);
+            if itself.is_some() || group {
                 tracing::warn!(process = leader.id, "a plugin outlived its runner and is ended");
+            }
+            if group {
                 process::kill_group_of(leader.id);
+            }
+            if let Some(itself) = itself {
+                kin::end_tree(itself);
             }
         }
     }
@@ -105,7 +106,7 @@ impl Leftovers {
     }
 }
 
-/// Whether the leader or somebody else in its group is there still.
+/// Whether the leader or somebody else is in its group still.
 ///
 /// The kernel gives an id to nobody else as long as a group has it. So one that leads a group of this id and
 /// is not ours says that ours is gone, and where none does, those in the group are ours.
@@ -129,29 +130,10 @@ fn leader_of(id: i32) -> Option<Leader> {
     })
 }
 
-fn all_shown() -> impl Iterator<Item = Shown> {
-    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
-    entries.filter_map(|entry| shown(entry.file_name().to_str()?.parse().ok()?))
-}
-
-fn shown(id: i32) -> Option<Shown> {
-    let stat = fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
-    // The name in parentheses may hold anything. From the state on, proc(5): 3 state, 5 group, 6 session,
-    // 22 birth.
-    let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_ascii_whitespace().collect();
-    if matches!(*fields.first()?, "Z" | "X") {
-        return None;
-    }
-    Some(Shown {
-        group: fields.get(2)?.parse().ok()?,
-        session: fields.get(3)?.parse().ok()?,
-        born_at: fields.get(19)?.parse().ok()?,
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     #[test]
     fn who_is_not_the_one_that_was_noted_is_left_alone() {
@@ -159,7 +141,8 @@ mod tests {
         let leftovers = Leftovers::below(folder.path(), &"h1".parse().expect("a host id"), "boot");
         // This very process would end, were it taken for one that was left behind.
         let id = rustix::process::getpgrp().as_raw_nonzero().get();
-        let own = shown(std::process::id().cast_signed()).expect("this process is there");
+        let own = shown(id).or_else(|| shown(std::process::id().cast_signed()));
+        let own = own.expect("this process is there");
         let (born_at, session) = (own.born_at, own.session);
         for (boot_id, leader) in [
             (
@@ -174,7 +157,7 @@ mod tests {
                 "boot",
                 Leader {
                     id,
-                    born_at,
+                    born_at: born_at + 1,
                     session: session + 1,
                 },
             ),
@@ -217,6 +200,29 @@ mod tests {
         leftovers.end();
         snooze_test_harness::wait_until(std::time::Duration::from_secs(20), "it is ended", async || {
             shown(child).is_none()
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn a_leader_that_left_its_group_is_ended_too() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (leader, child, _pipes) = process::tests::mover(folder.path()).await;
+        let found = shown(leader.id()).expect("it is there");
+        let noted = Noted {
+            boot_id: "boot".to_owned(),
+            leaders: vec![Leader {
+                id: found.id,
+                born_at: found.born_at,
+                session: found.session,
+            }],
+        };
+        assert_ne!(found.group, leader.id(), "it has left");
+        let leftovers = Leftovers::below(folder.path(), &"h1".parse().expect("a host id"), "boot");
+        files::replace(&leftovers.file, &noted, Durability::Plain).expect("writes");
+        leftovers.end();
+        snooze_test_harness::wait_until(std::time::Duration::from_secs(20), "both are ended", async || {
+            shown(leader.id()).is_none() && shown(child).is_none()
         })
         .await;
     }

@@ -20,6 +20,7 @@ mod hosting;
 mod inspect;
 mod intake;
 mod keep;
+mod kin;
 mod latencies;
 mod leftovers;
 mod line;

@@ -4,11 +4,12 @@
 //! killed as a group and reaped, however the code that holds it ends: by a call, by an error, or by
 //! being dropped. Nothing of the runner's own environment reaches it.
 //!
-//! What it does not reach is a grandchild that made a session of its own: that needs the control group, where
-//! there is one.
+//! What it does not reach is a grandchild in a group of its own whose parent has ended: that needs the control
+//! group, where there is one.
 
 use crate::{
     fence::{self, ControlGroup, Entering, Entry, Fence, Fenced, Outcome},
+    kin,
     pipes::Pipes,
 };
 use rustix::{
@@ -240,18 +241,30 @@ impl Process {
         }
     }
 
-    /// Kills the whole group and reaps the process.
+    /// Kills all of it and reaps the process.
     ///
-    /// The group is killed while its leader is not reaped yet, because afterwards its number may
-    /// belong to strangers. Cancelling it leaves the rest to `drop`.
+    /// It is killed while the leader is not reaped yet, because afterwards its number may belong to strangers.
+    /// Cancelling it leaves the rest to `drop`.
     pub(crate) async fn kill(mut self) -> Ending {
-        kill_group(self.group);
+        self.kill_all();
         let control_group = self.control_group.take();
         let ending = self.reap().await;
         if let Some(control_group) = control_group {
             control_group.end().await;
         }
         ending
+    }
+
+    /// Its control group, its group, and the leader with all that descend from it: a leader may have left its
+    /// group, and would be waited for in vain.
+    fn kill_all(&self) {
+        if let Some(control_group) = &self.control_group {
+            control_group.end_now();
+        }
+        if let Some(leader) = kin::shown(self.id()) {
+            kin::end_tree(leader);
+        }
+        kill_group(self.group);
     }
 
     async fn reap(&mut self) -> Ending {
@@ -274,7 +287,7 @@ impl Drop for Process {
     fn drop(&mut self) {
         if !self.reaped {
             // Reaping is left to the runtime, which keeps an eye on children that were dropped.
-            kill_group(self.group);
+            self.kill_all();
         }
     }
 }
@@ -295,3 +308,17 @@ fn kill_group(group: Pid) {
         }
     }
 }
+
+#[cfg(test)]
+/// A process that does nothing, for long.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the one place that starts plugin processes"
+)]
+pub(crate) fn sleeper() -> std::process::Child {
+    let mut command = std::process::Command::new("/bin/sleep");
+    command.arg("3600").spawn().expect("it starts")
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

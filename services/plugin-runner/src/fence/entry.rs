@@ -58,6 +58,13 @@ impl Entry {
                 (None, None)
             }
         };
+        if groups.is_some_and(|groups| !groups.can_end()) {
+            not_enforced.push(
+                "the end of what leaves its process group: this kernel neither ends control groups (cgroup.kill, \
+                 Linux 5.14) nor says who is in them"
+                    .to_owned(),
+            );
+        }
         let limits = |controller: &str| groups.is_some_and(|groups| groups.limits(controller));
         if !limits("memory") {
             not_enforced.push(

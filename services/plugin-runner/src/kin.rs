@@ -1,0 +1,119 @@
+//! Which processes there are, who started whom, and which of them is still the one that was meant.
+//!
+//! A number alone may be a stranger's by then: with its time of birth it is known for good. It signals nobody by
+//! a number. What is found is what `/proc` shows: a process whose parent has ended is nobody's child any more.
+
+use rustix::{
+    io::Errno,
+    process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal},
+};
+use std::{collections::BTreeMap, fs};
+
+/// So often it is looked for children of those that were stopped: each time all that are seen are stopped, and
+/// who is stopped starts nobody.
+const ROUNDS: u32 = 16;
+
+/// A process that has not ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Shown {
+    /// Its number.
+    pub id: i32,
+    /// Who started it.
+    pub parent: i32,
+    /// Its group.
+    pub group: i32,
+    /// Its session.
+    pub session: i32,
+    /// Clock ticks since the boot.
+    pub born_at: u64,
+}
+
+/// The process of this number.
+#[must_use]
+pub(crate) fn shown(id: i32) -> Option<Shown> {
+    let stat = fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
+    // The name in parentheses may hold anything. From the state on, proc(5): 3 state, 4 parent, 5 group,
+    // 6 session, 22 birth.
+    let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_ascii_whitespace().collect();
+    if matches!(*fields.first()?, "Z" | "X") {
+        return None;
+    }
+    Some(Shown {
+        id,
+        parent: fields.get(1)?.parse().ok()?,
+        group: fields.get(2)?.parse().ok()?,
+        session: fields.get(3)?.parse().ok()?,
+        born_at: fields.get(19)?.parse().ok()?,
+    })
+}
+
+/// All of them.
+pub(crate) fn all_shown() -> impl Iterator<Item = Shown> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries.filter_map(|entry| shown(entry.file_name().to_str()?.parse().ok()?))
+}
+
+/// Ends a process and all that descend from it, in whatever groups and sessions they are.
+pub(crate) fn end_tree(root: Shown) {
+    let mut stopped = BTreeMap::from([(root.id, root)]);
+    signal(&root, Signal::STOP);
+    for _ in 0..ROUNDS {
+        let all: Vec<Shown> = all_shown().collect();
+        let before = stopped.len();
+        // Children may be listed before their parents.
+        loop {
+            let known = stopped.len();
+            for one in &all {
+                if stopped.contains_key(&one.parent) && !stopped.contains_key(&one.id) {
+                    signal(one, Signal::STOP);
+                    stopped.insert(one.id, *one);
+                }
+            }
+            if stopped.len() == known {
+                break;
+            }
+        }
+        if stopped.len() == before {
+            break;
+        }
+    }
+    for one in stopped.values() {
+        signal(one, Signal::KILL);
+    }
+}
+
+/// Signals the process that was meant, and nobody else who has its number by now.
+fn signal(meant: &Shown, signal: Signal) {
+    let Some(process) = Pid::from_raw(meant.id).and_then(|id| pidfd_open(id, PidfdFlags::empty()).ok())
+    else {
+        return;
+    };
+    if shown(meant.id).is_none_or(|found| found.born_at != meant.born_at) {
+        return;
+    }
+    match pidfd_send_signal(process, signal) {
+        Ok(()) | Err(Errno::SRCH) => {}
+        Err(error) => tracing::error!(process = meant.id, %error, "a plugin's process cannot be ended"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_only_has_the_number_is_not_meant() {
+        let mut sleeper = crate::process::sleeper();
+        let found = shown(sleeper.id().cast_signed()).expect("it is there");
+        assert_eq!(found.parent, std::process::id().cast_signed());
+        let earlier = Shown {
+            born_at: found.born_at - 1,
+            ..found
+        };
+        end_tree(earlier);
+        let stat = fs::read_to_string(format!("/proc/{}/stat", sleeper.id())).expect("it is there");
+        assert!(stat.contains(") S "), "it is neither stopped nor ended: {stat}");
+        end_tree(found);
+        assert!(!sleeper.wait().expect("it is ours").success());
+    }
+}
