@@ -5,7 +5,7 @@ use snooze_workspace_rules::{Section, members, root_manifest};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What a member may be built with of our own crates, and why not more.
-const DIRECTION: [(&str, &[&str], &str); 15] = [
+const DIRECTION: &[(&str, &[&str], &str)] = &[
     (
         "snooze-schemas",
         &[],
@@ -36,6 +36,7 @@ const DIRECTION: [(&str, &[&str], &str); 15] = [
         &[
             "snooze-bus",
             "snooze-native",
+            "snooze-package",
             "snooze-schemas",
             "snooze-service-runtime",
         ],
@@ -63,6 +64,7 @@ const DIRECTION: [(&str, &[&str], &str); 15] = [
             "snooze-collector",
             "snooze-event-gateway",
             "snooze-executor",
+            "snooze-package",
             "snooze-plugin-runner",
             "snooze-schemas",
             "snooze-service-runtime",
@@ -78,6 +80,11 @@ const DIRECTION: [(&str, &[&str], &str); 15] = [
         "snooze-native",
         &[],
         "what a library and the runner have to see alike is small, and is nothing else's",
+    ),
+    (
+        "snooze-package",
+        &["snooze-schemas"],
+        "runner and CLI open what strangers made with it: it knows a manifest's name and nothing of either",
     ),
     (
         "snooze-plugin",
@@ -193,6 +200,7 @@ const FENCED: [(&str, &[&str], &[&str], &str); 13] = [
             "snooze-end-to-end",
             "snooze-event-gateway",
             "snooze-executor",
+            "snooze-package",
             "snooze-plugin",
             "snooze-plugin-runner",
             "snooze-schemas",
