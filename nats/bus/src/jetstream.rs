@@ -5,6 +5,7 @@
 //! than a direct get of one subject: nothing here makes a consumer but the set-up and a watch.
 
 mod api;
+mod artifacts;
 mod batch;
 mod bucket;
 mod events;
@@ -17,6 +18,7 @@ mod streams;
 mod watch;
 mod writes;
 
+pub use artifacts::{ArtifactError, Artifacts, MAX_ARTIFACT_BYTES};
 pub use batch::{BatchWrite, MAX_BATCH};
 pub use bucket::{BucketHandle, Entry, Look};
 pub use events::{EventConsumer, EventDelivery, Taken, UnreadableEvent};

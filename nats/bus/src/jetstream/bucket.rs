@@ -16,14 +16,14 @@ use crate::{
     error::{BusError, WriteError},
     keys, trace,
 };
-use async_nats::{HeaderMap, StatusCode};
+use async_nats::HeaderMap;
 use bytes::Bytes;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use std::time::Duration;
 
 /// How long a write waits for its ack.
-const WRITE_WITHIN: Duration = Duration::from_secs(5);
+pub(super) const WRITE_WITHIN: Duration = Duration::from_secs(5);
 
 /// A key that has a value.
 #[derive(Debug, Clone, PartialEq)]
@@ -235,19 +235,8 @@ impl BucketHandle {
             description: "the answer is not in JetStream's format".to_owned(),
         };
         if self.bucket.is_direct() {
-            let subject = format!("$JS.API.DIRECT.GET.{stream}.{subject}");
-            let answer = self.bus.api_message(subject, Bytes::new()).await?;
-            return match answer.status {
-                Some(StatusCode::NOT_FOUND) => Ok(None),
-                Some(status) => Err(BusError::JetStream {
-                    operation: operation(),
-                    code: u64::from(status.as_u16()),
-                    description: answer.description.unwrap_or_default(),
-                }),
-                None => StoredMessage::from_direct(answer)
-                    .map(Some)
-                    .ok_or_else(undecodable),
-            };
+            let shown = format!("{}/{key}", self.bucket.name());
+            return self.bus.last_of(stream, &subject, &shown).await;
         }
         let asked: Result<GotMessage, _> = self
             .bus

@@ -180,6 +180,33 @@ impl Bus {
         }
     }
 
+    /// The last message of one subject of a stream, by a direct get that may be answered for that subject alone.
+    /// What is looked for is named in an error.
+    pub(super) async fn last_of(
+        &self,
+        stream: &str,
+        subject: &str,
+        shown: &str,
+    ) -> Result<Option<StoredMessage>, BusError> {
+        let failed = |code, description| BusError::JetStream {
+            operation: format!("reading {shown}"),
+            code,
+            description,
+        };
+        let subject = format!("$JS.API.DIRECT.GET.{stream}.{subject}");
+        let answer = self.api_message(subject, Bytes::new()).await?;
+        match answer.status {
+            Some(StatusCode::NOT_FOUND) => Ok(None),
+            Some(status) => Err(failed(
+                u64::from(status.as_u16()),
+                answer.description.unwrap_or_default(),
+            )),
+            None => StoredMessage::from_direct(answer)
+                .map(Some)
+                .ok_or_else(|| failed(0, "the answer is not in JetStream's format".to_owned())),
+        }
+    }
+
     async fn last_stored(&self, stream: Stream, filter: &str) -> Result<Option<StoredMessage>, BusError> {
         let name = stream.name();
         let request = json!({ "last_by_subj": filter }).to_string();

@@ -4,6 +4,7 @@
 
 use super::{
     api::{code, failed},
+    artifacts,
     streams::{Bucket, Stream, consumer_config, consumer_name},
 };
 use crate::{Bus, error::BusError, subject::SubjectFilter};
@@ -11,7 +12,7 @@ use serde_json::{Value, json};
 use snooze_schemas::event::Severity;
 
 impl Bus {
-    /// Makes every stream, bucket and durable consumer that is missing and updates those that differ.
+    /// Makes every stream, bucket, the store of artifacts and every durable consumer that is missing and updates those that differ.
     ///
     /// # Errors
     /// When the server refuses one of them, as it does where one exists with something that can no longer
@@ -19,7 +20,8 @@ impl Bus {
     pub async fn set_up(&self) -> Result<(), BusError> {
         let streams = Stream::ALL.map(|stream| (stream.name(), stream.config()));
         let buckets = Bucket::ALL.map(|bucket| (bucket.stream(), bucket.config()));
-        for (name, config) in streams.into_iter().chain(buckets) {
+        let artifacts = [(artifacts::STREAM, artifacts::config())];
+        for (name, config) in streams.into_iter().chain(buckets).chain(artifacts) {
             self.make_stream(name, &config).await?;
         }
         for severity in Severity::DESCENDING {

@@ -9,7 +9,7 @@ use snooze_schemas::event::Severity;
 use std::time::Duration;
 
 const KIB: i64 = 1024;
-const MIB: i64 = 1024 * KIB;
+pub(super) const MIB: i64 = 1024 * KIB;
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The largest event with its headers: [`MAX_DATA_BYTES`](snooze_schemas::event::MAX_DATA_BYTES) and room for
@@ -209,7 +209,7 @@ impl Bucket {
 }
 
 /// What holds for all of them.
-fn everywhere() -> Value {
+pub(super) fn everywhere() -> Value {
     json!({
         "retention": "limits",
         "num_replicas": 1,
@@ -262,7 +262,7 @@ pub(super) fn nanoseconds(duration: Duration) -> u64 {
 }
 
 /// Adds what is not said yet.
-fn complete(config: &mut Value, more: Value) {
+pub(super) fn complete(config: &mut Value, more: Value) {
     let (Value::Object(config), Value::Object(more)) = (config, more) else {
         unreachable!("both are written as objects above");
     };
@@ -273,14 +273,15 @@ fn complete(config: &mut Value, more: Value) {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::artifacts, *};
 
     #[test]
     fn i4_no_stream_allows_roll_ups_or_purges() {
         let configs = Stream::ALL
             .map(Stream::config)
             .into_iter()
-            .chain(Bucket::ALL.map(Bucket::config));
+            .chain(Bucket::ALL.map(Bucket::config))
+            .chain([artifacts::config()]);
         for config in configs {
             assert_eq!(config["allow_rollup_hdrs"], false, "{config}");
             assert_eq!(config["deny_purge"], true, "{config}");
@@ -302,6 +303,7 @@ mod tests {
             .map(Stream::config)
             .into_iter()
             .chain(Bucket::ALL.map(Bucket::config))
+            .chain([artifacts::config()])
             .filter_map(|config| config["max_bytes"].as_i64())
             .sum();
         assert!(bytes <= gigabytes * 1024 * MIB, "{bytes}");

@@ -9,7 +9,8 @@ async fn e2_the_server_took_what_the_data_says_of_how_each_stream_is_kept() {
     let (_server, bus) = set_up().await;
     let streams = Stream::ALL.map(|stream| (stream.name(), Some(stream)));
     let buckets = Bucket::ALL.map(|bucket| (bucket.stream(), None));
-    for (name, stream) in streams.into_iter().chain(buckets) {
+    let artifacts = [("OBJ_snooze_artifacts", None)];
+    for (name, stream) in streams.into_iter().chain(buckets).chain(artifacts) {
         let subject = format!("$JS.API.STREAM.INFO.{name}");
         let answer = bus
             .raw_request(&subject, &[], b"", LIMIT)

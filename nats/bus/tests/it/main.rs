@@ -1,5 +1,6 @@
 //! The bus against a real nats-server.
 
+mod artifacts;
 mod buckets;
 mod durability;
 mod events;

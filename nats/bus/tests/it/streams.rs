@@ -72,6 +72,7 @@ async fn i4_streams_and_buckets_refuse_roll_ups_and_purges() {
     let (entry, _) = audit("h1", AuditKind::Event, "");
     let mut subjects = vec![event.to_string(), entry.to_string()];
     subjects.extend(Bucket::ALL.map(|bucket| format!("$KV.{}.fleet", bucket.name())));
+    subjects.push("$O.snooze_artifacts.M.x".to_owned());
     for subject in subjects {
         for roll_up in ["all", "sub"] {
             let answer = bus
@@ -85,7 +86,8 @@ async fn i4_streams_and_buckets_refuse_roll_ups_and_purges() {
     let names = Stream::ALL
         .map(Stream::name)
         .into_iter()
-        .chain(Bucket::ALL.map(Bucket::stream));
+        .chain(Bucket::ALL.map(Bucket::stream))
+        .chain(["OBJ_snooze_artifacts"]);
     for name in names {
         for verb in ["PURGE", "MSG.DELETE"] {
             let answer = bus

@@ -11,7 +11,7 @@ use snooze_schemas::{
     sample::Sample,
     verdict::Verdict,
 };
-pub(crate) use snooze_test_harness::{NatsServer, wait_until};
+pub(crate) use snooze_test_harness::{NatsServer, Process, nats_cli, wait_for, wait_until};
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 /// More than a loaded machine needs; a test that waits so long has failed.

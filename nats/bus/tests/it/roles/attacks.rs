@@ -146,8 +146,11 @@ async fn i3_an_empty_answer_with_a_forged_reply_deletes_no_stream() {
     let (operator, administrator) = (named(Role::Operator, "ann"), named(Role::Administrator, "eve"));
     // An operator asks for the audit trail of a host that has none.
     let absent = "$JS.API.DIRECT.GET.AUDIT.snooze.v1.audit.nobody.intent";
+    // And a host for an artifact that nobody put.
+    let no_artifact = "$JS.API.DIRECT.GET.OBJ_snooze_artifacts.$O.snooze_artifacts.C.x.0";
     for (user, inbox, asked) in [
-        (host, "_INBOX_host.a.1", MISSING),
+        (host.clone(), "_INBOX_host.a.1", MISSING),
+        (host, "_INBOX_host.a.2", no_artifact),
         (operator, "_INBOX_operator.ann.1", absent),
         (administrator.clone(), "_INBOX_administrator.eve.1", absent),
         (administrator, "_INBOX_administrator.eve.2", MISSING),
@@ -157,6 +160,7 @@ async fn i3_an_empty_answer_with_a_forged_reply_deletes_no_stream() {
         for victim in [
             "$JS.API.STREAM.DELETE.KV_snooze_state",
             "$JS.API.STREAM.PURGE.KV_snooze_state",
+            "$JS.API.STREAM.DELETE.OBJ_snooze_artifacts",
             "$JS.API.CONSUMER.DELETE.EVENTS_URGENT.severity-3",
         ] {
             wire.publish(asked, Some(victim), b"").await;
@@ -164,6 +168,8 @@ async fn i3_an_empty_answer_with_a_forged_reply_deletes_no_stream() {
         settle(&mut wire, inbox, asked).await;
         let gate = state.get::<Value>("gate").await.expect("the bucket is there");
         assert_eq!(gate.expect("and so is the key").value["open"], false);
+        let put = scene.administrator.artifacts().put(b"package").await;
+        put.expect("the store of artifacts is there");
     }
     let gateway = fenced(&scene.server, &named(Role::Gateway, "g1")).await;
     let (subject, filed) = event("a", snooze_schemas::event::Severity::Critical, "one");

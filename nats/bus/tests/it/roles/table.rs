@@ -74,7 +74,8 @@ async fn i5_host() {
             $JS.API.DIRECT.GET.KV_snooze_config.$KV.snooze_config.host.a \
             $JS.API.DIRECT.GET.KV_snooze_config.$KV.snooze_config.roster.a \
             $JS.API.DIRECT.GET.KV_snooze_config.$KV.snooze_config.plugin.db \
-            $JS.API.DIRECT.GET.OBJ_snooze_artifacts.$O.snooze_artifacts.M.x",
+            $JS.API.DIRECT.GET.OBJ_snooze_artifacts.$O.snooze_artifacts.M.x \
+            $JS.API.DIRECT.GET.OBJ_snooze_artifacts.$O.snooze_artifacts.C.x.0",
         may_not_publish: "host.b.metrics host.b.verdict host.b.hello host.b.lease host.b.plugin.db.check_idle \
             host.a.runner.verify host.b.runner.prepare host.a.x \
             event.b.3.id.custom event.fleet.0.id.custom audit.b.event audit.a.stopped audit.fleet.event dead.a.custom \
@@ -87,6 +88,9 @@ async fn i5_host() {
             $JS.API.DIRECT.GET.KV_snooze_config.$KV.snooze_config.source.backup \
             $JS.API.DIRECT.GET.KV_snooze_config.$KV.snooze_config.> \
             $JS.API.DIRECT.GET.KV_snooze_config $JS.API.STREAM.MSG.GET.KV_snooze_config \
+            $O.snooze_artifacts.C.x.0 $JS.API.DIRECT.GET.OBJ_snooze_artifacts \
+            $JS.API.STREAM.MSG.GET.OBJ_snooze_artifacts $JS.API.STREAM.INFO.OBJ_snooze_artifacts \
+            $JS.API.CONSUMER.CREATE.OBJ_snooze_artifacts.x.y \
             $JS.API.STREAM.MSG.GET.KV_snooze_state $JS.API.DIRECT.GET.AUDIT $JS.API.DIRECT.GET.VERDICTS \
             $JS.API.STREAM.INFO.KV_snooze_config $JS.API.STREAM.NAMES $JS.API.INFO $JS.API.STREAM.CREATE.X \
             $JS.API.CONSUMER.CREATE.KV_snooze_config.x.y $JS.API.CONSUMER.CREATE.AUDIT \
@@ -193,7 +197,8 @@ async fn i5_gateway() {
 
 /// What an administrator may do beyond an operator.
 const ADMINISTRATION: &str = "$KV.snooze_config.fleet $KV.snooze_config.host.a $KV.snooze_config.source.backup \
-    $O.snooze_artifacts.M.x host.a.runner.validate host.a.runner.reload host.a.runner.load host.a.runner.unload \
+    $O.snooze_artifacts.M.x $O.snooze_artifacts.C.x.0 \
+    $JS.API.DIRECT.GET.OBJ_snooze_artifacts.$O.snooze_artifacts.C.x.0 host.a.runner.validate host.a.runner.reload host.a.runner.load host.a.runner.unload \
     $JS.API.DIRECT.GET.KV_snooze_config.$KV.snooze_config.fleet";
 
 const OPERATION: &str = "ops.lease ops.postpone ops.freeze ops.thaw ops.wake ops.query gateway.replay \
@@ -206,7 +211,8 @@ const NOT_FOR_PEOPLE: &str = "host.a.metrics host.a.verdict host.a.hello host.a.
     host.a.runner.verify host.a.runner.cancel host.a.runner.handle_event host.a.plugin.db.check_idle \
     event.a.0.id.custom audit.a.event dead.a.custom custom.bob.x $KV.snooze_state.gate $KV.snooze_state.host.a \
     $KV.snooze_open.a.x $JS.API.STREAM.CREATE.X $JS.API.STREAM.UPDATE.AUDIT $JS.API.CONSUMER.CREATE.AUDIT.x \
-    $JS.API.STREAM.MSG.GET.KV_snooze_state $JS.API.CONSUMER.MSG.NEXT.EVENTS_URGENT.severity-3";
+    $JS.API.STREAM.MSG.GET.KV_snooze_state $JS.API.CONSUMER.MSG.NEXT.EVENTS_URGENT.severity-3 \
+    $JS.API.DIRECT.GET.OBJ_snooze_artifacts $JS.API.CONSUMER.CREATE.OBJ_snooze_artifacts.x.y";
 
 const PEOPLE_HEAR: &str = "host.*.metrics host.*.verdict host.a.verdict event.> audit.> audit.a.>";
 const PEOPLE_DO_NOT_HEAR: &str = "host.*.runner.> host.*.lease host.*.hello ops.> custom.> gateway.> \
