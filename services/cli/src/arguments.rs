@@ -4,8 +4,8 @@ mod plugin;
 mod values;
 
 pub use plugin::{
-    Level, Plugin, PluginCheck, PluginConfigure, PluginInfo, PluginList, PluginLogs, PluginSetting,
-    PluginStats,
+    Level, Plugin, PluginApprove, PluginCheck, PluginConfigure, PluginCredentials, PluginInfo, PluginList,
+    PluginLoad, PluginLogs, PluginReload, PluginSetting, PluginStats,
 };
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -104,6 +104,18 @@ pub enum Command {
     /// Becomes the broker that `up` runs; not for people.
     #[command(name = "__broker", hide = true)]
     Broker(Broker),
+}
+
+impl Command {
+    /// The command that another name of it stands for.
+    #[must_use]
+    pub fn without_aliases(self) -> Command {
+        match self {
+            Self::Plugins(list) => Self::Plugin(Plugin::List(list)),
+            Self::Plugin(Plugin::Credentials(arguments)) => Self::Credentials(arguments.into()),
+            other => other,
+        }
+    }
 }
 
 /// Which cloud `up` works on.

@@ -5,10 +5,15 @@ mod explain;
 mod history;
 mod host;
 mod json_file;
+mod plugin_approval;
+mod plugin_hosts;
 mod plugin_inspection;
+mod plugin_layer;
+mod plugin_running;
 mod plugin_settings;
 mod plugin_validation;
 mod plugins;
+mod question;
 mod requests;
 mod status;
 
@@ -45,24 +50,34 @@ async fn answer(command: Command, session: &Session) -> Result<(), Failure> {
         Command::Hosts(output) => status::hosts(session, output).await,
         Command::Explain(arguments) => explain::explain(session, arguments).await,
         Command::History(arguments) => history::history(session, arguments).await,
-        Command::Plugins(arguments) | Command::Plugin(Plugin::List(arguments)) => {
-            plugins::list(session, arguments).await
-        }
-        Command::Plugin(Plugin::Info(arguments)) => plugins::info(session, arguments).await,
-        Command::Plugin(Plugin::Enable(arguments)) => plugin_settings::enable(session, arguments).await,
-        Command::Plugin(Plugin::Disable(arguments)) => plugin_settings::disable(session, arguments).await,
-        Command::Plugin(Plugin::Configure(arguments)) => plugin_settings::configure(session, arguments).await,
-        Command::Plugin(Plugin::Check(arguments)) => plugin_inspection::check(session, arguments).await,
-        Command::Plugin(Plugin::Logs(arguments)) => plugin_inspection::logs(session, arguments).await,
-        Command::Plugin(Plugin::Stats(arguments)) => plugin_inspection::stats(session, arguments).await,
+        Command::Plugin(asked) => plugin(asked, session).await,
         Command::Event(Event::Send(arguments)) => events::send(session, arguments).await,
         Command::Freeze(arguments) => requests::freeze(session, arguments).await,
         Command::Thaw => requests::thaw(session).await,
         Command::Lease(arguments) => requests::lease(session, arguments).await,
         Command::Postpone(arguments) => requests::postpone(session, arguments).await,
         Command::Wake(arguments) => requests::wake(session, arguments).await,
+        Command::Plugins(_) => unreachable!("it is another name of `plugin list`"),
         Command::Up(_) | Command::Credentials(_) | Command::Completions { .. } | Command::Broker(_) => {
             unreachable!("these need no bus and were done before")
         }
+    }
+}
+
+async fn plugin(asked: Plugin, session: &Session) -> Result<(), Failure> {
+    match asked {
+        Plugin::List(arguments) => plugins::list(session, arguments).await,
+        Plugin::Info(arguments) => plugins::info(session, arguments).await,
+        Plugin::Enable(arguments) => plugin_settings::enable(session, arguments).await,
+        Plugin::Disable(arguments) => plugin_settings::disable(session, arguments).await,
+        Plugin::Configure(arguments) => plugin_settings::configure(session, arguments).await,
+        Plugin::Approve(arguments) => plugin_approval::approve(session, arguments).await,
+        Plugin::Load(arguments) => plugin_running::load(session, arguments).await,
+        Plugin::Unload(arguments) => plugin_running::unload(session, arguments).await,
+        Plugin::Reload(arguments) => plugin_running::reload(session, arguments).await,
+        Plugin::Check(arguments) => plugin_inspection::check(session, arguments).await,
+        Plugin::Logs(arguments) => plugin_inspection::logs(session, arguments).await,
+        Plugin::Stats(arguments) => plugin_inspection::stats(session, arguments).await,
+        Plugin::Credentials(_) => unreachable!("it is another name of `credentials plugin`"),
     }
 }

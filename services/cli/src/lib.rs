@@ -37,7 +37,7 @@ pub fn run() -> ExitCode {
     };
     let home = Home::of_this_process();
     let connection = arguments.connection.without_blanks();
-    match arguments.command {
+    match arguments.command.without_aliases() {
         Command::Broker(broker) => {
             let error = up::broker::become_broker(&broker);
             Failure::new(Exit::Failed, format!("become the broker: {error}")).report(NAME)

@@ -25,6 +25,11 @@ pub(crate) fn talk(text: &str) {
     writeln!(io::stderr(), "{NAME}: {text}").ok();
 }
 
+/// Shows lines to the person, on stderr, as what a question is about.
+pub(crate) fn tell<L: AsRef<str>>(lines: impl IntoIterator<Item = L>) {
+    write_lines(&mut io::stderr().lock(), lines).ok();
+}
+
 fn write_lines<L: AsRef<str>>(
     output: &mut impl Write,
     lines: impl IntoIterator<Item = L>,

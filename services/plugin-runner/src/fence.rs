@@ -18,12 +18,13 @@ mod reach;
 mod system_calls;
 mod user;
 
+pub use grants::granted;
 pub use orders::Fenced;
 
 pub(crate) use channel::Entering;
 pub(crate) use control_group::{ControlGroup, ControlGroups};
 pub(crate) use entry::Entry;
-pub(crate) use grants::{PERMISSIONS, granted};
+pub(crate) use grants::PERMISSIONS;
 pub(crate) use orders::Outcome;
 
 use snooze_schemas::{PluginName, plugin::permissions::Permissions};

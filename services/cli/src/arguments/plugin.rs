@@ -1,5 +1,9 @@
 //! The arguments of `snooze plugin`, and of which hosts a setting is for.
 
+mod rights;
+
+pub use rights::{PluginApprove, PluginCredentials, PluginLoad, PluginReload};
+
 use super::Output;
 use clap::{Args, Subcommand};
 use serde_json::Value;
@@ -19,6 +23,16 @@ pub enum Plugin {
     Disable(PluginSetting),
     /// Show or change what a plugin is configured with.
     Configure(PluginConfigure),
+    /// Say what a plugin may do, for the files that it has now: whoever changes one of them has to ask again.
+    Approve(PluginApprove),
+    /// Look for a plugin again on one host and start it; until the host's services start anew.
+    Load(PluginLoad),
+    /// End a plugin on one host until it is loaded, or the host's services start anew; its vote is unknown until then.
+    Unload(PluginLoad),
+    /// Look through one host's folders of plugins again.
+    Reload(PluginReload),
+    /// Make credentials for a plugin that connects by itself, as `snooze credentials plugin` does.
+    Credentials(PluginCredentials),
     /// Ask plugins what they say of the newest readings, or of made-up ones; no vote comes of it.
     Check(PluginCheck),
     /// Show what a plugin has written to its standard error.

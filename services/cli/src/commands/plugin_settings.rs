@@ -1,76 +1,21 @@
 //! `snooze plugin enable`, `disable` and `configure`: what is to last is a key of the configuration.
 //!
-//! A change begins with the layer as it is and is written at the revision that was read, so that two people
-//! who change two plugins at once lose nothing. The hosts hear of it by themselves. It never writes what a
-//! host says that its plugin cannot take.
+//! The hosts hear of it by themselves. It never writes what a host says that its plugin cannot take.
 
 use super::{
-    host::{one_host, refuse_unknown},
     json_file,
-    plugin_validation::{Whose, refuse_mistakes},
+    plugin_hosts::{Said, ask_about, names},
+    plugin_layer::{Layer, change, look},
+    plugin_validation::{hosts, refuse_mistakes},
 };
 use crate::{
-    arguments::{Level, PluginConfigure, PluginSetting},
+    arguments::{PluginConfigure, PluginSetting},
     print,
-    session::{Session, of_bus},
+    session::Session,
 };
 use serde_json::{Map, Value};
-use snooze_bus::{Bucket, WriteError, keys};
-use snooze_schemas::{
-    GroupName, HostId, PluginName,
-    policy::{ConfigLayer, PluginLayer},
-};
-use snooze_service_runtime::{Exit, Failure};
-
-/// Each attempt fails only because somebody else wrote the same key in between.
-const ATTEMPTS: usize = 8;
-
-/// Which layer is changed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Layer {
-    Host(HostId),
-    Group(GroupName),
-    Fleet,
-}
-
-impl Layer {
-    async fn of(session: &Session, level: Level) -> Result<Layer, Failure> {
-        match (level.fleet, level.group) {
-            (true, _) => Ok(Layer::Fleet),
-            (false, Some(group)) => Ok(Layer::Group(group)),
-            (false, None) => {
-                let host = one_host(session, level.host).await?;
-                refuse_unknown(session, &host).await?;
-                Ok(Layer::Host(host))
-            }
-        }
-    }
-
-    fn key(&self) -> String {
-        match self {
-            Self::Host(host) => keys::host_key(host),
-            Self::Group(group) => keys::group_key(group),
-            Self::Fleet => keys::FLEET.to_owned(),
-        }
-    }
-
-    fn whose(&self) -> Whose<'_> {
-        match self {
-            Self::Host(host) => Whose::Host(host),
-            Self::Group(group) => Whose::Group(group),
-            Self::Fleet => Whose::Fleet,
-        }
-    }
-
-    /// For whom, in a sentence.
-    fn shown(&self) -> String {
-        match self {
-            Self::Host(host) => format!("on the host {host}"),
-            Self::Group(group) => format!("on every host of the group {group}"),
-            Self::Fleet => "on every host".to_owned(),
-        }
-    }
-}
+use snooze_schemas::PluginName;
+use snooze_service_runtime::Failure;
 
 /// Switches a plugin on.
 pub(super) async fn enable(session: &Session, arguments: PluginSetting) -> Result<(), Failure> {
@@ -84,12 +29,44 @@ pub(super) async fn disable(session: &Session, arguments: PluginSetting) -> Resu
 
 async fn switch(session: &Session, arguments: PluginSetting, enabled: bool) -> Result<(), Failure> {
     let layer = Layer::of(session, arguments.level).await?;
+    if enabled {
+        warn_of_unvouched(session, &layer, &arguments.plugin).await;
+    }
     change(session, &layer, &arguments.plugin, |plugin| {
         plugin.enabled = Some(enabled);
     })
     .await?;
     let done = if enabled { "enabled" } else { "disabled" };
     print::lines([format!("{} is {done} {}.", arguments.plugin, layer.shown())])
+}
+
+/// Says where nobody vouches for a plugin that is to run. It may do nothing there, so it is no reason not to.
+async fn warn_of_unvouched(session: &Session, layer: &Layer, plugin: &PluginName) {
+    // Whoever cannot be asked about is warned of by the host's own list.
+    let Ok(hosts) = hosts(session, layer.whose()).await else {
+        return;
+    };
+    let said = ask_about(session, hosts, plugin).await.into_iter();
+    let unvouched: Vec<_> = said
+        .filter_map(|(host, said)| match said {
+            Said::Has(status)
+                if status
+                    .rights
+                    .as_ref()
+                    .is_some_and(|rights| rights.granted_by.is_none()) =>
+            {
+                Some(host)
+            }
+            Said::Has(_) | Said::Nothing | Said::Away => None,
+        })
+        .collect();
+    if !unvouched.is_empty() {
+        print::talk(&format!(
+            "nobody vouches for {plugin} on {}: it runs there and may do nothing but compute; look at it with `snooze \
+             plugin info {plugin}` and approve it with `snooze plugin approve {plugin}`",
+            names(&unvouched)
+        ));
+    }
 }
 
 /// Shows or changes what a plugin is configured with.
@@ -167,53 +144,6 @@ impl Edit {
         };
         (!config.is_empty()).then_some(config)
     }
-}
-
-/// Changes what a layer says of a plugin, and returns what it says then.
-async fn change(
-    session: &Session,
-    layer: &Layer,
-    plugin: &PluginName,
-    edit: impl Fn(&mut PluginLayer),
-) -> Result<PluginLayer, Failure> {
-    let (key, bucket) = (layer.key(), session.bus.bucket(Bucket::Config));
-    for _ in 0..ATTEMPTS {
-        let (mut held, revision) = look(session, layer).await?;
-        let mut wanted = held.plugins.get(plugin.as_str()).cloned().unwrap_or_default();
-        edit(&mut wanted);
-        if held.plugins.get(plugin.as_str()) == Some(&wanted) {
-            return Ok(wanted);
-        }
-        if wanted == PluginLayer::default() {
-            held.plugins.remove(plugin.as_str());
-        } else {
-            held.plugins.insert(plugin.to_string(), wanted.clone());
-        }
-        match bucket.update(&key, &held, revision).await {
-            Ok(_) => return Ok(wanted),
-            // Somebody else wrote it, or our own write came to be although nothing said so: the next look tells.
-            Err(WriteError::Conflict { .. } | WriteError::Ambiguous { .. }) => {}
-            Err(WriteError::NotSent(error)) => return Err(of_bus(&error)),
-            Err(error @ WriteError::Refused { .. }) => {
-                return Err(Failure::from_error(Exit::Refused, &error));
-            }
-        }
-    }
-    let text = format!("the configuration key {key} was changed by others each time; nothing was written");
-    Err(Failure::new(Exit::Failed, text))
-}
-
-/// A layer as it is, and the revision that the next write has to name.
-async fn look(session: &Session, layer: &Layer) -> Result<(ConfigLayer, u64), Failure> {
-    let bucket = session.bus.bucket(Bucket::Config);
-    let look = bucket
-        .look::<ConfigLayer>(&layer.key())
-        .await
-        .map_err(|error| of_bus(&error))?;
-    Ok((
-        look.entry.map(|entry| entry.value).unwrap_or_default(),
-        look.revision,
-    ))
 }
 
 #[cfg(test)]

@@ -16,9 +16,9 @@ use snooze_service_runtime::{Exit, Failure};
 use std::time::Duration;
 
 /// So many hosts are asked at once.
-const AT_ONCE: usize = 64;
+pub(super) const AT_ONCE: usize = 64;
 /// A host that is on answers within milliseconds, and a fleet is not to be waited for at length.
-const WITHIN: Duration = Duration::from_secs(3);
+pub(super) const WITHIN: Duration = Duration::from_secs(3);
 
 /// Whose plugin it is.
 #[derive(Debug, Clone, Copy)]
@@ -87,7 +87,8 @@ pub(super) async fn refuse_mistakes(
     Ok(())
 }
 
-async fn hosts(session: &Session, whose: Whose<'_>) -> Result<Vec<HostId>, Failure> {
+/// The hosts whose plugin it is.
+pub(super) async fn hosts(session: &Session, whose: Whose<'_>) -> Result<Vec<HostId>, Failure> {
     let of = |group: Option<&GroupName>| {
         let group = group.map(ToString::to_string);
         async move {

@@ -5,13 +5,14 @@ use crate::{
     arguments::{PluginInfo, PluginList},
     print,
     session::Session,
-    view::text,
+    view::{permissions, text},
 };
 use serde_json::Value;
 use snooze_bus::{RunnerVerb, Subject};
 use snooze_schemas::{
     HostId, PluginName,
     host::{self, ListPlugins, PluginStatus},
+    plugin::approval::{Grantor, Rights},
 };
 use snooze_service_runtime::{Exit, Failure};
 
@@ -21,14 +22,27 @@ pub(super) async fn list(session: &Session, arguments: PluginList) -> Result<(),
     if arguments.output.json {
         return print::json(&found);
     }
-    let rows: Vec<[String; 6]> = found.plugins.iter().map(row).collect();
-    print::lines(print::table(
-        ["NAME", "VERSION", "RUNTIME", "STATE", "VOTE", "CALLS/ERRORS"],
-        &rows,
-    ))
+    print::lines(table(&found))
 }
 
-fn row(plugin: &PluginStatus) -> [String; 6] {
+/// One line for each.
+pub(super) fn table(found: &host::PluginList) -> Vec<String> {
+    let rows: Vec<[String; 7]> = found.plugins.iter().map(row).collect();
+    print::table(
+        [
+            "NAME",
+            "VERSION",
+            "RUNTIME",
+            "STATE",
+            "VOTE",
+            "CALLS/ERRORS",
+            "RIGHTS",
+        ],
+        &rows,
+    )
+}
+
+fn row(plugin: &PluginStatus) -> [String; 7] {
     let vote = plugin.vote.as_ref().map_or("-", |vote| text::state(vote.state));
     [
         text::printable(&plugin.info.name),
@@ -41,7 +55,21 @@ fn row(plugin: &PluginStatus) -> [String; 6] {
             plugin.stats.calls,
             plugin.stats.errors + plugin.stats.time_outs
         ),
+        plugin.rights.as_ref().map_or("-", vouched).to_owned(),
     ]
+}
+
+/// Whether anybody said what it may do, and whether that is all that it asks for.
+fn vouched(rights: &Rights) -> &'static str {
+    let is_covered = rights.asked.beyond(&rights.granted).is_empty();
+    match (&rights.granted_by, is_covered) {
+        (None, true) => "unvouched",
+        (None, false) => "unvouched, wants more",
+        (Some(Grantor::HostFile), true) => "of the host's file",
+        (Some(Grantor::HostFile), false) => "of the host's file, wants more",
+        (Some(Grantor::Approval { .. }), true) => "approved",
+        (Some(Grantor::Approval { .. }), false) => "approved, wants more",
+    }
 }
 
 /// Shows one plugin.
@@ -76,6 +104,9 @@ fn described(plugin: &PluginStatus) -> Vec<String> {
             .and_then(Value::as_str)
             .unwrap_or_default(),
     );
+    if info.more.get("official") == Some(&Value::Bool(true)) {
+        add("claims", "calls itself official; nobody has looked whether it is");
+    }
     add("runtime", &plugin.runtime);
     add("from", &plugin.origin);
     add("state", &plugin.state);
@@ -95,6 +126,54 @@ fn described(plugin: &PluginStatus) -> Vec<String> {
             .map(|age| format!(", {} ago", text::millis(age)));
         add("last error", &format!("{error}{}", ago.unwrap_or_default()));
     }
+    if let Some(rights) = &plugin.rights {
+        lines.extend(rights_of(rights, &info.name));
+    }
+    lines
+}
+
+/// What it asks for, what it has of it, and from whom.
+fn rights_of(rights: &Rights, name: &str) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut add = |name: &str, values: Vec<String>| {
+        lines.extend(values.iter().enumerate().map(|(at, value)| {
+            let name = if at == 0 { name } else { "" };
+            format!("  {name:<11} {}", text::printable(value))
+        }));
+    };
+    let or_nothing = |lines: Vec<String>| match lines.is_empty() {
+        true => vec!["nothing".to_owned()],
+        false => lines,
+    };
+    let granted_by = match &rights.granted_by {
+        None => format!(
+            "nobody: it is unvouched, and may do nothing but compute. `snooze plugin approve {name}` vouches for it"
+        ),
+        Some(Grantor::HostFile) => "the host's own file".to_owned(),
+        Some(Grantor::Approval { by, at }) => format!("{by} at {at:.0}"),
+    };
+    add("asks for", or_nothing(permissions::lines(&rights.asked)));
+    add("granted", or_nothing(permissions::lines(&rights.granted)));
+    add("granted by", vec![granted_by]);
+    add("lacks", permissions::lines(&rights.asked.beyond(&rights.granted)));
+    add("unenforced", rights.not_enforced.clone());
+    add("no effect", rights.not_granted.clone());
+    add(
+        "manifest",
+        rights
+            .manifest_sha256
+            .iter()
+            .map(|sha256| format!("sha256 {sha256}"))
+            .collect(),
+    );
+    add(
+        "started",
+        rights
+            .entry_sha256
+            .iter()
+            .map(|sha256| format!("sha256 {sha256}"))
+            .collect(),
+    );
     lines
 }
 
@@ -119,6 +198,7 @@ async fn ask(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
     use snooze_schemas::host::PluginStats;
 
     #[test]
@@ -142,5 +222,50 @@ mod tests {
             last,
             "  last error  it did not answer within 2000 ms, 3 m 20 s ago"
         );
+    }
+
+    fn rights(rights: Value) -> Rights {
+        serde_json::from_value(rights).expect("rights")
+    }
+
+    #[test]
+    fn info_tells_what_is_asked_and_granted_by_whom_and_what_is_not_enforced() {
+        let said = rights(json!({
+            "asked": {"read": ["/a", "/b"]}, "granted": {"read": ["/a"]},
+            "granted_by": {"kind": "approval", "by": "ada", "at": "2026-01-02T03:04:05Z"},
+            "manifest_sha256": "abc", "entry_sha256": "def",
+            "not_enforced": ["memory: no control group"], "not_granted": ["read: /a is not there"],
+        }));
+        let expected = [
+            "  asks for    read /a",
+            "              read /b",
+            "  granted     read /a",
+            "  granted by  ada at 2026-01-02T03:04:05Z",
+            "  lacks       read /b",
+            "  unenforced  memory: no control group",
+            "  no effect   read: /a is not there",
+            "  manifest    sha256 abc",
+            "  started     sha256 def",
+        ];
+        assert_eq!(rights_of(&said, "redis"), expected);
+        let unvouched = rights_of(&Rights::default(), "redis").join("\n");
+        assert!(unvouched.contains("unvouched") && unvouched.contains("`snooze plugin approve redis`"));
+    }
+
+    #[test]
+    fn the_list_marks_who_is_unvouched_and_who_wants_more_than_it_has() {
+        let by = json!({"kind": "approval", "by": "ada", "at": "2026-01-02T03:04:05Z"});
+        for (said, mark) in [
+            (json!({}), "unvouched"),
+            (json!({"asked": {"udp": true}}), "unvouched, wants more"),
+            (json!({"granted_by": {"kind": "host_file"}}), "of the host's file"),
+            (json!({"granted_by": by}), "approved"),
+            (
+                json!({"granted_by": by, "asked": {"udp": true}}),
+                "approved, wants more",
+            ),
+        ] {
+            assert_eq!(vouched(&rights(said)), mark);
+        }
     }
 }

@@ -8,6 +8,7 @@ pub mod line;
 pub mod model;
 pub mod narrator;
 pub mod output;
+pub mod permissions;
 pub mod screen;
 pub mod show;
 pub mod terminal;

@@ -38,12 +38,19 @@ impl Place {
 
     /// Runs `snooze credentials …` as the administrator.
     async fn credentials(&self, arguments: &[&str]) -> Done {
+        let mut all = vec!["credentials"];
+        all.extend(arguments);
+        self.snooze(&all).await
+    }
+
+    /// Runs a command as the administrator.
+    async fn snooze(&self, arguments: &[&str]) -> Done {
         let text = |path: PathBuf| path.into_os_string().into_string().expect("plain names");
         let ada = User::named(Role::Administrator, "ada").expect("a name");
         let (server, state) = (self.server.url(), text(self.path("state")));
         let administrator = text(self.server.credentials(&ada));
         let mut all = vec!["--server", &server, "--credentials", &administrator];
-        all.extend(["--state", &state, "credentials"]);
+        all.extend(["--state", &state]);
         all.extend(arguments);
         snooze(&all).await
     }
@@ -101,4 +108,35 @@ async fn a_file_that_is_there_is_refused_before_any_right_is_written() {
     assert_eq!((done.code, done.err.lines().count()), (Some(1), 1), "{done:?}");
     assert_eq!(place.record("eve").await, None);
     assert_eq!(fs::read_to_string(&file).expect("is there"), "mine");
+}
+
+#[tokio::test]
+async fn a_plugin_has_the_same_credentials_by_either_command() {
+    let place = Place::new().await;
+    let whose = |done: &Done| {
+        let made: serde_json::Value = serde_json::from_str(&done.out).expect("JSON");
+        ["role", "name", "inbox_prefix"].map(|key| made[key].clone())
+    };
+    for (alias, command) in [
+        (
+            &["redis", "--host", "web"][..],
+            &["plugin", "redis", "--host", "web"][..],
+        ),
+        (&["redis", "--fleet"], &["fleet-plugin", "redis"]),
+    ] {
+        let mut words = vec!["plugin", "credentials", "--json"];
+        words.extend(alias);
+        let by_alias = place.snooze(&words).await;
+        assert_eq!(by_alias.code, Some(0), "{by_alias:?}");
+        let mut words = vec!["--json"];
+        words.extend(command);
+        let by_command = place.credentials(&words).await;
+        assert_eq!(whose(&by_alias), whose(&by_command), "{by_alias:?}");
+    }
+    for wrong in [&["redis"][..], &["redis", "--host", "web", "--fleet"]] {
+        let mut words = vec!["plugin", "credentials"];
+        words.extend(wrong);
+        let done = place.snooze(&words).await;
+        assert_eq!((done.code, done.out.as_str()), (Some(64), ""), "{done:?}");
+    }
 }

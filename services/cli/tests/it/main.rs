@@ -3,6 +3,8 @@
 
 mod credentials;
 mod demonstration;
+mod place;
+mod plugin_approval;
 mod plugin_settings;
 mod watch;
 

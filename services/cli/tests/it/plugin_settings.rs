@@ -1,56 +1,15 @@
 //! `snooze plugin enable`, `disable` and `configure`, against a real broker.
 
-use crate::{Done, snooze};
+use crate::place::Place;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
-use snooze_bus::{Bucket, Bus, Role, User, keys};
+use snooze_bus::{Bucket, Role, keys};
 use snooze_schemas::policy::ConfigLayer;
-use snooze_test_harness::NatsServer;
-use std::path::PathBuf;
 
-struct Place {
-    server: NatsServer,
-    administrator: Bus,
-}
-
-impl Place {
-    async fn new() -> Place {
-        let server = NatsServer::with_roles().await;
-        let set_up = server.bus(&user(Role::SetUp, "set-up")).await;
-        set_up.set_up().await.expect("sets up");
-        Place {
-            administrator: server.bus(&user(Role::Administrator, "ada")).await,
-            server,
-        }
-    }
-
-    /// Runs `snooze plugin …` as this person.
-    async fn plugin(&self, role: Role, arguments: &[&str]) -> Done {
-        let text = |path: PathBuf| path.into_os_string().into_string().expect("plain names");
-        let (server, credentials) = (
-            self.server.url(),
-            text(self.server.credentials(&user(role, "ada"))),
-        );
-        let mut all = vec!["--server", &server, "--credentials", &credentials, "plugin"];
-        all.extend(arguments);
-        snooze(&all).await
-    }
-
-    async fn layer(&self, key: &str) -> ConfigLayer {
-        let bucket = self.administrator.bucket(Bucket::Config);
-        let found = bucket.get(key).await.expect("reads");
-        found.map(|entry| entry.value).unwrap_or_default()
-    }
-
-    async fn config(&self, key: &str, plugin: &str) -> Option<Value> {
-        let layer = self.layer(key).await;
-        let config = layer.plugins.get(plugin)?.config.clone()?;
-        Some(Value::Object(config))
-    }
-}
-
-fn user(role: Role, name: &str) -> User {
-    User::named(role, name).expect("a name")
+async fn config(place: &Place, key: &str, plugin: &str) -> Option<Value> {
+    let layer = place.layer(key).await;
+    let config = layer.plugins.get(plugin)?.config.clone()?;
+    Some(Value::Object(config))
 }
 
 #[tokio::test]
@@ -75,7 +34,7 @@ async fn what_is_set_is_a_key_and_leaves_the_rest_of_its_layer_alone() {
     let unset = ["configure", "redis-monitor", "--unset", "redis_url", "--fleet"];
     let done = place.plugin(Role::Administrator, &unset).await;
     assert_eq!(done.code, Some(0), "{done:?}");
-    let config = place.config(keys::FLEET, "redis-monitor").await;
+    let config = self::config(&place, keys::FLEET, "redis-monitor").await;
     assert_eq!(config, Some(json!({"connection_threshold": 3})));
 
     for (verb, enabled) in [("disable", false), ("enable", true)] {
@@ -139,5 +98,5 @@ async fn a_configuration_that_is_no_object_is_refused_before_anything_is_written
         )
         .await;
     assert_eq!(done.code, Some(0), "{done:?}");
-    assert_eq!(place.config(keys::FLEET, "p").await, Some(json!({"a": [1]})));
+    assert_eq!(config(&place, keys::FLEET, "p").await, Some(json!({"a": [1]})));
 }

@@ -31,7 +31,7 @@ const KNOWN: [&str; 13] = [
 ///
 /// # Errors
 /// What is wrong with them; a plugin whose permissions are a mistake is not run with others.
-pub(crate) fn granted(config: &Map<String, Value>) -> Result<(Permissions, Vec<String>), String> {
+pub fn granted(config: &Map<String, Value>) -> Result<(Permissions, Vec<String>), String> {
     let Some(written) = config.get(PERMISSIONS) else {
         return Ok((Permissions::default(), Vec::new()));
     };

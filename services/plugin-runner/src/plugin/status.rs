@@ -135,6 +135,10 @@ fn stated(manifest: &Manifest) -> PluginInfo {
         .filter(|(_, text)| !text.is_empty())
         .map(|(name, text)| (name.to_owned(), Value::from(text.as_str())))
         .collect();
+    if manifest.official {
+        // Shown as what it says of itself; nobody believes it.
+        more.insert("official".to_owned(), Value::Bool(true));
+    }
     if !manifest.tags.is_empty() {
         more.insert("tags".to_owned(), Value::from(manifest.tags.as_slice()));
     }

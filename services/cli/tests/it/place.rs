@@ -1,0 +1,159 @@
+//! A broker with everything set up, hosts that say what a test wants them to say, and the program beside them.
+
+use crate::{Done, snooze};
+use serde_json::{Value, json};
+use snooze_bus::{Bucket, Bus, EXECUTOR_QUEUE, Role, RunnerVerb, Subject, SubjectFilter, User, keys};
+use snooze_schemas::{
+    ErrorCode, Refusal,
+    host::{ListPlugins, PluginList},
+    ops::{HostReport, Query, QueryResult},
+    plugin::management::{LoadPlugin, ReloadPlugins, UnloadPlugin},
+    policy::ConfigLayer,
+};
+use snooze_test_harness::NatsServer;
+use std::{
+    path::PathBuf,
+    sync::{Arc, Mutex},
+};
+
+/// What a host has, as its runner would list it; a test changes it as it goes.
+pub(crate) type Plugins = Arc<Mutex<Value>>;
+
+pub(crate) struct Place {
+    pub(crate) server: NatsServer,
+    pub(crate) administrator: Bus,
+}
+
+pub(crate) fn user(role: Role, name: &str) -> User {
+    User::named(role, name).expect("a name")
+}
+
+impl Place {
+    pub(crate) async fn new() -> Place {
+        let server = NatsServer::with_roles().await;
+        let set_up = server.bus(&user(Role::SetUp, "set-up")).await;
+        set_up.set_up().await.expect("sets up");
+        Place {
+            administrator: server.bus(&user(Role::Administrator, "ada")).await,
+            server,
+        }
+    }
+
+    /// What somebody types before a command to be this person.
+    pub(crate) fn connection(&self, role: Role) -> Vec<String> {
+        let text = |path: PathBuf| path.into_os_string().into_string().expect("plain names");
+        let credentials = text(self.server.credentials(&user(role, "ada")));
+        ["--server", &self.server.url(), "--credentials", &credentials]
+            .map(str::to_owned)
+            .into()
+    }
+
+    /// Runs `snooze plugin …` as this person.
+    pub(crate) async fn plugin(&self, role: Role, arguments: &[&str]) -> Done {
+        let connection = self.connection(role);
+        let mut all: Vec<&str> = connection.iter().map(String::as_str).collect();
+        all.push("plugin");
+        all.extend(arguments);
+        snooze(&all).await
+    }
+
+    pub(crate) async fn layer(&self, key: &str) -> ConfigLayer {
+        let bucket = self.administrator.bucket(Bucket::Config);
+        let found = bucket.get(key).await.expect("reads");
+        found.map(|entry| entry.value).unwrap_or_default()
+    }
+
+    /// The layer of one host.
+    pub(crate) async fn layer_of(&self, host: &str) -> ConfigLayer {
+        let host = host.parse().expect("a host id");
+        self.layer(&keys::host_key(&host)).await
+    }
+
+    /// An executor that knows these hosts, all of one group.
+    pub(crate) async fn executor(&self, hosts: &[&str]) {
+        let bus = self.server.bus(&user(Role::Executor, "e1")).await;
+        let filter = SubjectFilter::AllOps;
+        let mut heard = bus
+            .subscribe(&filter, Some(EXECUTOR_QUEUE))
+            .await
+            .expect("subscribes");
+        let reports: Vec<HostReport> = hosts.iter().map(|host| report(host)).collect();
+        tokio::spawn(async move {
+            while let Some(delivery) = heard.next().await {
+                let asked: Query = delivery.read().expect("only queries are sent here");
+                let is_asked =
+                    |report: &&HostReport| asked.host.as_ref().is_none_or(|host| *host == report.host);
+                let result = QueryResult {
+                    frozen: None,
+                    hosts: reports.iter().filter(is_asked).cloned().collect(),
+                    truncated: false,
+                };
+                delivery.answer(Ok(result)).await.expect("answers");
+            }
+        });
+    }
+
+    /// A host whose runner lists these plugins.
+    pub(crate) async fn host(&self, name: &str, plugins: Value) -> Plugins {
+        let host = name.parse().expect("a host id");
+        let bus = self.server.bus(&User::host(&host)).await;
+        let plugins: Plugins = Arc::new(Mutex::new(plugins));
+        let mut heard = bus
+            .subscribe(&SubjectFilter::RunnerOf(host), None)
+            .await
+            .expect("subscribes");
+        let known = plugins.clone();
+        tokio::spawn(async move {
+            while let Some(delivery) = heard.next().await {
+                let verb = match delivery.subject() {
+                    Subject::Runner { verb, .. } => *verb,
+                    other => panic!("{other} is none of a runner's"),
+                };
+                let asked = match verb {
+                    RunnerVerb::Plugins => delivery.read::<ListPlugins>().map(|asked| asked.plugin),
+                    RunnerVerb::Load => delivery.read::<LoadPlugin>().map(|asked| Some(asked.plugin)),
+                    RunnerVerb::Unload => delivery.read::<UnloadPlugin>().map(|asked| Some(asked.plugin)),
+                    RunnerVerb::Reload => delivery.read::<ReloadPlugins>().map(|asked| asked.plugin),
+                    other => panic!("nothing here asks for {other}"),
+                };
+                let asked = asked.expect("it is of this kind");
+                let known = known.lock().expect("nothing panics").clone();
+                let mut list: PluginList = serde_json::from_value(json!({"plugins": known})).expect("a list");
+                if let Some(plugin) = &asked {
+                    list.plugins.retain(|status| status.info.name == plugin.as_str());
+                }
+                if verb == RunnerVerb::Unload {
+                    list.plugins
+                        .iter_mut()
+                        .for_each(|status| status.state = "unloaded".to_owned());
+                }
+                let answer = match (&asked, list.plugins.is_empty()) {
+                    (Some(plugin), true) => {
+                        Err(Refusal::new(ErrorCode::NotFound, format!("no plugin {plugin}")))
+                    }
+                    _ => Ok(list),
+                };
+                delivery.answer(answer).await.expect("answers");
+            }
+        });
+        plugins
+    }
+}
+
+fn report(host: &str) -> HostReport {
+    serde_json::from_value(json!({
+        "host": host, "group": "default", "instance": format!("sim-{host}"), "provider": "simulated",
+        "decision": {"decision": "stay", "summary": "", "idle_ms": 0, "naptime_ms": 1, "obstacles": []},
+        "phase": "free",
+    }))
+    .expect("a report")
+}
+
+/// A plugin as a runner lists it, with these rights.
+pub(crate) fn status(name: &str, rights: &Value) -> Value {
+    json!({
+        "info": {"name": name, "version": "1.2.3", "official": true}, "runtime": "process", "origin": "/plugins",
+        "state": "running", "rights": rights,
+        "stats": {"calls": 0, "errors": 0, "time_outs": 0, "restarts": 0},
+    })
+}
