@@ -4,8 +4,8 @@ mod plugin;
 mod values;
 
 pub use plugin::{
-    Level, Plugin, PluginApprove, PluginCheck, PluginConfigure, PluginCredentials, PluginInfo, PluginList,
-    PluginLoad, PluginLogs, PluginReload, PluginSetting, PluginStats,
+    Level, Plugin, PluginApprove, PluginCheck, PluginConfigure, PluginCredentials, PluginInfo, PluginInstall,
+    PluginList, PluginLoad, PluginLogs, PluginReload, PluginSetting, PluginStats, PluginUninstall,
 };
 
 use clap::{Args, Parser, Subcommand, ValueEnum};

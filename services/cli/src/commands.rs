@@ -8,9 +8,12 @@ mod json_file;
 mod plugin_approval;
 mod plugin_hosts;
 mod plugin_inspection;
+mod plugin_install;
 mod plugin_layer;
+mod plugin_package;
 mod plugin_running;
 mod plugin_settings;
+mod plugin_uninstall;
 mod plugin_validation;
 mod plugins;
 mod question;
@@ -71,6 +74,8 @@ async fn plugin(asked: Plugin, session: &Session) -> Result<(), Failure> {
         Plugin::Enable(arguments) => plugin_settings::enable(session, arguments).await,
         Plugin::Disable(arguments) => plugin_settings::disable(session, arguments).await,
         Plugin::Configure(arguments) => plugin_settings::configure(session, arguments).await,
+        Plugin::Install(arguments) => plugin_install::install(session, arguments).await,
+        Plugin::Uninstall(arguments) => plugin_uninstall::uninstall(session, arguments).await,
         Plugin::Approve(arguments) => plugin_approval::approve(session, arguments).await,
         Plugin::Load(arguments) => plugin_running::load(session, arguments).await,
         Plugin::Unload(arguments) => plugin_running::unload(session, arguments).await,

@@ -1,7 +1,9 @@
 //! The arguments of `snooze plugin`, and of which hosts a setting is for.
 
+mod packages;
 mod rights;
 
+pub use packages::{PluginInstall, PluginUninstall};
 pub use rights::{PluginApprove, PluginCredentials, PluginLoad, PluginReload};
 
 use super::Output;
@@ -23,6 +25,10 @@ pub enum Plugin {
     Disable(PluginSetting),
     /// Show or change what a plugin is configured with.
     Configure(PluginConfigure),
+    /// Install a plugin from a package or a folder: the hosts fetch it from the fleet's store.
+    Install(PluginInstall),
+    /// Take an installed plugin away again, with what was approved for it.
+    Uninstall(PluginUninstall),
     /// Say what a plugin may do, for the files that it has now: whoever changes one of them has to ask again.
     Approve(PluginApprove),
     /// Look for a plugin again on one host and start it; until the host's services start anew.

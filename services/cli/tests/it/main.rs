@@ -5,6 +5,7 @@ mod credentials;
 mod demonstration;
 mod place;
 mod plugin_approval;
+mod plugin_install;
 mod plugin_settings;
 mod watch;
 

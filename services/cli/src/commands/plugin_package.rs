@@ -1,0 +1,73 @@
+//! A plugin's package as a person names it, a file or a folder, looked through before anything is done with it.
+//!
+//! Nothing of it is run. It is unpacked to be looked at as a host would, and what was unpacked is gone afterwards.
+
+use snooze_package::{PACKED_LIMIT, Package, pack, unpack};
+use snooze_plugin_runner::{PluginManifest, sha256_of};
+use snooze_schemas::plugin::manifest::Manifest;
+use snooze_service_runtime::{Exit, Failure};
+use std::{error::Error, fmt::Display, fs::File, io::Read, path::Path};
+
+/// A package that a host would take.
+pub(super) struct Checked {
+    /// It.
+    pub(super) package: Package,
+    /// What its manifest states.
+    pub(super) manifest: Manifest,
+    /// The SHA-256 of the manifest's file.
+    pub(super) manifest_sha256: String,
+    /// The SHA-256 of what is started.
+    pub(super) entry_sha256: String,
+    /// What is odd in its manifest, and no mistake.
+    pub(super) warnings: Vec<String>,
+}
+
+impl Checked {
+    /// Reads a package, or makes one of a folder, and looks whether a host would take it.
+    pub(super) fn of(path: &Path) -> Result<Checked, Failure> {
+        let package = match path.is_dir() {
+            true => pack(path).map_err(|error| wrong(path, &error))?,
+            false => Package::read(bytes_of(path)?).map_err(|error| wrong(path, &error))?,
+        };
+        let failed =
+            |error: &dyn Display| Failure::new(Exit::Failed, format!("unpack {}: {error}", path.display()));
+        let temporary = tempfile::tempdir().map_err(|error| failed(&error))?;
+        let unpacked = temporary.path().join("package");
+        unpack(&package.bytes, &unpacked).map_err(|error| wrong(path, &error))?;
+        let folder = unpacked.join(package.name.as_str());
+        let manifest = PluginManifest::read(&folder).map_err(|error| {
+            // Where it was unpacked is nothing that the person knows.
+            let failure = Failure::from_error(Exit::Usage, &error);
+            let (there, here) = (folder.display().to_string(), path.display().to_string());
+            Failure::new(
+                Exit::Usage,
+                failure.line.replace(&there, here.trim_end_matches('/')),
+            )
+        })?;
+        Ok(Checked {
+            entry_sha256: sha256_of(manifest.entry_point()).map_err(|error| failed(&error))?,
+            manifest_sha256: manifest.sha256().to_owned(),
+            warnings: manifest.warnings().iter().map(ToString::to_string).collect(),
+            manifest: manifest.stated().clone(),
+            package,
+        })
+    }
+}
+
+fn bytes_of(path: &Path) -> Result<Vec<u8>, Failure> {
+    let usage = |why: &dyn Display| Failure::new(Exit::Usage, format!("{}: {why}", path.display()));
+    let mut bytes = Vec::new();
+    File::open(path)
+        .and_then(|opened| opened.take(PACKED_LIMIT + 1).read_to_end(&mut bytes))
+        .map_err(|error| usage(&error))?;
+    if u64::try_from(bytes.len()).is_ok_and(|length| length > PACKED_LIMIT) {
+        let text = format!("no package is larger than {} MiB", PACKED_LIMIT / (1024 * 1024));
+        return Err(usage(&text));
+    }
+    Ok(bytes)
+}
+
+fn wrong(path: &Path, error: &(dyn Error + 'static)) -> Failure {
+    let why = Failure::from_error(Exit::Usage, error).line;
+    Failure::new(Exit::Usage, format!("{}: {why}", path.display()))
+}

@@ -1,0 +1,93 @@
+//! `snooze plugin uninstall`: takes back that hosts are to have a package, and what was approved for it.
+//!
+//! The package stays in the store unless it is asked for; and it stays where another layer still names it, or where
+//! nobody can say so.
+
+use super::{
+    plugin_install::of_store,
+    plugin_layer::{Layer, change, look},
+    plugin_validation::AT_ONCE,
+};
+use crate::{arguments::PluginUninstall, print, session::Session};
+use futures_util::{StreamExt, stream};
+use snooze_schemas::policy::ConfigLayer;
+use snooze_service_runtime::{Exit, Failure};
+use std::collections::BTreeSet;
+
+/// Takes a plugin away.
+pub(super) async fn uninstall(session: &Session, arguments: PluginUninstall) -> Result<(), Failure> {
+    let plugin = &arguments.plugin;
+    let layer = Layer::of(session, arguments.level).await?;
+    let held = look(session, &layer).await?.0.plugins.remove(plugin.as_str());
+    let Some(installed) = held.and_then(|held| held.installed) else {
+        let text = format!(
+            "{plugin} is not installed {}; it may be for other hosts (--host, --group, --fleet), or lie in one of a \
+             host's own folders, where `snooze plugin disable {plugin}` switches it off",
+            layer.shown()
+        );
+        return Err(Failure::new(Exit::Refused, text));
+    };
+    change(session, &layer, plugin, |held| {
+        (held.installed, held.approved, held.enabled) = (None, None, None);
+        if arguments.config {
+            held.config = None;
+        }
+    })
+    .await?;
+    print::lines([format!("{plugin} is no longer installed {}.", layer.shown())])?;
+    if !arguments.package {
+        return Ok(());
+    }
+    let naming = naming(session, &installed.sha256).await?;
+    if let Some(layer) = naming.first() {
+        print::talk(&format!(
+            "its package stays: it is still installed {}",
+            layer.shown()
+        ));
+        return Ok(());
+    }
+    let deleted = session.bus.artifacts().delete(&installed.sha256).await;
+    deleted.map_err(|error| of_store(&error))?;
+    print::lines(["Its package is deleted."])
+}
+
+/// The layers that still name a package.
+async fn naming(session: &Session, sha256: &str) -> Result<Vec<Layer>, Failure> {
+    let kept = |why: &str| {
+        let text =
+            format!("its package stays, because nobody can say whether others have it installed: {why}");
+        Failure::new(Exit::Failed, text)
+    };
+    let known = session.query(None).await.map_err(|failure| kept(&failure.line))?;
+    if known.truncated {
+        return Err(kept("there are more hosts than one answer names"));
+    }
+    let groups: BTreeSet<&str> = known.hosts.iter().map(|report| report.group.as_str()).collect();
+    let groups = groups
+        .into_iter()
+        .filter_map(|group| group.parse().ok())
+        .map(Layer::Group);
+    let hosts = known.hosts.iter().map(|report| Layer::Host(report.host.clone()));
+    let layers: Vec<Layer> = [Layer::Fleet].into_iter().chain(groups).chain(hosts).collect();
+    let looks = layers.into_iter().map(|layer| async move {
+        let looked = look(session, &layer).await;
+        looked.map(|(held, _)| (layer, held))
+    });
+    let mut looks = stream::iter(looks).buffer_unordered(AT_ONCE);
+    let mut naming = Vec::new();
+    while let Some(looked) = looks.next().await {
+        let (layer, held) = looked.map_err(|failure| kept(&failure.line))?;
+        if names(&held, sha256) {
+            naming.push(layer);
+        }
+    }
+    Ok(naming)
+}
+
+fn names(layer: &ConfigLayer, sha256: &str) -> bool {
+    let mut installed = layer
+        .plugins
+        .values()
+        .filter_map(|plugin| plugin.installed.as_ref());
+    installed.any(|installed| installed.sha256 == sha256)
+}

@@ -1,0 +1,306 @@
+//! `snooze plugin install` and `uninstall`, against a real broker, its store of packages and real credentials.
+
+use crate::place::{Place, status};
+use serde_json::{Value, json};
+use snooze_bus::{ArtifactError, Bus, Role, User, keys};
+use snooze_package::pack;
+use snooze_plugin_runner::{PluginManifest, sha256_of};
+use snooze_schemas::{plugin::permissions::Permissions, policy::PluginLayer};
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+};
+
+const LIMIT: usize = 1024 * 1024;
+
+/// A plugin's folder below this one, which asks for these permissions.
+fn folder(parent: &Path, version: &str, permissions: &Value) -> PathBuf {
+    let folder = parent.join(format!("redis-{version}"));
+    fs::create_dir(&folder).expect("it is new");
+    let manifest = json!({
+        "name": "redis", "version": version, "entry_point": "run", "permissions": permissions, "official": true,
+    });
+    fs::write(folder.join("plugin.json"), manifest.to_string()).expect("written");
+    let entry = folder.join("run");
+    fs::write(&entry, format!("#!/bin/sh\n# {version}\n")).expect("written");
+    fs::set_permissions(&entry, fs::Permissions::from_mode(0o755)).expect("it is ours");
+    folder
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().expect("a plain name")
+}
+
+fn permissions(written: Value) -> Permissions {
+    serde_json::from_value(written).expect("permissions")
+}
+
+async fn held(place: &Place) -> Option<PluginLayer> {
+    place.layer(keys::FLEET).await.plugins.remove("redis")
+}
+
+/// What a host gets of the store.
+async fn fetched(place: &Place, sha256: &str) -> Result<Vec<u8>, ArtifactError> {
+    let host: Bus = place
+        .server
+        .bus(&User::host(&"web".parse().expect("a host id")))
+        .await;
+    host.artifacts().get(sha256, LIMIT).await
+}
+
+#[tokio::test]
+async fn what_is_installed_is_in_the_store_and_is_approved_in_the_same_change() {
+    let place = Place::new().await;
+    place.executor(&["web"]).await;
+    let parent = tempfile::tempdir().expect("a folder");
+    let asked = json!({"tcp": [{"port": 6379}]});
+    let folder = folder(parent.path(), "1.0.0", &asked);
+    let manifest = PluginManifest::read(&folder).expect("it is one");
+    let rights = json!({"manifest_sha256": manifest.sha256(), "entry_sha256": "b"});
+    place.host("web", json!([status("redis", &rights)])).await;
+
+    let words = ["install", text(&folder), "--fleet", "--yes"];
+    let done = place.plugin(Role::Administrator, &words).await;
+    assert_eq!(done.code, Some(0), "{done:?}");
+    assert!(
+        done.out.starts_with("redis 1.0.0 is installed on every host.\n"),
+        "{done:?}"
+    );
+    assert!(done.out.contains("web   running"), "{done:?}");
+    for told in [
+        "redis 1.0.0, from ",
+        "calls itself official",
+        "to port 6379 of any host  (new)",
+    ] {
+        assert!(done.err.contains(told), "{told:?} in {}", done.err);
+    }
+    let package = pack(&folder).expect("packs");
+    let held = held(&place).await.expect("is written");
+    let installed = held.installed.expect("is written");
+    assert_eq!(
+        (installed.version.as_str(), &installed.sha256),
+        ("1.0.0", &package.sha256)
+    );
+    let approval = held.approved.expect("is written");
+    assert_eq!(
+        (approval.by.as_str(), approval.version.as_deref()),
+        ("ada", Some("1.0.0"))
+    );
+    assert_eq!(approval.permissions, permissions(asked));
+    assert_eq!(approval.manifest_sha256.as_deref(), Some(manifest.sha256()));
+    let entry = sha256_of(manifest.entry_point()).expect("reads");
+    assert_eq!(approval.entry_sha256, entry);
+    assert!(
+        fetched(&place, &package.sha256).await.expect("gets") == package.bytes,
+        "the same bytes"
+    );
+
+    // The package by itself is the same as its folder.
+    let file = parent.path().join("redis.tar.gz");
+    fs::write(&file, &package.bytes).expect("written");
+    let words = ["install", text(&file), "--fleet", "--json"];
+    let done = place.plugin(Role::Administrator, &words).await;
+    assert_eq!(done.code, Some(0), "{done:?}");
+    assert!(done.err.contains("which is installed already"), "{done:?}");
+    let said: Value = serde_json::from_str(&done.out).expect("JSON");
+    assert_eq!(said["installed"]["sha256"], package.sha256);
+    assert_eq!(
+        said["hosts"],
+        json!([{"host": "web", "has_it": true, "state": "running"}])
+    );
+}
+
+#[tokio::test]
+async fn a_version_that_asks_no_more_needs_no_new_yes_and_one_that_asks_more_does() {
+    let place = Place::new().await;
+    place.executor(&[]).await;
+    let parent = tempfile::tempdir().expect("a folder");
+    let install = async |version: &str, asked: Value, more: &[&str]| {
+        let folder = folder(parent.path(), version, &asked);
+        let mut words = vec!["install", text(&folder), "--fleet"];
+        words.extend(more);
+        place.plugin(Role::Administrator, &words).await
+    };
+    let done = install("0.9.0", json!({}), &[]).await;
+    assert_eq!((done.code, done.out.as_str()), (Some(64), ""), "{done:?}");
+    assert_eq!(
+        held(&place).await,
+        None,
+        "not even one that asks for nothing is installed without a yes"
+    );
+
+    let wide = parent.path().join("wide.json");
+    fs::write(&wide, r#"{"read": ["/etc"], "udp": true}"#).expect("written");
+    let granting = ["--permissions", text(&wide), "--yes"];
+    let done = install("1.0.0", json!({"read": ["/etc/redis"]}), &granting).await;
+    assert_eq!(done.code, Some(0), "{done:?}");
+    let done = install("1.1.0", json!({"read": ["/etc/redis", "/etc/hosts"]}), &[]).await;
+    assert_eq!(done.code, Some(0), "{done:?}");
+    assert!(done.err.contains("in the place of 1.0.0"), "{done:?}");
+    let now = held(&place).await.expect("is written");
+    let approval = now.approved.clone().expect("is written");
+    assert_eq!(
+        approval.permissions,
+        permissions(json!({"read": ["/etc"], "udp": true})),
+        "as granted"
+    );
+    assert_eq!(approval.version.as_deref(), Some("1.1.0"));
+
+    let done = install("2.0.0", json!({"read": ["/etc/redis"], "run": ["sed"]}), &[]).await;
+    assert_eq!((done.code, done.out.as_str()), (Some(64), ""), "{done:?}");
+    assert!(
+        done.err.contains("run sed  (new)") && done.err.contains("--yes"),
+        "{done:?}"
+    );
+    assert_eq!(held(&place).await, Some(now), "nothing was changed");
+}
+
+#[tokio::test]
+async fn a_host_that_has_others_files_or_is_away_is_told() {
+    let place = Place::new().await;
+    place.executor(&["away", "old", "web"]).await;
+    let parent = tempfile::tempdir().expect("a folder");
+    let folder = folder(parent.path(), "1.0.0", &json!({}));
+    place
+        .host("old", json!([status("redis", &json!({"manifest_sha256": "a"}))]))
+        .await;
+    place.host("web", json!([])).await;
+    let words = ["install", text(&folder), "--fleet", "--yes", "--wait", "2s"];
+    let done = place.plugin(Role::Administrator, &words).await;
+    assert_eq!(done.code, Some(0), "{done:?}");
+    assert!(done.err.contains("3 of 3 hosts do not have it yet"), "{done:?}");
+    for told in [
+        "away  no answer",
+        "old   running, still from /plugins",
+        "web   does not have it yet",
+    ] {
+        assert!(done.out.contains(told), "{told:?} in {}", done.out);
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_package_is_told_by_its_path_and_field_and_nothing_is_written() {
+    let place = Place::new().await;
+    place.executor(&[]).await;
+    let parent = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| parent.path().join(name);
+    fs::write(path("text"), "no package").expect("written");
+    fs::create_dir(path("empty")).expect("made");
+    let mistaken = folder(parent.path(), "one", &json!({"read": ["etc"]}));
+    for (given, told) in [
+        (path("nothing"), "nothing: No such file"),
+        (path("text"), "text: "),
+        (path("empty"), "empty: "),
+        (mistaken, "redis-one/plugin.json: "),
+        ("/dev/zero".into(), "/dev/zero: no package is larger than 64 MiB"),
+    ] {
+        let words = ["install", text(&given), "--fleet", "--yes"];
+        let done = place.plugin(Role::Administrator, &words).await;
+        assert_eq!(
+            (done.code, done.out.as_str(), done.err.lines().count()),
+            (Some(64), "", 1),
+            "{done:?}"
+        );
+        assert!(done.err.contains(told), "{told:?} in {}", done.err);
+        if told.contains("plugin.json") {
+            assert!(
+                done.err.contains("version: ") && done.err.contains("permissions.read"),
+                "{done:?}"
+            );
+        }
+    }
+    assert_eq!(held(&place).await, None);
+}
+
+#[tokio::test]
+async fn i5_who_is_no_administrator_installs_and_uninstalls_nothing() {
+    let place = Place::new().await;
+    place.executor(&[]).await;
+    let parent = tempfile::tempdir().expect("a folder");
+    let folder = folder(parent.path(), "1.0.0", &json!({}));
+    let words = ["install", text(&folder), "--fleet", "--yes"];
+    let done = place.plugin(Role::Operator, &words).await;
+    assert_eq!((done.code, done.out.as_str()), (Some(4), ""), "{done:?}");
+    assert_eq!(held(&place).await, None);
+    let package = pack(&folder).expect("packs");
+    let got = fetched(&place, &package.sha256).await;
+    assert!(matches!(got, Err(ArtifactError::NotThere { .. })), "{got:?}");
+    let done = place.plugin(Role::Administrator, &words).await;
+    assert_eq!(done.code, Some(0), "{done:?}");
+    let done = place
+        .plugin(Role::Operator, &["uninstall", "redis", "--fleet"])
+        .await;
+    assert_eq!(done.code, Some(4), "{done:?}");
+    assert!(held(&place).await.is_some());
+}
+
+#[tokio::test]
+async fn what_is_uninstalled_keeps_its_configuration_and_its_package_until_that_is_asked_for() {
+    let place = Place::new().await;
+    place.executor(&["web"]).await;
+    let parent = tempfile::tempdir().expect("a folder");
+    let folder = folder(parent.path(), "1.0.0", &json!({}));
+    let sha256 = pack(&folder).expect("packs").sha256;
+    let plugin = async |words: &[&str]| {
+        let done = place.plugin(Role::Administrator, words).await;
+        (done.code, format!("{}{}", done.out, done.err))
+    };
+    let install = async |level: &[&str]| {
+        let mut words = vec!["install", text(&folder), "--yes", "--wait", "1s"];
+        words.extend(level);
+        let (code, said) = plugin(&words).await;
+        assert_eq!(code, Some(0), "{said}");
+    };
+    install(&["--fleet"]).await;
+    for words in [
+        &["configure", "redis", "n=1", "--fleet"][..],
+        &["disable", "redis", "--fleet"],
+    ] {
+        assert_eq!(plugin(words).await.0, Some(0));
+    }
+    let (code, said) = plugin(&["uninstall", "redis", "--fleet"]).await;
+    assert_eq!(code, Some(0), "{said}");
+    let left = held(&place).await.expect("its configuration is kept");
+    assert_eq!((left.installed, left.approved, left.enabled), (None, None, None));
+    assert!(left.config.is_some());
+    assert!(fetched(&place, &sha256).await.is_ok(), "its package is kept");
+    let (code, said) = plugin(&["uninstall", "redis", "--fleet"]).await;
+    assert_eq!(code, Some(4), "{said}");
+    assert!(said.contains("redis is not installed on every host"), "{said}");
+
+    install(&["--fleet"]).await;
+    install(&["--host", "web"]).await;
+    let (code, said) = plugin(&["uninstall", "redis", "--fleet", "--config", "--package"]).await;
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("still installed on the host web"), "{said}");
+    assert_eq!(held(&place).await, None);
+    assert!(fetched(&place, &sha256).await.is_ok(), "its package is kept");
+    let (code, said) = plugin(&["uninstall", "redis", "--host", "web", "--package"]).await;
+    assert_eq!(code, Some(0), "{said}");
+    let got = fetched(&place, &sha256).await;
+    assert!(matches!(got, Err(ArtifactError::NotThere { .. })), "{got:?}");
+}
+
+#[tokio::test]
+async fn a_package_stays_where_nobody_can_say_who_has_it() {
+    let place = Place::new().await;
+    let parent = tempfile::tempdir().expect("a folder");
+    let folder = folder(parent.path(), "1.0.0", &json!({}));
+    let sha256 = pack(&folder).expect("packs").sha256;
+    let words = ["install", text(&folder), "--fleet", "--yes"];
+    let done = place.plugin(Role::Administrator, &words).await;
+    assert_eq!(
+        done.code,
+        Some(0),
+        "without an executor nobody is waited for: {done:?}"
+    );
+    let words = ["uninstall", "redis", "--fleet", "--package"];
+    let done = place.plugin(Role::Administrator, &words).await;
+    assert_eq!(done.code, Some(1), "{done:?}");
+    assert!(
+        done.out.contains("no longer installed") && done.err.contains("package stays"),
+        "{done:?}"
+    );
+    assert!(fetched(&place, &sha256).await.is_ok());
+}
