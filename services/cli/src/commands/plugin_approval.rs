@@ -146,6 +146,11 @@ impl Found {
                 }
             };
             let Some(rights) = status.rights.clone() else {
+                if status.runtime == "process" {
+                    return refused(format!(
+                        "the host {host} does not say which files {plugin} has: its runner is too old to take an approval"
+                    ));
+                }
                 return refused(format!(
                     "{plugin} runs by itself on the bus and is no child of the host {host}: its credentials say what \
                      it may do, and there is nothing to approve"

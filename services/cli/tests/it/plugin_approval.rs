@@ -159,12 +159,14 @@ async fn what_no_host_has_what_runs_elsewhere_and_what_has_no_files_cannot_be_ap
     place.executor(&["away", "web"]).await;
     let mut elsewhere = status("nats", &json!(null));
     elsewhere["runtime"] = "nats".into();
+    let old = status("old", &json!(null));
     let mut missing = status("gone", &json!({}));
     missing["stats"]["last_error"] = "its file is not there".into();
-    place.host("web", json!([elsewhere, missing])).await;
+    place.host("web", json!([elsewhere, missing, old])).await;
     for (plugin, host, told) in [
         ("other", "web", "there is no plugin other on web"),
         ("nats", "web", "runs by itself on the bus"),
+        ("old", "web", "its runner is too old"),
         (
             "gone",
             "web",

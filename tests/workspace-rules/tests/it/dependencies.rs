@@ -190,7 +190,7 @@ const FENCED: [(&str, &[&str], &[&str], &str); 13] = [
     ),
     (
         "tempfile",
-        &["snooze-test-harness"],
+        &["snooze-cli", "snooze-test-harness"],
         &[
             "snooze-benchmarks",
             "snooze-bus",
@@ -206,7 +206,7 @@ const FENCED: [(&str, &[&str], &[&str], &str); 13] = [
             "snooze-schemas",
             "snooze-service-runtime",
         ],
-        "what a service writes lies where its state folder says",
+        "what a service writes lies where its state folder says; a command looks through a package elsewhere",
     ),
 ];
 
