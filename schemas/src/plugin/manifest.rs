@@ -2,7 +2,7 @@
 //!
 //! The original's `PluginInfo` in snake case, with what it left open: what each value may be, what the
 //! plugin needs, which events it handles. Nothing in it grants anything: the
-//! host's own file does.
+//! host's own file does, or a person who has seen what it asks for.
 
 use super::permissions::Permissions;
 use crate::{EventType, PluginName};

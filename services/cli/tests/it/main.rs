@@ -6,7 +6,9 @@ mod demonstration;
 mod place;
 mod plugin_approval;
 mod plugin_install;
+mod plugin_running;
 mod plugin_settings;
+mod plugin_uninstall;
 mod watch;
 
 use snooze_test_harness::{Process, wait_for};

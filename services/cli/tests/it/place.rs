@@ -157,3 +157,12 @@ pub(crate) fn status(name: &str, rights: &Value) -> Value {
         "stats": {"calls": 0, "errors": 0, "time_outs": 0, "restarts": 0},
     })
 }
+
+/// Of a plugin that asks for two things and has one of them.
+pub(crate) fn rights() -> Value {
+    json!({
+        "asked": {"tcp": [{"port": 6379}], "read": ["/etc/redis"]}, "granted": {"tcp": [{"port": 6379}]},
+        "manifest_sha256": "a".repeat(64), "entry_sha256": "b".repeat(64),
+        "not_enforced": ["memory: there is no control group"],
+    })
+}

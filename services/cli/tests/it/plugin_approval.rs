@@ -1,7 +1,6 @@
-//! `snooze plugin approve`, and what `enable`, `info` and `list` say of who vouches for a plugin, against a real
-//! broker and with real credentials.
+//! `snooze plugin approve`, against a real broker and with real credentials.
 
-use crate::place::{Place, status, user};
+use crate::place::{Place, rights, status, user};
 use serde_json::{Value, json};
 use snooze_bus::{Bucket, Role, keys};
 use snooze_schemas::plugin::{approval::Approval, permissions::Permissions};
@@ -9,15 +8,6 @@ use snooze_test_harness::{Process, python, wait_for};
 use std::{fs, path::Path, time::Duration};
 
 const LIMIT: Duration = Duration::from_secs(60);
-
-/// Of a plugin that asks for two things and has one of them.
-fn rights() -> Value {
-    json!({
-        "asked": {"tcp": [{"port": 6379}], "read": ["/etc/redis"]}, "granted": {"tcp": [{"port": 6379}]},
-        "manifest_sha256": "a".repeat(64), "entry_sha256": "b".repeat(64),
-        "not_enforced": ["memory: there is no control group"],
-    })
-}
 
 async fn approved(place: &Place, host: &str) -> Option<Approval> {
     let mut layer = place.layer_of(host).await;
@@ -241,67 +231,6 @@ async fn i5_who_is_no_administrator_approves_nothing() {
     let done = place.plugin(Role::Operator, &["approve", "redis", "--yes"]).await;
     assert_eq!(done.code, Some(4), "{done:?}");
     assert_eq!(approved(&place, "web").await, None);
-}
-
-#[tokio::test]
-async fn enabling_what_nobody_vouches_for_is_warned_of_and_done() {
-    let place = Place::new().await;
-    place.executor(&["web"]).await;
-    let plugins = place.host("web", json!([status("redis", &rights())])).await;
-    let done = place.plugin(Role::Administrator, &["enable", "redis"]).await;
-    assert_eq!((done.code, done.err.lines().count()), (Some(0), 1), "{done:?}");
-    assert!(done.err.contains("nobody vouches for redis on web"), "{done:?}");
-    assert_eq!(place.layer_of("web").await.plugins["redis"].enabled, Some(true));
-
-    let mut vouched = rights();
-    vouched["granted_by"] = json!({"kind": "host_file"});
-    *plugins.lock().expect("nothing panics") = json!([status("redis", &vouched)]);
-    let done = place.plugin(Role::Administrator, &["enable", "redis"]).await;
-    assert_eq!((done.code, done.err.as_str()), (Some(0), ""), "{done:?}");
-}
-
-#[tokio::test]
-async fn info_and_list_say_who_vouches_for_a_plugin() {
-    let place = Place::new().await;
-    place.executor(&["web"]).await;
-    place.host("web", json!([status("redis", &rights())])).await;
-    let done = place.plugin(Role::Operator, &["list"]).await;
-    assert!(
-        done.out.contains("RIGHTS") && done.out.contains("unvouched, wants more"),
-        "{done:?}"
-    );
-    let done = place.plugin(Role::Operator, &["info", "redis"]).await;
-    for told in [
-        "calls itself official",
-        "asks for    connect",
-        "lacks       read /etc/redis",
-        "granted by  nobody",
-    ] {
-        assert!(done.out.contains(told), "{told:?} in {}", done.out);
-    }
-}
-
-#[tokio::test]
-async fn plugins_are_loaded_unloaded_and_reloaded_on_one_host() {
-    let place = Place::new().await;
-    place.executor(&["web"]).await;
-    place.host("web", json!([status("redis", &rights())])).await;
-    for (words, code, told) in [
-        (&["unload", "redis"][..], 0, "unloaded"),
-        (&["load", "redis", "--host", "web"], 0, "running"),
-        (&["reload"], 0, "running"),
-        (&["reload", "redis"], 0, "running"),
-        (&["load", "other"], 4, "no plugin other"),
-    ] {
-        let done = place.plugin(Role::Administrator, words).await;
-        assert_eq!(done.code, Some(code), "{words:?}: {done:?}");
-        assert!(
-            format!("{}{}", done.out, done.err).contains(told),
-            "{words:?}: {done:?}"
-        );
-    }
-    let done = place.plugin(Role::Operator, &["unload", "redis"]).await;
-    assert_eq!(done.code, Some(4), "{done:?}");
 }
 
 #[tokio::test]

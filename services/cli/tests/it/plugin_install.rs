@@ -1,4 +1,4 @@
-//! `snooze plugin install` and `uninstall`, against a real broker, its store of packages and real credentials.
+//! `snooze plugin install`, against a real broker, its store of packages and real credentials.
 
 use crate::place::{Place, status};
 use serde_json::{Value, json};
@@ -15,7 +15,7 @@ use std::{
 const LIMIT: usize = 1024 * 1024;
 
 /// A plugin's folder below this one, which asks for these permissions.
-fn folder(parent: &Path, version: &str, permissions: &Value) -> PathBuf {
+pub(crate) fn folder(parent: &Path, version: &str, permissions: &Value) -> PathBuf {
     let folder = parent.join(format!("redis-{version}"));
     fs::create_dir(&folder).expect("it is new");
     let manifest = json!({
@@ -28,7 +28,7 @@ fn folder(parent: &Path, version: &str, permissions: &Value) -> PathBuf {
     folder
 }
 
-fn text(path: &Path) -> &str {
+pub(crate) fn text(path: &Path) -> &str {
     path.to_str().expect("a plain name")
 }
 
@@ -36,12 +36,12 @@ fn permissions(written: Value) -> Permissions {
     serde_json::from_value(written).expect("permissions")
 }
 
-async fn held(place: &Place) -> Option<PluginLayer> {
+pub(crate) async fn held(place: &Place) -> Option<PluginLayer> {
     place.layer(keys::FLEET).await.plugins.remove("redis")
 }
 
 /// What a host gets of the store.
-async fn fetched(place: &Place, sha256: &str) -> Result<Vec<u8>, ArtifactError> {
+pub(crate) async fn fetched(place: &Place, sha256: &str) -> Result<Vec<u8>, ArtifactError> {
     let host: Bus = place
         .server
         .bus(&User::host(&"web".parse().expect("a host id")))
@@ -233,74 +233,4 @@ async fn i5_who_is_no_administrator_installs_and_uninstalls_nothing() {
         .await;
     assert_eq!(done.code, Some(4), "{done:?}");
     assert!(held(&place).await.is_some());
-}
-
-#[tokio::test]
-async fn what_is_uninstalled_keeps_its_configuration_and_its_package_until_that_is_asked_for() {
-    let place = Place::new().await;
-    place.executor(&["web"]).await;
-    let parent = tempfile::tempdir().expect("a folder");
-    let folder = folder(parent.path(), "1.0.0", &json!({}));
-    let sha256 = pack(&folder).expect("packs").sha256;
-    let plugin = async |words: &[&str]| {
-        let done = place.plugin(Role::Administrator, words).await;
-        (done.code, format!("{}{}", done.out, done.err))
-    };
-    let install = async |level: &[&str]| {
-        let mut words = vec!["install", text(&folder), "--yes", "--wait", "1s"];
-        words.extend(level);
-        let (code, said) = plugin(&words).await;
-        assert_eq!(code, Some(0), "{said}");
-    };
-    install(&["--fleet"]).await;
-    for words in [
-        &["configure", "redis", "n=1", "--fleet"][..],
-        &["disable", "redis", "--fleet"],
-    ] {
-        assert_eq!(plugin(words).await.0, Some(0));
-    }
-    let (code, said) = plugin(&["uninstall", "redis", "--fleet"]).await;
-    assert_eq!(code, Some(0), "{said}");
-    let left = held(&place).await.expect("its configuration is kept");
-    assert_eq!((left.installed, left.approved, left.enabled), (None, None, None));
-    assert!(left.config.is_some());
-    assert!(fetched(&place, &sha256).await.is_ok(), "its package is kept");
-    let (code, said) = plugin(&["uninstall", "redis", "--fleet"]).await;
-    assert_eq!(code, Some(4), "{said}");
-    assert!(said.contains("redis is not installed on every host"), "{said}");
-
-    install(&["--fleet"]).await;
-    install(&["--host", "web"]).await;
-    let (code, said) = plugin(&["uninstall", "redis", "--fleet", "--config", "--package"]).await;
-    assert_eq!(code, Some(0), "{said}");
-    assert!(said.contains("still installed on the host web"), "{said}");
-    assert_eq!(held(&place).await, None);
-    assert!(fetched(&place, &sha256).await.is_ok(), "its package is kept");
-    let (code, said) = plugin(&["uninstall", "redis", "--host", "web", "--package"]).await;
-    assert_eq!(code, Some(0), "{said}");
-    let got = fetched(&place, &sha256).await;
-    assert!(matches!(got, Err(ArtifactError::NotThere { .. })), "{got:?}");
-}
-
-#[tokio::test]
-async fn a_package_stays_where_nobody_can_say_who_has_it() {
-    let place = Place::new().await;
-    let parent = tempfile::tempdir().expect("a folder");
-    let folder = folder(parent.path(), "1.0.0", &json!({}));
-    let sha256 = pack(&folder).expect("packs").sha256;
-    let words = ["install", text(&folder), "--fleet", "--yes"];
-    let done = place.plugin(Role::Administrator, &words).await;
-    assert_eq!(
-        done.code,
-        Some(0),
-        "without an executor nobody is waited for: {done:?}"
-    );
-    let words = ["uninstall", "redis", "--fleet", "--package"];
-    let done = place.plugin(Role::Administrator, &words).await;
-    assert_eq!(done.code, Some(1), "{done:?}");
-    assert!(
-        done.out.contains("no longer installed") && done.err.contains("package stays"),
-        "{done:?}"
-    );
-    assert!(fetched(&place, &sha256).await.is_ok());
 }

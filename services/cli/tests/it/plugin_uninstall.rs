@@ -1,0 +1,79 @@
+//! `snooze plugin uninstall`, against a real broker, its store of packages and real credentials.
+
+use crate::{
+    place::Place,
+    plugin_install::{fetched, folder, held, text},
+};
+use serde_json::json;
+use snooze_bus::{ArtifactError, Role};
+use snooze_package::pack;
+
+#[tokio::test]
+async fn what_is_uninstalled_keeps_its_configuration_and_its_package_until_that_is_asked_for() {
+    let place = Place::new().await;
+    place.executor(&["web"]).await;
+    let parent = tempfile::tempdir().expect("a folder");
+    let folder = folder(parent.path(), "1.0.0", &json!({}));
+    let sha256 = pack(&folder).expect("packs").sha256;
+    let plugin = async |words: &[&str]| {
+        let done = place.plugin(Role::Administrator, words).await;
+        (done.code, format!("{}{}", done.out, done.err))
+    };
+    let install = async |level: &[&str]| {
+        let mut words = vec!["install", text(&folder), "--yes", "--wait", "1s"];
+        words.extend(level);
+        let (code, said) = plugin(&words).await;
+        assert_eq!(code, Some(0), "{said}");
+    };
+    install(&["--fleet"]).await;
+    for words in [
+        &["configure", "redis", "n=1", "--fleet"][..],
+        &["disable", "redis", "--fleet"],
+    ] {
+        assert_eq!(plugin(words).await.0, Some(0));
+    }
+    let (code, said) = plugin(&["uninstall", "redis", "--fleet"]).await;
+    assert_eq!(code, Some(0), "{said}");
+    let left = held(&place).await.expect("its configuration is kept");
+    assert_eq!((left.installed, left.approved, left.enabled), (None, None, None));
+    assert!(left.config.is_some());
+    assert!(fetched(&place, &sha256).await.is_ok(), "its package is kept");
+    let (code, said) = plugin(&["uninstall", "redis", "--fleet"]).await;
+    assert_eq!(code, Some(4), "{said}");
+    assert!(said.contains("redis is not installed on every host"), "{said}");
+
+    install(&["--fleet"]).await;
+    install(&["--host", "web"]).await;
+    let (code, said) = plugin(&["uninstall", "redis", "--fleet", "--config", "--package"]).await;
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("still installed on the host web"), "{said}");
+    assert_eq!(held(&place).await, None);
+    assert!(fetched(&place, &sha256).await.is_ok(), "its package is kept");
+    let (code, said) = plugin(&["uninstall", "redis", "--host", "web", "--package"]).await;
+    assert_eq!(code, Some(0), "{said}");
+    let got = fetched(&place, &sha256).await;
+    assert!(matches!(got, Err(ArtifactError::NotThere { .. })), "{got:?}");
+}
+
+#[tokio::test]
+async fn a_package_stays_where_nobody_can_say_who_has_it() {
+    let place = Place::new().await;
+    let parent = tempfile::tempdir().expect("a folder");
+    let folder = folder(parent.path(), "1.0.0", &json!({}));
+    let sha256 = pack(&folder).expect("packs").sha256;
+    let words = ["install", text(&folder), "--fleet", "--yes"];
+    let done = place.plugin(Role::Administrator, &words).await;
+    assert_eq!(
+        done.code,
+        Some(0),
+        "without an executor nobody is waited for: {done:?}"
+    );
+    let words = ["uninstall", "redis", "--fleet", "--package"];
+    let done = place.plugin(Role::Administrator, &words).await;
+    assert_eq!(done.code, Some(1), "{done:?}");
+    assert!(
+        done.out.contains("no longer installed") && done.err.contains("package stays"),
+        "{done:?}"
+    );
+    assert!(fetched(&place, &sha256).await.is_ok());
+}
