@@ -2,7 +2,7 @@
 //!
 //! Times, owners, the order of a folder and the exact modes are not kept. It follows no links.
 
-use crate::{ENTRY_LIMIT, PackError, UNPACKED_LIMIT, path};
+use crate::{ENTRY_LIMIT, MANIFEST, PackError, UNPACKED_LIMIT, package::sha256, path};
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs, io,
@@ -104,6 +104,15 @@ impl Contents {
         );
         let executable = false;
         self.files.insert(name.to_owned(), File { bytes, executable });
+    }
+
+    /// The SHA-256 of each file but the manifest, in lower-case hexadecimal, as a manifest states them.
+    #[must_use]
+    pub fn checksums(&self) -> BTreeMap<String, String> {
+        let files = self.files().filter(|(path, _)| *path != MANIFEST);
+        files
+            .map(|(path, file)| (path.to_owned(), sha256(&file.bytes)))
+            .collect()
     }
 
     /// All folders and files, each folder before what is in it: a file has its contents with it.

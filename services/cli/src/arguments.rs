@@ -1,12 +1,15 @@
 //! What may be typed. Parsing only: nothing here reads a file or speaks to the bus.
 
 mod plugin;
+mod plugin_dev;
 mod values;
 
 pub use plugin::{
     Level, Plugin, PluginApprove, PluginCheck, PluginConfigure, PluginCredentials, PluginInfo, PluginInstall,
     PluginList, PluginLoad, PluginLogs, PluginReload, PluginSetting, PluginStats, PluginUninstall,
 };
+
+pub use plugin_dev::{Development, PluginPackage};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use snooze_schemas::{EventType, HostId, Timestamp};

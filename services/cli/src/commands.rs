@@ -6,6 +6,7 @@ mod history;
 mod host;
 mod json_file;
 mod plugin_approval;
+pub(crate) mod plugin_dev;
 mod plugin_hosts;
 mod plugin_inspection;
 mod plugin_install;
@@ -84,5 +85,6 @@ async fn plugin(asked: Plugin, session: &Session) -> Result<(), Failure> {
         Plugin::Logs(arguments) => plugin_inspection::logs(session, arguments).await,
         Plugin::Stats(arguments) => plugin_inspection::stats(session, arguments).await,
         Plugin::Credentials(_) => unreachable!("it is another name of `credentials plugin`"),
+        Plugin::Development(_) => unreachable!("it needs no bus and was done before"),
     }
 }

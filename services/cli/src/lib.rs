@@ -17,7 +17,7 @@ mod unanswered;
 pub mod up;
 pub mod view;
 
-use arguments::{Arguments, Command, Connection};
+use arguments::{Arguments, Command, Connection, Plugin};
 use clap::CommandFactory;
 use home::Home;
 use snooze_service_runtime::{CancellationToken, Exit, Failure, TelemetryConfig, Threads, args, run_service};
@@ -68,6 +68,10 @@ pub fn run() -> ExitCode {
                     }
                     Command::Credentials(arguments) => {
                         let done = Box::pin(credentials::make(arguments, &connection, &home));
+                        answered(done, &shutdown).await
+                    }
+                    Command::Plugin(Plugin::Development(development)) => {
+                        let done = Box::pin(commands::plugin_dev::run(development));
                         answered(done, &shutdown).await
                     }
                     command => {

@@ -119,6 +119,16 @@ fn what_is_put_in_is_packed_with_the_rest() {
 }
 
 #[test]
+fn every_file_but_the_manifest_has_its_checksum() {
+    let folder = tempfile::tempdir().expect("a folder");
+    folder::write(folder.path(), &of_plugin(), 0o022).expect("it is ours");
+    let sums = Contents::read(folder.path()).expect("a plugin").checksums();
+    // What sha256sum says of `#!/bin/sh` and the end of its line.
+    let run = "a8076d3d28d21e02012b20eaf7dbf75409a6277134439025f282e368e3305abf";
+    assert_eq!(sums, [("run".to_owned(), run.to_owned())].into());
+}
+
+#[test]
 fn what_cannot_be_in_a_package_is_told_by_its_path() {
     let long = "x".repeat(101);
     for (named, put) in [

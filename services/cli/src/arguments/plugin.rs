@@ -6,7 +6,7 @@ mod rights;
 pub use packages::{PluginInstall, PluginUninstall};
 pub use rights::{PluginApprove, PluginCredentials, PluginLoad, PluginReload};
 
-use super::Output;
+use super::{Development, Output};
 use clap::{Args, Subcommand};
 use serde_json::Value;
 use snooze_schemas::{GroupName, HostId, PluginName};
@@ -45,6 +45,9 @@ pub enum Plugin {
     Logs(PluginLogs),
     /// Show how plugins do: calls, errors, latency, memory, processor time.
     Stats(PluginStats),
+    /// What an author does with a plugin's folder.
+    #[command(flatten)]
+    Development(Development),
 }
 
 /// Arguments of `plugin list`.

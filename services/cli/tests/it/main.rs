@@ -6,6 +6,7 @@ mod demonstration;
 mod place;
 mod plugin_approval;
 mod plugin_install;
+mod plugin_package;
 mod plugin_running;
 mod plugin_settings;
 mod plugin_uninstall;

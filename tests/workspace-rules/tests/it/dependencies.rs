@@ -62,6 +62,7 @@ const DIRECTION: &[(&str, &[&str], &str)] = &[
         &[
             "snooze-bus",
             "snooze-collector",
+            "snooze-conformance",
             "snooze-event-gateway",
             "snooze-executor",
             "snooze-package",
