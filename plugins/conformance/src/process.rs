@@ -3,13 +3,17 @@
 //! **Invariant:** this is the only file of the suite that starts a process, and what it started is killed as a
 //! group and reaped, however the code that holds it ends. A plugin sees nothing of the suite's environment.
 
+mod adopted;
 mod build;
 mod program;
+
+pub use adopted::{Adopted, Starter};
 
 pub use build::build;
 pub(crate) use program::NoLine;
 pub use program::{Ending, Program, ProgramError};
 
+use adopted::Kill;
 use program::LINE_LIMIT;
 use rustix::{
     io::ioctl_fionread,
@@ -25,7 +29,8 @@ use std::{
 };
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWriteExt, Interest, unix::AsyncFd},
-    process::{Child, ChildStdin, ChildStdout, Command},
+    net::unix::pipe,
+    process::{Child, ChildStdout, Command},
     task::JoinHandle,
     time::{Instant, interval, timeout_at},
 };
@@ -42,12 +47,15 @@ const REAP_LIMIT: Duration = Duration::from_secs(5);
 /// A running process.
 #[derive(Debug)]
 pub struct Running {
-    child: Child,
+    /// Nothing where somebody else started it.
+    child: Option<Child>,
+    /// How who started it ends it.
+    kill: Kill,
     group: Pid,
     /// Readable when the process has ended, and before anybody has reaped it.
     exit: AsyncFd<OwnedFd>,
     reaped: bool,
-    stdin: Option<ChildStdin>,
+    stdin: Option<pipe::Sender>,
     stdout: Option<ChildStdout>,
     unread: Vec<u8>,
     log: Arc<Mutex<Vec<u8>>>,
@@ -82,11 +90,16 @@ impl Running {
             .kill_on_drop(true)
             .spawn()?;
         let pid = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
-        let (Some(group), Some(stderr)) = (pid, child.stderr.take()) else {
+        let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+        let (Some(group), (Some(stdin), Some(stdout), Some(stderr))) = (pid, pipes) else {
             unreachable!("a child that was just started has an id and the pipes that were asked for");
         };
-        let exit = match watch_for_end(group) {
-            Ok(exit) => exit,
+        let made = stdin
+            .into_owned_fd()
+            .and_then(pipe::Sender::from_owned_fd)
+            .and_then(|stdin| Ok((stdin, watch_for_end(group)?)));
+        let (stdin, exit) = match made {
+            Ok(made) => made,
             Err(cause) => {
                 kill_group(group);
                 return Err(cause);
@@ -94,10 +107,11 @@ impl Running {
         };
         let log = Arc::default();
         Ok(Running {
-            stdin: child.stdin.take(),
-            stdout: child.stdout.take(),
+            stdin: Some(stdin),
+            stdout: Some(stdout),
             listening: vec![tokio::spawn(listen(stderr, Arc::clone(&log)))],
-            child,
+            child: Some(child),
+            kill: Kill::default(),
             group,
             exit,
             reaped: false,
@@ -191,7 +205,13 @@ impl Running {
         }
         // Before the leader is reaped its group's number is nobody else's.
         kill_group(self.group);
-        let ended = tokio::time::timeout(REAP_LIMIT, self.child.wait()).await;
+        let Some(child) = &mut self.child else {
+            // Who started it knows how it ended, and says it to nobody.
+            self.kill.now().await;
+            self.reaped = true;
+            return Ending::Untold;
+        };
+        let ended = tokio::time::timeout(REAP_LIMIT, child.wait()).await;
         let Ok(Ok(status)) = ended else {
             return Ending::Untold;
         };
@@ -215,6 +235,15 @@ impl Running {
             }
         }
         self.log()
+    }
+
+    /// Kills it where it still runs. One that somebody else started is gone afterwards, with all that they made for it.
+    pub(crate) async fn finish(&mut self) {
+        if !self.reaped && self.child.is_none() {
+            kill_group(self.group);
+            self.kill.now().await;
+            self.reaped = true;
+        }
     }
 
     /// The last of what it wrote to its standard error so far.

@@ -110,11 +110,10 @@ impl fmt::Display for Outcome {
         };
         write!(out, "\n       law:      {}", self.law)?;
         write!(out, "\n       expected: {}", failure.expected)?;
-        write!(
-            out,
-            "\n       came:     {} (at step {})",
-            failure.came, failure.step
-        )?;
+        write!(out, "\n       came:     {}", failure.came)?;
+        if failure.step > 0 {
+            write!(out, " (at step {})", failure.step)?;
+        }
         for line in failure.log.lines() {
             write!(out, "\n       its log:  {line}")?;
         }

@@ -3,7 +3,7 @@
 use crate::{
     case::{Case, CasesError, Form, Layer, subjects},
     nats::NatsPlugin,
-    process::Program,
+    process::{Program, Starter},
     report::{Outcome, Report},
     session::Session,
 };
@@ -41,6 +41,8 @@ impl Default for Limits {
 pub enum Target {
     /// A program, started anew for each case.
     Process(Program),
+    /// A plugin's process that somebody else starts, anew for each case, as in fences.
+    Started(Starter),
     /// A plugin that is on the bus.
     Nats(Box<NatsPlugin>),
 }
@@ -99,7 +101,7 @@ pub async fn run(target: &Target, selection: &Selection, limits: &Limits) -> Res
         }
     }
     let at_once = match target {
-        Target::Process(_) => limits.at_once.max(1),
+        Target::Process(_) | Target::Started(_) => limits.at_once.max(1),
         // One plugin is asked, whose configuration the cases change.
         Target::Nats(_) => 1,
     };
@@ -115,10 +117,15 @@ async fn ask(target: &Target, subject: String, case: Case, form: Form, limits: &
     let begun = Instant::now();
     let session = match target {
         Target::Process(program) => Session::with_process(program, form, limits),
+        Target::Started(starter) => Session::with_started(starter, form, limits).await,
         Target::Nats(plugin) => Ok(Session::with_nats(plugin, form, limits)),
     };
     let outcome = match session {
-        Ok(mut session) => session.play(&case).await,
+        Ok(mut session) => {
+            let played = session.play(&case).await;
+            session.finish().await;
+            played
+        }
         Err(failure) => Err(failure),
     };
     Outcome {

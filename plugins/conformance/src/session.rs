@@ -6,7 +6,7 @@ use crate::{
     case::{Ask, Case, Form, Step},
     nats::NatsPlugin,
     pattern::{Seen, hold},
-    process::{Program, Running},
+    process::{Program, Running, Starter},
     report::Failure,
     run::Limits,
     wire,
@@ -58,6 +58,21 @@ impl<'a> Session<'a> {
         }
     }
 
+    /// Lets a process be started for a case.
+    pub(crate) async fn with_started(
+        starter: &Starter,
+        form: Form,
+        limits: &'a Limits,
+    ) -> Result<Session<'a>, Failure> {
+        let started = starter.start().await.and_then(|adopted| {
+            Running::adopt(adopted).map_err(|cause| format!("watch for its end: {cause}"))
+        });
+        match started {
+            Ok(running) => Ok(Session::new(Channel::Process(Box::new(running)), form, limits)),
+            Err(why) => Err(Failure::new("a plugin that can be started", why)),
+        }
+    }
+
     /// Asks a plugin on the bus.
     pub(crate) fn with_nats(plugin: &'a NatsPlugin, form: Form, limits: &'a Limits) -> Session<'a> {
         let mut session = Session::new(Channel::Nats(plugin), form, limits);
@@ -96,6 +111,13 @@ impl<'a> Session<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Leaves nothing of it behind.
+    pub(crate) async fn finish(&mut self) {
+        if let Channel::Process(running) = &mut self.channel {
+            running.finish().await;
+        }
     }
 
     async fn step(&mut self, step: &Step) -> Result<(), Failure> {

@@ -9,7 +9,7 @@ pub use plugin::{
     PluginList, PluginLoad, PluginLogs, PluginReload, PluginSetting, PluginStats, PluginUninstall,
 };
 
-pub use plugin_dev::{Development, PluginPackage};
+pub use plugin_dev::{Development, PluginPackage, PluginTest};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use snooze_schemas::{EventType, HostId, Timestamp};

@@ -43,6 +43,7 @@ mod stderr;
 mod stdio;
 mod tally;
 mod trust;
+mod unattended;
 mod usage;
 mod verbs;
 mod verify;
@@ -59,6 +60,7 @@ pub mod asking {
         plugin::{AskError, Plugin, Runtime},
         process::Program,
         stdio::{CallError, Limits, Settings, Stage, StdioPlugin, Wanted},
+        unattended::{Killable, Unattended},
     };
 }
 

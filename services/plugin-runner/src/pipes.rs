@@ -57,6 +57,11 @@ impl Pipes {
         })
     }
 
+    /// The ends themselves, for who asks in another way. Only where nothing was read yet: what was would be lost.
+    pub(crate) fn into_ends(self) -> (pipe::Sender, ChildStdout) {
+        (self.stdin, self.stdout)
+    }
+
     /// Writes one line. Waits for as long as the process does not read; the caller has the deadline.
     ///
     /// # Errors

@@ -6,8 +6,26 @@ use std::path::PathBuf;
 /// Commands for who writes a plugin.
 #[derive(Debug, Subcommand)]
 pub enum Development {
+    /// Try a plugin in its fences: its manifest, the contract, readings, events and configurations.
+    Test(PluginTest),
     /// Make one file of a plugin's folder: the same contents give the same bytes.
     Package(PluginPackage),
+}
+
+/// Arguments of `plugin test`.
+#[derive(Debug, Args)]
+pub struct PluginTest {
+    /// The plugin's folder.
+    pub folder: PathBuf,
+    /// Write the report as JUnit's XML too.
+    #[arg(long, value_name = "FILE")]
+    pub junit: Option<PathBuf>,
+    /// A JSON object: the configuration that it is tried with; its defaults where it is left out.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Send it no events: its handlers do what they do.
+    #[arg(long)]
+    pub without_events: bool,
 }
 
 /// Arguments of `plugin package`.

@@ -9,6 +9,7 @@ mod plugin_install;
 mod plugin_package;
 mod plugin_running;
 mod plugin_settings;
+mod plugin_test;
 mod plugin_uninstall;
 mod watch;
 

@@ -1,4 +1,4 @@
-//! `snooze plugin package`: what an author does with a plugin's folder.
+//! `snooze plugin test` and `package`: what an author does with a plugin's folder.
 //!
 //! None of it speaks to a bus that is not its own. A plugin's own code runs in its fences and with what its manifest
 //! asks for; its `build` runs as the author's program that it is.
@@ -6,6 +6,8 @@
 mod documentation;
 mod folder;
 mod package;
+mod scratch;
+mod test;
 
 use crate::arguments::Development;
 use folder::Folder;
@@ -14,6 +16,7 @@ use snooze_service_runtime::Failure;
 /// Does one of them.
 pub(crate) async fn run(command: Development) -> Result<(), Failure> {
     match command {
+        Development::Test(arguments) => test::test(&arguments).await,
         Development::Package(arguments) => package::package(&arguments).await,
     }
 }

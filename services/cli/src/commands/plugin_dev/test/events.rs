@@ -1,0 +1,151 @@
+//! Events of every type that a plugin says or its manifest states that it handles, made up.
+//!
+//! Its handlers do what they do: that is what is tried, in their fences.
+
+use super::{Findings, sandbox::Tried};
+use serde_json::{Map, Value, json};
+use snooze_plugin_runner::asking::{AskError, CallError};
+use snooze_schemas::{
+    EventType, Timestamp,
+    event::{Event, Severity},
+};
+use std::{collections::BTreeSet, time::Duration};
+use tokio::time::Instant;
+
+/// As long as a runner gives a handler of what is not critical.
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// When these events were noticed, and until when something could be done.
+const NOTICED: &str = "2026-01-31T12:00:00Z";
+const DEADLINE: &str = "2026-01-31T12:02:00Z";
+
+/// Sends all of them.
+pub(super) async fn send(tried: &Tried, findings: &mut Findings) {
+    let stated = tried.plugin.manifest().map(|manifest| &manifest.stated().events);
+    let stated: BTreeSet<EventType> = stated
+        .into_iter()
+        .flatten()
+        .filter(|(_, terms)| terms.enabled)
+        .map(|(name, _)| name.clone())
+        .collect();
+    let said: BTreeSet<EventType> = tried
+        .process
+        .events()
+        .map(|events| events.iter().cloned().collect())
+        .unwrap_or_default();
+    if !said.is_empty() {
+        agreement(&stated, &said, findings);
+    }
+    let types: BTreeSet<EventType> = stated.union(&said).flat_map(with_one_below).collect();
+    if types.is_empty() {
+        findings.note("it handles no events");
+    }
+    let law = "Every event of a type that it handles is answered in time, and does not end it.";
+    for event_type in types {
+        let begun = Instant::now();
+        let mut kept = Ok(());
+        for event in of_type(&event_type) {
+            if let Err(came) = ask(tried, &event).await {
+                kept = Err((format!("an answer to {}", event.id), came));
+                break;
+            }
+        }
+        findings.add_with_log(("events", event_type.as_str(), law), begun, kept, || {
+            tried.last_words()
+        });
+    }
+}
+
+/// What the manifest says that it gets it has to know.
+fn agreement(stated: &BTreeSet<EventType>, said: &BTreeSet<EventType>, findings: &mut Findings) {
+    let covers = |wide: &EventType, event: &EventType| {
+        wide == event || (wide.as_str() == "custom" && event.as_str().starts_with("custom."))
+    };
+    let missing: Vec<&str> = stated
+        .iter()
+        .filter(|event| !said.iter().any(|wide| covers(wide, event)))
+        .map(EventType::as_str)
+        .collect();
+    let kept = match missing.is_empty() {
+        true => Ok(()),
+        false => Err((
+            "every event of plugin.json among those that it says it handles".to_owned(),
+            format!("it does not name {}", missing.join(", ")),
+        )),
+    };
+    let law = "It handles the events that its manifest says it gets.";
+    findings.add("events", "it-knows-what-it-is-given", law, Instant::now(), kept);
+}
+
+/// `custom` stands for every `custom.*`.
+fn with_one_below(event_type: &EventType) -> Vec<EventType> {
+    let below = (event_type.as_str() == "custom").then(|| "custom.test".parse().expect("a type"));
+    [event_type.clone()].into_iter().chain(below).collect()
+}
+
+async fn ask(tried: &Tried, event: &Event) -> Result<(), String> {
+    match tried.plugin.try_event(event, LIMIT).await {
+        // That it did not succeed, or cannot, is an answer.
+        Ok(_) | Err(AskError::Process(CallError::Said(_))) => Ok(()),
+        Err(other) => Err(other.to_string()),
+    }
+}
+
+/// A plain one, one with a deadline, and one with data that nobody expects.
+fn of_type(event_type: &EventType) -> Vec<Event> {
+    let odd = json!({"": null, "list": [1, [2, {"a": {}}]], "\u{1f4a9}\n\"": "\u{0}", "number": -1e300,
+        "long": "x".repeat(16 * 1024)});
+    let (plain, deadline) = (json!({}), json!({"timeRemaining": 120, "action": "terminate"}));
+    let cases = [
+        ("plain", Severity::Info, plain, false),
+        ("deadline", Severity::Critical, deadline, true),
+        ("odd", Severity::Urgent, odd, false),
+    ];
+    let event = |(name, severity, data, has_deadline): (&str, Severity, Value, bool)| Event {
+        id: format!("test-{name}").parse().expect("an id"),
+        event_type: event_type.clone(),
+        severity,
+        source: "custom.test".to_owned(),
+        host: "test".to_owned().try_into().expect("a host"),
+        noticed_at: time(NOTICED),
+        deadline: has_deadline.then(|| time(DEADLINE)),
+        data: match data {
+            Value::Object(data) => data,
+            _ => Map::new(),
+        },
+    };
+    cases.map(event).into()
+}
+
+fn time(text: &str) -> Timestamp {
+    text.parse().expect("a time is written here")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_is_made_up_for_every_type_with_and_without_a_deadline() {
+        let custom: EventType = "custom".parse().expect("a type");
+        let types: Vec<String> = with_one_below(&custom).iter().map(ToString::to_string).collect();
+        assert_eq!(types, ["custom", "custom.test"]);
+        let events = of_type(&"cloud.spot.interrupt".parse().expect("a type"));
+        assert_eq!(events.len(), 3);
+        assert_eq!(events.iter().filter(|event| event.deadline.is_some()).count(), 1);
+    }
+
+    #[tokio::test]
+    async fn what_it_is_given_and_does_not_know_is_told() {
+        let types = |names: &[&str]| names.iter().map(|name| name.parse().expect("a type")).collect();
+        let mut findings = Findings::default();
+        agreement(&types(&["custom.a"]), &types(&["custom"]), &mut findings);
+        assert_eq!(findings.failed(), 0);
+        agreement(
+            &types(&["cloud.spot.interrupt"]),
+            &types(&["custom"]),
+            &mut findings,
+        );
+        assert_eq!(findings.failed(), 1);
+    }
+}
