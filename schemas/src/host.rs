@@ -154,6 +154,9 @@ pub struct Validate {
     pub plugin: crate::PluginName,
     /// Keys that would replace those of the configuration that holds now; the others stay.
     pub config: serde_json::Map<String, serde_json::Value>,
+    /// Keys that no layer would have any more; what the host's own file says of them holds again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unset: Vec<String>,
 }
 
 impl Message for Validate {

@@ -2,7 +2,8 @@
 //!
 //! It keeps no secret from the plugin it belongs to and shows none to anybody else: its `Debug` names
 //! plugins only. **Invariant:** a plugin whose manifest says what it can be configured with is handed nothing
-//! else; a configuration that it cannot have changes nothing.
+//! else; a configuration that it cannot have changes nothing. **Invariant:** once the bus's layers are known, nothing
+//! is handed that was never accepted together with them.
 
 use crate::{
     config::OWN_KEYS,
@@ -22,7 +23,8 @@ use tokio::sync::watch;
 pub struct ConfigBook {
     /// By the name as it was written; the original's files use the plugin's own spelling.
     file: BTreeMap<String, Map<String, Value>>,
-    layers: RwLock<BTreeMap<String, Map<String, Value>>>,
+    /// Nothing before the bus was heard.
+    layers: RwLock<Option<BTreeMap<String, Map<String, Value>>>>,
     /// Those that have a manifest.
     described: Mutex<BTreeMap<PluginName, Described>>,
     /// Counts the changes.
@@ -78,11 +80,20 @@ impl ConfigBook {
     }
 
     /// Takes what the bus's layers say now, and returns whether anything changed.
+    ///
+    /// The first ones put an end to what was handed without them: it is not what holds, also where they are refused.
     pub fn lay(&self, layers: BTreeMap<String, Map<String, Value>>) -> bool {
         let mut held = self.layers.write().unwrap_or_else(PoisonError::into_inner);
-        let changed = *held != layers;
-        *held = layers;
+        let is_first = held.is_none();
+        let changed = held.as_ref() != Some(&layers);
+        *held = Some(layers);
         drop(held);
+        if is_first {
+            let mut described = self.described();
+            described
+                .values_mut()
+                .for_each(|plugin| plugin.handed = Handed::default());
+        }
         if changed {
             self.settle();
             self.version.send_modify(|version| *version += 1);
@@ -115,14 +126,21 @@ impl ConfigBook {
         }
     }
 
-    /// Whether a plugin could have this configuration over the one that holds; nothing where no manifest says
-    /// what it can have.
+    /// Whether a plugin could have this configuration over the one that holds, without the keys that are unset, for
+    /// which the file speaks again; nothing where no manifest says what it can have.
     pub(crate) fn check(
         &self,
         plugin: &PluginName,
         over: &Map<String, Value>,
+        unset: &[String],
     ) -> Option<Result<(), Vec<ConfigMistake>>> {
-        let mut config = self.of(plugin);
+        let (mut config, mut own) = (self.of(plugin), self.in_file(plugin));
+        for key in unset {
+            match own.remove(key) {
+                Some(value) => config.insert(key.clone(), value),
+                None => config.remove(key),
+            };
+        }
         config.extend(over.clone());
         let manifest = self.described().get(plugin)?.manifest.clone();
         let schema = manifest.schema()?;
@@ -150,19 +168,20 @@ impl ConfigBook {
     /// `redis_monitor` in a file means the plugin `redis-monitor`: a plugin's name has no underscore.
     #[must_use]
     pub fn of(&self, plugin: &PluginName) -> Map<String, Value> {
-        let mut config = self
-            .file
-            .iter()
-            .find(|(name, _)| crate::discovery::sanitised(name).as_ref() == Some(plugin))
-            .map(|(_, config)| config.clone())
-            .unwrap_or_default();
+        let mut config = self.in_file(plugin);
         let layers = self.layers.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some(layer) = layers.get(plugin.as_str()) {
+        if let Some(layer) = layers.as_ref().and_then(|layers| layers.get(plugin.as_str())) {
             for (key, value) in layer {
                 config.insert(key.clone(), value.clone());
             }
         }
         config
+    }
+
+    fn in_file(&self, plugin: &PluginName) -> Map<String, Value> {
+        let mut written = self.file.iter();
+        let own = written.find(|(name, _)| crate::discovery::sanitised(name).as_ref() == Some(plugin));
+        own.map(|(_, config)| config.clone()).unwrap_or_default()
     }
 }
 
@@ -248,6 +267,7 @@ mod tests {
     #[test]
     fn a_configuration_that_cannot_be_is_refused_and_the_one_before_stays() {
         let (book, name, _folder) = described(&json!({"url": "a"}));
+        assert!(book.lay(BTreeMap::new()));
         assert!(book.lay(layer(json!({"limit": 0}))));
         let handed = book.handed(&name);
         assert_eq!(handed.config, Some(map(json!({"url": "a", "limit": 5}))));
@@ -259,6 +279,24 @@ mod tests {
         let handed = book.handed(&name);
         assert_eq!(handed.config, Some(map(json!({"url": "a", "limit": 2}))));
         assert_eq!(handed.refused, None);
+    }
+
+    #[test]
+    fn t3_what_was_handed_before_the_layers_were_known_does_not_outlive_them() {
+        let (book, name, _folder) = described(&json!({"url": "a"}));
+        assert!(
+            book.handed(&name).config.is_some(),
+            "the file's, while the bus was never heard"
+        );
+        assert!(book.lay(layer(json!({"limit": 0}))));
+        let handed = book.handed(&name);
+        assert_eq!(handed.config, None);
+        assert!(handed.refused.is_some());
+        assert!(book.lay(layer(json!({"limit": 2}))));
+        assert_eq!(
+            book.handed(&name).config,
+            Some(map(json!({"url": "a", "limit": 2})))
+        );
     }
 
     #[test]
@@ -275,7 +313,7 @@ mod tests {
     #[test]
     fn a_configuration_is_checked_over_the_one_that_holds() {
         let (book, name, _folder) = described(&json!({"url": "a"}));
-        let check = |over| book.check(&name, &map(over)).expect("there is a schema");
+        let check = |over| book.check(&name, &map(over), &[]).expect("there is a schema");
         assert!(check(json!({"limit": 7})).is_ok());
         let mistakes = check(json!({"limit": "x", "lmit": 1, "url": 3})).expect_err("it is wrong");
         assert_eq!(mistakes.len(), 3, "{mistakes:?}");
@@ -285,9 +323,22 @@ mod tests {
             "nothing has changed"
         );
         assert!(
-            book.check(&"other".parse().expect("a name"), &Map::new())
+            book.check(&"other".parse().expect("a name"), &Map::new(), &[])
                 .is_none()
         );
+    }
+
+    #[test]
+    fn what_is_unset_is_checked_as_the_file_has_it_or_not_at_all() {
+        let (book, name, _folder) = described(&json!({"limit": 3}));
+        book.lay(layer(json!({"limit": 9, "url": "b"})));
+        let check = |unset: &str| {
+            book.check(&name, &Map::new(), &[unset.to_owned()])
+                .expect("there is a schema")
+        };
+        assert!(check("limit").is_ok(), "the file has one");
+        let mistakes = check("url").expect_err("it is needed");
+        assert!(listed(&mistakes).contains("url"), "{mistakes:?}");
     }
 
     #[test]

@@ -112,7 +112,7 @@ impl Directory {
             return None;
         };
         let state = *process.stage().borrow();
-        if matches!(state, Stage::Disabled | Stage::Stopped) {
+        if matches!(state, Stage::Disabled | Stage::Held | Stage::Stopped) {
             return None;
         }
         let mut metadata = BTreeMap::from([

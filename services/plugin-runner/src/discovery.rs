@@ -66,6 +66,15 @@ pub(crate) enum PassedOver {
     /// Its manifest cannot hold.
     #[error(transparent)]
     Manifest(Box<Mistaken>),
+    /// Its manifest gives it another name than its folder's. What an operator says of a plugin is said of a folder
+    /// that they see, and no manifest may take it for itself.
+    #[error("{}: name: it is {said}, and its folder is called otherwise", folder.join(manifest::FILE).display())]
+    Misnamed {
+        /// Where it is.
+        folder: PathBuf,
+        /// What it calls itself.
+        said: PluginName,
+    },
     /// Its manifest asks for what it cannot have here.
     #[error("{}: {why}", folder.display())]
     Unfit {
@@ -81,9 +90,16 @@ pub(crate) enum PassedOver {
     /// No name can be made of the file's.
     #[error("no plugin name can be made of {}", .0.display())]
     Nameless(PathBuf),
-    /// An earlier folder has a file of the same name.
-    #[error("{} is hidden by another file of that name", .0.display())]
-    Hidden(PathBuf),
+    /// There is another one of that name already.
+    #[error("{} is hidden by {}, which has the same name", path.display(), by.display())]
+    Hidden {
+        /// Its name.
+        name: PluginName,
+        /// Where it is.
+        path: PathBuf,
+        /// The one that is run.
+        by: PathBuf,
+    },
     /// There are too many.
     #[error("more than {PLUGIN_LIMIT} plugins; the rest is not run")]
     TooMany,
@@ -117,20 +133,22 @@ impl PassedOver {
         }
     }
 
-    /// The name by which it is missed; nothing where another file has taken its place.
-    pub(crate) fn name(&self) -> Option<PluginName> {
+    /// The name by which it is missed. One that is hidden has a name of its own: the other one's vote is the other's,
+    /// and nobody may be outvoted by whoever takes its name.
+    pub(crate) fn name(&self) -> PluginName {
         let path = match self {
-            Self::Hidden(_) => return None,
-            Self::TooMany => return sanitised("more-plugins-than-are-run"),
-            Self::Unfit { name, .. } => return Some(name.clone()),
+            Self::Hidden { name, .. } => return missed_as(Some(OsStr::new(&format!("hidden-{name}")))),
+            Self::TooMany => return missed_as(Some(OsStr::new("more-plugins-than-are-run"))),
+            Self::Unfit { name, .. } => return name.clone(),
             // A folder's name has no extension: `monitor-1.2` is all of it.
-            Self::Manifest(mistaken) => return Some(missed_as(mistaken.folder.file_name())),
+            Self::Manifest(mistaken) => return missed_as(mistaken.folder.file_name()),
+            Self::Misnamed { folder, .. } => return missed_as(folder.file_name()),
             Self::Read { path, .. }
             | Self::WritableByOthers(path)
             | Self::PutByOthers(path)
             | Self::Nameless(path) => path,
         };
-        Some(missed_as(path.file_stem()))
+        missed_as(path.file_stem())
     }
 }
 
@@ -161,14 +179,18 @@ pub(crate) fn discover(folders: &[PathBuf]) -> (Vec<Found>, Vec<PassedOver>) {
         };
         for path in entries {
             match look_at(folder, &path) {
-                Ok(Some(plugin)) if found.iter().any(|other| other.name == plugin.name) => {
-                    passed_over.push(PassedOver::Hidden(path));
-                }
-                Ok(Some(_)) if found.len() == PLUGIN_LIMIT => {
-                    passed_over.push(PassedOver::TooMany);
-                    return with_what_they_need(found, passed_over);
-                }
-                Ok(Some(plugin)) => found.push(plugin),
+                Ok(Some(plugin)) => match found.iter().find(|other| other.name == plugin.name) {
+                    Some(other) => passed_over.push(PassedOver::Hidden {
+                        name: plugin.name,
+                        path,
+                        by: other.path.clone(),
+                    }),
+                    None if found.len() == PLUGIN_LIMIT => {
+                        passed_over.push(PassedOver::TooMany);
+                        return with_what_they_need(found, passed_over);
+                    }
+                    None => found.push(plugin),
+                },
                 Ok(None) => {}
                 Err(why) => passed_over.push(why),
             }
@@ -264,6 +286,15 @@ fn look_into(folder: &Path, path: &Path) -> Result<Option<Found>, PassedOver> {
     let manifest = PluginManifest::read(path).map_err(mistaken)?;
     for warning in manifest.warnings() {
         tracing::warn!(plugin = %manifest.name(), file = %path.join(manifest::FILE).display(), %warning, "a manifest is odd");
+    }
+    if path
+        .file_name()
+        .is_none_or(|name| name != manifest.name().as_str())
+    {
+        return Err(PassedOver::Misnamed {
+            folder: path.to_owned(),
+            said: manifest.name().clone(),
+        });
     }
     if manifest.stated().kind == PluginKind::Native {
         return Err(PassedOver::Unfit {

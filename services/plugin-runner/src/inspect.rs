@@ -173,7 +173,7 @@ impl Inspector {
     /// Every mistake, or there is none of that name.
     pub(crate) async fn validate(self: Arc<Self>, asked: Validate) -> Result<Validated, Refusal> {
         let name = &asked.plugin;
-        match self.plugins.check_config(name, &asked.config) {
+        match self.plugins.check_config(name, &asked.config, &asked.unset) {
             Some(Ok(())) => Ok(Validated { checked: true }),
             Some(Err(mistakes)) => {
                 let text = format!("{name} cannot be configured so: {}", listed(&mistakes));

@@ -10,7 +10,7 @@ use crate::{
     manifest::{ConfigMistake, PluginManifest},
     nats_plugin::NatsPlugin,
     plugin::{Plugin, Runtime},
-    policy::PolicyInForce,
+    policy::{PolicyInForce, PolicyOrigin},
     stdio::{StdioPlugin, Wanted},
     tally::{AskedVoter, interval_ms},
 };
@@ -177,20 +177,14 @@ impl Plugins {
 
     /// Configures, switches on and off as the policy's layers say.
     pub(crate) fn apply(&self, policy: &PolicyInForce) {
-        let layers = policy
-            .plugins
-            .iter()
-            .filter_map(|(name, layer)| Some((name.to_string(), layer.config.clone()?)))
-            .collect();
-        self.configs.lay(layers);
+        if policy.origin == PolicyOrigin::Bus {
+            let said = policy.plugins.iter();
+            let layers = said.filter_map(|(name, layer)| Some((name.to_string(), layer.config.clone()?)));
+            self.configs.lay(layers.collect());
+        }
         for process in self.processes() {
             let name = process.name();
-            let is_to_run = self.is_enabled(policy, &name) && self.lacks(policy, &name).is_none();
-            process.want(if is_to_run {
-                Wanted::Running
-            } else {
-                Wanted::Disabled
-            });
+            process.want(self.wanted(policy, &name));
         }
         let mut on_bus = self.on_bus();
         let wanted = self.wanted_on_bus(policy);
@@ -201,6 +195,19 @@ impl Plugins {
                 let plugin = NatsPlugin::new(self.bus.clone(), self.host.clone(), name);
                 Plugin::described(Runtime::Nats(plugin), manifest)
             });
+        }
+    }
+
+    fn wanted(&self, policy: &PolicyInForce, name: &PluginName) -> Wanted {
+        if !self.is_enabled(policy, name) {
+            return Wanted::Disabled;
+        }
+        if let Some(why) = policy.lost() {
+            return Wanted::Held(without_policy(why));
+        }
+        match self.lacks(policy, name) {
+            None => Wanted::Running,
+            Some(needed) => Wanted::Held(format!("it depends on {needed}, which is switched off")),
         }
     }
 
@@ -247,19 +254,25 @@ impl Plugins {
         self.configs.of(name)
     }
 
-    /// Whether a plugin could have this configuration over the one that holds; nothing where no manifest says
-    /// what it can have.
+    /// Whether a plugin could have this configuration over the one that holds, without the keys that are unset;
+    /// nothing where no manifest says what it can have.
     pub(crate) fn check_config(
         &self,
         name: &PluginName,
         over: &Map<String, Value>,
+        unset: &[String],
     ) -> Option<Result<(), Vec<ConfigMistake>>> {
-        self.configs.check(name, over)
+        self.configs.check(name, over, unset)
     }
 
     fn on_bus(&self) -> std::sync::MutexGuard<'_, BTreeMap<PluginName, Arc<Plugin>>> {
         self.on_bus.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Why nobody votes where the policy is lost: what it said of plugins is not known.
+fn without_policy(why: &str) -> String {
+    format!("it is not known which policy holds until the bus gives one: {why}")
 }
 
 /// The longest time between two questions to a plugin: half an interval later than a sample should have come,

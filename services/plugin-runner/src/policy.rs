@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use snooze_schemas::{
     PluginName,
-    policy::{ConfigLayer, PluginLayer, Policy},
+    policy::{ConfigLayer, Mode, PluginLayer, Policy},
 };
 use std::collections::BTreeMap;
 
@@ -22,10 +22,24 @@ use std::collections::BTreeMap;
 pub(crate) struct PolicyInForce {
     /// Every value set.
     pub policy: Policy,
-    /// The revisions `fleet/group/host`; `local` before the bus was heard for the first time.
+    /// The revisions `fleet/group/host`; `local` before the bus was heard for the first time, `unknown` where what
+    /// it said then cannot be read.
     pub revision: String,
     /// What the layers say of plugins, the narrower laid over the wider.
     pub plugins: BTreeMap<PluginName, PluginLayer>,
+    /// Whose word it is.
+    pub origin: PolicyOrigin,
+}
+
+/// Whose word a policy is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum PolicyOrigin {
+    /// The bus's, heard now or before.
+    Bus,
+    /// The host's own file's, because the bus was never heard.
+    Local,
+    /// Nobody's: what the bus said is lost, for this reason. No plugin runs or votes under it.
+    Unknown(String),
 }
 
 /// The longest that a request to a host may wait for its answer.
@@ -86,7 +100,30 @@ impl PolicyInForce {
             policy,
             revision: "local".to_owned(),
             plugins: BTreeMap::new(),
+            origin: PolicyOrigin::Local,
         })
+    }
+
+    /// What holds where it is not known what should: it only observes, and its revision is nobody else's.
+    fn unknown(why: String) -> PolicyInForce {
+        let policy = Policy {
+            mode: Mode::Observe,
+            ..Policy::default()
+        };
+        PolicyInForce {
+            policy,
+            revision: "unknown".to_owned(),
+            plugins: BTreeMap::new(),
+            origin: PolicyOrigin::Unknown(why),
+        }
+    }
+
+    /// Why it is not known which policy should hold, if it is not.
+    pub(crate) fn lost(&self) -> Option<&str> {
+        match &self.origin {
+            PolicyOrigin::Unknown(why) => Some(why),
+            PolicyOrigin::Bus | PolicyOrigin::Local => None,
+        }
     }
 
     fn merged(layers: &Layers) -> Result<PolicyInForce, PolicyError> {
@@ -110,6 +147,7 @@ impl PolicyInForce {
             policy,
             revision,
             plugins,
+            origin: PolicyOrigin::Bus,
         })
     }
 }

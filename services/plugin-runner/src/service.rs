@@ -83,7 +83,7 @@ pub async fn run(config: Config, bus: Bus, shutdown: CancellationToken) -> Resul
 
     let mut tasks = Tasks::new(shutdown.clone());
     let source = PolicySource::new(bus.clone(), config.host.clone(), config.state.join("policy.json"));
-    let (policy_in, mut policy) = watch::channel(Arc::new(source.kept().unwrap_or(local)));
+    let (policy_in, mut policy) = watch::channel(Arc::new(source.kept_or(local)));
     tasks.start("policy", source.follow(policy_in, shutdown.clone()));
     tasks.start("bus", not_denied(bus.clone(), shutdown.clone()));
 
@@ -270,9 +270,7 @@ fn plugins_of(config: &Config, bus: &Bus) -> Arc<Plugins> {
                 .manifests
                 .insert(manifest.name().clone(), manifest.clone());
         }
-        if let Some(name) = why.name() {
-            expected.passed_over.insert(name, text);
-        }
+        expected.passed_over.insert(why.name(), text);
     }
     for found in &found {
         if found.is_on_bus() {

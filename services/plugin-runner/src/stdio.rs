@@ -51,17 +51,32 @@ pub enum Stage {
     Misconfigured,
     /// Switched off by the configuration.
     Disabled,
+    /// Not run as things are: what it depends on is not there, its files are others than were approved, and the like.
+    Held,
     /// Ended for good.
     Stopped,
 }
 
 /// What the configuration wants of a plugin.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Wanted {
     /// It is to run.
     Running,
     /// It is not to run.
     Disabled,
+    /// It is not to run as things are, for this reason.
+    Held(String),
+}
+
+impl Wanted {
+    /// How it is shown that it does not run, and why; nothing where it is to run.
+    fn instead(&self) -> Option<(Stage, &str)> {
+        match self {
+            Self::Running => None,
+            Self::Disabled => Some((Stage::Disabled, "it is disabled")),
+            Self::Held(why) => Some((Stage::Held, why)),
+        }
+    }
 }
 
 /// A start of a process.
@@ -306,8 +321,11 @@ impl StdioPlugin {
 
     /// Switches it on or off; the supervisor sees to it.
     pub fn want(&self, wanted: Wanted) {
-        self.wanted
-            .send_if_modified(|held| std::mem::replace(held, wanted) != wanted);
+        self.wanted.send_if_modified(|held| {
+            let is_news = *held != wanted;
+            *held = wanted;
+            is_news
+        });
     }
 
     /// Ends the process for good; the supervisor sees to it.

@@ -83,7 +83,9 @@ pub(super) async fn configure(session: &Session, arguments: PluginConfigure) -> 
     };
     let held = match edit {
         Some(edit) => {
-            refuse_mistakes(session, layer.whose(), plugin, &edit.sets()).await?;
+            let now = look(session, &layer).await?.0.plugins.remove(plugin.as_str());
+            let unset = edit.unsets(now.and_then(|now| now.config).unwrap_or_default());
+            refuse_mistakes(session, layer.whose(), plugin, &edit.sets(), &unset).await?;
             change(session, &layer, plugin, |held| {
                 held.config = edit.of(held.config.take());
             })
@@ -127,6 +129,13 @@ impl Edit {
             Self::Instead(config) => config.clone(),
             Self::Keys { set, .. } => set.iter().cloned().collect(),
         }
+    }
+
+    /// Those of the held keys that are gone afterwards.
+    fn unsets(&self, held: Map<String, Value>) -> Vec<String> {
+        let keys: Vec<String> = held.keys().cloned().collect();
+        let left = self.of(Some(held)).unwrap_or_default();
+        keys.into_iter().filter(|key| !left.contains_key(key)).collect()
     }
 
     /// The configuration afterwards; none where nothing is left.
@@ -179,6 +188,9 @@ mod tests {
             unset: vec!["a".to_owned()],
         };
         assert_eq!(unset.of(Some(map(json!({"a": 1})))), None);
+        assert_eq!(unset.unsets(map(json!({"a": 1, "b": 2}))), ["a"]);
+        let instead = Edit::Instead(map(json!({"b": 3})));
+        assert_eq!(instead.unsets(map(json!({"a": 1, "b": 2}))), ["a"]);
         assert_eq!(Edit::Instead(Map::new()).of(Some(map(json!({"a": 1})))), None);
     }
 }

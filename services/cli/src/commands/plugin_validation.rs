@@ -44,6 +44,7 @@ pub(super) async fn refuse_mistakes(
     whose: Whose<'_>,
     plugin: &PluginName,
     config: &Map<String, Value>,
+    unset: &[String],
 ) -> Result<(), Failure> {
     let hosts = match hosts(session, whose).await {
         Ok(hosts) => hosts,
@@ -59,6 +60,7 @@ pub(super) async fn refuse_mistakes(
     let question = Validate {
         plugin: plugin.clone(),
         config: config.clone(),
+        unset: unset.to_vec(),
     };
     let (question, asked) = (&question, hosts.len());
     let answers = hosts

@@ -25,7 +25,7 @@ fn executables_are_found_in_order_and_the_first_folder_wins() {
     let names: Vec<&str> = found.iter().map(|plugin| plugin.name.as_str()).collect();
     assert_eq!(names, ["a-one", "b-two"]);
     assert!(
-        matches!(passed_over[..], [PassedOver::Hidden(_)]),
+        matches!(passed_over[..], [PassedOver::Hidden { .. }]),
         "{passed_over:?}"
     );
 }
@@ -76,16 +76,18 @@ fn in_a_folder_for_everybody_only_our_own_files_and_the_superusers_are_run() {
 
 #[test]
 fn s2_what_is_passed_over_is_missed_by_its_name() {
-    let missed = |why: PassedOver| why.name().map(|name| name.as_str().to_owned());
+    let missed = |why: PassedOver| why.name().to_string();
     assert_eq!(
-        missed(PassedOver::WritableByOthers("/p/redis_monitor.py".into())).as_deref(),
-        Some("redis-monitor")
+        missed(PassedOver::WritableByOthers("/p/redis_monitor.py".into())),
+        "redis-monitor"
     );
-    assert_eq!(
-        missed(PassedOver::Nameless("/p/cpu".into())).as_deref(),
-        Some("plugin-cpu")
-    );
-    assert_eq!(missed(PassedOver::Hidden("/p/other".into())), None);
+    assert_eq!(missed(PassedOver::Nameless("/p/cpu".into())), "plugin-cpu");
+    let hidden = PassedOver::Hidden {
+        name: "redis".parse().expect("a name"),
+        path: "/p/redis".into(),
+        by: "/p/redis.py".into(),
+    };
+    assert_eq!(missed(hidden), "hidden-redis", "the other one votes by that name");
 }
 
 #[test]
@@ -113,18 +115,13 @@ fn described(folder: &Path, name: &str, over: &serde_json::Value) {
 }
 
 fn missed(passed_over: &[PassedOver]) -> Vec<String> {
-    let names = passed_over.iter().filter_map(PassedOver::name);
-    names.map(|name| name.to_string()).collect()
+    passed_over.iter().map(|why| why.name().to_string()).collect()
 }
 
 #[test]
-fn a_folder_with_a_manifest_is_a_plugin_by_the_manifests_name() {
+fn a_folder_with_a_manifest_is_a_plugin_by_the_name_that_both_have() {
     let folder = tempfile::tempdir().expect("a folder");
-    described(
-        folder.path(),
-        "some-folder",
-        &serde_json::json!({"name": "redis-monitor"}),
-    );
+    described(folder.path(), "redis-monitor", &serde_json::json!({}));
     described(
         folder.path(),
         "remote",
@@ -134,17 +131,33 @@ fn a_folder_with_a_manifest_is_a_plugin_by_the_manifests_name() {
     write(folder.path(), "redis_monitor.py", 0o755);
     let (found, passed_over) = discover(&[folder.path().to_owned()]);
     let names: Vec<&str> = found.iter().map(|plugin| plugin.name.as_str()).collect();
-    // The bare file comes first, and has the name already.
+    // What comes first has the name already.
     assert_eq!(names, ["redis-monitor", "remote"]);
-    assert!(
-        matches!(passed_over[..], [PassedOver::Hidden(_)]),
-        "{passed_over:?}"
-    );
+    assert_eq!(missed(&passed_over), ["hidden-redis-monitor"]);
     assert!(found[1].is_on_bus() && !found[0].is_on_bus());
     fs::remove_file(folder.path().join("redis_monitor.py")).expect("removes");
     let (found, passed_over) = discover(&[folder.path().to_owned()]);
     assert!(passed_over.is_empty(), "{passed_over:?}");
-    assert!(found.iter().any(|plugin| plugin.name.as_str() == "redis-monitor" && plugin.path.ends_with("some-folder/run")));
+    let path = &found[0].path;
+    assert!(path.ends_with("redis-monitor/run"), "{path:?}");
+}
+
+#[test]
+fn i4_a_manifest_that_takes_another_name_than_its_folders_is_missed_by_the_folders() {
+    let folder = tempfile::tempdir().expect("a folder");
+    described(
+        folder.path(),
+        "harmless",
+        &serde_json::json!({"name": "redis-monitor"}),
+    );
+    let (found, passed_over) = discover(&[folder.path().to_owned()]);
+    assert!(found.is_empty());
+    assert_eq!(missed(&passed_over), ["harmless"]);
+    let text = passed_over[0].to_string();
+    assert!(
+        text.contains("harmless/plugin.json: name: it is redis-monitor"),
+        "{text}"
+    );
 }
 
 #[test]

@@ -19,6 +19,7 @@ impl Stage {
             Self::Restarting => "restarting",
             Self::Misconfigured => "misconfigured",
             Self::Disabled => "disabled",
+            Self::Held => "held",
             Self::Stopped => "stopped",
         }
     }

@@ -8,6 +8,7 @@ use super::{PluginVoter, Plugins, round};
 use crate::{
     plugin::{self, Runtime},
     policy::PolicyInForce,
+    stdio::Wanted,
     tally::AskedVoter,
 };
 use serde_json::Value;
@@ -35,11 +36,8 @@ impl Plugins {
                 }
                 continue;
             }
-            if let Some(needed) = self.lacks(policy, &name) {
-                voters.insert(
-                    voter,
-                    barred(format!("it depends on {needed}, which is switched off")),
-                );
+            if let Wanted::Held(why) = self.wanted(policy, &name) {
+                voters.insert(voter, barred(why));
                 continue;
             }
             let runtime = match plugin.runtime() {

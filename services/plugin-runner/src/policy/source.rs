@@ -7,6 +7,7 @@ use crate::{
 };
 use snooze_bus::{Bucket, Bus, BusError, BusStatus, SubjectFilter, Subscription, keys};
 use snooze_schemas::{GroupName, HostId, policy::ConfigLayer, roster::RosterRecord};
+use snooze_service_runtime::exit::one_line;
 use std::{path::PathBuf, sync::Arc, time::Duration};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -43,20 +44,23 @@ impl PolicySource {
         }
     }
 
-    /// The last copy that was kept, where there is one that holds.
+    /// The last copy that was kept; `local` where none ever was. One that is there and of no use leaves no policy at
+    /// all: what it said nobody knows, and the local one may say less.
     #[must_use]
-    pub(crate) fn kept(&self) -> Option<PolicyInForce> {
-        match files::read::<Layers>(&self.copy) {
-            Ok(Some(layers)) => PolicyInForce::merged(&layers).ok(),
-            Ok(None) => None,
-            Err(error) => {
-                tracing::warn!(
-                    error = snooze_service_runtime::exit::one_line(&error),
-                    "the last copy of the policy is of no use"
-                );
-                None
-            }
-        }
+    pub(crate) fn kept_or(&self, local: PolicyInForce) -> PolicyInForce {
+        let why = match files::read::<Layers>(&self.copy) {
+            Ok(None) => return local,
+            Ok(Some(layers)) => match PolicyInForce::merged(&layers) {
+                Ok(kept) => return kept,
+                Err(error) => format!("{}: {}", self.copy.display(), one_line(&error)),
+            },
+            Err(error) => one_line(&error),
+        };
+        tracing::error!(
+            why,
+            "the last copy of the policy is of no use; until the bus gives one no plugin runs or votes"
+        );
+        PolicyInForce::unknown(why)
     }
 
     /// Publishes the policy that holds into `out`, now and after every change, until shutdown.
@@ -80,7 +84,7 @@ impl PolicySource {
                 }
                 Err(error) => {
                     tracing::info!(
-                        error = snooze_service_runtime::exit::one_line(&error),
+                        error = one_line(&error),
                         "the policy cannot be read now; the last copy holds"
                     );
                     false
@@ -132,7 +136,7 @@ impl PolicySource {
             Ok(merged) => merged,
             Err(error) => {
                 tracing::error!(
-                    error = snooze_service_runtime::exit::one_line(&error),
+                    error = one_line(&error),
                     "the new policy cannot hold; the one before stays"
                 );
                 return;
@@ -149,7 +153,7 @@ impl PolicySource {
         tracing::info!(revision = merged.revision, "a policy is in force");
         if let Err(error) = files::replace(&self.copy, layers, Durability::Synced) {
             tracing::warn!(
-                error = snooze_service_runtime::exit::one_line(&error),
+                error = one_line(&error),
                 "the policy cannot be kept for a start without a broker"
             );
         }
@@ -209,4 +213,45 @@ async fn reconnected(status: &mut watch::Receiver<BusStatus>) {
         }
     }
     std::future::pending::<()>().await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::PolicyOrigin;
+    use serde_json::{Map, json};
+    use snooze_bus::User;
+    use snooze_schemas::policy::Mode;
+    use snooze_test_harness::NatsServer;
+
+    #[tokio::test]
+    async fn s1_a_copy_of_the_policy_that_is_there_and_useless_is_not_taken_for_none() {
+        let server = NatsServer::open().await;
+        let host: HostId = "h1".parse().expect("a host id");
+        let bus = server.bus(&User::host(&host)).await;
+        let folder = tempfile::tempdir().expect("a folder");
+        let copy = folder.path().join("policy.json");
+        let source = PolicySource::new(bus, host, copy.clone());
+        let acting: Map<_, _> = [("mode".to_owned(), json!("act"))].into_iter().collect();
+        let local = PolicyInForce::local(&acting).expect("it holds");
+        assert_eq!(source.kept_or(local.clone()), local, "there never was one");
+        let slow = json!({"layers": [[{"policy": {"freshness_seconds": 1}}, 1], null, null]});
+        for spoiled in ["{", &slow.to_string()] {
+            std::fs::write(&copy, spoiled).expect("writes");
+            let held = source.kept_or(local.clone());
+            assert_eq!(
+                (held.policy.mode, held.revision.as_str()),
+                (Mode::Observe, "unknown")
+            );
+            let why = held.lost().expect("nobody knows it");
+            assert!(why.contains("policy.json"), "{why}");
+        }
+        let sound = json!({"layers": [[{"policy": {"mode": "act"}}, 7], null, null]});
+        std::fs::write(&copy, sound.to_string()).expect("writes");
+        let held = source.kept_or(local);
+        assert_eq!(
+            (held.revision.as_str(), held.origin),
+            ("7/0/0", PolicyOrigin::Bus)
+        );
+    }
 }

@@ -130,7 +130,7 @@ impl StdioPlugin {
         // What it would say under its old configuration is not what it is asked (T3).
         if method == Method::CheckIdle
             && wire.version != self.configs.version()
-            && self.handed().config.is_some_and(|config| wire.config != config)
+            && self.handed().config.is_none_or(|config| wire.config != config)
         {
             lent.give_back();
             return Err(CallError::NotRunning(

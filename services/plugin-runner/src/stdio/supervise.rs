@@ -50,11 +50,12 @@ impl StdioPlugin {
     pub async fn supervise(self: Arc<Self>) {
         let mut backoff = Backoff::default();
         while !self.stop.is_cancelled() {
-            if *self.wanted.borrow() == Wanted::Disabled {
-                self.put_down("it is disabled").await;
-                self.stage.send_replace(Stage::Disabled);
+            let wanted = self.wanted.borrow().clone();
+            if let Some((stage, why)) = wanted.instead() {
+                self.put_down(why).await;
+                self.stage.send_replace(stage);
                 tokio::select! {
-                    () = self.until_wanted(Wanted::Running) => {}
+                    () = self.until_wanted(|now| *now != wanted) => {}
                     () = self.stop.cancelled() => {}
                 }
                 continue;
@@ -66,7 +67,7 @@ impl StdioPlugin {
                 self.stage.send_replace(Stage::Misconfigured);
                 tokio::select! {
                     () = self.until_configured() => {}
-                    () = self.until_wanted(Wanted::Disabled) => {}
+                    () = self.until_wanted(is_unwanted) => {}
                     () = self.stop.cancelled() => {}
                 }
                 continue;
@@ -98,7 +99,7 @@ impl StdioPlugin {
                     continue;
                 }
             };
-            if self.stop.is_cancelled() || *self.wanted.borrow() == Wanted::Disabled {
+            if self.stop.is_cancelled() || *self.wanted.borrow() != Wanted::Running {
                 continue;
             }
             let wait = backoff.failed_after(born.elapsed(), &self.settings.restarts);
@@ -108,7 +109,7 @@ impl StdioPlugin {
             self.stage.send_replace(Stage::Restarting);
             tokio::select! {
                 () = tokio::time::sleep(wait) => {}
-                () = self.until_wanted(Wanted::Disabled) => {}
+                () = self.until_wanted(is_unwanted) => {}
                 () = self.stop.cancelled() => {}
             }
         }
@@ -151,9 +152,9 @@ impl StdioPlugin {
     }
 
     /// Cancelling it loses nothing.
-    async fn until_wanted(&self, wanted: Wanted) {
+    async fn until_wanted(&self, so: impl Fn(&Wanted) -> bool) {
         // The sender is part of `self`, so that the channel is never closed here.
-        drop(self.wanted.subscribe().wait_for(|held| *held == wanted).await);
+        drop(self.wanted.subscribe().wait_for(|wanted| so(wanted)).await);
     }
 
     /// Introduces the process, lets it be asked, keeps its configuration up to date, and returns why it is
@@ -192,9 +193,9 @@ impl StdioPlugin {
                 biased;
                 why = breaks.recv() => break why.unwrap_or_else(|| "it is of no use any more".to_owned()),
                 () = process.ended() => break "it ended".to_owned(),
-                () = self.until_wanted(Wanted::Disabled) => {
+                () = self.until_wanted(is_unwanted) => {
                     self.bid_farewell(&process).await;
-                    break "it is disabled".to_owned();
+                    break self.hindered();
                 }
                 () = self.stop.cancelled() => {
                     self.bid_farewell(&process).await;
@@ -212,6 +213,15 @@ impl StdioPlugin {
             }
         };
         Parted::Failed(self.end(process, &why).await)
+    }
+
+    /// Why it is not wanted any more.
+    fn hindered(&self) -> String {
+        let wanted = self.wanted.borrow();
+        wanted
+            .instead()
+            .map_or("it was not wanted for a moment", |(_, why)| why)
+            .to_owned()
     }
 
     /// Kills the process, after which no call may begin; one that waits for the slot must not find dead
@@ -234,10 +244,7 @@ impl StdioPlugin {
     /// Gives a running process its configuration anew, where it is another one. One that refuses it cannot
     /// be relied upon as it is, and is started again.
     async fn reconfigure(&self, version: u64) -> Configured {
-        // One that it cannot have changes nothing.
-        let Some(config) = self.handed().config else {
-            return Configured::Done;
-        };
+        let config = self.handed().config;
         let mut lent = match self
             .borrow(
                 Method::Configure,
@@ -253,6 +260,12 @@ impl StdioPlugin {
         };
         let wire = lent.wire();
         wire.version = version;
+        // What it was started with holds no more, and nothing else does.
+        let Some(config) = config else {
+            self.dismiss(&mut wire.pipes).await;
+            lent.close(ANEW);
+            return Configured::OnlyAnew;
+        };
         if wire.config == config {
             lent.give_back();
             return Configured::Done;
@@ -292,6 +305,10 @@ impl StdioPlugin {
             );
         }
     }
+}
+
+fn is_unwanted(wanted: &Wanted) -> bool {
+    *wanted != Wanted::Running
 }
 
 /// The reason with how the process ended, where that says more than that it was killed.

@@ -1,7 +1,7 @@
 //! Plugins with a manifest, as votes and answers on the bus.
 
 use crate::stage::{SOON, Stage, of, python_plugin};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use snooze_bus::RunnerVerb;
 use snooze_schemas::{
     ErrorCode,
@@ -56,12 +56,7 @@ async fn listed(stage: &Stage, plugin: &str, wanted: fn(&PluginStatus) -> bool) 
 async fn a_plugin_with_a_manifest_votes_by_its_name_with_its_defaults() {
     let mut stage = Stage::set().await;
     let answer = r#"{"is_idle": True, "reason": json.dumps(config)}"#;
-    described(
-        &stage,
-        "some-folder",
-        &python_plugin("another-name", answer),
-        &redis(),
-    );
+    described(&stage, "redis", &python_plugin("another-name", answer), &redis());
     let runner = stage.runner().await;
     let vote = stage.vote("redis", VoteState::Idle).await;
     assert_eq!(
@@ -214,6 +209,34 @@ async fn t3_a_changed_configuration_ends_the_run_and_one_that_cannot_be_does_not
 }
 
 #[tokio::test]
+async fn t3_after_a_restart_a_refused_configuration_leaves_no_other_one_to_vote_by() {
+    let mut stage = Stage::set().await;
+    let answer = r#"{"is_idle": True, "reason": str(config.get("limit"))}"#;
+    described(&stage, "redis", &python_plugin("redis", answer), &redis());
+    let runner = stage.runner().await;
+    stage.vote("redis", VoteState::Idle).await;
+    let refused = json!({"redis": {"config": {"limit": 0}}});
+    stage.layer(json!({"heartbeat_seconds": 0.2}), refused).await;
+    listed(&stage, "redis", |status| status.config_refused.is_some()).await;
+    let before = stage.verdict("it votes on", |_| true).await.agent;
+    runner.stop().await;
+    // Neither the file's configuration nor the defaults are what the policy in force says.
+    let runner = stage.runner().await;
+    let told = "its configuration is refused: limit: expected at least 1, found 0";
+    stage
+        .verdict("it is unknown and says why", |verdict| {
+            let vote = of(verdict, "redis").filter(|_| verdict.agent != before);
+            assert!(vote.is_none_or(|vote| vote.raw == VoteState::Unknown), "{vote:?}");
+            vote.is_some_and(|vote| vote.reason.contains(told))
+        })
+        .await;
+    let accepted = json!({"redis": {"config": {"limit": 3}}});
+    stage.layer(json!({"heartbeat_seconds": 0.2}), accepted).await;
+    assert_eq!(stage.vote("redis", VoteState::Idle).await.reason, "3");
+    runner.stop().await;
+}
+
+#[tokio::test]
 async fn what_a_plugin_cannot_be_configured_with_is_told_before_it_is_written() {
     let stage = Stage::set().await;
     described(
@@ -229,6 +252,7 @@ async fn what_a_plugin_cannot_be_configured_with_is_told_before_it_is_written() 
         let request = Validate {
             plugin: plugin.parse().expect("a name"),
             config: own(&config),
+            unset: Vec::new(),
         };
         stage
             .administrator
@@ -260,6 +284,18 @@ async fn what_a_plugin_cannot_be_configured_with_is_told_before_it_is_written() 
         assert!(refusal.message.contains(part), "{}", refusal.message);
     }
     assert!(!refusal.message.contains("hunter2"), "{}", refusal.message);
+    let unset = Validate {
+        plugin: "redis".parse().expect("a name"),
+        config: Map::new(),
+        unset: vec!["limit".to_owned()],
+    };
+    let subject = stage.verb(RunnerVerb::Validate);
+    let told: Validated = stage
+        .administrator
+        .request(&subject, &unset, WITHIN)
+        .await
+        .expect("the default holds then");
+    assert!(told.checked);
     let error = validate("nobody", json!({})).await.expect_err("there is none");
     assert_eq!(error.refusal().expect("by the runner").code, ErrorCode::NotFound);
     runner.stop().await;
