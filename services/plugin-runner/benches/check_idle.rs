@@ -251,7 +251,7 @@ async fn started(path: &Path, home: &Path) -> (Arc<Plugin>, Arc<StdioPlugin>) {
             fence: None,
         },
         manifest: None,
-        provisional: "benched".parse().expect("a name"),
+        name: "benched".parse().expect("a name"),
         handshake_limit: WITHIN,
         restarts: Restarts::default(),
     };

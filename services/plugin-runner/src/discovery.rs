@@ -5,17 +5,21 @@
 //! write it would run as the runner does. In a folder where everybody may put files, as `/tmp`, only our own
 //! and the superuser's are run.
 
+mod passed_over;
+
+pub(crate) use passed_over::PassedOver;
+
 use crate::{
-    manifest::{self, Candidate, ManifestError, PluginManifest},
-    trust::{self, Exposed},
+    manifest::{self, Candidate, PluginManifest},
+    trust,
 };
+use passed_over::Mistaken;
 use snooze_schemas::{
     PluginName,
     plugin::manifest::{PluginKind, ProcessModel},
 };
 use std::{
     collections::BTreeMap,
-    ffi::OsStr,
     fs, io,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
@@ -30,7 +34,7 @@ const EXECUTABLE_BY_ANY: u32 = 0o111;
 /// A plugin.
 #[derive(Debug, Clone)]
 pub(crate) struct Found {
-    /// Its name: its manifest's, else that of its file until it has introduced itself.
+    /// Its name: its folder's, which is its manifest's too, else its file's. What it calls itself is nobody's affair.
     pub name: PluginName,
     /// What is started.
     pub path: PathBuf,
@@ -44,120 +48,6 @@ impl Found {
         let manifest = self.manifest.as_deref();
         manifest.is_some_and(|manifest| manifest.stated().process_model == ProcessModel::Nats)
     }
-}
-
-/// Why a file or a folder was passed over, for the log.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum PassedOver {
-    /// The folder or file cannot be read.
-    #[error("read {}", path.display())]
-    Read {
-        /// What was to be read.
-        path: PathBuf,
-        /// What the kernel says.
-        source: io::Error,
-    },
-    /// Everybody may write it.
-    #[error("{} may be written by everybody; it is not run", .0.display())]
-    WritableByOthers(PathBuf),
-    /// Everybody may put files where it is, and somebody else did.
-    #[error("{} belongs to somebody else, in a folder that everybody may write; it is not run", .0.display())]
-    PutByOthers(PathBuf),
-    /// Its manifest cannot hold.
-    #[error(transparent)]
-    Manifest(Box<Mistaken>),
-    /// Its manifest gives it another name than its folder's. What an operator says of a plugin is said of a folder
-    /// that they see, and no manifest may take it for itself.
-    #[error("{}: name: it is {said}, and its folder is called otherwise", folder.join(manifest::FILE).display())]
-    Misnamed {
-        /// Where it is.
-        folder: PathBuf,
-        /// What it calls itself.
-        said: PluginName,
-    },
-    /// Its manifest asks for what it cannot have here.
-    #[error("{}: {why}", folder.display())]
-    Unfit {
-        /// What its author states.
-        manifest: Option<Arc<PluginManifest>>,
-        /// Its name.
-        name: PluginName,
-        /// Where it is.
-        folder: PathBuf,
-        /// What it lacks.
-        why: String,
-    },
-    /// No name can be made of the file's.
-    #[error("no plugin name can be made of {}", .0.display())]
-    Nameless(PathBuf),
-    /// There is another one of that name already.
-    #[error("{} is hidden by {}, which has the same name", path.display(), by.display())]
-    Hidden {
-        /// Its name.
-        name: PluginName,
-        /// Where it is.
-        path: PathBuf,
-        /// The one that is run.
-        by: PathBuf,
-    },
-    /// There are too many.
-    #[error("more than {PLUGIN_LIMIT} plugins; the rest is not run")]
-    TooMany,
-}
-
-/// A folder whose manifest cannot hold.
-#[derive(Debug, thiserror::Error)]
-#[error("{why}")]
-pub(crate) struct Mistaken {
-    folder: PathBuf,
-    #[source]
-    why: ManifestError,
-}
-
-impl From<Exposed> for PassedOver {
-    fn from(exposed: Exposed) -> PassedOver {
-        match exposed {
-            Exposed::Unseen { path, source } => PassedOver::Read { path, source },
-            Exposed::WritableByOthers(path) => PassedOver::WritableByOthers(path),
-            Exposed::PutByOthers(path) => PassedOver::PutByOthers(path),
-        }
-    }
-}
-
-impl PassedOver {
-    /// What its author states, where that could be read.
-    pub(crate) fn manifest(&self) -> Option<&Arc<PluginManifest>> {
-        match self {
-            Self::Unfit { manifest, .. } => manifest.as_ref(),
-            _ => None,
-        }
-    }
-
-    /// The name by which it is missed. One that is hidden has a name of its own: the other one's vote is the other's,
-    /// and nobody may be outvoted by whoever takes its name.
-    pub(crate) fn name(&self) -> PluginName {
-        let path = match self {
-            Self::Hidden { name, .. } => return missed_as(Some(OsStr::new(&format!("hidden-{name}")))),
-            Self::TooMany => return missed_as(Some(OsStr::new("more-plugins-than-are-run"))),
-            Self::Unfit { name, .. } => return name.clone(),
-            // A folder's name has no extension: `monitor-1.2` is all of it.
-            Self::Manifest(mistaken) => return missed_as(mistaken.folder.file_name()),
-            Self::Misnamed { folder, .. } => return missed_as(folder.file_name()),
-            Self::Read { path, .. }
-            | Self::WritableByOthers(path)
-            | Self::PutByOthers(path)
-            | Self::Nameless(path) => path,
-        };
-        missed_as(path.file_stem())
-    }
-}
-
-/// What has a name that no plugin may have is missed under one that says so.
-fn missed_as(name: Option<&OsStr>) -> PluginName {
-    let name = name.map(OsStr::to_string_lossy).unwrap_or_default();
-    sanitised(&name)
-        .or_else(|| sanitised(&format!("plugin-{name}")))
-        .unwrap_or_else(|| "nameless-plugin".parse().expect("it is a plugin's name"))
 }
 
 /// Looks through the folders. A folder that is not there holds no plugins; that is no fault.

@@ -113,7 +113,7 @@ impl Engine {
         let mut state = self.begin();
         let mut status = self.bus.status();
         let mut asking: FuturesUnordered<BoxFuture<'static, Answer>> = FuturesUnordered::new();
-        let mut introductions = self.plugins.introductions();
+        let mut changes = self.plugins.changes();
         self.hello().await;
         loop {
             let nap = self.nap(&state);
@@ -142,8 +142,8 @@ impl Engine {
                     state.policy = self.policy.borrow_and_update().clone();
                     self.apply_policy(&mut state);
                 }
-                // What the policy says of a plugin holds for the name that it has only now told.
-                Some(()) = introductions.next(), if !introductions.is_empty() => self.apply_policy(&mut state),
+                // Plugins came, went or are others now.
+                Ok(()) = changes.changed() => self.count_voters(&mut state),
                 Some(request) = self.requests.recv() => self.attend(&mut state, request),
                 () = tokio::time::sleep(nap) => {}
             }
@@ -232,8 +232,8 @@ impl Engine {
         self.count_voters(state);
     }
 
-    /// Who votes may change with the policy, when a plugin tells its name, and when it turns out that
-    /// it only handles events.
+    /// Who votes may change with the policy, when plugins come, go or change, and when it turns out that one only
+    /// handles events.
     fn count_voters(&self, state: &mut State) {
         state.voters = self.plugins.voters(&state.policy);
         let asked = state

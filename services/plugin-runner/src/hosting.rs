@@ -6,8 +6,7 @@
 use crate::{
     directory::Directory,
     listening,
-    plugin::{AskError, Plugin, Runtime, Work},
-    plugins::Plugins,
+    plugin::{AskError, Plugin, Work},
     stdio::StdioPlugin,
 };
 use serde_json::{Value, json};
@@ -42,7 +41,7 @@ const GRACE: Duration = Duration::from_secs(1);
 pub(crate) async fn host(
     bus: Bus,
     host: HostId,
-    plugins: Arc<Plugins>,
+    plugin: Arc<Plugin>,
     process: Arc<StdioPlugin>,
     directory: Arc<Directory>,
     shutdown: CancellationToken,
@@ -51,15 +50,6 @@ pub(crate) async fn host(
     tokio::select! {
         () = shutdown.cancelled() => return Ok(()),
         introduced = info.wait_for(Option::is_some) => if introduced.is_err() { return Ok(()) },
-    }
-    let Some(plugin) = plugins.find(&process.name()) else {
-        return Ok(());
-    };
-    let is_this_one = matches!(plugin.runtime(), Runtime::Process(other) if Arc::ptr_eq(other, &process));
-    if !is_this_one {
-        tracing::warn!(plugin = %process.name(), path = %process.path().display(), "another plugin has this name already; this one does not vote and is not reachable");
-        shutdown.cancelled().await;
-        return Ok(());
     }
     let filter = SubjectFilter::PluginOnHost {
         host: host.clone(),

@@ -8,6 +8,7 @@ use crate::{
     plugin::{Plugin, Runtime},
     plugins::Plugins,
     policy::PolicyInForce,
+    set::Digests,
     usage,
 };
 use futures_util::future::join_all;
@@ -47,6 +48,8 @@ pub(crate) struct Inspector {
     pub plugins: Arc<Plugins>,
     /// The policy that holds.
     pub policy: watch::Receiver<Arc<PolicyInForce>>,
+    /// Digests of files.
+    pub digests: Arc<Digests>,
     /// The loop that keeps the votes.
     pub engine: mpsc::Sender<Request>,
 }
@@ -73,6 +76,15 @@ impl Inspector {
             .await
             .unwrap_or_default();
         let mut plugins = join_all(wanted.iter().map(|plugin| plugin.status(INFO_LIMIT))).await;
+        let digests = self.digests.clone();
+        let rights = tokio::task::spawn_blocking(move || {
+            let rights = wanted.iter().map(|plugin| plugin.rights(&digests));
+            rights.collect::<Vec<_>>()
+        });
+        // One whose files cannot be read has none to show.
+        for (status, rights) in plugins.iter_mut().zip(rights.await.unwrap_or_default()) {
+            status.rights = rights;
+        }
         plugins.extend(missing);
         for status in &mut plugins {
             let name = &status.info.name;

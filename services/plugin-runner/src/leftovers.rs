@@ -10,7 +10,7 @@ use crate::{
     process,
     stdio::StdioPlugin,
 };
-use futures_util::future::select_all;
+use futures_util::{StreamExt, stream::FuturesUnordered};
 use serde::{Deserialize, Serialize};
 use snooze_schemas::HostId;
 use snooze_service_runtime::exit::one_line;
@@ -18,6 +18,7 @@ use std::{
     path::{Path, PathBuf},
     sync::Arc,
 };
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 /// A process that leads a group, known for good.
@@ -79,13 +80,15 @@ impl Leftovers {
         }
     }
 
-    /// Notes which processes run, until shutdown.
-    pub(crate) async fn note(self, processes: Vec<Arc<StdioPlugin>>, shutdown: CancellationToken) {
-        let mut ids: Vec<_> = processes.iter().map(|process| process.process_ids()).collect();
-        if ids.is_empty() {
-            return shutdown.cancelled().await;
-        }
+    /// Notes which processes run of those that are there, until shutdown.
+    pub(crate) async fn note(
+        self,
+        mut processes: watch::Receiver<Vec<Arc<StdioPlugin>>>,
+        shutdown: CancellationToken,
+    ) {
         loop {
+            let there = processes.borrow_and_update().clone();
+            let mut ids: Vec<_> = there.iter().map(|process| process.process_ids()).collect();
             let leaders = ids
                 .iter_mut()
                 .filter_map(|id| leader_of((*id.borrow_and_update())?));
@@ -97,10 +100,13 @@ impl Leftovers {
                 tracing::warn!(error = one_line(&error), "running plugins cannot be noted");
             }
             let changes = ids.iter_mut().map(|id| Box::pin(id.changed()));
+            let mut changes: FuturesUnordered<_> = changes.collect();
             // Cancelling these loses nothing: a change stays unseen until it is looked at.
             tokio::select! {
                 () = shutdown.cancelled() => return,
-                _ = select_all(changes) => {}
+                // Whoever starts and ends them is gone, and with them the processes.
+                changed = processes.changed() => if changed.is_err() { return shutdown.cancelled().await },
+                Some(_) = changes.next() => {}
             }
         }
     }

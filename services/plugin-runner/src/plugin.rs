@@ -17,10 +17,15 @@ use crate::{
     latencies::Latencies,
     manifest::PluginManifest,
     nats_plugin::NatsPlugin,
+    set::Digests,
     stdio::{CallError, Stage, Start, StdioPlugin},
 };
 use serde_json::Value;
-use snooze_schemas::{EventType, PluginName, event::Severity, plugin::manifest::EventTerms};
+use snooze_schemas::{
+    EventType, PluginName,
+    event::Severity,
+    plugin::{approval::Rights, manifest::EventTerms},
+};
 use std::{
     collections::BTreeMap,
     sync::{
@@ -202,6 +207,31 @@ impl Plugin {
     #[must_use]
     pub(crate) fn is_to_be_judged(&self) -> bool {
         self.voting().is_to_be_judged(self.start())
+    }
+
+    /// Why there is no opinion, in the words of its vote: one that was not granted what it asks for may fail for that.
+    pub(crate) fn unknown(&self, error: &AskError) -> String {
+        let lacking = match &self.runtime {
+            Runtime::Process(process) => process.grant().lacking(&process.found()),
+            Runtime::Nats(_) => None,
+        };
+        match lacking {
+            Some(lacking) => format!("{error}; {lacking}"),
+            None => error.to_string(),
+        }
+    }
+
+    /// What it wants and may do; nothing where it runs elsewhere. It reads the disk: nothing for the loop.
+    pub(crate) fn rights(&self, digests: &Digests) -> Option<Rights> {
+        let Runtime::Process(process) = &self.runtime else {
+            return None;
+        };
+        let fenced = process.fenced();
+        Some(Rights {
+            not_enforced: fenced.not_enforced,
+            not_granted: fenced.not_granted,
+            ..process.grant().rights(&process.found(), |path| digests.of(path))
+        })
     }
 
     fn start(&self) -> Start {

@@ -1,8 +1,9 @@
 //! All plugins of this host: which there are, which are wanted, who of them votes.
 //!
-//! It asks none of them anything: who has a vote is `voters`'.
+//! It asks none of them anything, and starts and ends none: who has a vote is `voters`', and what runs is the house's.
 
 mod voters;
+mod wanted;
 
 use crate::{
     config_book::ConfigBook,
@@ -11,19 +12,20 @@ use crate::{
     nats_plugin::NatsPlugin,
     plugin::{Plugin, Runtime},
     policy::{PolicyInForce, PolicyOrigin},
-    stdio::{StdioPlugin, Wanted},
+    set::Missed,
+    stdio::StdioPlugin,
     tally::{AskedVoter, interval_ms},
 };
-use futures_util::{FutureExt, future::BoxFuture, stream::FuturesUnordered};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use snooze_bus::Bus;
 use snooze_schemas::{HostId, PluginName, policy::PluginLayer};
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard},
     time::Duration,
 };
+use tokio::sync::watch;
 
 /// A voter that is a plugin, and what can be asked.
 #[derive(Debug, Clone)]
@@ -34,29 +36,48 @@ pub(crate) struct PluginVoter {
     pub plugin: Option<Arc<Plugin>>,
 }
 
-/// Which plugins there should be, besides the processes that were found.
+/// What the host's own file says of plugins.
 #[derive(Debug, Default)]
-pub(crate) struct Expected {
-    /// Those on the bus that the host's own file names.
+pub(crate) struct OwnWord {
+    /// Those that run on the bus.
     pub on_bus: BTreeSet<PluginName>,
-    /// Those that the host's own file configures, wherever they run.
+    /// Those that it configures, wherever they run.
     pub configured: BTreeSet<PluginName>,
     /// Those that it switches off, unless a layer of the policy says otherwise.
     pub disabled: BTreeSet<PluginName>,
-    /// Those that were passed over, and why.
-    pub passed_over: BTreeMap<PluginName, String>,
+}
+
+/// Which plugins there are, as of the last look.
+#[derive(Debug, Default)]
+pub(crate) struct Roll {
+    /// The child processes.
+    pub hosted: BTreeMap<PluginName, Hosted>,
+    /// Those whose manifest says that they run on the bus.
+    pub on_bus: BTreeSet<PluginName>,
+    /// Those that should be there and are not run.
+    pub missed: BTreeMap<PluginName, Missed>,
     /// What is stated of those that have a manifest, wherever they run.
     pub manifests: BTreeMap<PluginName, Arc<PluginManifest>>,
 }
 
-/// What is remembered of the processes over a restart, by what their files are called: without it a plugin
-/// that has not told its name yet would be one that left and another one that came (T3, T4).
+/// A plugin that is a child process here.
+#[derive(Debug, Clone)]
+pub(crate) struct Hosted {
+    /// The process.
+    pub process: Arc<StdioPlugin>,
+    /// How it is asked.
+    pub plugin: Arc<Plugin>,
+    /// What it is run as; another text is another voter (T3).
+    pub terms: String,
+}
+
+/// What is remembered of the processes over a restart: without it one that only handles events would be a voter that
+/// came (T3, T4).
 pub(crate) type KeptPlugins = BTreeMap<PluginName, KeptPlugin>;
 
 /// What is remembered of one process.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct KeptPlugin {
-    name: PluginName,
     votes: bool,
     /// The file of which this is true.
     file: FileIdentity,
@@ -67,62 +88,71 @@ pub(crate) struct KeptPlugin {
 pub(crate) struct Plugins {
     bus: Bus,
     host: HostId,
-    processes: Vec<(Arc<StdioPlugin>, Arc<Plugin>)>,
-    expected: Expected,
+    own: OwnWord,
+    roll: RwLock<Roll>,
     on_bus: Mutex<BTreeMap<PluginName, Arc<Plugin>>>,
     configs: Arc<ConfigBook>,
+    /// The policy that all of them are under.
+    applied: Mutex<Arc<PolicyInForce>>,
+    /// Counts the changes of the roll.
+    changes: watch::Sender<u64>,
 }
 
 impl Plugins {
-    /// The processes that were found, and what else there should be.
+    /// Nobody is there yet.
     #[must_use]
     pub(crate) fn new(
         bus: Bus,
         host: HostId,
         configs: Arc<ConfigBook>,
-        processes: Vec<Arc<StdioPlugin>>,
-        expected: Expected,
+        own: OwnWord,
+        policy: &Arc<PolicyInForce>,
     ) -> Arc<Plugins> {
-        let processes = processes
-            .into_iter()
-            .map(|process| (process.clone(), Plugin::new(Runtime::Process(process))))
-            .collect();
-        Arc::new(Plugins {
+        let plugins = Plugins {
             bus,
             host,
-            processes,
-            expected,
+            own,
+            roll: RwLock::default(),
             on_bus: Mutex::default(),
             configs,
-        })
+            applied: Mutex::new(policy.clone()),
+            changes: watch::Sender::new(0),
+        };
+        plugins.apply(policy);
+        Arc::new(plugins)
     }
 
-    /// The child processes, to be supervised.
-    pub(crate) fn processes(&self) -> impl Iterator<Item = &Arc<StdioPlugin>> {
-        self.processes.iter().map(|(process, _)| process)
+    /// Takes these for all that there are, and returns those that were not missed before, or for another reason. What
+    /// the policy says of them holds when this returns; who votes has to be counted anew.
+    pub(crate) fn enrol(&self, roll: Roll) -> BTreeMap<PluginName, Missed> {
+        self.configs.describe(roll.manifests.values().cloned());
+        let news = roll.missed.clone();
+        let before = {
+            let mut held = self.roll.write().unwrap_or_else(PoisonError::into_inner);
+            std::mem::replace(&mut *held, roll).missed
+        };
+        let policy = self.applied().clone();
+        self.want(&policy);
+        self.changes.send_modify(|changes| *changes += 1);
+        let is_news = |(name, missed): &(PluginName, Missed)| before.get(name) != Some(missed);
+        news.into_iter().filter(is_news).collect()
     }
 
-    /// One item for each process that has not told its name yet, once it has. What the policy says of it has
-    /// to be applied then.
-    pub(crate) fn introductions(&self) -> FuturesUnordered<BoxFuture<'static, ()>> {
-        let waiting = self.processes().map(|process| {
-            let mut info = process.info();
-            // A process that is never introduced goes with the loop that waits for it.
-            async move { drop(info.wait_for(Option::is_some).await) }.boxed()
-        });
-        waiting.collect()
+    /// Counts the changes of who there is, to be followed.
+    pub(crate) fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
     }
 
     /// What a next runner has to know of the processes.
     #[must_use]
     pub(crate) fn remember(&self) -> KeptPlugins {
-        let kept = self.processes.iter().filter_map(|(process, plugin)| {
+        let roll = self.roll();
+        let kept = roll.hosted.iter().filter_map(|(name, hosted)| {
             let kept = KeptPlugin {
-                name: process.name(),
-                votes: !plugin.has_left(),
-                file: process.start().file?,
+                votes: !hosted.plugin.has_left(),
+                file: hosted.process.start().file?,
             };
-            Some((process.provisional().clone(), kept))
+            Some((name.clone(), kept))
         });
         kept.collect()
     }
@@ -130,14 +160,11 @@ impl Plugins {
     /// Takes the processes for what an earlier runner knew them as, until they say it themselves. Of a file
     /// that has taken the place of the one that was known nothing is known.
     pub(crate) fn recall(&self, kept: &KeptPlugins) {
-        for (process, plugin) in &self.processes {
-            let kept = kept.get(process.provisional());
-            let kept = kept.filter(|kept| FileIdentity::of(process.path()) == Some(kept.file));
+        for (name, hosted) in &self.roll().hosted {
+            let kept = kept.get(name).filter(|kept| !kept.votes);
+            let kept = kept.filter(|kept| FileIdentity::of(hosted.process.path()) == Some(kept.file));
             if let Some(kept) = kept {
-                process.recall(&kept.name);
-                if !kept.votes {
-                    plugin.recall_as_handler(kept.file);
-                }
+                hosted.plugin.recall_as_handler(kept.file);
             }
         }
     }
@@ -148,89 +175,54 @@ impl Plugins {
     pub(crate) fn is_enabled(&self, policy: &PolicyInForce, name: &PluginName) -> bool {
         let layer: Option<&PluginLayer> = policy.plugins.get(name);
         let said = layer.and_then(|layer| layer.enabled);
-        said.unwrap_or_else(|| !self.expected.disabled.contains(name))
+        said.unwrap_or_else(|| !self.own.disabled.contains(name))
     }
 
-    /// What it depends on and is switched off, itself or by what that depends on in turn. What this host does not
-    /// have at all was seen at the start. Each is looked at once: the manifests of those that were passed over are
-    /// known too, and may depend on one another.
-    fn lacks(&self, policy: &PolicyInForce, name: &PluginName) -> Option<&PluginName> {
-        let needs = |name: &PluginName| {
-            let manifest = self.expected.manifests.get(name);
-            let needed = manifest
-                .into_iter()
-                .flat_map(|manifest| &manifest.stated().dependencies);
-            needed.map(|dependency| &dependency.name)
-        };
-        let mut seen = BTreeSet::new();
-        let mut ahead: Vec<&PluginName> = needs(name).collect();
-        while let Some(needed) = ahead.pop() {
-            if !self.is_enabled(policy, needed) {
-                return Some(needed);
-            }
-            if seen.insert(needed) {
-                ahead.extend(needs(needed));
-            }
-        }
-        None
+    /// Whether there is anything to say of it: it is here, on the bus, or missed.
+    pub(crate) fn knows(&self, name: &PluginName) -> bool {
+        let roll = self.roll();
+        roll.hosted.contains_key(name) || roll.missed.contains_key(name) || self.on_bus().contains_key(name)
     }
 
     /// Configures, switches on and off as the policy's layers say.
-    pub(crate) fn apply(&self, policy: &PolicyInForce) {
+    pub(crate) fn apply(&self, policy: &Arc<PolicyInForce>) {
         if policy.origin == PolicyOrigin::Bus {
             let said = policy.plugins.iter();
             let layers = said.filter_map(|(name, layer)| Some((name.to_string(), layer.config.clone()?)));
             self.configs.lay(layers.collect());
         }
-        for process in self.processes() {
-            let name = process.name();
-            process.want(self.wanted(policy, &name));
-        }
+        *self.applied() = policy.clone();
+        self.want(policy);
+    }
+
+    fn want(&self, policy: &PolicyInForce) {
+        let roll = self.roll();
         let mut on_bus = self.on_bus();
-        let wanted = self.wanted_on_bus(policy);
-        on_bus.retain(|name, _| wanted.contains(name));
+        let wanted = self.wanted_on_bus(policy, &roll);
+        on_bus.retain(|name, plugin| {
+            // Of one that has another manifest, or none any more, nothing is known yet.
+            let stated = plugin.manifest().map(PluginManifest::sha256);
+            let states = roll.manifests.get(name).map(|manifest| manifest.sha256());
+            wanted.contains(name) && stated == states
+        });
         for name in wanted {
             on_bus.entry(name.clone()).or_insert_with(|| {
-                let manifest = self.expected.manifests.get(&name).cloned();
+                let manifest = roll.manifests.get(&name).cloned();
                 let plugin = NatsPlugin::new(self.bus.clone(), self.host.clone(), name);
                 Plugin::described(Runtime::Nats(plugin), manifest)
             });
         }
-    }
-
-    fn wanted(&self, policy: &PolicyInForce, name: &PluginName) -> Wanted {
-        if !self.is_enabled(policy, name) {
-            return Wanted::Disabled;
+        drop(on_bus);
+        for (name, hosted) in &roll.hosted {
+            hosted.process.want(self.wanted(policy, &roll, name));
         }
-        if let Some(why) = policy.lost() {
-            return Wanted::Held(without_policy(why));
-        }
-        match self.lacks(policy, name) {
-            None => Wanted::Running,
-            Some(needed) => Wanted::Held(format!("it depends on {needed}, which is switched off")),
-        }
-    }
-
-    /// Those on the bus: named in the host's own file, or enabled by a layer and no process here.
-    fn wanted_on_bus(&self, policy: &PolicyInForce) -> BTreeSet<PluginName> {
-        let by_layer = policy
-            .plugins
-            .iter()
-            .filter(|(_, layer)| layer.enabled == Some(true));
-        let by_layer = by_layer.map(|(name, _)| name.clone());
-        let here: BTreeSet<PluginName> = self.processes().map(|process| process.name()).collect();
-        let named = self.expected.on_bus.iter();
-        let named = named.filter(|name| self.is_enabled(policy, name)).cloned();
-        named
-            .chain(by_layer)
-            .filter(|name| !here.contains(name))
-            .collect()
     }
 
     /// Every plugin that is wanted, the processes first.
     #[must_use]
     pub(crate) fn all(&self) -> Vec<Arc<Plugin>> {
-        let processes = self.processes.iter().map(|(_, plugin)| plugin.clone());
+        let roll = self.roll();
+        let processes = roll.hosted.values().map(|hosted| hosted.plugin.clone());
         processes.chain(self.on_bus().values().cloned()).collect()
     }
 
@@ -242,16 +234,15 @@ impl Plugins {
         reborn
     }
 
-    /// The plugin of this name.
-    #[must_use]
-    pub(crate) fn find(&self, name: &PluginName) -> Option<Arc<Plugin>> {
-        self.all().into_iter().find(|plugin| plugin.name() == *name)
-    }
-
     /// What a plugin is configured with.
     #[must_use]
     pub(crate) fn config_of(&self, name: &PluginName) -> Map<String, Value> {
         self.configs.of(name)
+    }
+
+    /// What all of them are configured with.
+    pub(crate) fn configs(&self) -> Arc<ConfigBook> {
+        self.configs.clone()
     }
 
     /// Whether a plugin could have this configuration over the one that holds, without the keys that are unset;
@@ -265,14 +256,17 @@ impl Plugins {
         self.configs.check(name, over, unset)
     }
 
-    fn on_bus(&self) -> std::sync::MutexGuard<'_, BTreeMap<PluginName, Arc<Plugin>>> {
+    fn roll(&self) -> RwLockReadGuard<'_, Roll> {
+        self.roll.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn applied(&self) -> MutexGuard<'_, Arc<PolicyInForce>> {
+        self.applied.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn on_bus(&self) -> MutexGuard<'_, BTreeMap<PluginName, Arc<Plugin>>> {
         self.on_bus.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Why nobody votes where the policy is lost: what it said of plugins is not known.
-fn without_policy(why: &str) -> String {
-    format!("it is not known which policy holds until the bus gives one: {why}")
 }
 
 /// The longest time between two questions to a plugin: half an interval later than a sample should have come,

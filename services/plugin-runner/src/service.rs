@@ -4,29 +4,26 @@ use crate::{
     Config,
     config_book::ConfigBook,
     directory::Directory,
-    discovery::{self, Found},
     engine::{self, Engine},
     events::{self, Desk, JournalError},
-    fence::{self, ControlGroups, Fence},
+    fence,
     files::{self, FileError},
-    hosting,
     inspect::Inspector,
     keep::Keep,
     leftovers::Leftovers,
     listening,
-    plugins::{Expected, Plugins},
+    plugins::{OwnWord, Plugins},
     policy::{PolicyError, PolicyInForce, PolicySource},
     prepare::{self, Preparations},
-    process::Program,
     samples::SampleFeed,
-    stdio::{Settings, StdioPlugin},
+    set::{self, Digests, House, HouseError, Known},
+    trail::{self, Trail},
     verbs::{Places, Verbs},
     verify::Verifier,
 };
 use snooze_bus::{Bus, BusError, BusStatus, Subject, SubjectFilter, serve};
-use snooze_schemas::plugin::permissions::Permissions;
-use snooze_service_runtime::{AgentId, CancellationToken, TaskError, Tasks, exit::one_line};
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use snooze_service_runtime::{AgentId, CancellationToken, TaskError, Tasks};
+use std::{collections::BTreeSet, convert::Infallible, sync::Arc, time::Duration};
 use tokio::sync::{mpsc, watch};
 
 /// How long the parts have to end after shutdown: plugins get two seconds to end by themselves.
@@ -54,6 +51,12 @@ pub enum RunnerError {
     /// The journal of preparations is of no use, and without it an old claim could not be refused.
     #[error("open the journal of preparations")]
     PrepareJournal(#[source] FileError),
+    /// The list of the plugins that were here is of no use, and without it none could be missed.
+    #[error("open the list of the plugins that were here")]
+    KnownPlugins(#[source] FileError),
+    /// The folders of plugins could not be looked through.
+    #[error("start the plugins")]
+    Plugins(#[source] HouseError),
     /// The policy of the host's own file cannot hold.
     #[error("read the host's own policy")]
     LocalPolicy(#[source] PolicyError),
@@ -66,6 +69,15 @@ pub enum RunnerError {
     /// A part of it ended.
     #[error(transparent)]
     Part(#[from] TaskError),
+}
+
+/// Whom the verbs ask.
+struct Asked {
+    plugins: Arc<Plugins>,
+    directory: Arc<Directory>,
+    desk: set::Desk,
+    digests: Arc<Digests>,
+    engine: mpsc::Sender<engine::Request>,
 }
 
 /// Runs the service until `shutdown`.
@@ -87,38 +99,31 @@ pub async fn run(config: Config, bus: Bus, shutdown: CancellationToken) -> Resul
     tasks.start("policy", source.follow(policy_in, shutdown.clone()));
     tasks.start("bus", not_denied(bus.clone(), shutdown.clone()));
 
-    let plugins = plugins_of(&config, &bus);
+    let (mut house, desk) = house(&config, &bus, &policy, &mut tasks)?;
+    let (plugins, directory, digests) = house.shared();
     let keep = Keep::below(&config.runtime, &config.host);
     if keep.is_some() {
         let leftovers = Leftovers::below(&config.runtime, &config.host, &config.boot_id);
         leftovers.end();
-        let noting = leftovers.note(plugins.processes().cloned().collect(), shutdown.clone());
+        let noting = leftovers.note(house.alive(), shutdown.clone());
         tasks.start("leftovers", ends_well(noting));
     }
-    // What is switched off is not even started, nor started with a configuration that is none any more.
-    plugins.apply(&policy.borrow());
-    for process in plugins.processes() {
-        let (process, shutdown) = (process.clone(), shutdown.clone());
-        let name = format!("plugin {}", process.name());
-        tasks.start(name, async move {
-            let supervised = process.clone().supervise();
-            tokio::pin!(supervised);
-            tokio::select! {
-                () = &mut supervised => {}
-                () = shutdown.cancelled() => {
-                    process.stop();
-                    supervised.await;
-                }
-            }
-            Ok::<(), Infallible>(())
-        });
-    }
+    // Who votes must not depend on how quick the disk is.
+    house.look(BTreeSet::new()).await.map_err(RunnerError::Plugins)?;
+    tasks.start("plugins", house.run());
 
     // A first policy within a moment spares a verdict under none; without a broker it never comes.
     drop(tokio::time::timeout(FIRST_POLICY, policy.changed()).await);
     let agent = AgentId::fresh().to_string();
     let (requests_in, requests) = mpsc::channel(engine::REQUESTS);
-    serve_verbs(&config, &bus, &plugins, &policy, &agent, requests_in, &mut tasks).await?;
+    let asked = Asked {
+        plugins: plugins.clone(),
+        directory,
+        desk,
+        digests,
+        engine: requests_in,
+    };
+    serve_verbs(&config, &bus, asked, &policy, &agent, &mut tasks).await?;
     let engine = Engine {
         host: config.host.clone(),
         boot_id: config.boot_id.clone(),
@@ -141,16 +146,63 @@ pub async fn run(config: Config, bus: Bus, shutdown: CancellationToken) -> Resul
     Ok(outcome?)
 }
 
+/// The house of the plugins, empty, and where orders are given to it.
+fn house(
+    config: &Config,
+    bus: &Bus,
+    policy: &watch::Receiver<Arc<PolicyInForce>>,
+    tasks: &mut Tasks,
+) -> Result<(House, set::Desk), RunnerError> {
+    let known = Known::open(config.state.join("known-plugins.json")).map_err(RunnerError::KnownPlugins)?;
+    let (trail, entries) = Trail::new(config.host.clone(), config.clocks.clone());
+    let filing = trail::file(entries, bus.clone(), tasks.shutdown());
+    tasks.start("trail", ends_well(filing));
+    // What a plugin may do is no part of what it is configured with.
+    let mut written = config.plugin_configs.clone();
+    written.values_mut().for_each(|config| {
+        config.remove(fence::PERMISSIONS);
+    });
+    let own = OwnWord {
+        on_bus: config.named_on_bus(),
+        configured: config.configured(),
+        disabled: config.disabled(),
+    };
+    let plugins = Plugins::new(
+        bus.clone(),
+        config.host.clone(),
+        Arc::new(ConfigBook::new(written)),
+        own,
+        &policy.borrow(),
+    );
+    Ok(House::new(set::Parts {
+        config: config.clone(),
+        bus: bus.clone(),
+        plugins,
+        directory: Directory::new(config.host.clone()),
+        policy: policy.clone(),
+        known,
+        digests: Arc::default(),
+        trail,
+        shutdown: tasks.shutdown(),
+    }))
+}
+
 /// Everything that can be asked of the runner: verbs, events, and the plugins that it hosts.
 async fn serve_verbs(
     config: &Config,
     bus: &Bus,
-    plugins: &Arc<Plugins>,
+    asked: Asked,
     policy: &watch::Receiver<Arc<PolicyInForce>>,
     agent: &str,
-    engine: mpsc::Sender<engine::Request>,
     tasks: &mut Tasks,
 ) -> Result<(), RunnerError> {
+    let Asked {
+        plugins,
+        directory,
+        desk: house,
+        digests,
+        engine,
+    } = asked;
     let shutdown = tasks.shutdown();
     let parts = events::Parts {
         host: config.host.clone(),
@@ -198,11 +250,13 @@ async fn serve_verbs(
         desk,
         preparations,
         verifier,
+        house,
         inspector: Arc::new(Inspector {
             host: config.host.clone(),
             clocks: config.clocks.clone(),
             plugins: plugins.clone(),
             policy: policy.clone(),
+            digests,
             engine,
         }),
     });
@@ -217,22 +271,10 @@ async fn serve_verbs(
         "verbs",
         ends_well(serve(asked, VERBS, VERBS_GRACE, stop, handler)),
     );
-    let directory = Directory::new(config.host.clone());
     let showing = directory
         .clone()
         .show(bus.clone(), config.clocks.wall(), shutdown.clone());
     tasks.start("directory", showing);
-    for process in plugins.processes() {
-        let hosting = hosting::host(
-            bus.clone(),
-            config.host.clone(),
-            plugins.clone(),
-            process.clone(),
-            directory.clone(),
-            shutdown.clone(),
-        );
-        tasks.start(format!("hosting {}", process.name()), hosting);
-    }
     Ok(())
 }
 
@@ -252,107 +294,4 @@ async fn not_denied(bus: Bus, shutdown: CancellationToken) -> Result<(), RunnerE
 async fn ends_well(part: impl Future<Output = ()>) -> Result<(), Infallible> {
     part.await;
     Ok(())
-}
-
-fn plugins_of(config: &Config, bus: &Bus) -> Arc<Plugins> {
-    let (found, passed_over) = discovery::discover(&config.plugin_folders);
-    let mut expected = Expected {
-        on_bus: config.named_on_bus(),
-        configured: config.configured(),
-        disabled: config.disabled(),
-        ..Expected::default()
-    };
-    for why in passed_over {
-        let text = one_line(&why);
-        tracing::warn!(why = text, "a plugin is passed over");
-        if let Some(manifest) = why.manifest() {
-            expected
-                .manifests
-                .insert(manifest.name().clone(), manifest.clone());
-        }
-        expected.passed_over.insert(why.name(), text);
-    }
-    for found in &found {
-        if found.is_on_bus() {
-            expected.on_bus.insert(found.name.clone());
-        }
-        if let Some(manifest) = &found.manifest {
-            expected.manifests.insert(found.name.clone(), manifest.clone());
-        }
-    }
-    // What a plugin may do is no part of what it is configured with.
-    let mut written = config.plugin_configs.clone();
-    written.values_mut().for_each(|config| {
-        config.remove(fence::PERMISSIONS);
-    });
-    let configs = ConfigBook::new(written);
-    let configs = Arc::new(configs.with_manifests(expected.manifests.values().cloned()));
-    let groups = Arc::new(ControlGroups::prepare(
-        &config.fence.control_groups,
-        fence::scope_of(&config.state),
-    ));
-    if let Err(why) = groups.as_ref() {
-        tracing::info!(why, "plugins run without control groups");
-    }
-    let fences = Arc::new(config.fence.clone());
-    let mut processes = Vec::new();
-    for found in found.into_iter().filter(|found| !found.is_on_bus()) {
-        tracing::info!(plugin = %found.name, path = %found.path.display(), "a plugin was found");
-        let permissions = match permissions_of(config, &found) {
-            Ok(permissions) => permissions,
-            Err(why) => {
-                tracing::error!(plugin = %found.name, why, "a plugin is not run");
-                expected.passed_over.insert(found.name, why);
-                continue;
-            }
-        };
-        let program = Program {
-            path: found.path,
-            search_path: config.search_path.clone(),
-            home: config.plugin_home().join(found.name.as_str()),
-            fence: Some(Fence {
-                plugin: found.name.clone(),
-                folder: found
-                    .manifest
-                    .as_ref()
-                    .map(|manifest| manifest.folder().to_owned()),
-                permissions,
-                config: fences.clone(),
-                control_groups: groups.clone(),
-            }),
-        };
-        let settings = Settings {
-            program,
-            provisional: found.name,
-            manifest: found.manifest,
-            handshake_limit: config.handshake_limit,
-            restarts: config.restarts,
-        };
-        processes.push(StdioPlugin::new(settings, configs.clone()));
-    }
-    Plugins::new(bus.clone(), config.host.clone(), configs, processes, expected)
-}
-
-/// What the host's own file grants a plugin, by the name of its file or of its manifest's folder: by a name that it
-/// gives itself it could take what was meant for another.
-fn permissions_of(config: &Config, found: &Found) -> Result<Permissions, String> {
-    let placed = match &found.manifest {
-        Some(manifest) => {
-            let folder = manifest.folder().file_name();
-            folder.and_then(|name| discovery::sanitised(&name.to_string_lossy()))
-        }
-        None => Some(found.name.clone()),
-    };
-    let mut configs = config.plugin_configs.iter();
-    let own = configs
-        .find(|(name, own)| own.contains_key(fence::PERMISSIONS) && discovery::sanitised(name) == placed);
-    let Some((name, own)) = own else {
-        return Ok(Permissions::default());
-    };
-    let told = |mistake| format!("plugins.plugin_configs.{name}.{mistake}");
-    let (permissions, unknown) = fence::granted(own).map_err(told)?;
-    for key in unknown {
-        tracing::warn!(plugin = %found.name, key, "a permission is not known, and not granted");
-    }
-    Ok(permissions)
 }

@@ -15,12 +15,14 @@ pub use call::{CallError, Limits};
 use crate::{
     backoff::Restarts,
     config_book::{ConfigBook, Handed},
+    discovery::Found,
     fence::Fenced,
     file_identity::FileIdentity,
     line::{Dialect, PluginSaid},
     log_book::LogBook,
     manifest::PluginManifest,
     process::Program,
+    set::Grant,
 };
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -29,7 +31,7 @@ use snooze_schemas::{EventType, PluginName, plugin::manifest::ProcessModel};
 use std::{
     path::PathBuf,
     sync::{
-        Arc, Mutex, OnceLock, PoisonError,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -93,8 +95,8 @@ pub(crate) struct Start {
 pub struct Settings {
     /// What is started.
     pub program: Program,
-    /// Its name until it has introduced itself: made of its file's, where no manifest gives it.
-    pub provisional: PluginName,
+    /// Its name. What it calls itself does not count: by another's name it could take what was meant for that one.
+    pub name: PluginName,
     /// What its author states of it.
     pub manifest: Option<Arc<PluginManifest>>,
     /// How long it may take to introduce itself and to take its configuration, each.
@@ -119,8 +121,9 @@ pub struct StdioPlugin {
     events: watch::Sender<Option<Arc<[EventType]>>>,
     start: Mutex<Start>,
     configs: Arc<ConfigBook>,
-    name: OnceLock<PluginName>,
-    recalled: OnceLock<PluginName>,
+    grant: Grant,
+    /// Why its files are not run as they are.
+    refused: watch::Sender<Option<String>>,
     process_id: watch::Sender<Option<i32>>,
     wanted: watch::Sender<Wanted>,
     fenced: watch::Sender<Fenced>,
@@ -131,10 +134,12 @@ impl StdioPlugin {
     /// A plugin that is not running yet.
     #[must_use]
     pub fn new(settings: Settings, configs: Arc<ConfigBook>) -> Arc<StdioPlugin> {
-        let name = match &settings.manifest {
-            Some(manifest) => OnceLock::from(manifest.name().clone()),
-            None => OnceLock::new(),
-        };
+        StdioPlugin::granted(settings, configs, Grant::default())
+    }
+
+    /// One whose fence is this grant's.
+    #[must_use]
+    pub(crate) fn granted(settings: Settings, configs: Arc<ConfigBook>, grant: Grant) -> Arc<StdioPlugin> {
         Arc::new(StdioPlugin {
             settings,
             slot: Mutex::new(Slot::Down("it has not been started yet".to_owned())),
@@ -148,8 +153,8 @@ impl StdioPlugin {
             events: watch::Sender::new(None),
             start: Mutex::default(),
             configs,
-            name,
-            recalled: OnceLock::new(),
+            grant,
+            refused: watch::Sender::default(),
             process_id: watch::Sender::new(None),
             wanted: watch::Sender::new(Wanted::Running),
             fenced: watch::Sender::default(),
@@ -157,21 +162,24 @@ impl StdioPlugin {
         })
     }
 
-    /// Its name: its manifest's, else what it said at first, else what it said to an earlier runner, else what its file is called.
+    /// Its name.
     #[must_use]
     pub fn name(&self) -> PluginName {
-        let said = self.name.get().or_else(|| self.recalled.get());
-        said.unwrap_or(&self.settings.provisional).clone()
+        self.settings.name.clone()
     }
 
-    /// What its file is called.
-    pub(crate) fn provisional(&self) -> &PluginName {
-        &self.settings.provisional
+    /// What it may do.
+    pub(crate) fn grant(&self) -> &Grant {
+        &self.grant
     }
 
-    /// It goes by this name until it has told its own, because it told an earlier runner this one (T4).
-    pub(crate) fn recall(&self, name: &PluginName) {
-        self.recalled.get_or_init(|| name.clone());
+    /// What was found of it.
+    pub(crate) fn found(&self) -> Found {
+        Found {
+            name: self.name(),
+            path: self.path().clone(),
+            manifest: self.settings.manifest.clone(),
+        }
     }
 
     /// Which events it says it handles, as it said when it was last introduced; nothing before the first time.

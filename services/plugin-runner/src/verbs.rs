@@ -2,16 +2,22 @@
 //!
 //! Every request is answered, failures included, within the verbs' limit. What takes longer is carried on
 //! all the same: a promise may be on the disk already. Each kind of request has places of its own, so that
-//! a flood of events turns away no `verify`, and one of the lower severities none of the higher (E3). A verb
-//! that this version does not offer is answered with `not_found`.
+//! a flood of events turns away no `verify`, and one of the lower severities none of the higher (E3).
 
-use crate::{events::Desk, inspect::Inspector, prepare::Preparations, verify::Verifier};
+use crate::{
+    events::Desk,
+    inspect::Inspector,
+    prepare::Preparations,
+    set::{self, Order},
+    verify::Verifier,
+};
 use serde::{Serialize, de::DeserializeOwned};
 use snooze_bus::{BusError, Delivery, RunnerVerb, Subject};
 use snooze_schemas::{
-    ErrorCode, Message, Refusal,
+    ErrorCode, Message, PluginName, Refusal,
     event::{HandleEvent, Severity},
-    host::{Cancel, Prepare, Verify},
+    host::{Cancel, ListPlugins, Prepare, Verify},
+    plugin::management::{LoadPlugin, ReloadPlugins, UnloadPlugin},
     reply::Empty,
 };
 use snooze_service_runtime::exit::one_line;
@@ -25,6 +31,9 @@ const VERB_LIMIT: Duration = Duration::from_secs(15);
 /// So many questions about plugins are answered at once; each asks every plugin on the bus.
 const LISTS: usize = 4;
 
+/// So many orders about plugins are carried out at once; a person gives one at a time.
+const ARRANGEMENTS: usize = 4;
+
 /// So many of `prepare`, `verify` and `cancel` are answered at once: a stop needs one.
 const STOPS: usize = 16;
 
@@ -35,6 +44,7 @@ const EVENTS: usize = 16;
 #[derive(Debug)]
 pub(crate) struct Places {
     lists: Arc<Semaphore>,
+    arrangements: Arc<Semaphore>,
     stops: Arc<Semaphore>,
     events: [Arc<Semaphore>; Severity::DESCENDING.len()],
 }
@@ -43,6 +53,7 @@ impl Default for Places {
     fn default() -> Self {
         Places {
             lists: Arc::new(Semaphore::new(LISTS)),
+            arrangements: Arc::new(Semaphore::new(ARRANGEMENTS)),
             stops: Arc::new(Semaphore::new(STOPS)),
             events: std::array::from_fn(|_| Arc::new(Semaphore::new(EVENTS))),
         }
@@ -60,6 +71,8 @@ pub(crate) struct Verbs {
     pub preparations: Arc<Preparations>,
     /// Looks afresh.
     pub verifier: Arc<Verifier>,
+    /// Starts and ends plugins.
+    pub house: set::Desk,
     /// Tells people of the plugins.
     pub inspector: Arc<Inspector>,
 }
@@ -141,11 +154,50 @@ impl Verbs {
             RunnerVerb::Logs => self.inspect(verb, delivery, Inspector::log).await,
             RunnerVerb::Stats => self.inspect(verb, delivery, Inspector::stats).await,
             RunnerVerb::Validate => self.inspect(verb, delivery, Inspector::validate).await,
-            RunnerVerb::Reload | RunnerVerb::Load | RunnerVerb::Unload => {
-                let refusal = Refusal::new(ErrorCode::NotFound, format!("this runner does not offer {verb}"));
-                delivery.answer::<Empty>(Err(refusal)).await
+            RunnerVerb::Load => {
+                self.arrange(verb, delivery, |asked: LoadPlugin| {
+                    let name = asked.plugin;
+                    (Order::Load(name.clone()), Some(name))
+                })
+                .await
+            }
+            RunnerVerb::Unload => {
+                self.arrange(verb, delivery, |asked: UnloadPlugin| {
+                    let name = asked.plugin;
+                    (Order::Unload(name.clone()), Some(name))
+                })
+                .await
+            }
+            RunnerVerb::Reload => {
+                self.arrange(verb, delivery, |asked: ReloadPlugins| {
+                    let name = asked.plugin;
+                    (Order::Reload(name.clone()), name)
+                })
+                .await
             }
         }
+    }
+
+    /// Has something done about a plugin, or all, and answers with how they are then.
+    async fn arrange<M: Message + DeserializeOwned>(
+        &self,
+        verb: RunnerVerb,
+        delivery: &Delivery,
+        order: impl FnOnce(M) -> (Order, Option<PluginName>),
+    ) -> Result<(), BusError> {
+        let answer = match delivery.read::<M>() {
+            Ok(asked) => {
+                let (order, plugin) = order(asked);
+                let (house, inspector) = (self.house.clone(), self.inspector.clone());
+                let work = async move {
+                    house.order(order).await?;
+                    inspector.list(ListPlugins { plugin }).await
+                };
+                within_limit(VERB_LIMIT, verb, &self.places.arrangements, work).await
+            }
+            Err(refusal) => Err(refusal),
+        };
+        delivery.answer(answer).await
     }
 
     /// Answers a question that changes nothing.

@@ -132,7 +132,7 @@ impl Verifier {
                         Err(error) if error.is_unheard() || matches!(error, AskError::Absent) => {
                             Fresh::Unheard(error.to_string())
                         }
-                        Err(error) => Fresh::Said(Opinion::unknown(error.to_string())),
+                        Err(error) => Fresh::Said(Opinion::unknown(plugin.unknown(&error))),
                     },
                 };
                 (name, fresh)

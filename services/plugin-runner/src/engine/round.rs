@@ -13,7 +13,8 @@ impl Engine {
         state: &mut State,
         asking: &mut FuturesUnordered<BoxFuture<'static, Answer>>,
     ) {
-        self.count_voters(state);
+        // What a plugin depends on may have turned out not to run.
+        self.apply_policy(state);
         let asked_at = self.now();
         state.round_at_ms = asked_at.monotonic_ms;
         let within = Duration::from_millis(ms(state.policy.policy.plugin_timeout_seconds));
@@ -53,7 +54,11 @@ impl Engine {
                 self.count_voters(state);
                 Opinion::unknown(AskError::UnknownMethod.to_string())
             }
-            Err(error) => Opinion::unknown(error.to_string()),
+            Err(error) => {
+                let asked = state.voters.get(&voter);
+                let plugin = asked.and_then(|asked| asked.plugin.as_ref());
+                Opinion::unknown(plugin.map_or_else(|| error.to_string(), |plugin| plugin.unknown(&error)))
+            }
         };
         let policy = &state.policy.policy;
         state.tally.answer(&voter, &terms, asked_at, opinion, policy);

@@ -271,20 +271,28 @@ mod tests {
                     home: "/".into(),
                     fence: None,
                 },
-                provisional: "mute".parse().expect("a name"),
+                name: "mute".parse().expect("a name"),
                 manifest: None,
                 handshake_limit: Duration::MAX,
                 restarts: crate::backoff::Restarts::default(),
             },
             configs.clone(),
         );
-        let expected = crate::plugins::Expected {
+        let own = crate::plugins::OwnWord {
             on_bus: [known.clone()].into(),
-            ..crate::plugins::Expected::default()
+            ..crate::plugins::OwnWord::default()
         };
-        let plugins = Plugins::new(bus, host, configs, vec![mute], expected);
         let policy = Arc::new(PolicyInForce::local(&Map::new()).expect("the defaults hold"));
-        plugins.apply(&policy);
+        let plugins = Plugins::new(bus, host, configs, own, &policy);
+        let hosted = crate::plugins::Hosted {
+            plugin: Plugin::new(crate::plugin::Runtime::Process(mute.clone())),
+            process: mute,
+            terms: String::new(),
+        };
+        plugins.enrol(crate::plugins::Roll {
+            hosted: [("mute".parse().expect("a name"), hosted)].into(),
+            ..crate::plugins::Roll::default()
+        });
         let backup = "custom.backup".parse().expect("a type");
         let mut handlers = Handlers::of(&plugins, &policy, &backup, Duration::from_secs(3600));
         let next = tokio::time::timeout(Duration::from_secs(20), handlers.next()).await;

@@ -27,8 +27,8 @@ async fn e7_however_much_waits_to_be_reported_keeps_no_start_waiting() {
         bus.clone(),
         host.clone(),
         configs,
-        Vec::new(),
-        crate::plugins::Expected::default(),
+        crate::plugins::OwnWord::default(),
+        &policy.borrow(),
     );
     let parts = Parts {
         host,

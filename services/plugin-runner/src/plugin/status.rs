@@ -103,7 +103,12 @@ impl Plugin {
 }
 
 /// One that is not there, and what its author states of it where that is known.
-pub(crate) fn missing(name: &PluginName, why: String, manifest: Option<&PluginManifest>) -> PluginStatus {
+pub(crate) fn missing(
+    name: &PluginName,
+    state: &str,
+    why: String,
+    manifest: Option<&PluginManifest>,
+) -> PluginStatus {
     let named = || PluginInfo {
         name: name.to_string(),
         ..PluginInfo::default()
@@ -112,7 +117,7 @@ pub(crate) fn missing(name: &PluginName, why: String, manifest: Option<&PluginMa
         info: manifest.map_or_else(named, |manifest| stated(manifest.stated())),
         runtime: "-".to_owned(),
         origin: manifest.map_or_else(String::new, |manifest| manifest.folder().display().to_string()),
-        state: "missing".to_owned(),
+        state: state.to_owned(),
         config_refused: None,
         vote: None,
         stats: PluginStats {
@@ -176,7 +181,7 @@ mod tests {
                 home: "/".into(),
                 fence: None,
             },
-            provisional: "tested".parse().expect("a name"),
+            name: "tested".parse().expect("a name"),
             manifest: None,
             handshake_limit: LIMIT,
             restarts: Restarts::default(),

@@ -1,10 +1,10 @@
 //! Who of the plugins has a vote, and who is missed.
 //!
-//! **Invariant:** a plugin that the policy requires by name, that the host's file configures or that was
-//! passed over always has a vote, if only *unknown* because it is missing; leaving is no way to be
+//! **Invariant:** a plugin that the policy requires by name, that the host's file configures, that was here before
+//! or that was passed over always has a vote, if only *unknown* because it is missing; leaving is no way to be
 //! outvoted (T3).
 
-use super::{PluginVoter, Plugins, round};
+use super::{PluginVoter, Plugins, Roll, round};
 use crate::{
     plugin::{self, Runtime},
     policy::PolicyInForce,
@@ -13,41 +13,36 @@ use crate::{
 };
 use serde_json::Value;
 use snooze_schemas::{PluginName, VoterName, host::PluginStatus, verdict::Role};
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 impl Plugins {
     /// Who of the plugins votes, by which terms, and whom to ask.
     #[must_use]
     pub(crate) fn voters(&self, policy: &PolicyInForce) -> BTreeMap<VoterName, PluginVoter> {
         let mut voters: BTreeMap<VoterName, PluginVoter> = BTreeMap::new();
-        let round = round(policy);
-        for plugin in self.all() {
+        let (all, round, roll) = (self.all(), round(policy), self.roll());
+        for plugin in all {
             let name = plugin.name();
-            if !self.is_enabled(policy, &name) || !plugin.votes(round) {
+            if !plugin.votes(round) {
                 continue;
             }
             let voter = VoterName::from(&name);
-            if voters.contains_key(&voter) {
-                if let Some(other) = other_name(&voter) {
-                    voters.insert(other, barred(format!("another plugin is called {name} too")));
+            match self.wanted(policy, &roll, &name) {
+                Wanted::Disabled => continue,
+                Wanted::Held(why) => {
+                    voters.insert(voter, barred(why));
+                    continue;
                 }
-                continue;
+                Wanted::Running => {}
             }
-            if let Wanted::Held(why) = self.wanted(policy, &name) {
-                voters.insert(voter, barred(why));
-                continue;
-            }
-            let runtime = match plugin.runtime() {
-                Runtime::Process(_) => "process",
-                Runtime::Nats(_) => "nats",
+            let run_as = match plugin.runtime() {
+                Runtime::Process(_) => roll.hosted.get(&name).map(|hosted| hosted.terms.as_str()),
+                Runtime::Nats(_) => Some("nats"),
             };
             // A `Map` of serde_json keeps its keys in order, so that equal configurations are equal texts.
             // One that the plugin cannot have changes nothing.
             let config = self.configs.handed(&name).config.unwrap_or_default();
-            let terms = format!("{runtime} {}", Value::Object(config));
+            let terms = format!("{} {}", run_as.unwrap_or_default(), Value::Object(config));
             let asked = AskedVoter {
                 terms: fingerprint(&terms),
                 barred: None,
@@ -60,7 +55,7 @@ impl Plugins {
                 },
             );
         }
-        for (name, why) in self.missing(policy) {
+        for (name, (_, why)) in self.missing(policy, &roll) {
             voters
                 .entry(VoterName::from(&name))
                 .or_insert_with(|| barred(why));
@@ -80,24 +75,31 @@ impl Plugins {
     /// How those are that should be there and are not.
     #[must_use]
     pub(crate) fn missing_ones(&self, policy: &PolicyInForce) -> Vec<PluginStatus> {
-        let missing: BTreeMap<PluginName, String> = self.missing(policy).into_iter().rev().collect();
-        let status = |(name, why): (PluginName, String)| {
-            let manifest = self.expected.manifests.get(&name);
-            plugin::missing(&name, why, manifest.map(Arc::as_ref))
+        let roll = self.roll();
+        let status = |(name, (state, why)): (PluginName, (&str, String))| {
+            let manifest = roll.manifests.get(&name);
+            let mut status = plugin::missing(&name, state, why, manifest.map(Arc::as_ref));
+            let missed = roll.missed.get(&name);
+            status.rights = missed.and_then(|missed| missed.rights.as_deref().cloned());
+            status
         };
-        missing.into_iter().map(status).collect()
+        self.missing(policy, &roll).into_iter().map(status).collect()
     }
 
-    /// Those that should be there and are not, and why. Without a vote of theirs nobody would notice.
-    fn missing(&self, policy: &PolicyInForce) -> Vec<(PluginName, String)> {
-        let passed_over = self.expected.passed_over.iter();
-        let passed_over = passed_over.map(|(name, why)| (name.clone(), format!("it was passed over: {why}")));
-        let configured = self.expected.configured.iter();
-        let configured = configured.map(|name| (name.clone(), "it is configured, and missing".to_owned()));
-        let there: BTreeSet<PluginName> = self.all().iter().map(|plugin| plugin.name()).collect();
-        passed_over
-            .chain(configured)
-            .filter(|(name, _)| !there.contains(name) && self.is_enabled(policy, name))
+    /// Those that should be there and are not, how that is called, and why. Without a vote of theirs nobody would
+    /// notice.
+    fn missing(&self, policy: &PolicyInForce, roll: &Roll) -> BTreeMap<PluginName, (&'static str, String)> {
+        let on_bus = self.on_bus();
+        let is_there = |name: &PluginName| roll.hosted.contains_key(name) || on_bus.contains_key(name);
+        let configured = self.own.configured.iter();
+        let configured =
+            configured.map(|name| (name, ("missing", "it is configured, and missing".to_owned())));
+        let missed = roll.missed.iter();
+        let missed = missed.map(|(name, missed)| (name, (missed.cause.as_str(), missed.why.clone())));
+        configured
+            .chain(missed)
+            .filter(|(name, _)| !is_there(name) && self.is_enabled(policy, name))
+            .map(|(name, told)| (name.clone(), told))
             .collect()
     }
 }
@@ -110,10 +112,6 @@ fn barred(why: String) -> PluginVoter {
         },
         plugin: None,
     }
-}
-
-fn other_name(voter: &VoterName) -> Option<VoterName> {
-    format!("{voter}-2").parse().ok()
 }
 
 /// Terms without their text: configurations hold secrets, and the runs are written to a file.

@@ -27,7 +27,7 @@ impl StdioPlugin {
         let limit = self.settings.handshake_limit;
         let info = match timeout(limit, self.converse(pipes, Method::Info, &Map::new())).await {
             Ok(Ok(Value::Object(info))) => {
-                self.learn_name(&info);
+                self.compare_name(&info);
                 info
             }
             Ok(Ok(_)) => Map::new(),
@@ -119,17 +119,12 @@ impl StdioPlugin {
         }
     }
 
-    /// The first name that it gives is its name for good: a voter that changes its name at will could
-    /// leave the vote at will.
-    fn learn_name(&self, info: &Map<String, Value>) {
-        let Some(said) = info.get("name").and_then(Value::as_str) else {
-            return;
-        };
-        match discovery::sanitised(said) {
-            Some(name) if *self.name.get_or_init(|| name.clone()) == name => {}
-            Some(_) | None => {
-                tracing::warn!(plugin = %self.name(), said, "a plugin gives a name that it cannot have, or another than its manifest");
-            }
+    /// Says so where it calls itself something else, for whoever looks for it by that name.
+    fn compare_name(&self, info: &Map<String, Value>) {
+        if let Some(said) = info.get("name").and_then(Value::as_str)
+            && discovery::sanitised(said).as_ref() != Some(&self.settings.name)
+        {
+            tracing::info!(plugin = %self.name(), said, "a plugin calls itself something else than its file is called, by which it goes");
         }
     }
 }

@@ -12,6 +12,7 @@ use super::{
 use crate::{
     backoff::Backoff,
     line::Method,
+    manifest::sha256_of,
     pipes::Pipes,
     process::{self, Ending, Process},
 };
@@ -33,6 +34,14 @@ enum Parted {
     Failed(String),
     /// Only a new one can have its configuration.
     ForAnew,
+}
+
+/// Why there is no process.
+enum Unstarted {
+    /// It is tried again.
+    Failed(String),
+    /// Its files are others than were approved, which trying again does not change.
+    OtherFiles(String),
 }
 
 /// What became of a new configuration.
@@ -61,12 +70,17 @@ impl StdioPlugin {
                 continue;
             }
             if let Some(why) = self.unfit() {
-                tracing::warn!(plugin = %self.name(), why, "a plugin cannot have its configuration, and is not started");
-                self.put_down(&format!("its configuration is refused: {why}"))
-                    .await;
-                self.stage.send_replace(Stage::Misconfigured);
+                tracing::warn!(plugin = %self.name(), why, "a plugin is not started as it is");
+                self.put_down(&why).await;
+                let refused = self.refused.borrow().is_some();
+                self.stage.send_replace(if refused {
+                    Stage::Held
+                } else {
+                    Stage::Misconfigured
+                });
                 tokio::select! {
-                    () = self.until_configured() => {}
+                    // Other files are another plugin, which is started in its place.
+                    () = self.until_configured(), if !refused => {}
                     () = self.until_wanted(is_unwanted) => {}
                     () = self.stop.cancelled() => {}
                 }
@@ -76,7 +90,11 @@ impl StdioPlugin {
             self.note_start();
             let born = Instant::now();
             let parted = match self.launch().await {
-                Err(why) => Parted::Failed(why),
+                Err(Unstarted::Failed(why)) => Parted::Failed(why),
+                Err(Unstarted::OtherFiles(why)) => {
+                    self.refused.send_replace(Some(why));
+                    continue;
+                }
                 Ok((process, pipes, stderr)) => {
                     self.process_id.send_replace(Some(process.id()));
                     let log = tokio::spawn(crate::stderr::log(
@@ -118,12 +136,17 @@ impl StdioPlugin {
     }
 
     /// Why it is not to be started as things are, if it is not.
-    fn unfit(&self) -> Option<String> {
+    pub(crate) fn unfit(&self) -> Option<String> {
+        if let Some(why) = &*self.refused.borrow() {
+            return Some(why.clone());
+        }
         let handed = self.handed();
         if handed.config.is_some() {
             None
         } else {
-            handed.refused
+            handed
+                .refused
+                .map(|why| format!("its configuration is refused: {why}"))
         }
     }
 
@@ -138,17 +161,21 @@ impl StdioPlugin {
         }
     }
 
-    /// Starts it, where its files are those that its manifest states.
-    async fn launch(&self) -> Result<(Process, Pipes, ChildStderr), String> {
-        if let Some(manifest) = self.manifest().cloned() {
-            let compared = tokio::task::spawn_blocking(move || manifest.compare());
-            match compared.await {
-                Ok(Ok(())) => {}
-                Ok(Err(error)) => return Err(one_line(&error)),
-                Err(_) => return Err("its files could not be compared".to_owned()),
+    /// Starts it, where its files are those that its manifest states and those that were approved.
+    async fn launch(&self) -> Result<(Process, Pipes, ChildStderr), Unstarted> {
+        let (found, grant) = (self.found(), self.grant.clone());
+        let compared = tokio::task::spawn_blocking(move || {
+            grant.compare(&found, sha256_of).map_err(Unstarted::OtherFiles)?;
+            match &found.manifest {
+                Some(manifest) => manifest
+                    .compare()
+                    .map_err(|error| Unstarted::Failed(one_line(&error))),
+                None => Ok(()),
             }
-        }
-        process::start(&self.settings.program).map_err(|error| one_line(&error))
+        });
+        let lost = |_| Unstarted::Failed("its files could not be compared".to_owned());
+        compared.await.map_err(lost)??;
+        process::start(&self.settings.program).map_err(|error| Unstarted::Failed(one_line(&error)))
     }
 
     /// Cancelling it loses nothing.

@@ -90,7 +90,7 @@ impl Stand {
                 home: folder.path().to_owned(),
                 fence: None,
             },
-            provisional: "provisional".parse().expect("a name"),
+            name: "tested".parse().expect("a name"),
             manifest,
             handshake_limit,
             restarts: Restarts {

@@ -215,7 +215,7 @@ async fn t4_a_restart_costs_no_naptime_with_plugins_of_other_names_and_of_other_
     let plugins = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../plugins");
     let handler = fs::read_to_string(plugins.join("examples/spot-checkpoint.py")).expect("it is there");
     stage.plugin("spot.py", &handler);
-    stage.plugin("watcher.py", &python_plugin("quiet", r#"{"is_idle": True}"#));
+    stage.plugin("quiet.py", &python_plugin("quiet", r#"{"is_idle": True}"#));
     stage
         .policy(json!({"check_interval_seconds": 15, "heartbeat_seconds": 0.5}))
         .await;

@@ -142,7 +142,7 @@ impl Greedy {
                 home,
                 fence,
             },
-            provisional: "greedy".parse().expect("a name"),
+            name: "greedy".parse().expect("a name"),
             manifest: None,
             handshake_limit: SOON,
             restarts: Restarts::default(),

@@ -12,6 +12,8 @@ mod manifests;
 mod micro;
 mod plugins;
 mod preparing;
+mod rights;
+mod set;
 mod shared_user;
 mod stage;
 mod verifying;

@@ -14,7 +14,7 @@ use std::{fs, os::unix::fs::PermissionsExt, time::Duration};
 const WITHIN: Duration = Duration::from_secs(4);
 
 /// Puts a plugin's folder into the folder of plugins.
-fn described(stage: &Stage, folder: &str, script: &str, manifest: &Value) {
+pub(crate) fn described(stage: &Stage, folder: &str, script: &str, manifest: &Value) {
     let folder = stage.plugin_folder().join(folder);
     fs::create_dir(&folder).expect("makes the folder");
     let path = folder.join("run");
@@ -38,7 +38,7 @@ fn own(config: &Value) -> serde_json::Map<String, Value> {
     config.as_object().expect("a map").clone()
 }
 
-async fn listed(stage: &Stage, plugin: &str, wanted: fn(&PluginStatus) -> bool) -> PluginStatus {
+pub(crate) async fn listed(stage: &Stage, plugin: &str, wanted: fn(&PluginStatus) -> bool) -> PluginStatus {
     let question = ListPlugins {
         plugin: Some(plugin.parse().expect("a name")),
     };

@@ -29,7 +29,7 @@ fn search_path() -> String {
 async fn a_process_votes_and_its_details_are_evidence() {
     let mut stage = Stage::set().await;
     let answer = r#"{"is_idle": metrics["cpu_usage"] < 5, "reason": "cpu " + str(metrics["cpu_usage"]), "details": {"gpu": metrics["gpu_usage"]}}"#;
-    stage.plugin("watcher.py", &python_plugin("cpu-watcher", answer));
+    stage.plugin("cpu_watcher.py", &python_plugin("another-name", answer));
     let runner = stage.runner().await;
     let vote = stage.vote("cpu-watcher", VoteState::Idle).await;
     assert_eq!((vote.reason.as_str(), vote.role), ("cpu 1.0", Role::Required));

@@ -193,6 +193,11 @@ impl Stage {
             let granted = own.entry("permissions").or_insert_with(|| json!({}));
             granted["write"] = json!([self.folder.path()]);
         }
+        self.runner_as(config).await
+    }
+
+    /// A runner that is told this and nothing else.
+    pub(crate) async fn runner_as(&self, config: Config) -> Runner {
         let bus = self.server.bus(&User::host(&config.host)).await;
         let stop = CancellationToken::new();
         let task = tokio::spawn(snooze_plugin_runner::run(config, bus, stop.clone()));

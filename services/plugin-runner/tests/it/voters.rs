@@ -34,8 +34,7 @@ async fn one_that_only_handles_events_does_not_vote() {
     let runner = stage.runner().await;
     stage
         .verdict("it has left the vote", |verdict| {
-            of(verdict, "quiet").is_some_and(|vote| vote.idle_ms >= 600)
-                && of(verdict, "spot-checkpoint").is_none()
+            of(verdict, "quiet").is_some_and(|vote| vote.idle_ms >= 600) && of(verdict, "spot").is_none()
         })
         .await;
     runner.stop().await;
@@ -101,12 +100,9 @@ async fn one_that_has_learned_to_vote_votes_from_its_next_start() {
 }
 
 #[tokio::test]
-async fn t3_what_the_policy_says_of_a_plugins_own_name_holds_for_its_file() {
+async fn i4_what_is_said_of_a_plugin_holds_for_its_file_whatever_it_calls_itself() {
     let mut stage = Stage::set().await;
-    stage.plugin(
-        "watcher.py",
-        &python_plugin("cpu-watcher", r#"{"is_idle": True}"#),
-    );
+    stage.plugin("cpu-watcher.py", &python_plugin("redis", r#"{"is_idle": True}"#));
     let named = |enabled: bool| json!({"cpu-watcher": {"enabled": enabled}});
     stage.layer(json!({}), named(false)).await;
     let runner = stage.runner().await;
@@ -161,9 +157,7 @@ async fn until_it_has_left(stage: &mut Stage) {
     let runner = stage.runner().await;
     stage
         .verdict("it has left the vote", |verdict| {
-            of(verdict, "cpu").is_some_and(|vote| vote.idle_ms >= 600)
-                && of(verdict, "spot-checkpoint").is_none()
-                && of(verdict, "spot").is_none()
+            of(verdict, "cpu").is_some_and(|vote| vote.idle_ms >= 600) && of(verdict, "spot").is_none()
         })
         .await;
     runner.stop().await;
@@ -191,12 +185,12 @@ async fn s2_one_that_did_not_vote_and_can_no_longer_start_is_unknown() {
     let mut config = stage.config();
     config.handshake_limit = Duration::from_millis(300);
     let runner = stage.runner_with(config).await;
-    let vote = stage.vote("spot-checkpoint", VoteState::Unknown).await;
+    let vote = stage.vote("spot", VoteState::Unknown).await;
     assert_eq!(vote.role, Role::Required);
     fs::remove_file(&flag).expect("removes");
     stage
         .verdict("it says again that it does not vote", |verdict| {
-            of(verdict, "spot-checkpoint").is_none()
+            of(verdict, "spot").is_none()
         })
         .await;
     runner.stop().await;

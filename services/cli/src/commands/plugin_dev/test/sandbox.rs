@@ -114,7 +114,7 @@ impl Sandbox {
         configs.lay(BTreeMap::new());
         let settings = Settings {
             program: self.program.clone(),
-            provisional: name.clone(),
+            name: name.clone(),
             manifest: Some(self.manifest.clone()),
             handshake_limit: HANDSHAKE_LIMIT,
             restarts: Restarts::default(),

@@ -1,0 +1,81 @@
+//! Which plugins are to run, and which are to be asked on the bus.
+//!
+//! **Invariant:** nothing runs that depends on what is not there, is switched off or is not run itself, whatever it is
+//! that came between.
+
+use super::{Plugins, Roll};
+use crate::{policy::PolicyInForce, stdio::Wanted};
+use snooze_schemas::PluginName;
+use std::collections::BTreeSet;
+
+impl Plugins {
+    pub(super) fn wanted(&self, policy: &PolicyInForce, roll: &Roll, name: &PluginName) -> Wanted {
+        if !self.is_enabled(policy, name) {
+            return Wanted::Disabled;
+        }
+        if let Some(why) = policy.lost() {
+            return Wanted::Held(format!(
+                "it is not known which policy holds until the bus gives one: {why}"
+            ));
+        }
+        match self.lacks(policy, roll, name) {
+            None => Wanted::Running,
+            Some(why) => Wanted::Held(why),
+        }
+    }
+
+    /// What it depends on and cannot rely upon, itself or by what that depends on in turn. Each is looked at once: the
+    /// manifests of those that were passed over are known too, and may depend on one another.
+    fn lacks(&self, policy: &PolicyInForce, roll: &Roll, name: &PluginName) -> Option<String> {
+        let needs = |name: &PluginName| {
+            let manifest = roll.manifests.get(name);
+            let needed = manifest
+                .into_iter()
+                .flat_map(|manifest| &manifest.stated().dependencies);
+            needed.map(|dependency| &dependency.name)
+        };
+        let mut seen = BTreeSet::new();
+        let mut ahead: Vec<&PluginName> = needs(name).collect();
+        while let Some(needed) = ahead.pop() {
+            if !seen.insert(needed) {
+                continue;
+            }
+            if let Some(why) = self.unreliable(policy, roll, needed) {
+                return Some(format!("it depends on {needed}, which {why}"));
+            }
+            ahead.extend(needs(needed));
+        }
+        None
+    }
+
+    /// Why nobody can rely upon it, if nobody can.
+    fn unreliable(&self, policy: &PolicyInForce, roll: &Roll, name: &PluginName) -> Option<String> {
+        if !self.is_enabled(policy, name) {
+            return Some("is switched off".to_owned());
+        }
+        if let Some(hosted) = roll.hosted.get(name) {
+            let told = |why: String| format!("is not run: {why}");
+            return hosted.process.unfit().map(told);
+        }
+        if let Some(missed) = roll.missed.get(name) {
+            return Some(format!("is not run: {}", missed.why));
+        }
+        let is_there = self.on_bus().contains_key(name);
+        (!is_there).then(|| "this host does not have".to_owned())
+    }
+
+    /// Those on the bus: named in the host's own file, or enabled by a layer and no process here. One that is missed
+    /// as a process does not become one on the bus by being switched on.
+    pub(super) fn wanted_on_bus(&self, policy: &PolicyInForce, roll: &Roll) -> BTreeSet<PluginName> {
+        let by_layer = policy
+            .plugins
+            .iter()
+            .filter(|(_, layer)| layer.enabled == Some(true));
+        let by_layer = by_layer.map(|(name, _)| name);
+        let named = self.own.on_bus.iter().chain(&roll.on_bus);
+        let named = named.filter(|name| self.is_enabled(policy, name));
+        let is_free =
+            |name: &&PluginName| !roll.hosted.contains_key(*name) && !roll.missed.contains_key(*name);
+        named.chain(by_layer).filter(is_free).cloned().collect()
+    }
+}

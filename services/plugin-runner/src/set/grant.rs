@@ -1,0 +1,221 @@
+//! What a plugin may do on this host, and who said so.
+//!
+//! The host's own file goes before what an operator approved on the bus; where neither says anything a plugin may do
+//! nothing. What a manifest asks for grants nothing, and an approval is good for no other files than its own.
+
+use crate::{
+    discovery::{Found, sanitised},
+    fence,
+    manifest::FILE,
+};
+use serde_json::{Map, Value, json};
+use snooze_schemas::plugin::{
+    approval::{Approval, Grantor, Rights},
+    permissions::Permissions,
+};
+use std::{collections::BTreeMap, io, path::Path, sync::Arc};
+
+/// What one plugin may do.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Grant {
+    /// It may do this.
+    pub permissions: Permissions,
+    /// Where an operator said so, and not the host's own file.
+    pub approval: Option<Arc<Approval>>,
+    /// Whether the host's own file says so.
+    by_file: bool,
+}
+
+impl Grant {
+    /// What is in force for what was found, by its name: by a name that it gives itself it could take what was meant
+    /// for another.
+    ///
+    /// # Errors
+    /// What is wrong with what it was granted; then it is not run with less or more.
+    pub(crate) fn of(
+        found: &Found,
+        configs: &BTreeMap<String, Map<String, Value>>,
+        approved: Option<&Approval>,
+    ) -> Result<Grant, String> {
+        let mut written = configs.iter();
+        let own = written.find(|(name, own)| {
+            own.contains_key(fence::PERMISSIONS) && sanitised(name).as_ref() == Some(&found.name)
+        });
+        if let Some((name, own)) = own {
+            let told = |mistake| format!("plugins.plugin_configs.{name}.{mistake}");
+            let (permissions, unknown) = fence::granted(own).map_err(told)?;
+            for key in unknown {
+                tracing::warn!(plugin = %found.name, key, "a permission is not known, and not granted");
+            }
+            return Ok(Grant {
+                permissions,
+                approval: None,
+                by_file: true,
+            });
+        }
+        let Some(approval) = approved else {
+            return Ok(Grant::default());
+        };
+        let written = json!({ fence::PERMISSIONS: approval.permissions });
+        let own = written.as_object().expect("it was written as an object");
+        let told = |mistake| format!("what {} approved cannot be granted: {mistake}", approval.by);
+        let (permissions, _) = fence::granted(own).map_err(told)?;
+        Ok(Grant {
+            permissions,
+            approval: Some(Arc::new(approval.clone())),
+            by_file: false,
+        })
+    }
+
+    /// Who said so.
+    pub(crate) fn by(&self) -> Option<Grantor> {
+        if self.by_file {
+            return Some(Grantor::HostFile);
+        }
+        let approval = self.approval.as_ref()?;
+        Some(Grantor::Approval {
+            by: approval.by.clone(),
+            at: approval.at,
+        })
+    }
+
+    /// Whether a plugin's files are those that were approved, where an approval is what it runs by.
+    ///
+    /// # Errors
+    /// That they are others, or that nobody can tell.
+    pub(crate) fn compare(
+        &self,
+        found: &Found,
+        digest: impl Fn(&Path) -> io::Result<String>,
+    ) -> Result<(), String> {
+        let Some(approval) = &self.approval else {
+            return Ok(());
+        };
+        let (manifest, entry) = digests_of(found, digest)?;
+        // What was read of the manifest when it was looked at, and what lies there now.
+        let read = found.manifest.as_ref().map(|manifest| manifest.sha256());
+        let is_that = read == approval.manifest_sha256.as_deref() && manifest == approval.manifest_sha256;
+        if is_that && entry == approval.entry_sha256 {
+            return Ok(());
+        }
+        let (name, by, at) = (&found.name, &approval.by, approval.at);
+        Err(format!(
+            "its files are others than were approved by {by} at {at}; look at it with `snooze plugin info {name}` and \
+             approve it with `snooze plugin approve {name}`"
+        ))
+    }
+
+    /// What it wants, may do, and which files that is for; without what only a start can tell.
+    pub(crate) fn rights(&self, found: &Found, digest: impl Fn(&Path) -> io::Result<String>) -> Rights {
+        let (manifest_sha256, entry_sha256) = match digests_of(found, digest) {
+            Ok((manifest, entry)) => (manifest, Some(entry)),
+            Err(_) => (None, None),
+        };
+        Rights {
+            asked: asked(found),
+            granted: self.permissions.clone(),
+            granted_by: self.by(),
+            manifest_sha256,
+            entry_sha256,
+            ..Rights::default()
+        }
+    }
+
+    /// What its manifest asks for beyond what it may do, in words; nothing where that is nothing.
+    pub(crate) fn lacking(&self, found: &Found) -> Option<String> {
+        let beyond = asked(found).beyond(&self.permissions);
+        if beyond.is_empty() {
+            return None;
+        }
+        let beyond = serde_json::to_value(&beyond).unwrap_or_default();
+        let each = beyond.as_object().into_iter().flatten();
+        let each: Vec<String> = each.map(|(key, value)| format!("{key} {value}")).collect();
+        Some(format!(
+            "it asks for what it may not do: {}; see `snooze plugin approve {}`",
+            each.join(", "),
+            found.name
+        ))
+    }
+}
+
+fn asked(found: &Found) -> Permissions {
+    let manifest = found.manifest.as_ref();
+    manifest.map_or_else(Permissions::default, |manifest| {
+        manifest.stated().permissions.clone()
+    })
+}
+
+/// Of the manifest, where there is one, and of what is started.
+fn digests_of(
+    found: &Found,
+    digest: impl Fn(&Path) -> io::Result<String>,
+) -> Result<(Option<String>, String), String> {
+    let read = |path: &Path| digest(path).map_err(|error| format!("read {}: {error}", path.display()));
+    let manifest = match &found.manifest {
+        Some(manifest) => Some(read(&manifest.folder().join(FILE))?),
+        None => None,
+    };
+    Ok((manifest, read(&found.path)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::manifest::sha256_of_bytes;
+
+    fn found(path: &Path) -> Found {
+        Found {
+            name: "redis".parse().expect("a name"),
+            path: path.to_owned(),
+            manifest: None,
+        }
+    }
+
+    fn approval(entry: &str) -> Approval {
+        serde_json::from_value(json!({
+            "by": "alice", "at": "2026-11-26T12:00:00Z", "permissions": {"udp": true}, "entry_sha256": entry,
+        }))
+        .expect("an approval")
+    }
+
+    #[test]
+    fn i4_the_hosts_file_goes_before_an_approval_and_nobodys_word_is_nothing() {
+        let found = found(Path::new("/p/redis"));
+        let approved = approval("00");
+        let none = Grant::of(&found, &BTreeMap::new(), None).expect("nothing is wrong");
+        assert!(none.permissions.is_empty() && none.by().is_none());
+        let by = Grant::of(&found, &BTreeMap::new(), Some(&approved)).expect("nothing is wrong");
+        assert!(by.permissions.udp);
+        assert!(matches!(by.by(), Some(Grantor::Approval { by, .. }) if by == "alice"));
+        let own = json!({"permissions": {"raw": true}});
+        let file = [("Redis".to_owned(), own.as_object().expect("a map").clone())].into();
+        let by = Grant::of(&found, &file, Some(&approved)).expect("nothing is wrong");
+        assert!(by.permissions.raw && !by.permissions.udp);
+        assert_eq!(by.by(), Some(Grantor::HostFile));
+    }
+
+    #[test]
+    fn i4_an_approval_is_good_for_its_own_files_alone() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("redis");
+        std::fs::write(&path, "one").expect("writes");
+        let found = found(&path);
+        let approved = approval(&sha256_of_bytes(b"one"));
+        let grant = Grant::of(&found, &BTreeMap::new(), Some(&approved)).expect("nothing is wrong");
+        assert_eq!(grant.compare(&found, crate::manifest::sha256_of), Ok(()));
+        std::fs::write(&path, "two").expect("writes");
+        let why = grant
+            .compare(&found, crate::manifest::sha256_of)
+            .expect_err("it is another file");
+        assert!(why.contains("approved by alice at 2026-11-26T12:00:00Z"), "{why}");
+        assert!(why.contains("`snooze plugin approve redis`"), "{why}");
+    }
+
+    #[test]
+    fn i4_what_cannot_be_granted_is_not_granted_in_part() {
+        let mut approved = approval("00");
+        approved.permissions.read = ["etc".into()].into();
+        let why = Grant::of(&found(Path::new("/p/redis")), &BTreeMap::new(), Some(&approved));
+        assert!(why.expect_err("no absolute path").contains("alice"));
+    }
+}

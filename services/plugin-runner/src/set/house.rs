@@ -1,0 +1,290 @@
+//! Has the plugins run that are to run: each in tasks of its own, which end with it.
+//!
+//! **Invariant:** of one plugin there is never more than one process; a new one is started when the one before has
+//! ended. It decides nothing: what is to run is `look`'s word, and whether it is switched on that of `plugins`.
+
+use super::{
+    Cause, Digests, Known, Looked, Member, Orders, Step, look,
+    orders::{Desk, Given, Order},
+    steps,
+    tenant::Tenant,
+    watch::Watch,
+};
+use crate::{
+    Config,
+    directory::Directory,
+    fence::{self, ControlGroups},
+    plugins::{Plugins, Roll},
+    policy::PolicyInForce,
+    stdio::StdioPlugin,
+    trail::Trail,
+};
+use snooze_bus::{Bus, BusError};
+use snooze_schemas::{ErrorCode, PluginName, Refusal, plugin::approval::Approval};
+use snooze_service_runtime::CancellationToken;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+use tokio::{
+    sync::{mpsc, watch},
+    task::{JoinError, JoinSet},
+};
+
+/// What the house works with.
+#[derive(Debug)]
+pub(crate) struct Parts {
+    /// What the runner was told.
+    pub config: Config,
+    /// The bus.
+    pub bus: Bus,
+    /// Who is told which plugins there are.
+    pub plugins: Arc<Plugins>,
+    /// Where people see those that are served.
+    pub directory: Arc<Directory>,
+    /// The policy that holds.
+    pub policy: watch::Receiver<Arc<PolicyInForce>>,
+    /// Those that were here before.
+    pub known: Known,
+    /// Digests of files.
+    pub digests: Arc<Digests>,
+    /// Where it is noted what was done.
+    pub trail: Trail,
+    /// When all of them end.
+    pub shutdown: CancellationToken,
+}
+
+/// Why the house cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub enum HouseError {
+    /// The bus is closed for good.
+    #[error("serve the plugin {plugin} on the bus")]
+    Serve {
+        /// The plugin.
+        plugin: PluginName,
+        /// What the bus says.
+        source: BusError,
+    },
+    /// A plugin's supervisor ended, and nobody had asked it to.
+    #[error("the plugin {0} is not supervised any more")]
+    Unsupervised(PluginName),
+    /// A task panicked.
+    #[error("a task of a plugin failed")]
+    Panicked(#[source] JoinError),
+    /// The folders could not be looked through to the end.
+    #[error("look through the folders of plugins")]
+    Look(#[source] JoinError),
+}
+
+/// The plugins that run.
+pub(crate) struct House {
+    parts: Parts,
+    orders: mpsc::Receiver<Given>,
+    watch: Watch,
+    control_groups: Arc<Result<ControlGroups, String>>,
+    running: BTreeMap<PluginName, Tenant>,
+    unloaded: BTreeSet<PluginName>,
+    /// How often each was started as something else.
+    generations: BTreeMap<PluginName, u64>,
+    tasks: JoinSet<(Arc<StdioPlugin>, Result<(), HouseError>)>,
+    /// All that have not ended, those that are ending among them.
+    alive: watch::Sender<Vec<Arc<StdioPlugin>>>,
+}
+
+impl House {
+    /// Nobody runs yet.
+    pub(crate) fn new(parts: Parts) -> (House, Desk) {
+        let (desk, orders) = Desk::new();
+        let config = &parts.config;
+        let groups = ControlGroups::prepare(&config.fence.control_groups, fence::scope_of(&config.state));
+        if let Err(why) = &groups {
+            tracing::info!(why, "plugins run without control groups");
+        }
+        let house = House {
+            parts,
+            orders,
+            watch: Watch::new(),
+            control_groups: Arc::new(groups),
+            running: BTreeMap::new(),
+            unloaded: BTreeSet::new(),
+            generations: BTreeMap::new(),
+            tasks: JoinSet::new(),
+            alive: watch::Sender::default(),
+        };
+        (house, desk)
+    }
+
+    /// Who is told which plugins there are, where people see those that are served, and the digests of their files.
+    pub(crate) fn shared(&self) -> (Arc<Plugins>, Arc<Directory>, Arc<Digests>) {
+        let parts = &self.parts;
+        (
+            parts.plugins.clone(),
+            parts.directory.clone(),
+            parts.digests.clone(),
+        )
+    }
+
+    /// All processes that have not ended, to be followed.
+    pub(crate) fn alive(&self) -> watch::Receiver<Vec<Arc<StdioPlugin>>> {
+        self.alive.subscribe()
+    }
+
+    /// Looks through the folders, and has those run that are to.
+    ///
+    /// # Errors
+    /// When it could not look.
+    pub(crate) async fn look(&mut self, anew: BTreeSet<PluginName>) -> Result<(), HouseError> {
+        let config = &self.parts.config;
+        let orders = Orders {
+            folders: config.plugin_folders.clone(),
+            configs: config.plugin_configs.clone(),
+            disabled: config.disabled(),
+            policy: self.parts.policy.borrow_and_update().clone(),
+            unloaded: self.unloaded.clone(),
+            digests: self.parts.digests.clone(),
+        };
+        let mut known = std::mem::take(&mut self.parts.known);
+        // A folder may lie on a disk that does not answer.
+        let looked = tokio::task::spawn_blocking(move || {
+            let looked = look(&orders, &mut known);
+            (looked, known)
+        });
+        let looked = tokio::select! {
+            looked = looked => looked,
+            // What it knew is on the disk already.
+            () = self.parts.shutdown.cancelled() => return Ok(()),
+        };
+        let (looked, known) = looked.map_err(HouseError::Look)?;
+        self.parts.known = known;
+        self.watch.these(&looked.places);
+        self.settle(looked, &anew);
+        Ok(())
+    }
+
+    /// Runs until shutdown, and returns when all plugins have ended.
+    ///
+    /// # Errors
+    /// When a plugin is left without its tasks.
+    pub(crate) async fn run(mut self) -> Result<(), HouseError> {
+        let shutdown = self.parts.shutdown.clone();
+        loop {
+            // Cancelling these loses nothing: an order, an end, a policy and what was seen to change stay where they
+            // are.
+            tokio::select! {
+                biased;
+                () = shutdown.cancelled() => break,
+                Some(ended) = self.tasks.join_next() => self.ended(ended)?,
+                Some((order, reply)) = self.orders.recv() => {
+                    let done = self.attend(order).await?;
+                    // Whoever gave it may have given up.
+                    drop(reply.send(done));
+                }
+                changed = self.parts.policy.changed() => {
+                    if changed.is_err() { break }
+                    self.look(BTreeSet::new()).await?;
+                }
+                () = self.watch.changed() => self.look(BTreeSet::new()).await?,
+            }
+        }
+        while let Some(ended) = self.tasks.join_next().await {
+            self.ended(ended)?;
+        }
+        Ok(())
+    }
+
+    fn ended(
+        &mut self,
+        ended: Result<(Arc<StdioPlugin>, Result<(), HouseError>), JoinError>,
+    ) -> Result<(), HouseError> {
+        let (process, outcome) = ended.map_err(HouseError::Panicked)?;
+        self.alive
+            .send_modify(|alive| alive.retain(|one| !Arc::ptr_eq(one, &process)));
+        outcome
+    }
+
+    async fn attend(&mut self, order: Order) -> Result<Result<(), Refusal>, HouseError> {
+        let mut anew = BTreeSet::new();
+        match &order {
+            Order::Load(name) => drop(self.unloaded.remove(name)),
+            Order::Unload(name) if !self.parts.plugins.knows(name) => return Ok(Err(absent(name))),
+            Order::Unload(name) => drop(self.unloaded.insert(name.clone())),
+            Order::Reload(name) => anew.extend(name.clone()),
+        }
+        self.look(anew).await?;
+        let Some(name) = order.plugin() else {
+            return Ok(Ok(()));
+        };
+        if !self.parts.plugins.knows(name) {
+            return Ok(Err(absent(name)));
+        }
+        self.parts.trail.note(name, order.done());
+        Ok(Ok(()))
+    }
+
+    /// Starts and ends what has to be, and tells who there is.
+    fn settle(&mut self, mut looked: Looked, anew: &BTreeSet<PluginName>) {
+        let running = self.running.iter();
+        let running = running.map(|(name, running)| (name, &running.member.identity));
+        let mut born = Vec::new();
+        for step in steps(running, &looked.members, anew) {
+            let (name, is_wanted) = match step {
+                Step::End(name) => (name, false),
+                Step::Start(name) | Step::Anew(name) => (name, true),
+            };
+            let before = self.running.remove(&name);
+            let held = before
+                .as_ref()
+                .and_then(|before| before.member.grant.approval.clone());
+            if before.is_some() {
+                tracing::info!(plugin = %name, "a plugin is ended, as it is not what is to run");
+                *self.generations.entry(name.clone()).or_default() += 1;
+            }
+            let ended = before.map(Tenant::end);
+            if is_wanted && let Some(member) = looked.members.remove(&name) {
+                self.note_approval(held.as_deref(), &member);
+                let generation = self.generations.get(&name).copied().unwrap_or_default();
+                let tenant = Tenant::new(&self.parts, self.control_groups.clone(), member, generation);
+                born.push((tenant, ended));
+            }
+        }
+        let roll = Roll {
+            hosted: born
+                .iter()
+                .map(|(tenant, _)| tenant)
+                .chain(self.running.values())
+                .map(|tenant| (tenant.name().clone(), tenant.hosted.clone()))
+                .collect(),
+            on_bus: looked.on_bus,
+            missed: looked.missed,
+            manifests: looked.manifests,
+        };
+        for (name, missed) in self.parts.plugins.enrol(roll) {
+            tracing::warn!(plugin = %name, why = missed.why, "a plugin is not run");
+            if missed.cause == Cause::OtherFiles {
+                self.parts.trail.note(&name, &missed.why);
+            }
+        }
+        // Only now: what is switched off is not even started.
+        for (tenant, before) in born {
+            let process = tenant.hosted.process.clone();
+            self.alive.send_modify(|alive| alive.push(process));
+            self.tasks.spawn(tenant.live(&self.parts, before));
+            self.running.insert(tenant.name().clone(), tenant);
+        }
+    }
+
+    /// Says which approval a plugin runs by from now on.
+    fn note_approval(&self, before: Option<&Approval>, member: &Member) {
+        if let Some(approval) = member.grant.approval.as_deref()
+            && before != Some(approval)
+        {
+            let what = format!("it runs by what {} approved at {}", approval.by, approval.at);
+            self.parts.trail.note(&member.found.name, &what);
+        }
+    }
+}
+
+fn absent(name: &PluginName) -> Refusal {
+    let text = format!("there is no plugin {name} on this host");
+    Refusal::new(ErrorCode::NotFound, text)
+}

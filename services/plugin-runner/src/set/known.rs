@@ -1,0 +1,210 @@
+//! Which plugins were here before, so that those are missed that are gone.
+//!
+//! A plugin that cannot be found has not left: somebody may have taken away its file, or the right to run it. It is
+//! forgotten only where an operator says so, by switching it off or by configuring its folder no more.
+
+use crate::{
+    discovery::Found,
+    files::{self, Durability, FileError},
+    manifest,
+};
+use serde::{Deserialize, Serialize};
+use snooze_schemas::PluginName;
+use snooze_service_runtime::exit::one_line;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs, io,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+};
+
+/// The plugins that were here, and where.
+#[derive(Debug, Default)]
+pub(crate) struct Known {
+    file: PathBuf,
+    places: BTreeMap<PluginName, Place>,
+}
+
+/// Where a plugin was.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Place {
+    /// The folder of plugins.
+    folder: PathBuf,
+    /// Its file or its own folder.
+    path: PathBuf,
+}
+
+impl Known {
+    /// Reads what an earlier runner knew.
+    ///
+    /// # Errors
+    /// When there is such a file and it is of no use: then nobody could be missed.
+    pub(crate) fn open(file: PathBuf) -> Result<Known, FileError> {
+        let places = files::read(&file)?.unwrap_or_default();
+        Ok(Known { file, places })
+    }
+
+    /// Takes note of who was found, forgets whom an operator does not want, and returns those who are gone, with the
+    /// reason. Who was passed over is there, and is missed for a reason of its own.
+    pub(crate) fn compare<'a>(
+        &mut self,
+        folders: &[PathBuf],
+        found: impl IntoIterator<Item = &'a Found>,
+        passed_over: &BTreeSet<PluginName>,
+        is_enabled: impl Fn(&PluginName) -> bool,
+    ) -> BTreeMap<PluginName, String> {
+        if folders.is_empty() {
+            // Plugins are switched off as a whole, and nobody was looked for.
+            return BTreeMap::new();
+        }
+        let there: BTreeMap<PluginName, Place> = found
+            .into_iter()
+            .filter_map(|found| Some((found.name.clone(), place_of(found, folders)?)))
+            .collect();
+        let before = self.places.clone();
+        self.places
+            .retain(|name, place| folders.contains(&place.folder) && is_enabled(name));
+        self.places.extend(there.clone());
+        if self.places != before {
+            self.keep();
+        }
+        let gone = self.places.iter();
+        let gone = gone.filter(|(name, _)| !there.contains_key(*name) && !passed_over.contains(*name));
+        gone.map(|(name, place)| (name.clone(), why(name, &place.path)))
+            .collect()
+    }
+
+    fn keep(&self) {
+        if let Err(error) = files::replace(&self.file, &self.places, Durability::Synced) {
+            tracing::error!(
+                error = one_line(&error),
+                "it cannot be kept which plugins there are; one that vanishes before the next start will not be missed"
+            );
+        }
+    }
+}
+
+/// Where one is that lies in a configured folder; what came in another way goes in another way.
+fn place_of(found: &Found, folders: &[PathBuf]) -> Option<Place> {
+    let path = match &found.manifest {
+        Some(manifest) => manifest.folder(),
+        None => &found.path,
+    };
+    let folder = path.parent()?;
+    let is_configured = folders.iter().any(|configured| configured == folder);
+    is_configured.then(|| Place {
+        folder: folder.to_owned(),
+        path: path.to_owned(),
+    })
+}
+
+fn why(name: &PluginName, path: &Path) -> String {
+    let shown = path.display();
+    let what = match fs::metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => format!("{shown} is gone"),
+        Err(error) => format!("{shown} cannot be read: {error}"),
+        Ok(found) if found.is_dir() => format!("{} is gone", path.join(manifest::FILE).display()),
+        Ok(found) if found.permissions().mode() & 0o111 == 0 => {
+            format!("{shown} is not executable any more")
+        }
+        Ok(_) => format!("{shown} is no plugin any more"),
+    };
+    format!("it was here before, and {what}; where it is not wanted, `snooze plugin disable {name}`")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::discovery::{PassedOver, discover};
+
+    struct Stand {
+        folder: tempfile::TempDir,
+        known: Known,
+    }
+
+    impl Stand {
+        fn new() -> Stand {
+            let folder = tempfile::tempdir().expect("a folder");
+            fs::create_dir(folder.path().join("plugins")).expect("makes");
+            let known = Known::open(folder.path().join("known.json")).expect("there is none");
+            Stand { folder, known }
+        }
+
+        fn plugins(&self) -> PathBuf {
+            self.folder.path().join("plugins")
+        }
+
+        fn write(&self, mode: u32) {
+            let path = self.plugins().join("quiet.sh");
+            fs::write(&path, "#!/bin/sh\n").expect("writes");
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).expect("sets the mode");
+        }
+
+        fn restart(&mut self) {
+            self.known = Known::open(self.folder.path().join("known.json")).expect("it is in order");
+        }
+
+        fn missed(&mut self, folders: &[PathBuf], enabled: bool) -> Vec<String> {
+            let (found, passed_over) = discover(folders);
+            let passed_over = passed_over.iter().map(PassedOver::name).collect();
+            let missed = self.known.compare(folders, &found, &passed_over, |_| enabled);
+            missed.into_values().collect()
+        }
+    }
+
+    #[test]
+    fn s2_a_plugin_that_vanished_is_missed_over_restarts_until_it_is_switched_off() {
+        let mut stand = Stand::new();
+        let folders = [stand.plugins()];
+        stand.write(0o755);
+        assert!(stand.missed(&folders, true).is_empty());
+        fs::remove_file(stand.plugins().join("quiet.sh")).expect("removes");
+        for _ in 0..2 {
+            let missed = stand.missed(&folders, true);
+            assert!(missed[0].contains("quiet.sh is gone"), "{missed:?}");
+            assert!(missed[0].contains("`snooze plugin disable quiet`"), "{missed:?}");
+            stand.restart();
+        }
+        assert!(stand.missed(&folders, false).is_empty());
+        assert!(
+            stand.missed(&folders, true).is_empty(),
+            "it is forgotten for good"
+        );
+    }
+
+    #[test]
+    fn s2_what_can_no_longer_be_run_or_read_has_not_left() {
+        let mut stand = Stand::new();
+        let folders = [stand.plugins()];
+        stand.write(0o755);
+        stand.missed(&folders, true);
+        stand.write(0o644);
+        let missed = stand.missed(&folders, true);
+        assert!(missed[0].contains("is not executable any more"), "{missed:?}");
+        fs::remove_dir_all(stand.plugins()).expect("removes");
+        assert_eq!(
+            stand.missed(&folders, true).len(),
+            1,
+            "its folder is gone as a whole"
+        );
+    }
+
+    #[test]
+    fn a_plugin_of_a_folder_that_is_not_configured_any_more_is_not_missed() {
+        let mut stand = Stand::new();
+        stand.write(0o755);
+        stand.missed(&[stand.plugins()], true);
+        assert!(stand.missed(&[], true).is_empty(), "plugins are switched off");
+        assert!(stand.missed(&["/elsewhere".into()], true).is_empty());
+        fs::remove_file(stand.plugins().join("quiet.sh")).expect("removes");
+        assert!(stand.missed(&[stand.plugins()], true).is_empty());
+    }
+
+    #[test]
+    fn s2_a_spoiled_list_is_an_error_and_not_an_empty_one() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("known.json");
+        fs::write(&file, "{").expect("writes");
+        assert!(Known::open(file).is_err());
+    }
+}
