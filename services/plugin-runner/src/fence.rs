@@ -11,7 +11,9 @@ mod control_group;
 mod enter;
 mod entry;
 mod grants;
+mod home;
 mod limits;
+mod numbers;
 mod orders;
 mod programs;
 mod reach;
@@ -19,6 +21,7 @@ mod system_calls;
 mod user;
 
 pub use grants::granted;
+pub use numbers::Users;
 pub use orders::Fenced;
 
 pub(crate) use channel::Entering;
@@ -51,6 +54,8 @@ pub struct FenceConfig {
     pub require_isolation: bool,
     /// What a plugin may be granted of the runner's environment.
     pub environment: BTreeMap<String, OsString>,
+    /// Which plugin is which user; one for all plugins of a runner.
+    pub users: Users,
 }
 
 /// Where control groups are made.
@@ -70,6 +75,7 @@ impl Default for FenceConfig {
             control_groups: ControlGroupRoot::Own,
             require_isolation: false,
             environment: BTreeMap::new(),
+            users: Users::default(),
         }
     }
 }
@@ -99,6 +105,7 @@ impl fmt::Debug for FenceConfig {
             .field("control_groups", &self.control_groups)
             .field("require_isolation", &self.require_isolation)
             .field("environment", &self.environment.keys())
+            .field("users", &self.users)
             .finish()
     }
 }
@@ -143,7 +150,7 @@ impl Fence {
 pub(crate) fn scope_of(state: &Path) -> String {
     format!(
         "{:08x}",
-        user::hash_of(state.as_os_str().as_encoded_bytes()) >> 32
+        numbers::hash_of(state.as_os_str().as_encoded_bytes()) >> 32
     )
 }
 

@@ -6,8 +6,8 @@ use super::{
     Fence,
     channel::{self, Entering},
     control_group::ControlGroup,
+    home,
     orders::Orders,
-    user,
 };
 use crate::process::Program;
 use std::{
@@ -39,9 +39,14 @@ pub(crate) struct Started {
 impl Entry {
     /// Makes the plugin's working folder and its control group.
     pub(crate) fn of(program: &Program, fence: &Fence) -> io::Result<Entry> {
-        let home = &program.home;
-        user::make_home(home)
-            .map_err(|error| io::Error::other(format!("make its folder {}: {error}", home.display())))?;
+        let folder = &program.home;
+        home::make(folder)
+            .map_err(|error| io::Error::other(format!("make its folder {}: {error}", folder.display())))?;
+        let user = fence
+            .config
+            .users
+            .claim(&fence.plugin)
+            .map_err(io::Error::other)?;
         let mut not_enforced = Vec::new();
         let groups = fence.control_groups.as_ref().as_ref().map_err(String::clone);
         let made = groups.and_then(|groups| {
@@ -78,10 +83,10 @@ impl Entry {
         let orders = Orders {
             path: program.path.clone(),
             folder: fence.folder.clone(),
-            home: home.clone(),
+            home: folder.clone(),
             search_path: program.search_path.clone(),
             permissions: fence.permissions.clone(),
-            user: user::user_of(fence.plugin.as_str()),
+            user,
             control_group: control_group.as_ref().map(|group| group.folder().to_owned()),
             memory_is_limited: limits("memory"),
             processes_are_limited: limits("pids"),

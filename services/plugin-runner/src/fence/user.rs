@@ -3,7 +3,7 @@
 //! Only the superuser can make another user of a process. It never changes what belongs to others: where
 //! something that the plugin needs is closed to others, the plugin stays the runner's user, without its powers.
 
-use super::{enter::failed, orders::Orders, programs::By, system_calls::User};
+use super::{enter::failed, home, orders::Orders, programs::By, system_calls::User};
 use rustix::{
     fs::{Gid, Uid},
     io::Errno,
@@ -11,29 +11,9 @@ use rustix::{
 };
 use std::{
     fs,
-    os::unix::fs::{MetadataExt, PermissionsExt},
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
 };
-
-/// The first number: behind those that are handed out for containers, and before those that systemd has for
-/// foreign images ("Users, Groups, UIDs and GIDs on systemd Systems").
-const FIRST: u32 = 1_900_000_000;
-/// So many, that two of 256 plugins share one in one of five hundred hosts.
-const COUNT: u32 = 1 << 24;
-
-/// The number of the user and group of a plugin: the same on each host and after each start.
-#[must_use]
-pub(crate) fn user_of(plugin: &str) -> u32 {
-    let offset = u32::try_from(hash_of(plugin.as_bytes()) % u64::from(COUNT)).expect("less than 2^24");
-    FIRST + offset
-}
-
-/// FNV-1a: the standard library's hasher may change from release to release, and files outlive releases.
-pub(super) fn hash_of(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
-    })
-}
 
 /// What a plugin needs to reach, and how.
 #[derive(Debug)]
@@ -66,20 +46,20 @@ pub(super) fn take_own(
     let change = match changeable(orders, needed) {
         Ok(()) => match take(orders.user, &orders.home, kept) {
             Ok(()) => Ok(()),
-            // A user namespace that has no such user: nothing has changed.
+            // A user namespace that has no such user.
             Err(Errno::INVAL | Errno::PERM | Errno::OVERFLOW) => {
                 Err("the kernel has no such user here".to_owned())
             }
             Err(error) => return Err(format!("become a user of its own: {error}")),
         },
         Err(Unchanged::ByAuthor(why)) => return Err(why),
-        Err(Unchanged::Here(why)) => {
-            // It may have belonged to a user of the plugin's own, when that could be.
-            let me = rustix::process::geteuid();
-            rustix::fs::chown(&orders.home, Some(me), None).map_err(failed("take its folder back"))?;
-            Err(why)
-        }
+        Err(Unchanged::Here(why)) => Err(why),
     };
+    if change.is_err() {
+        // It may be a user's of the plugin's own: from an earlier start, or from the change that failed.
+        let (uid, gid) = (rustix::process::geteuid(), rustix::process::getegid());
+        home::give(&orders.home, uid, gid).map_err(failed("take its folder back"))?;
+    }
     drop_capabilities(kept)?;
     match change {
         Ok(()) => Ok(User::Own),
@@ -151,15 +131,22 @@ fn closed_to_others(needed: &Needed) -> Option<PathBuf> {
     }
 }
 
+/// Becomes that user, or stays who it is: what was done before a step that fails is undone.
 fn take(user: u32, home: &Path, kept: CapabilitySet) -> Result<(), Errno> {
     let (uid, gid) = (Uid::from_raw(user), Gid::from_raw(user));
-    rustix::fs::chown(home, Some(uid), Some(gid))?;
+    let before = rustix::process::getegid();
+    home::give(home, uid, gid)?;
     // The bounding set first: to shrink it takes a capability that goes with the user.
     bound(kept);
     rustix::thread::set_keep_capabilities(!kept.is_empty())?;
     rustix::thread::set_thread_groups(&[])?;
     rustix::thread::set_thread_res_gid(gid, gid, gid)?;
-    rustix::thread::set_thread_res_uid(uid, uid, uid)
+    let taken = rustix::thread::set_thread_res_uid(uid, uid, uid);
+    if taken.is_err() {
+        // Who is the same user still may take the old group again.
+        rustix::thread::set_thread_res_gid(before, before, before)?;
+    }
+    taken
 }
 
 /// What a raw socket takes, where it is granted and the runner has it.
@@ -203,33 +190,10 @@ fn drop_capabilities(kept: CapabilitySet) -> Result<(), String> {
     Ok(())
 }
 
-/// Makes the working folder of a plugin, open to itself alone.
-pub(crate) fn make_home(home: &Path) -> std::io::Result<()> {
-    match fs::create_dir(home) {
-        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => return Err(error),
-        Ok(()) | Err(_) => {}
-    }
-    // A plugin that had it before might have put a link in its place.
-    if !fs::symlink_metadata(home)?.is_dir() {
-        return Err(std::io::Error::other("it is no folder"));
-    }
-    fs::set_permissions(home, fs::Permissions::from_mode(0o700))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_plugins_user_is_its_own_and_stays_the_same() {
-        // Files of plugins belong to these numbers; they must not change from release to release.
-        assert_eq!(user_of("redis-monitor"), user_of("redis-monitor"));
-        let users: std::collections::BTreeSet<u32> = (0..256)
-            .map(|number| user_of(&format!("plugin-{number}")))
-            .collect();
-        assert_eq!(users.len(), 256);
-        assert!(users.iter().all(|user| (FIRST..FIRST + COUNT).contains(user)));
-    }
+    use std::os::unix::fs::PermissionsExt;
 
     #[test]
     fn what_is_closed_to_others_keeps_a_plugin_from_a_user_of_its_own() {

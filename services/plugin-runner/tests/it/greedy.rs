@@ -3,6 +3,7 @@
 //! It knows nothing of which fences there are; what is expected of them stands with each test.
 
 use crate::stage::SOON;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use snooze_plugin_runner::{
     Restarts, SEARCH_PATH,
@@ -159,6 +160,18 @@ impl Greedy {
             .await
             .expect("it runs in time");
         drop(running.expect("it is supervised"));
+    }
+
+    /// Kills it, and waits until it runs again.
+    pub(crate) async fn is_killed_and_runs_again(&self) {
+        let before = self.plugin.starts();
+        let process = self.plugin.process_id().and_then(Pid::from_raw);
+        kill_process(process.expect("it runs"), Signal::KILL).expect("it is ours");
+        wait_until(SOON, "it is started again", async || {
+            self.plugin.starts() > before
+        })
+        .await;
+        self.running().await;
     }
 
     /// Waits until it is not run, and says this of it.

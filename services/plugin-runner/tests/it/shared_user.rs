@@ -4,7 +4,11 @@
 
 use crate::greedy::{Greedy, open_to_all, place};
 use serde_json::{Value, json};
-use std::{fs, os::unix::fs::MetadataExt, path::Path};
+use std::{
+    fs,
+    os::unix::fs::{MetadataExt, PermissionsExt},
+    path::Path,
+};
 
 /// What the file of another plugin, or the runner's own, must not lose.
 fn kept(path: &Path) -> (u32, u32, i64, u64) {
@@ -129,4 +133,22 @@ async fn a_user_of_its_own_does_as_it_likes_with_its_own() {
             greedy.may_not(code).await;
         }
     }
+}
+
+#[tokio::test]
+async fn what_it_wrote_goes_with_it_from_user_to_user() {
+    let greedy = Greedy::sharing_user(json!({})).await;
+    greedy
+        .may("os.mkdir('folder') or open('folder/own', 'w').write('x')")
+        .await;
+    let user = greedy.may("os.getuid()").await;
+    let anew = async |mode| {
+        fs::set_permissions(greedy.folder.path(), fs::Permissions::from_mode(mode)).expect("sets the mode");
+        greedy.is_killed_and_runs_again().await;
+        greedy.may("open('folder/own', 'r+').write('y')").await;
+        greedy.may("os.getuid()").await
+    };
+    let is_another = anew(0o755).await != user;
+    assert_eq!(is_another, rustix::process::geteuid().is_root());
+    assert_eq!(anew(0o700).await, user);
 }
