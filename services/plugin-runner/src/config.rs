@@ -112,6 +112,16 @@ impl Config {
         self.state.join("plugins")
     }
 
+    /// Whether any are run at all; without a folder for them they are switched off as a whole.
+    pub(crate) fn has_plugins(&self) -> bool {
+        !self.plugin_folders.is_empty()
+    }
+
+    /// Where packages of plugins are unpacked.
+    pub(crate) fn packages(&self) -> PathBuf {
+        self.state.join("packages")
+    }
+
     /// The plugins that the file configures, wherever they run.
     pub(crate) fn configured(&self) -> BTreeSet<PluginName> {
         // Permissions go by the name of the file, which need not be what the plugin calls itself.

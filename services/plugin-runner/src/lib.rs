@@ -29,6 +29,7 @@ mod log_book;
 mod manifest;
 mod moment;
 mod nats_plugin;
+mod packages;
 mod pipes;
 mod plugin;
 mod plugins;

@@ -12,6 +12,7 @@ use crate::{
     keep::Keep,
     leftovers::Leftovers,
     listening,
+    packages::{Packages, Shelf},
     plugins::{OwnWord, Plugins},
     policy::{PolicyError, PolicyInForce, PolicySource},
     prepare::{self, Preparations},
@@ -85,7 +86,9 @@ struct Asked {
 /// # Errors
 /// When it cannot start, when a part of it fails, or when the bus denies what it needs.
 pub async fn run(config: Config, bus: Bus, shutdown: CancellationToken) -> Result<(), RunnerError> {
-    files::state_folders(&config.state, &config.plugin_home()).map_err(RunnerError::StateFolder)?;
+    for below in [config.plugin_home(), config.packages()] {
+        files::state_folders(&config.state, &below).map_err(RunnerError::StateFolder)?;
+    }
     let local = PolicyInForce::local(&config.local_policy).map_err(RunnerError::LocalPolicy)?;
     let samples = SubjectFilter::Exactly(Subject::Metrics(config.host.clone()));
     let samples = listening::subscribe(&bus, &samples, &shutdown).await;
@@ -107,6 +110,16 @@ pub async fn run(config: Config, bus: Bus, shutdown: CancellationToken) -> Resul
         leftovers.end();
         let noting = leftovers.note(house.alive(), shutdown.clone());
         tasks.start("leftovers", ends_well(noting));
+    }
+    let packages = Packages {
+        bus: bus.clone(),
+        policy: policy.clone(),
+        alive: house.alive(),
+        shelf: house.shelf(),
+        restarts: config.restarts,
+    };
+    if config.has_plugins() {
+        tasks.start("packages", ends_well(packages.keep(shutdown.clone())));
     }
     // Who votes must not depend on how quick the disk is.
     house.look(BTreeSet::new()).await.map_err(RunnerError::Plugins)?;
@@ -182,6 +195,7 @@ fn house(
         policy: policy.clone(),
         known,
         digests: Arc::default(),
+        shelf: Arc::new(Shelf::new(config.packages())),
         trail,
         shutdown: tasks.shutdown(),
     }))

@@ -16,7 +16,6 @@ mod weight;
 mod words;
 
 pub(crate) use dependencies::{Candidate, unmet};
-#[cfg(test)]
 pub(crate) use files::sha256 as sha256_of_bytes;
 pub use files::sha256_of;
 pub(crate) use mistakes::listed;

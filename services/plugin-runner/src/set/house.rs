@@ -14,6 +14,7 @@ use crate::{
     Config,
     directory::Directory,
     fence::{self, ControlGroups},
+    packages::Shelf,
     plugins::{Plugins, Roll},
     policy::PolicyInForce,
     stdio::StdioPlugin,
@@ -48,6 +49,8 @@ pub(crate) struct Parts {
     pub known: Known,
     /// Digests of files.
     pub digests: Arc<Digests>,
+    /// Where packages lie.
+    pub shelf: Arc<Shelf>,
     /// Where it is noted what was done.
     pub trail: Trail,
     /// When all of them end.
@@ -80,6 +83,7 @@ pub enum HouseError {
 pub(crate) struct House {
     parts: Parts,
     orders: mpsc::Receiver<Given>,
+    packages: watch::Receiver<u64>,
     watch: Watch,
     control_groups: Arc<Result<ControlGroups, String>>,
     running: BTreeMap<PluginName, Tenant>,
@@ -101,6 +105,7 @@ impl House {
             tracing::info!(why, "plugins run without control groups");
         }
         let house = House {
+            packages: parts.shelf.news(),
             parts,
             orders,
             watch: Watch::new(),
@@ -124,6 +129,11 @@ impl House {
         )
     }
 
+    /// Where packages lie.
+    pub(crate) fn shelf(&self) -> Arc<Shelf> {
+        self.parts.shelf.clone()
+    }
+
     /// All processes that have not ended, to be followed.
     pub(crate) fn alive(&self) -> watch::Receiver<Vec<Arc<StdioPlugin>>> {
         self.alive.subscribe()
@@ -142,6 +152,7 @@ impl House {
             policy: self.parts.policy.borrow_and_update().clone(),
             unloaded: self.unloaded.clone(),
             digests: self.parts.digests.clone(),
+            shelf: self.parts.shelf.clone(),
         };
         let mut known = std::mem::take(&mut self.parts.known);
         // A folder may lie on a disk that does not answer.
@@ -183,6 +194,7 @@ impl House {
                     if changed.is_err() { break }
                     self.look(BTreeSet::new()).await?;
                 }
+                Ok(()) = self.packages.changed() => self.look(BTreeSet::new()).await?,
                 () = self.watch.changed() => self.look(BTreeSet::new()).await?,
             }
         }

@@ -6,6 +6,7 @@ use super::{Digests, Grant, Identity, Known, Member};
 use crate::{
     discovery::{self, Found},
     manifest::PluginManifest,
+    packages::{self, Shelf},
     policy::{PolicyInForce, PolicyOrigin},
 };
 use serde_json::{Map, Value};
@@ -36,6 +37,8 @@ pub(crate) struct Orders {
     pub unloaded: BTreeSet<PluginName>,
     /// Digests of files.
     pub digests: Arc<Digests>,
+    /// Where packages lie.
+    pub shelf: Arc<Shelf>,
 }
 
 /// What came of it.
@@ -102,8 +105,20 @@ impl Missed {
 /// Looks through the folders.
 #[must_use]
 pub(crate) fn look(orders: &Orders, known: &mut Known) -> Looked {
-    let (found, passed_over) = discovery::discover(&orders.folders);
     let mut looked = Looked::default();
+    // What an operator put there by hand goes before what came from the store.
+    let mut folders = orders.folders.clone();
+    let installed = packages::installed(&orders.policy).into_iter();
+    for (name, package) in installed.filter(|_| !orders.folders.is_empty()) {
+        match orders.shelf.place(&name, &package) {
+            Some(place) if orders.shelf.has(&name, &package) => folders.push(place),
+            _ => {
+                let why = Missed::over(orders.shelf.why_not(&name, &package));
+                looked.missed.insert(name, why);
+            }
+        }
+    }
+    let (found, passed_over) = discovery::discover(&folders);
     for folder in &orders.folders {
         looked.places.insert(folder.clone());
         looked.places.extend(folders_in(folder));
@@ -120,7 +135,7 @@ pub(crate) fn look(orders: &Orders, known: &mut Known) -> Looked {
         });
         let why = Missed::over(format!("it was passed over: {}", one_line(&why)));
         over.insert(name.clone());
-        looked.missed.entry(name).or_insert(Missed { rights, ..why });
+        looked.missed.insert(name, Missed { rights, ..why });
     }
     let gone = known.compare(&orders.folders, &found, &over, |name| orders.is_wanted(name));
     let gone = gone.into_iter().map(|(name, why)| (name, Missed::over(why)));
@@ -136,7 +151,10 @@ pub(crate) fn look(orders: &Orders, known: &mut Known) -> Looked {
         }
         let (name, judged) = (found.name.clone(), orders.judge(found));
         match judged {
-            Ok(member) => drop(looked.members.insert(name, member)),
+            Ok(member) => {
+                looked.missed.remove(&name);
+                looked.members.insert(name, member);
+            }
             Err(missed) => drop(looked.missed.insert(name, missed)),
         }
     }

@@ -10,6 +10,7 @@ mod interpreters;
 mod leaks;
 mod manifests;
 mod micro;
+mod packages;
 mod plugins;
 mod preparing;
 mod rights;
