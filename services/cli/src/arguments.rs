@@ -12,7 +12,7 @@ pub use plugin::{
 pub use plugin_dev::{Development, PluginPackage, PluginTest};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use snooze_schemas::{EventType, HostId, Timestamp};
+use snooze_schemas::{EventType, HostId, PluginName, Timestamp};
 use std::{path::PathBuf, time::Duration};
 use values::{Reason, duration, json_object, maybe_path, since};
 
@@ -321,6 +321,9 @@ pub struct Credentials {
     /// A plugin's host; the only hosts that a source may name, for a source may be given several times.
     #[arg(long, value_name = "HOST")]
     pub host: Vec<HostId>,
+    /// A plugin that serves every host and that this host may ask; may be given several times.
+    #[arg(long, value_name = "PLUGIN")]
+    pub fleet_plugin: Vec<PluginName>,
     /// How urgent a source's events may be at most: 0 info, 1 warning, 2 urgent, 3 critical.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(0..=3))]
     pub severity: Option<u8>,

@@ -103,6 +103,9 @@ fn user_of(arguments: &Credentials) -> Result<User, Failure> {
     let name = arguments.name.as_str();
     let usage = |text: String| Failure::new(Exit::Usage, text);
     let wrong = |error: &dyn std::fmt::Display| usage(format!("{name:?}: {error}"));
+    if arguments.holder != Holder::Host && !arguments.fleet_plugin.is_empty() {
+        return Err(usage("--fleet-plugin is for a host".to_owned()));
+    }
     match (arguments.holder, arguments.host.as_slice()) {
         (Holder::Plugin, [host]) => Ok(User::plugin(host, &name.parse().map_err(|error| wrong(&error))?)),
         (Holder::Plugin, _) => Err(usage(
@@ -113,7 +116,8 @@ fn user_of(arguments: &Credentials) -> Result<User, Failure> {
         (Holder::FleetPlugin, []) => Ok(User::fleet_plugin(&name.parse().map_err(|error| wrong(&error))?)),
         (Holder::Host, []) => {
             let host: HostId = name.parse().map_err(|error| wrong(&error))?;
-            Ok(User::host(&host))
+            let granted = arguments.fleet_plugin.iter();
+            Ok(granted.fold(User::host(&host), |user, plugin| user.granting(plugin)))
         }
         (holder, []) => User::named(role_of(holder), name).map_err(|error| wrong(&error)),
     }
@@ -174,6 +178,7 @@ mod tests {
                 .iter()
                 .map(|host| host.parse().expect("a host id"))
                 .collect(),
+            fleet_plugin: Vec::new(),
             severity,
             replace: false,
             output: None,
@@ -197,6 +202,18 @@ mod tests {
             let user = user_of(&arguments(holder, "one-1", hosts, None)).expect("it is one");
             assert_eq!(user.role(), role_of(holder), "{holder:?}");
         }
+    }
+
+    #[test]
+    fn i5_a_host_may_ask_the_plugins_of_the_fleet_that_it_was_granted() {
+        let granting = |holder| Credentials {
+            fleet_plugin: vec!["llm".parse().expect("a name")],
+            ..arguments(holder, "web", &[], None)
+        };
+        let host = user_of(&granting(Holder::Host)).expect("it is one");
+        assert_eq!(host.tags(), ["fleet-plugin:llm"]);
+        let refused = user_of(&granting(Holder::Executor)).map(|_| ());
+        assert_eq!(refused.expect_err("it is for hosts").exit, Exit::Usage);
     }
 
     #[test]

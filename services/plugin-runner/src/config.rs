@@ -1,6 +1,6 @@
 //! What the runner is told at its start; nothing here is read from the environment.
 
-use crate::{backoff::Restarts, fence::FenceConfig};
+use crate::{backoff::Restarts, fence::FenceConfig, nats_plugin::Reach};
 use serde_json::{Map, Value};
 use snooze_schemas::{HostId, PluginName};
 use snooze_service_runtime::{Clocks, config::PluginsConfig};
@@ -22,7 +22,7 @@ const HANDSHAKE_LIMIT: Duration = Duration::from_secs(15);
 const ENABLED: &str = "enabled";
 
 /// The key of a plugin's configuration that says what it runs in.
-const RUNTIME: &str = "runtime";
+pub(crate) const RUNTIME: &str = "runtime";
 
 /// The keys of a plugin's configuration that are the runner's own, and none of the plugin's.
 pub(crate) const OWN_KEYS: [&str; 4] = [ENABLED, RUNTIME, crate::plugin::EVENTS, "permissions"];
@@ -133,9 +133,11 @@ impl Config {
             .collect()
     }
 
-    /// The plugins that the file says to run on the bus: `plugin_configs.<name>.runtime` is `nats`.
+    /// The plugins that the file says to run on the bus: `plugin_configs.<name>.runtime` is `nats`, or `fleet` for
+    /// one that serves every host.
     pub(crate) fn named_on_bus(&self) -> BTreeSet<PluginName> {
-        self.whose(RUNTIME, &Value::from("nats"))
+        let of = |reach: Reach| self.whose(RUNTIME, &Value::from(reach.as_str()));
+        of(Reach::Host).into_iter().chain(of(Reach::Fleet)).collect()
     }
 
     /// The plugins that the file switches off: `plugin_configs.<name>.enabled` is `false`.
@@ -165,12 +167,16 @@ mod tests {
             "/s".into(),
             "/r".into(),
         );
-        for (name, runtime) in [("notebook_monitor", "nats"), ("redis", "process")] {
+        for (name, runtime) in [
+            ("notebook_monitor", "nats"),
+            ("llm", "fleet"),
+            ("redis", "process"),
+        ] {
             let own = json!({"runtime": runtime}).as_object().expect("a map").clone();
             config.plugin_configs.insert(name.to_owned(), own);
         }
         let named: Vec<String> = config.named_on_bus().iter().map(ToString::to_string).collect();
-        assert_eq!(named, ["notebook-monitor"]);
+        assert_eq!(named, ["llm", "notebook-monitor"]);
     }
 
     #[test]

@@ -58,7 +58,7 @@ pub mod asking {
     pub use crate::{
         config_book::ConfigBook,
         line::{Method, PluginOpinion, PluginSaid},
-        nats_plugin::NatsPlugin,
+        nats_plugin::{NatsPlugin, Reach},
         pipes::PipeError,
         plugin::{AskError, Plugin, Runtime},
         process::Program,

@@ -1,10 +1,11 @@
-//! A plugin that answers on its own subjects, with any NATS client, in any language.
+//! A plugin that answers on its own subjects, with any NATS client, in any language: for one host, or for every host.
 //!
-//! It is named in the configuration; nobody can vote here by merely showing up on the bus.
+//! It is named in the configuration; nobody can vote here by merely showing up on the bus. One that serves every host
+//! is asked nothing but whether this one is idle, and given events: it says who it is to people.
 
 use crate::{line::PluginOpinion, plugin::AskError};
 use serde::de::DeserializeOwned;
-use snooze_bus::{Bus, PluginMethod, Subject};
+use snooze_bus::{Bus, BusErrorKind, PluginMethod, RequestError, Subject};
 use snooze_schemas::{
     EventType, HostId, Message, PluginName,
     event::{Event, HandleEvent, HandlerResult},
@@ -19,9 +20,30 @@ use std::{
     time::Duration,
 };
 
+/// Whom a plugin on the bus serves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// One host.
+    Host,
+    /// Every host that was granted it; any of its replicas answers.
+    Fleet,
+}
+
+impl Reach {
+    /// What it is called where people see it, and in a configuration.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Host => "nats",
+            Self::Fleet => "fleet",
+        }
+    }
+}
+
 /// A plugin on the bus.
 #[derive(Debug)]
 pub struct NatsPlugin {
+    reach: Reach,
     bus: Bus,
     host: HostId,
     name: PluginName,
@@ -34,7 +56,14 @@ impl NatsPlugin {
     /// The plugin of this name on this host.
     #[must_use]
     pub fn new(bus: Bus, host: HostId, name: PluginName) -> NatsPlugin {
+        NatsPlugin::reaching(Reach::Host, bus, host, name)
+    }
+
+    /// The plugin of this name, as this host asks it.
+    #[must_use]
+    pub fn reaching(reach: Reach, bus: Bus, host: HostId, name: PluginName) -> NatsPlugin {
         NatsPlugin {
+            reach,
             bus,
             host,
             name,
@@ -47,6 +76,12 @@ impl NatsPlugin {
     #[must_use]
     pub fn name(&self) -> &PluginName {
         &self.name
+    }
+
+    /// Whom it serves.
+    #[must_use]
+    pub fn reach(&self) -> Reach {
+        self.reach
     }
 
     /// Whether somebody answered for it the last time.
@@ -122,6 +157,11 @@ impl NatsPlugin {
         question: &Q,
         within: Duration,
     ) -> Result<A, AskError> {
+        let is_asked = matches!(method, PluginMethod::CheckIdle | PluginMethod::HandleEvent);
+        if self.reach == Reach::Fleet && !is_asked {
+            let text = "it serves every host, and runners do not ask it that";
+            return Err(AskError::Odd(text.to_owned()));
+        }
         let outcome = self
             .bus
             .request_bare(&self.subject(method), question, within)
@@ -130,14 +170,29 @@ impl NatsPlugin {
         if outcome.is_ok() || matches!(method, PluginMethod::CheckIdle | PluginMethod::Info) {
             self.present.store(outcome.is_ok(), Ordering::Relaxed);
         }
-        outcome.map_err(|error| AskError::of_request(&error))
+        outcome.map_err(|error| match &error {
+            RequestError::Bus(denied)
+                if self.reach == Reach::Fleet && denied.kind() == BusErrorKind::Denied =>
+            {
+                let (host, name) = (&self.host, &self.name);
+                AskError::Bus(format!(
+                    "this host may not ask it: its credentials do not name it; make others with \
+                     `snooze credentials host {host} --fleet-plugin {name}`"
+                ))
+            }
+            _ => AskError::of_request(&error),
+        })
     }
 
     fn subject(&self, method: PluginMethod) -> Subject {
-        Subject::HostPlugin {
-            host: self.host.clone(),
-            plugin: self.name.clone(),
-            method,
+        let plugin = self.name.clone();
+        match self.reach {
+            Reach::Host => Subject::HostPlugin {
+                host: self.host.clone(),
+                plugin,
+                method,
+            },
+            Reach::Fleet => Subject::FleetPlugin { plugin, method },
         }
     }
 }

@@ -6,10 +6,11 @@ mod voters;
 mod wanted;
 
 use crate::{
+    config::RUNTIME,
     config_book::ConfigBook,
     file_identity::FileIdentity,
     manifest::{ConfigMistake, PluginManifest},
-    nats_plugin::NatsPlugin,
+    nats_plugin::{NatsPlugin, Reach},
     plugin::{Plugin, Runtime},
     policy::{PolicyInForce, PolicyOrigin},
     set::Missed,
@@ -203,18 +204,31 @@ impl Plugins {
             // Of one that has another manifest, or none any more, nothing is known yet.
             let stated = plugin.manifest().map(PluginManifest::sha256);
             let states = roll.manifests.get(name).map(|manifest| manifest.sha256());
-            wanted.contains(name) && stated == states
+            let reach = match plugin.runtime() {
+                Runtime::Nats(plugin) => Some(plugin.reach()),
+                Runtime::Process(_) => None,
+            };
+            wanted.contains(name) && stated == states && reach == Some(self.reach(name))
         });
         for name in wanted {
             on_bus.entry(name.clone()).or_insert_with(|| {
                 let manifest = roll.manifests.get(&name).cloned();
-                let plugin = NatsPlugin::new(self.bus.clone(), self.host.clone(), name);
+                let reach = self.reach(&name);
+                let plugin = NatsPlugin::reaching(reach, self.bus.clone(), self.host.clone(), name);
                 Plugin::described(Runtime::Nats(plugin), manifest)
             });
         }
         drop(on_bus);
         for (name, hosted) in &roll.hosted {
             hosted.process.want(self.wanted(policy, &roll, name));
+        }
+    }
+
+    /// Whom one on the bus serves, as it is configured.
+    fn reach(&self, name: &PluginName) -> Reach {
+        match self.configs.of(name).get(RUNTIME) {
+            Some(Value::String(runtime)) if runtime == Reach::Fleet.as_str() => Reach::Fleet,
+            _ => Reach::Host,
         }
     }
 

@@ -12,6 +12,9 @@ use tokio::{
     time::{MissedTickBehavior, interval},
 };
 
+/// How the server begins to say that a question to a plugin of the fleet was denied.
+const FLEET_PLUGIN: &str = "publish to \"snooze.v1.fleet.plugin.";
+
 /// Between two looks at the connection's own state. An event takes milliseconds.
 const LOOK: Duration = Duration::from_secs(1);
 
@@ -90,6 +93,11 @@ impl Hearing {
             // fault or loss, and no reason to end the service.
             self.counters.add_undeliverable();
             tracing::warn!("an answer was not delivered");
+        } else if lower.contains(FLEET_PLUGIN) {
+            // Which plugins of the fleet a host may ask is granted one by one. Who was not granted one hears it as
+            // the answer to its question; nothing that the service needs is lost.
+            self.denials.send_replace(text.as_str().into());
+            tracing::warn!(text, "a plugin of the fleet may not be asked from here");
         } else {
             self.denials.send_replace(text.as_str().into());
             self.fatal(text);
@@ -156,6 +164,20 @@ mod tests {
         )));
         hearing.agree_with(&State::Connected);
         hearing.take(Event::Connected);
+        assert!(matches!(*hearing.status.borrow(), BusStatus::Fatal(_)));
+    }
+
+    #[test]
+    fn i5_a_question_to_a_plugin_that_was_not_granted_is_denied_and_ends_nobody() {
+        let hearing = hearing();
+        let denied = |subject: &str| {
+            let text = format!("Permissions Violation for Publish to \"{subject}\"");
+            hearing.take(Event::ServerError(ServerError::Other(text)));
+        };
+        denied("snooze.v1.fleet.plugin.llm.check_idle");
+        assert_eq!(*hearing.status.borrow(), BusStatus::Connected);
+        assert!(hearing.denials.borrow().contains("fleet.plugin.llm"));
+        denied("snooze.v1.host.other.verdict");
         assert!(matches!(*hearing.status.borrow(), BusStatus::Fatal(_)));
     }
 

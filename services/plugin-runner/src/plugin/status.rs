@@ -82,7 +82,7 @@ impl Plugin {
             }
             Runtime::Nats(plugin) => {
                 let state = if plugin.is_present() { "running" } else { "absent" };
-                ("nats", plugin.origin(), state)
+                (plugin.reach().as_str(), plugin.origin(), state)
             }
         };
         let info = self.info(within).await;

@@ -37,7 +37,7 @@ impl Plugins {
             }
             let run_as = match plugin.runtime() {
                 Runtime::Process(_) => roll.hosted.get(&name).map(|hosted| hosted.terms.as_str()),
-                Runtime::Nats(_) => Some("nats"),
+                Runtime::Nats(plugin) => Some(plugin.reach().as_str()),
             };
             // A `Map` of serde_json keeps its keys in order, so that equal configurations are equal texts.
             // One that the plugin cannot have changes nothing.

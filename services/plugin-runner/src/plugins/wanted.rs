@@ -4,8 +4,9 @@
 //! that came between.
 
 use super::{Plugins, Roll};
-use crate::{policy::PolicyInForce, stdio::Wanted};
-use snooze_schemas::PluginName;
+use crate::{config::RUNTIME, nats_plugin::Reach, policy::PolicyInForce, stdio::Wanted};
+use serde_json::Value;
+use snooze_schemas::{PluginName, policy::PluginLayer};
 use std::collections::BTreeSet;
 
 impl Plugins {
@@ -64,13 +65,12 @@ impl Plugins {
         (!is_there).then(|| "this host does not have".to_owned())
     }
 
-    /// Those on the bus: named in the host's own file, or enabled by a layer and no process here. One that is missed
+    /// Those on the bus: named in the host's own file, or enabled or said to run there by a layer, and no process here. One that is missed
     /// as a process does not become one on the bus by being switched on.
     pub(super) fn wanted_on_bus(&self, policy: &PolicyInForce, roll: &Roll) -> BTreeSet<PluginName> {
-        let by_layer = policy
-            .plugins
-            .iter()
-            .filter(|(_, layer)| layer.enabled == Some(true));
+        let by_layer = policy.plugins.iter().filter(|(name, layer)| {
+            layer.enabled == Some(true) || (runs_on_bus(layer) && self.is_enabled(policy, name))
+        });
         let by_layer = by_layer.map(|(name, _)| name);
         let named = self.own.on_bus.iter().chain(&roll.on_bus);
         let named = named.filter(|name| self.is_enabled(policy, name));
@@ -78,4 +78,13 @@ impl Plugins {
             |name: &&PluginName| !roll.hosted.contains_key(*name) && !roll.missed.contains_key(*name);
         named.chain(by_layer).filter(is_free).cloned().collect()
     }
+}
+
+/// Whether a layer says that it runs by itself.
+fn runs_on_bus(layer: &PluginLayer) -> bool {
+    let config = layer.config.as_ref();
+    let runtime = config
+        .and_then(|config| config.get(RUNTIME))
+        .and_then(Value::as_str);
+    runtime.is_some_and(|runtime| [Reach::Host.as_str(), Reach::Fleet.as_str()].contains(&runtime))
 }

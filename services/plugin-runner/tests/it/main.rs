@@ -4,6 +4,7 @@ mod blips;
 mod collector;
 mod events;
 mod fences;
+mod fleet;
 mod greedy;
 mod inspecting;
 mod interpreters;

@@ -198,7 +198,13 @@ impl Stage {
 
     /// A runner that is told this and nothing else.
     pub(crate) async fn runner_as(&self, config: Config) -> Runner {
-        let bus = self.server.bus(&User::host(&config.host)).await;
+        let user = User::host(&config.host);
+        self.runner_of(config, &user).await
+    }
+
+    /// The same, with these credentials.
+    pub(crate) async fn runner_of(&self, config: Config, user: &User) -> Runner {
+        let bus = self.server.bus(user).await;
         let stop = CancellationToken::new();
         let task = tokio::spawn(snooze_plugin_runner::run(config, bus, stop.clone()));
         Runner { stop, task }

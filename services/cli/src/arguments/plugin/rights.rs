@@ -85,6 +85,7 @@ impl From<PluginCredentials> for Credentials {
             },
             name: arguments.plugin.to_string(),
             host: arguments.host.into_iter().collect(),
+            fleet_plugin: Vec::new(),
             severity: None,
             replace: false,
             output: arguments.output,
