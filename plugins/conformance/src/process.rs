@@ -30,7 +30,7 @@ use std::{
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWriteExt, Interest, unix::AsyncFd},
     net::unix::pipe,
-    process::{Child, ChildStdout, Command},
+    process::{Child, Command},
     task::JoinHandle,
     time::{Instant, interval, timeout_at},
 };
@@ -56,7 +56,7 @@ pub struct Running {
     exit: AsyncFd<OwnedFd>,
     reaped: bool,
     stdin: Option<pipe::Sender>,
-    stdout: Option<ChildStdout>,
+    stdout: Option<pipe::Receiver>,
     unread: Vec<u8>,
     log: Arc<Mutex<Vec<u8>>>,
     listening: Vec<JoinHandle<()>>,
@@ -97,8 +97,11 @@ impl Running {
         let made = stdin
             .into_owned_fd()
             .and_then(pipe::Sender::from_owned_fd)
-            .and_then(|stdin| Ok((stdin, watch_for_end(group)?)));
-        let (stdin, exit) = match made {
+            .and_then(|stdin| {
+                let stdout = pipe::Receiver::from_owned_fd(stdout.into_owned_fd()?)?;
+                Ok((stdin, stdout, watch_for_end(group)?))
+            });
+        let (stdin, stdout, exit) = match made {
             Ok(made) => made,
             Err(cause) => {
                 kill_group(group);

@@ -43,6 +43,12 @@ pub(crate) struct Found {
 }
 
 impl Found {
+    /// Whether it is a library, which becomes a part of the runner.
+    pub(crate) fn is_native(&self) -> bool {
+        let manifest = self.manifest.as_deref();
+        manifest.is_some_and(|manifest| manifest.stated().kind == PluginKind::Native)
+    }
+
     /// Whether it runs by itself and answers on the bus.
     pub(crate) fn is_on_bus(&self) -> bool {
         let manifest = self.manifest.as_deref();
@@ -184,14 +190,6 @@ fn look_into(folder: &Path, path: &Path) -> Result<Option<Found>, PassedOver> {
         return Err(PassedOver::Misnamed {
             folder: path.to_owned(),
             said: manifest.name().clone(),
-        });
-    }
-    if manifest.stated().kind == PluginKind::Native {
-        return Err(PassedOver::Unfit {
-            name: manifest.name().clone(),
-            folder: path.to_owned(),
-            manifest: Some(Arc::new(manifest)),
-            why: "it is native, and this build loads no dynamic libraries".to_owned(),
         });
     }
     Ok(Some(Found {

@@ -16,6 +16,7 @@ mod events;
 pub mod fence;
 mod file_identity;
 mod files;
+mod guest;
 mod hosting;
 mod inspect;
 mod intake;

@@ -6,7 +6,6 @@ use std::{io::ErrorKind, os::fd::OwnedFd};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::unix::pipe,
-    process::ChildStdout,
 };
 
 /// The longest line that a plugin may write. The original knows no limit; this is room for any
@@ -37,7 +36,7 @@ pub enum PipeError {
 #[derive(Debug)]
 pub(crate) struct Pipes {
     stdin: pipe::Sender,
-    stdout: ChildStdout,
+    stdout: pipe::Receiver,
     unread: Vec<u8>,
     /// Up to where `unread` was searched for the end of a line, so that no byte is looked at twice.
     searched: usize,
@@ -48,17 +47,17 @@ impl Pipes {
     ///
     /// # Errors
     /// When they cannot be waited for.
-    pub(crate) fn new(stdin: OwnedFd, stdout: ChildStdout) -> std::io::Result<Pipes> {
+    pub(crate) fn new(stdin: OwnedFd, stdout: OwnedFd) -> std::io::Result<Pipes> {
         Ok(Pipes {
             stdin: pipe::Sender::from_owned_fd(stdin)?,
-            stdout,
+            stdout: pipe::Receiver::from_owned_fd(stdout)?,
             unread: Vec::new(),
             searched: 0,
         })
     }
 
     /// The ends themselves, for who asks in another way. Only where nothing was read yet: what was would be lost.
-    pub(crate) fn into_ends(self) -> (pipe::Sender, ChildStdout) {
+    pub(crate) fn into_ends(self) -> (pipe::Sender, pipe::Receiver) {
         (self.stdin, self.stdout)
     }
 

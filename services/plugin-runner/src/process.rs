@@ -187,6 +187,7 @@ pub(crate) fn start(program: &Program) -> Result<(Process, Pipes, ChildStderr), 
         entering,
         control_group,
     };
+    let stdout = stdout.into_owned_fd().map_err(watch)?;
     let pipes = Pipes::new(ours, stdout).map_err(watch)?;
     Ok((process, pipes, stderr))
 }

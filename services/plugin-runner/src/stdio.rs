@@ -6,6 +6,7 @@
 
 mod call;
 mod handshake;
+mod instance;
 mod slot;
 mod supervise;
 mod turns;
@@ -18,6 +19,7 @@ use crate::{
     discovery::Found,
     fence::Fenced,
     file_identity::FileIdentity,
+    guest::Seat,
     line::{Dialect, PluginSaid},
     log_book::LogBook,
     manifest::PluginManifest,
@@ -127,6 +129,7 @@ pub struct StdioPlugin {
     process_id: watch::Sender<Option<i32>>,
     wanted: watch::Sender<Wanted>,
     fenced: watch::Sender<Fenced>,
+    seat: Seat,
     stop: CancellationToken,
 }
 
@@ -158,6 +161,7 @@ impl StdioPlugin {
             process_id: watch::Sender::new(None),
             wanted: watch::Sender::new(Wanted::Running),
             fenced: watch::Sender::default(),
+            seat: Seat::default(),
             stop: CancellationToken::new(),
         })
     }

@@ -15,11 +15,7 @@ use snooze_schemas::{
 };
 use snooze_service_runtime::exit::one_line;
 use std::time::Duration;
-use tokio::{
-    net::unix::pipe,
-    process::{ChildStderr, ChildStdout},
-    time::timeout,
-};
+use tokio::{net::unix::pipe, process::ChildStderr, time::timeout};
 
 /// A process whose own code has begun.
 #[derive(Debug)]
@@ -30,7 +26,7 @@ pub struct Unattended {
     /// Its standard input.
     pub stdin: pipe::Sender,
     /// Its standard output.
-    pub stdout: ChildStdout,
+    pub stdout: pipe::Receiver,
     /// Its standard error.
     pub stderr: ChildStderr,
 }
@@ -75,7 +71,7 @@ impl Unattended {
 
     /// Its pipes, and what it is killed by.
     #[must_use]
-    pub fn into_parts(self) -> (pipe::Sender, ChildStdout, ChildStderr, Killable) {
+    pub fn into_parts(self) -> (pipe::Sender, pipe::Receiver, ChildStderr, Killable) {
         (self.stdin, self.stdout, self.stderr, Killable(self.process))
     }
 }

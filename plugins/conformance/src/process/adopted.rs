@@ -6,10 +6,7 @@ use super::{Running, listen, watch_for_end};
 use futures_util::future::BoxFuture;
 use rustix::process::Pid;
 use std::{fmt, io, sync::Arc};
-use tokio::{
-    net::unix::pipe,
-    process::{ChildStderr, ChildStdout},
-};
+use tokio::{net::unix::pipe, process::ChildStderr};
 
 /// A process that was started for the suite.
 pub struct Adopted {
@@ -18,7 +15,7 @@ pub struct Adopted {
     /// Its standard input.
     pub stdin: pipe::Sender,
     /// Its standard output.
-    pub stdout: ChildStdout,
+    pub stdout: pipe::Receiver,
     /// Its standard error.
     pub stderr: ChildStderr,
     /// Kills and reaps it, also where it has ended by itself. Dropping it unfinished kills it as well.

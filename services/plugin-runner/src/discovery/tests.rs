@@ -205,20 +205,6 @@ fn s2_what_depends_on_what_is_not_there_is_missed_by_its_name() {
 }
 
 #[test]
-fn s2_a_native_plugin_is_missed_where_none_can_be_loaded() {
-    let folder = tempfile::tempdir().expect("a folder");
-    described(folder.path(), "fast", &serde_json::json!({"type": "native"}));
-    let (found, passed_over) = discover(&[folder.path().to_owned()]);
-    assert!(found.is_empty());
-    assert_eq!(missed(&passed_over), ["fast"]);
-    assert!(
-        passed_over[0].to_string().contains("native"),
-        "{}",
-        passed_over[0]
-    );
-}
-
-#[test]
 fn a_folder_that_everybody_may_change_holds_no_plugin() {
     let folder = tempfile::tempdir().expect("a folder");
     described(folder.path(), "open", &serde_json::json!({}));

@@ -78,7 +78,8 @@ impl Plugin {
         let (runtime, origin, state) = match &self.runtime {
             Runtime::Process(process) => {
                 let state = process.stage().borrow().as_str();
-                ("process", process.path().display().to_string(), state)
+                let runtime = if process.is_native() { "native" } else { "process" };
+                (runtime, process.path().display().to_string(), state)
             }
             Runtime::Nats(plugin) => {
                 let state = if plugin.is_present() { "running" } else { "absent" };

@@ -204,6 +204,9 @@ impl Orders {
         let grant = self
             .grant_of(&found)
             .map_err(|why| held(why, Cause::Held, &Grant::default()))?;
+        if found.is_native() && grant.by().is_none() {
+            return Err(held(unvouched(&found.name), Cause::Held, &grant));
+        }
         // Before its files are compared: what changes from here on is another identity at the next look.
         let identity = identity(&grant);
         grant
@@ -215,6 +218,12 @@ impl Orders {
             identity,
         })
     }
+}
+
+fn unvouched(name: &PluginName) -> String {
+    format!(
+        "it is native, which makes it a part of the runner, and nobody has approved it; see `snooze plugin approve {name}`"
+    )
 }
 
 fn unloaded(name: &PluginName) -> String {

@@ -6,21 +6,14 @@
 use super::{
     CallError, Stage, StdioPlugin, Wanted,
     handshake::FAREWELL,
+    instance::{Instance, Launched},
     slot::{Lent, Slot, Wire},
     turns::Urgency,
 };
-use crate::{
-    backoff::Backoff,
-    line::Method,
-    manifest::sha256_of,
-    pipes::Pipes,
-    process::{self, Ending, Process},
-};
+use crate::{backoff::Backoff, line::Method, pipes::Pipes};
 use serde_json::{Map, Value};
-use snooze_service_runtime::exit::one_line;
 use std::sync::{Arc, atomic::Ordering};
 use tokio::{
-    process::ChildStderr,
     sync::mpsc,
     time::{Instant, timeout},
 };
@@ -36,12 +29,12 @@ enum Parted {
     ForAnew,
 }
 
-/// Why there is no process.
-enum Unstarted {
+/// Why nothing was started.
+pub(super) enum Unstarted {
     /// It is tried again.
     Failed(String),
-    /// Its files are others than were approved, which trying again does not change.
-    OtherFiles(String),
+    /// Its files are others than were approved, or of no use, which trying again does not change.
+    Held(String),
 }
 
 /// What became of a new configuration.
@@ -91,20 +84,24 @@ impl StdioPlugin {
             let born = Instant::now();
             let parted = match self.launch().await {
                 Err(Unstarted::Failed(why)) => Parted::Failed(why),
-                Err(Unstarted::OtherFiles(why)) => {
+                Err(Unstarted::Held(why)) => {
                     self.refused.send_replace(Some(why));
                     continue;
                 }
-                Ok((process, pipes, stderr)) => {
-                    self.process_id.send_replace(Some(process.id()));
-                    let log = tokio::spawn(crate::stderr::log(
-                        self.name().to_string(),
-                        stderr,
-                        self.log.clone(),
-                    ));
-                    let parted = self.attend(process, pipes).await;
+                Ok(Launched {
+                    instance,
+                    pipes,
+                    stderr,
+                }) => {
+                    self.process_id.send_replace(instance.id());
+                    let logged =
+                        |stderr| crate::stderr::log(self.name().to_string(), stderr, self.log.clone());
+                    let log = stderr.map(|stderr| tokio::spawn(logged(stderr)));
+                    let parted = self.attend(instance, pipes).await;
                     // Something that left the group may hold stderr open for ever.
-                    log.abort();
+                    if let Some(log) = log {
+                        log.abort();
+                    }
                     self.process_id.send_replace(None);
                     parted
                 }
@@ -161,23 +158,6 @@ impl StdioPlugin {
         }
     }
 
-    /// Starts it, where its files are those that its manifest states and those that were approved.
-    async fn launch(&self) -> Result<(Process, Pipes, ChildStderr), Unstarted> {
-        let (found, grant) = (self.found(), self.grant.clone());
-        let compared = tokio::task::spawn_blocking(move || {
-            grant.compare(&found, sha256_of).map_err(Unstarted::OtherFiles)?;
-            match &found.manifest {
-                Some(manifest) => manifest
-                    .compare()
-                    .map_err(|error| Unstarted::Failed(one_line(&error))),
-                None => Ok(()),
-            }
-        });
-        let lost = |_| Unstarted::Failed("its files could not be compared".to_owned());
-        compared.await.map_err(lost)??;
-        process::start(&self.settings.program).map_err(|error| Unstarted::Failed(one_line(&error)))
-    }
-
     /// Cancelling it loses nothing.
     async fn until_wanted(&self, so: impl Fn(&Wanted) -> bool) {
         // The sender is part of `self`, so that the channel is never closed here.
@@ -186,16 +166,19 @@ impl StdioPlugin {
 
     /// Introduces the process, lets it be asked, keeps its configuration up to date, and returns why it is
     /// of no use any more, once it is killed and reaped.
-    async fn attend(&self, mut process: Process, mut pipes: Pipes) -> Parted {
+    async fn attend(&self, mut instance: Instance, mut pipes: Pipes) -> Parted {
         // Read before the configuration is: what changes from here on is looked at again.
         let mut version = self.configs.version();
         let introduced = tokio::select! {
-            introduced = self.begin(&mut process, &mut pipes) => introduced,
+            introduced = self.begin(&mut instance, &mut pipes) => introduced,
             () = self.stop.cancelled() => Err("it was stopped".to_owned()),
         };
         let config = match introduced {
             Ok(config) => config,
-            Err(why) => return Parted::Failed(told(&why, process.kill().await)),
+            Err(why) => {
+                drop(pipes);
+                return Parted::Failed(instance.end(&why).await);
+            }
         };
         let (broken, mut breaks) = mpsc::channel(1);
         let turn = self.turns.turn(Urgency::Supervision).await;
@@ -219,27 +202,27 @@ impl StdioPlugin {
             tokio::select! {
                 biased;
                 why = breaks.recv() => break why.unwrap_or_else(|| "it is of no use any more".to_owned()),
-                () = process.ended() => break "it ended".to_owned(),
+                () = instance.ended() => break "it ended".to_owned(),
                 () = self.until_wanted(is_unwanted) => {
-                    self.bid_farewell(&process).await;
+                    self.bid_farewell(&instance).await;
                     break self.hindered();
                 }
                 () = self.stop.cancelled() => {
-                    self.bid_farewell(&process).await;
+                    self.bid_farewell(&instance).await;
                     break "it was stopped".to_owned();
                 }
                 (now, configured) = reconfigured => match configured {
                     Configured::Done => version = now,
                     Configured::Later => {}
                     Configured::OnlyAnew => {
-                        self.bid_farewell(&process).await;
-                        self.end(process, ANEW).await;
+                        self.bid_farewell(&instance).await;
+                        self.end(instance, ANEW).await;
                         return Parted::ForAnew;
                     }
                 },
             }
         };
-        Parted::Failed(self.end(process, &why).await)
+        Parted::Failed(self.end(instance, &why).await)
     }
 
     /// Why it is not wanted any more.
@@ -253,16 +236,16 @@ impl StdioPlugin {
 
     /// Kills the process, after which no call may begin; one that waits for the slot must not find dead
     /// pipes in it. One that is under way ends by itself, because the process is killed first.
-    async fn end(&self, process: Process, why: &str) -> String {
-        let why = told(why, process.kill().await);
+    async fn end(&self, instance: Instance, why: &str) -> String {
+        let why = instance.end(why).await;
         self.put_down(&why).await;
         why
     }
 
     /// Waits until it is fenced and its own code begins, and introduces it then.
-    async fn begin(&self, process: &mut Process, pipes: &mut Pipes) -> Result<Map<String, Value>, String> {
+    async fn begin(&self, instance: &mut Instance, pipes: &mut Pipes) -> Result<Map<String, Value>, String> {
         let limit = self.settings.handshake_limit;
-        let begun = timeout(limit, process.begun()).await;
+        let begun = timeout(limit, instance.begun()).await;
         let fenced = begun.map_err(|_| format!("it was not fenced within {} s", limit.as_secs()))??;
         self.note_fenced(fenced);
         self.introduce(pipes).await
@@ -314,7 +297,7 @@ impl StdioPlugin {
     }
 
     /// Tells it to tidy up, closes its stdin, which tells a plugin that reads lines to end, and waits a moment.
-    async fn bid_farewell(&self, process: &Process) {
+    async fn bid_farewell(&self, instance: &Instance) {
         let last_turn = timeout(FAREWELL, self.turns.turn(Urgency::Supervision)).await;
         let Ok(turn) = last_turn else {
             tracing::info!(plugin = %self.name(), "a plugin is at work and is killed");
@@ -325,7 +308,7 @@ impl StdioPlugin {
             self.dismiss(&mut lent.wire().pipes).await;
             lent.close("it is being ended");
         }
-        if timeout(FAREWELL, process.ended()).await.is_err() {
+        if timeout(FAREWELL, instance.ended()).await.is_err() {
             tracing::info!(
                 plugin = %self.name(),
                 "a plugin does not end by itself and is killed"
@@ -336,13 +319,4 @@ impl StdioPlugin {
 
 fn is_unwanted(wanted: &Wanted) -> bool {
     *wanted != Wanted::Running
-}
-
-/// The reason with how the process ended, where that says more than that it was killed.
-fn told(why: &str, ending: Ending) -> String {
-    match ending {
-        // SIGKILL is how we end it.
-        Ending::Signalled { signal: 9 } => why.to_owned(),
-        other => format!("{why}; {other}"),
-    }
 }

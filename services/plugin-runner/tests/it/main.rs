@@ -11,6 +11,7 @@ mod interpreters;
 mod leaks;
 mod manifests;
 mod micro;
+mod native;
 mod packages;
 mod plugins;
 mod preparing;

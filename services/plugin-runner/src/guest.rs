@@ -1,0 +1,103 @@
+//! A native plugin at work: a library in this process, asked in a thread of its own through pipes, as a child
+//! process is.
+//!
+//! A thread cannot be killed: one that hangs costs its own answers and a thread, and no other is started for it as
+//! long as it does. What else a library does to this process nobody can keep it from.
+
+use crate::pipes::Pipes;
+use rustix::pipe::PipeFlags;
+use snooze_native::{Library, LoadError, serve};
+use std::{
+    fs::File,
+    io::{self, BufReader},
+    sync::{Arc, Mutex, PoisonError, Weak},
+    thread,
+    time::Duration,
+};
+use tokio::{sync::watch, time::timeout};
+
+/// How long it may take to end once nobody asks it any more.
+const END_LIMIT: Duration = Duration::from_secs(2);
+
+/// Why a library is not at work.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum GuestError {
+    /// It is not fit to be loaded.
+    #[error("it is not loaded")]
+    Load(#[from] LoadError),
+    /// An earlier one of it has not ended.
+    #[error(
+        "it hangs in an earlier request, and no library can be ended: restart the runner to be rid of it"
+    )]
+    Hangs,
+    /// There is no pipe or thread for it.
+    #[error("make a thread and pipes for it")]
+    Room(#[source] io::Error),
+}
+
+/// Where one of it is at work: whether the thread of an earlier start is still there.
+#[derive(Debug, Default)]
+pub(crate) struct Seat(Mutex<Weak<()>>);
+
+/// A library at work.
+#[derive(Debug)]
+pub(crate) struct Guest {
+    /// True once its thread has nothing of the library any more.
+    ended: watch::Receiver<bool>,
+}
+
+/// Loads a library, these very bytes, and lets it be asked. It blocks while the library is loaded and opened.
+///
+/// # Errors
+/// Why it cannot be asked.
+pub(crate) fn start(name: &str, bytes: &[u8], seat: &Seat) -> Result<(Guest, Pipes), GuestError> {
+    // Held until there is a thread, so that two starts at once are none.
+    let mut seat = seat.0.lock().unwrap_or_else(PoisonError::into_inner);
+    if seat.strong_count() > 0 {
+        return Err(GuestError::Hangs);
+    }
+    let room = |error: rustix::io::Errno| GuestError::Room(error.into());
+    let (questions, ours) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC).map_err(room)?;
+    let (answers, theirs) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC).map_err(room)?;
+    let pipes = Pipes::new(ours, answers).map_err(GuestError::Room)?;
+    let library = Library::open(bytes)?;
+    let (end, ended) = watch::channel(false);
+    let here = Arc::new(());
+    *seat = Arc::downgrade(&here);
+    let plugin = name.to_owned();
+    let work = move || {
+        let mut library = library;
+        if let Err(error) = serve(
+            &mut library,
+            BufReader::new(File::from(questions)),
+            File::from(theirs),
+        ) {
+            tracing::debug!(plugin, %error, "a native plugin's pipes are closed");
+        }
+        drop(library);
+        drop(here);
+        end.send_replace(true);
+    };
+    thread::Builder::new()
+        .name(format!("native {name}").chars().take(15).collect())
+        .spawn(work)
+        .map_err(GuestError::Room)?;
+    Ok((Guest { ended }, pipes))
+}
+
+impl Guest {
+    /// Waits until it has ended by itself. Cancelling it loses nothing.
+    pub(crate) async fn ended(&self) {
+        let mut ended = self.ended.clone();
+        // A sender that is gone without a word panicked: an end as well.
+        drop(ended.wait_for(|ended| *ended).await);
+    }
+
+    /// Waits a moment for its end, after its pipes were closed, and says whether it came.
+    pub(crate) async fn leave(self) -> bool {
+        timeout(END_LIMIT, self.ended()).await.is_ok()
+    }
+}
+
+#[cfg(test)]
+mod tests;

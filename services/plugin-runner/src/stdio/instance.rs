@@ -1,0 +1,161 @@
+//! What was started for a plugin: a process, or a library in this one.
+//!
+//! Which of the two it is nobody else has to know: both are asked through the same pipes.
+
+use super::{StdioPlugin, supervise::Unstarted};
+use crate::{
+    fence::Fenced,
+    guest::{self, Guest, GuestError},
+    manifest::{sha256_of, sha256_of_bytes},
+    pipes::Pipes,
+    process::{self, Ending, Process},
+};
+use snooze_schemas::plugin::manifest::PluginKind;
+use snooze_service_runtime::exit::one_line;
+use std::{fs, io, path::Path, sync::Arc};
+use tokio::{
+    process::ChildStderr,
+    task::{JoinError, spawn_blocking},
+};
+
+/// What a native plugin is, to whoever asks what keeps it from anything.
+const UNFENCED: &str = "anything: it is native, and part of the runner";
+
+/// What was started.
+pub(super) enum Instance {
+    /// A child of the runner.
+    Process(Box<Process>),
+    /// A part of it.
+    Guest(Guest),
+}
+
+/// What was started, and how it is asked.
+pub(super) struct Launched {
+    pub(super) instance: Instance,
+    pub(super) pipes: Pipes,
+    /// A library's is the runner's own.
+    pub(super) stderr: Option<ChildStderr>,
+}
+
+impl StdioPlugin {
+    /// Whether it is a library.
+    pub(crate) fn is_native(&self) -> bool {
+        let manifest = self.manifest();
+        manifest.is_some_and(|manifest| manifest.stated().kind == PluginKind::Native)
+    }
+
+    /// Starts it, where its files are those that its manifest states and those that were approved.
+    pub(super) async fn launch(self: &Arc<Self>) -> Result<Launched, Unstarted> {
+        let plugin = self.clone();
+        if self.is_native() {
+            return spawn_blocking(move || plugin.load()).await.map_err(lost)?;
+        }
+        let compared = spawn_blocking(move || plugin.compare(sha256_of));
+        compared.await.map_err(lost)??;
+        let started = process::start(&self.settings.program);
+        let (process, pipes, stderr) = started.map_err(|error| Unstarted::Failed(one_line(&error)))?;
+        Ok(Launched {
+            instance: Instance::Process(Box::new(process)),
+            pipes,
+            stderr: Some(stderr),
+        })
+    }
+
+    fn compare(&self, digest: impl Fn(&Path) -> io::Result<String>) -> Result<(), Unstarted> {
+        let found = self.found();
+        self.grant.compare(&found, digest).map_err(Unstarted::Held)?;
+        match &found.manifest {
+            Some(manifest) => manifest
+                .compare()
+                .map_err(|error| Unstarted::Failed(one_line(&error))),
+            None => Ok(()),
+        }
+    }
+
+    /// What is loaded are the bytes that were compared.
+    fn load(&self) -> Result<Launched, Unstarted> {
+        let program = &self.settings.program;
+        if program
+            .fence
+            .as_ref()
+            .is_some_and(|fence| fence.config.require_isolation)
+        {
+            let why = "plugins.require_isolation is set, and nothing isolates a native plugin";
+            return Err(Unstarted::Held(why.to_owned()));
+        }
+        let bytes = fs::read(&program.path)
+            .map_err(|error| Unstarted::Failed(format!("read {}: {error}", program.path.display())))?;
+        self.compare(|path| {
+            if path == program.path {
+                Ok(sha256_of_bytes(&bytes))
+            } else {
+                sha256_of(path)
+            }
+        })?;
+        match guest::start(self.name().as_str(), &bytes, &self.seat) {
+            Ok((guest, pipes)) => Ok(Launched {
+                instance: Instance::Guest(guest),
+                pipes,
+                stderr: None,
+            }),
+            // What was loaded stays in memory, so that the same bytes are not tried again.
+            Err(error @ GuestError::Load(_)) => Err(Unstarted::Held(one_line(&error))),
+            Err(error) => Err(Unstarted::Failed(one_line(&error))),
+        }
+    }
+}
+
+fn lost(_: JoinError) -> Unstarted {
+    Unstarted::Failed("its files could not be compared".to_owned())
+}
+
+impl Instance {
+    /// The id of the process, where it is one.
+    pub(super) fn id(&self) -> Option<i32> {
+        match self {
+            Self::Process(process) => Some(process.id()),
+            Self::Guest(_) => None,
+        }
+    }
+
+    /// Waits until the plugin's own code has begun, and returns what its fence says. Cancelling it loses the answer.
+    ///
+    /// # Errors
+    /// Why it does not begin.
+    pub(super) async fn begun(&mut self) -> Result<Fenced, String> {
+        match self {
+            Self::Process(process) => process.begun().await,
+            Self::Guest(_) => Ok(Fenced {
+                not_enforced: vec![UNFENCED.to_owned()],
+                not_granted: Vec::new(),
+            }),
+        }
+    }
+
+    /// Waits until it has ended by itself. Cancelling it loses nothing.
+    pub(super) async fn ended(&self) {
+        match self {
+            Self::Process(process) => process.ended().await,
+            Self::Guest(guest) => guest.ended().await,
+        }
+    }
+
+    /// Ends it, and returns the reason with how it ended, where that says more. A library ends once its pipes are
+    /// closed and what it was asked is answered, or is left behind.
+    pub(super) async fn end(self, why: &str) -> String {
+        match self {
+            Self::Process(process) => match process.kill().await {
+                // SIGKILL is how we end it.
+                Ending::Signalled { signal: 9 } => why.to_owned(),
+                other => format!("{why}; {other}"),
+            },
+            Self::Guest(guest) => {
+                if guest.leave().await {
+                    why.to_owned()
+                } else {
+                    format!("{why}; it hangs, and its thread is left behind")
+                }
+            }
+        }
+    }
+}
