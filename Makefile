@@ -5,7 +5,8 @@ CARGO ?= cargo
 # The EC2 client is by far the largest crate: only who asks for it waits for it.
 features = $(if $(filter aws,$(CLOUD)),--all-features,)
 
-.PHONY: help up build test lint toolchain unit sdks licences bench bench-sample bench-check-idle bench-verdicts bench-services bench-plugins
+.PHONY: help up build plugins test lint toolchain unit sdks official licences bench bench-sample bench-check-idle \
+    bench-verdicts bench-services bench-plugins
 
 # With -j the steps would install the same tools at once, and cargo's builds wait for one another anyway.
 .NOTPARALLEL:
@@ -20,7 +21,13 @@ build: ## build everything (CLOUD=aws with the EC2 client)
 	@nats/server/install.sh >/dev/null
 	$(CARGO) build --locked --workspace $(features)
 
-test: lint sdks unit licences ## install what tests need, lint, and run all tests
+plugins: ## build the official plugins, each into target/plugins/NAME
+	@for manifest in plugins/official/*/plugin.json; do \
+	    name=$$(basename "$$(dirname "$$manifest")"); \
+	    plugins/official/build.sh "$$name" "target/plugins/$$name" || exit 1; \
+	done
+
+test: lint sdks official unit licences ## install what tests need, lint, and run all tests
 
 # The same features everywhere, so that nothing is compiled twice but for clippy's check.
 lint: toolchain ## formatting and lints
@@ -44,6 +51,10 @@ unit: ## all tests, with real servers
 sdks: ## the SDKs' own formatters, linters and tests
 	@tests/install.sh
 	@for sdk in go python typescript; do echo "plugins/sdk/$$sdk"; "plugins/sdk/$$sdk/test.sh" || exit 1; done
+
+# Against real servers of what they watch, which their languages' scripts install.
+official: ## the official plugins' own formatters, linters and tests
+	@plugins/official/test.sh
 
 licences: ## licences, bans and sources of what we depend on
 	@tests/install.sh

@@ -1,0 +1,87 @@
+package stand
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// Manifest is what a test compares of a plugin.json.
+type Manifest struct {
+	Name        string                     `json:"name"`
+	Version     string                     `json:"version"`
+	Author      string                     `json:"author"`
+	Official    bool                       `json:"official"`
+	Language    string                     `json:"language"`
+	Category    string                     `json:"category"`
+	EntryPoint  string                     `json:"entry_point"`
+	DisplayName string                     `json:"display_name"`
+	Description string                     `json:"description"`
+	Permissions map[string]json.RawMessage `json:"permissions"`
+	Schema      struct {
+		Properties map[string]json.RawMessage `json:"properties"`
+	} `json:"config_schema"`
+}
+
+// ManifestHolds checks the manifest in this folder against what the plugin says of itself, and that the README names
+// every field of the configuration.
+func ManifestHolds(t *testing.T) Manifest {
+	t.Helper()
+	text, err := os.ReadFile("plugin.json")
+	must(t, err)
+	var manifest Manifest
+	must(t, json.Unmarshal(text, &manifest))
+	folder, err := os.Getwd()
+	must(t, err)
+	info, failure := StartUnconfigured(t).Ask("Info", map[string]any{})
+	if failure != "" {
+		t.Fatal(failure)
+	}
+	var said Manifest
+	must(t, json.Unmarshal(info, &said))
+	pairs := [][2]string{
+		{manifest.Name, filepath.Base(folder)}, {manifest.Name, said.Name}, {manifest.EntryPoint, said.Name},
+		{manifest.Version, said.Version}, {manifest.Author, said.Author}, {manifest.DisplayName, said.DisplayName},
+		{manifest.Description, said.Description}, {manifest.Category, said.Category},
+		{manifest.Language, "go"}, {manifest.Author, "CloudSnooze"},
+	}
+	for _, pair := range pairs {
+		if pair[0] != pair[1] {
+			t.Errorf("the manifest says %q and should say %q", pair[0], pair[1])
+		}
+	}
+	if !manifest.Official {
+		t.Error("the manifest does not say official")
+	}
+	readme, err := os.ReadFile("README.md")
+	must(t, err)
+	for field := range manifest.Schema.Properties {
+		if !strings.Contains(string(readme), "| `"+field+"` |") {
+			t.Errorf("the README's table lacks %s", field)
+		}
+	}
+	return manifest
+}
+
+// Fields are the names of what it can be configured with, sorted.
+func (manifest Manifest) Fields() []string {
+	var fields []string
+	for field := range manifest.Schema.Properties {
+		fields = append(fields, field)
+	}
+	slices.Sort(fields)
+	return fields
+}
+
+// Default is the default that the manifest gives a field.
+func (manifest Manifest) Default(t *testing.T, field string) any {
+	t.Helper()
+	var property struct {
+		Default any `json:"default"`
+	}
+	must(t, json.Unmarshal(manifest.Schema.Properties[field], &property))
+	return property.Default
+}

@@ -1,0 +1,125 @@
+// The plugin mysql-monitor: idle while a MySQL or MariaDB server has fewer client connections than a threshold. It asks
+// the server who is connected and never looks at a table or a statement of its users; what it cannot see whole is
+// unknown.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"cloudsnooze.local/official/internal/settings"
+	"cloudsnooze.local/snooze"
+)
+
+// The runner waits five seconds; an answer that says what hangs is worth more than one that comes too late.
+const questionLimit = 3500 * time.Millisecond
+
+// The original's default.
+const defaultThreshold = 5
+
+type plugin struct {
+	threshold int64
+	dsn       settings.Secret
+	server    *server
+}
+
+func (*plugin) Info() snooze.Info {
+	return snooze.Info{
+		Name:        "mysql-monitor",
+		Version:     "1.0.0",
+		DisplayName: "MySQL Connection Monitor",
+		Author:      "CloudSnooze",
+		Description: "Idle while a MySQL or MariaDB server has fewer client connections than a threshold",
+		Category:    "database",
+	}
+}
+
+func (plugin *plugin) Configure(_ context.Context, config snooze.Values) error {
+	threshold, err := settings.Whole(config, "connection_threshold", defaultThreshold, 1)
+	if err != nil {
+		return err
+	}
+	dsn, err := settings.SecretOf(config, "dsn")
+	if err != nil {
+		return err
+	}
+	if !dsn.Given() {
+		return errors.New("dsn is missing: it names the server, as user:password@tcp(host:port)/database")
+	}
+	// What stands in a file is looked at when it is used: it may come later, or change.
+	if _, inFile := config["dsn_file"]; !inFile {
+		text, err := dsn.Read()
+		if err != nil {
+			return err
+		}
+		if _, err := parse(text); err != nil {
+			return fmt.Errorf("dsn %w", err)
+		}
+	}
+	plugin.threshold, plugin.dsn = threshold, dsn
+	return nil
+}
+
+func (plugin *plugin) CheckIdle(ctx context.Context, _ snooze.Metrics) (snooze.Opinion, error) {
+	if !plugin.dsn.Given() {
+		return snooze.Opinion{}, errors.New("dsn is not configured, so no server is known")
+	}
+	text, err := plugin.dsn.Read()
+	if err != nil {
+		return snooze.Opinion{}, err
+	}
+	if err := plugin.turnTo(text); err != nil {
+		return snooze.Opinion{}, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, questionLimit)
+	defer cancel()
+	seen, err := plugin.server.threads(ctx)
+	if err != nil {
+		return snooze.Opinion{}, err
+	}
+	count := seen.sleeping + seen.working
+	details := snooze.Values{
+		"connections": count,
+		"threshold":   plugin.threshold,
+		"working":     seen.working,
+		"sleeping":    seen.sleeping,
+		"replication": seen.replication,
+		"system":      seen.system,
+	}
+	if count < plugin.threshold {
+		return snooze.Idle(fmt.Sprintf("MySQL has only %d client connections (below threshold %d)",
+			count, plugin.threshold), details), nil
+	}
+	return snooze.Busy(fmt.Sprintf("MySQL has %d client connections (threshold %d)", count, plugin.threshold),
+		details), nil
+}
+
+// turnTo makes the server that of this dsn; where it is already, its connection is kept.
+func (plugin *plugin) turnTo(text string) error {
+	if plugin.server != nil && plugin.server.dsn == text {
+		return nil
+	}
+	server, err := open(text)
+	if err != nil {
+		return fmt.Errorf("dsn %w", err)
+	}
+	if plugin.server != nil {
+		plugin.server.close()
+	}
+	plugin.server = server
+	return nil
+}
+
+func (plugin *plugin) Shutdown(context.Context) error {
+	if plugin.server != nil {
+		plugin.server.close()
+		plugin.server = nil
+	}
+	return nil
+}
+
+func main() {
+	snooze.Run(&plugin{threshold: defaultThreshold})
+}
