@@ -10,8 +10,10 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -95,7 +97,33 @@ func StartUnconfigured(t *testing.T) *Plugin {
 	t.Helper()
 	program, err := os.Executable()
 	must(t, err)
-	command := exec.Command(program)
+	return start(t, exec.Command(program))
+}
+
+// StartCopy starts a copy of it under another name, as another user where `user` is not 0, which takes the superuser.
+func StartCopy(t *testing.T, name string, user uint32, config map[string]any) *Plugin {
+	t.Helper()
+	program, err := os.Executable()
+	must(t, err)
+	// Other users may not enter a test's folder.
+	folder, err := os.MkdirTemp("", "snooze-plugin-")
+	must(t, err)
+	t.Cleanup(func() { os.RemoveAll(folder) })
+	must(t, os.Chmod(folder, 0o755))
+	// Not by this program: a test beside this one that starts something would hold the file open, and nobody can run
+	// what is open to be written.
+	Run(t, "install", "-m", "755", program, filepath.Join(folder, name))
+	command := exec.Command(filepath.Join(folder, name))
+	if user != 0 {
+		command.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: user, Gid: user}}
+	}
+	plugin := start(t, command)
+	plugin.Configure(config)
+	return plugin
+}
+
+func start(t *testing.T, command *exec.Cmd) *Plugin {
+	t.Helper()
 	command.Env = []string{"PATH=/usr/bin:/bin", pluginVariable + "=1"}
 	in, err := command.StdinPipe()
 	must(t, err)
