@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"math"
 	"os"
-	"strings"
 	"time"
 
 	"cloudsnooze.local/official/internal/settings"
@@ -152,7 +151,9 @@ func (plugin *plugin) judge(usage usage, seconds float64) (snooze.Opinion, error
 		} else {
 			details["io_kbps"] = nil
 			said += ", storage unknown"
-			missing = strings.TrimPrefix(missing+"; "+usage.missingBytes, "; ")
+			if missing == "" {
+				missing = usage.missingBytes
+			}
 		}
 		// What is known of it is no more than all of it.
 		isBusy = isBusy || io >= *plugin.io
