@@ -38,7 +38,7 @@ check() {
     export SNOOZE_NATS_SERVER PATH=$PATH:/usr/sbin:/sbin:$root/.tools/bin
     # The packages of the programs alone, where there are such, hold no service.
     "$here/debian.sh" mariadbd=mariadb-server-core mariadb-install-db=mariadb-server-core \
-        rabbitmq-server=rabbitmq-server podman=podman crun=crun busybox=busybox-static
+        rabbitmq-server=rabbitmq-server podman=podman crun=crun runc=runc busybox=busybox-static
 
     cd -- "$official"
     local unformatted race=()

@@ -122,9 +122,19 @@ func StartCopy(t *testing.T, name string, user uint32, config map[string]any) *P
 	return plugin
 }
 
+// StartCommand starts a command that is the plugin.
+func StartCommand(t *testing.T, command *exec.Cmd, config map[string]any) *Plugin {
+	t.Helper()
+	plugin := start(t, command)
+	plugin.Configure(config)
+	return plugin
+}
+
 func start(t *testing.T, command *exec.Cmd) *Plugin {
 	t.Helper()
-	command.Env = []string{"PATH=/usr/bin:/bin", pluginVariable + "=1"}
+	if command.Env == nil {
+		command.Env = []string{"PATH=/usr/bin:/bin", pluginVariable + "=1"}
+	}
 	in, err := command.StdinPipe()
 	must(t, err)
 	// Not StdoutPipe: waiting for the process would close it before all is read.
