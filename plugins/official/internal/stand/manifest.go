@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 )
@@ -21,9 +20,11 @@ type Manifest struct {
 	DisplayName string                     `json:"display_name"`
 	Description string                     `json:"description"`
 	Permissions map[string]json.RawMessage `json:"permissions"`
-	Schema      struct {
-		Properties map[string]json.RawMessage `json:"properties"`
-	} `json:"config_schema"`
+	Schema      schema                     `json:"config_schema"`
+}
+
+type schema struct {
+	Properties map[string]json.RawMessage `json:"properties"`
 }
 
 // ManifestHolds checks the manifest in this folder against what the plugin says of itself, and that the README names
@@ -58,22 +59,20 @@ func ManifestHolds(t *testing.T) Manifest {
 	}
 	readme, err := os.ReadFile("README.md")
 	must(t, err)
-	for field := range manifest.Schema.Properties {
-		if !strings.Contains(string(readme), "| `"+field+"` |") {
-			t.Errorf("the README's table lacks %s", field)
+	for field, property := range manifest.Schema.Properties {
+		var below schema
+		must(t, json.Unmarshal(property, &below))
+		names := []string{field}
+		for name := range below.Properties {
+			names = append(names, field+"."+name)
+		}
+		for _, name := range names {
+			if !strings.Contains(string(readme), "| `"+name+"` |") {
+				t.Errorf("the README's table lacks %s", name)
+			}
 		}
 	}
 	return manifest
-}
-
-// Fields are the names of what it can be configured with, sorted.
-func (manifest Manifest) Fields() []string {
-	var fields []string
-	for field := range manifest.Schema.Properties {
-		fields = append(fields, field)
-	}
-	slices.Sort(fields)
-	return fields
 }
 
 // Default is the default that the manifest gives a field.

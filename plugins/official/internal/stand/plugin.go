@@ -133,7 +133,8 @@ func StartCommand(t *testing.T, command *exec.Cmd, config map[string]any) *Plugi
 func start(t *testing.T, command *exec.Cmd) *Plugin {
 	t.Helper()
 	if command.Env == nil {
-		command.Env = []string{"PATH=/usr/bin:/bin", pluginVariable + "=1"}
+		// Where it looks for races it would rest for a second at its end.
+		command.Env = []string{"PATH=/usr/bin:/bin", pluginVariable + "=1", "GORACE=atexit_sleep_ms=0"}
 	}
 	in, err := command.StdinPipe()
 	must(t, err)
