@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -129,11 +130,11 @@ func (plugin *plugin) CheckIdle(ctx context.Context, _ snooze.Metrics) (snooze.O
 		}
 		switch {
 		case queue.held > uint64(plugin.threshold):
-			busy = append(busy, fmt.Sprintf("%s holds %d messages", queue.name, queue.held))
+			busy = append(busy, fmt.Sprintf("%s holds %s", queue.name, messages(queue.held)))
 		case isKnown && delivered > uint64(plugin.threshold):
-			busy = append(busy, fmt.Sprintf("%s delivered %d messages in the last %s", queue.name, delivered, plugin.quiet))
+			busy = append(busy, fmt.Sprintf("%s delivered %s in the last %s", queue.name, messages(delivered), plugin.quiet))
 		case queue.isMore:
-			failed = append(failed, fmt.Errorf("%s holds %d messages or more, and message_threshold is above that", queue.name, queue.held))
+			failed = append(failed, fmt.Sprintf("%s holds %s or more, and message_threshold is above that", queue.name, messages(queue.held)))
 		}
 	}
 	plugin.history.forget(now)
@@ -141,15 +142,22 @@ func (plugin *plugin) CheckIdle(ctx context.Context, _ snooze.Metrics) (snooze.O
 	case len(busy) > 0:
 		return snooze.Busy(strings.Join(busy, "; "), details), nil
 	case len(failed) > 0:
-		return snooze.Opinion{}, errors.Join(failed...)
+		return snooze.Opinion{}, errors.New(strings.Join(failed, "; "))
 	case len(early) > 0:
 		return snooze.Opinion{}, fmt.Errorf("what %s delivers is not known yet: it takes two checks", strings.Join(early, ", "))
 	}
 	return snooze.Idle(fmt.Sprintf("no queue of %d holds or delivers more than %d messages", len(queues), plugin.threshold), details), nil
 }
 
-// measure asks all brokers at once: one that hangs takes no time from another.
-func (plugin *plugin) measure(ctx context.Context) (queues []queue, failed []error) {
+func messages(count uint64) string {
+	if count == 1 {
+		return "1 message"
+	}
+	return fmt.Sprintf("%d messages", count)
+}
+
+// measure asks all brokers at once: one that hangs takes no time from another. It tells in the same order each time.
+func (plugin *plugin) measure(ctx context.Context) (queues []queue, failed []string) {
 	var mutex sync.Mutex
 	var all sync.WaitGroup
 	for _, made := range plugin.brokers {
@@ -159,10 +167,15 @@ func (plugin *plugin) measure(ctx context.Context) (queues []queue, failed []err
 			some, errs := made.broker.measure(ctx)
 			mutex.Lock()
 			defer mutex.Unlock()
-			queues, failed = append(queues, some...), append(failed, errs...)
+			queues = append(queues, some...)
+			for _, err := range errs {
+				failed = append(failed, err.Error())
+			}
 		}()
 	}
 	all.Wait()
+	slices.SortFunc(queues, func(one, other queue) int { return strings.Compare(one.name, other.name) })
+	slices.Sort(failed)
 	return queues, failed
 }
 

@@ -28,6 +28,11 @@ type redisServer struct {
 	text   string
 }
 
+// silent is a log of the client that is not kept: every failure is answered.
+type silent struct{}
+
+func (silent) Printf(context.Context, string, ...any) {}
+
 func newRedis(config snooze.Values) (broker, error) {
 	address, err := urlOf(config, redisForm, "redis", "rediss", "unix")
 	if err != nil {
@@ -48,6 +53,7 @@ func newRedis(config snooze.Values) (broker, error) {
 	if len(lists)+len(groups)+len(streams) == 0 {
 		return nil, errors.New("lists is missing: it lists their keys; groups or streams may be given instead")
 	}
+	redis.SetLogger(silent{})
 	return &redisServer{url: address, lists: lists, groups: groups, streams: streams}, nil
 }
 
@@ -100,7 +106,7 @@ func (server *redisServer) turnTo(text string) error {
 		return fmt.Errorf("url is not of the form %s", redisForm)
 	}
 	// One connection, one try, and the question's own limit. Users with few rights may not say who they are.
-	options.PoolSize, options.MaxRetries, options.ContextTimeoutEnabled = 1, -1, true
+	options.PoolSize, options.MaxRetries, options.DialerRetries, options.ContextTimeoutEnabled = 1, -1, 1, true
 	options.DialTimeout, options.ReadTimeout, options.WriteTimeout = questionLimit+time.Second, questionLimit+time.Second, questionLimit+time.Second
 	options.Protocol, options.DisableIdentity = 2, true
 	server.close()
