@@ -29,6 +29,11 @@ func TestItDoesNotCountItself(t *testing.T) {
 	}
 }
 
+func TestTheDatabaseInTheDsnIsNotUsed(t *testing.T) {
+	server := start(t)
+	stand.Start(t, map[string]any{"dsn": server.monitor() + "nobody-may-use-it"}).Idle()
+}
+
 func TestIdleBelowTheThresholdAndBusyAtIt(t *testing.T) {
 	server := start(t)
 	plugin := stand.Start(t, map[string]any{"dsn": server.monitor()})

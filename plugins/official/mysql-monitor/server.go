@@ -57,6 +57,8 @@ func parse(dsn string) (*mysql.Config, error) {
 	if config.Net != "tcp" && config.Net != "unix" {
 		return nil, errors.New(form)
 	}
+	// The question needs no database, and whoever may ask it may have rights on none.
+	config.DBName = ""
 	// The question's own limit holds for all of it, and says what it is. Nothing is ever loaded from this machine's files.
 	config.Timeout, config.ReadTimeout, config.WriteTimeout = 0, 0, 0
 	config.AllowAllFiles = false
@@ -126,9 +128,7 @@ func (server *server) threads(ctx context.Context) (threads, error) {
 // Codes of the server, as its manual lists them.
 const (
 	tooManyConnections = 1040
-	noDatabase         = 1044
 	accessDenied       = 1045
-	unknownDatabase    = 1049
 	lacksPrivilege     = 1227
 )
 
@@ -142,8 +142,6 @@ func (server *server) explain(err error) error {
 			advice = "it has no connection left to ask it by"
 		case accessDenied:
 			advice = "check user and password in dsn"
-		case noDatabase, unknownDatabase:
-			advice = "check the database in dsn; it may be left out"
 		case lacksPrivilege:
 			advice = "GRANT PROCESS ON *.* to this user: without it other users' connections are not seen"
 		default:
