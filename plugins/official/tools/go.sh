@@ -35,7 +35,7 @@ build() {
 check() {
     "$root/tests/install.sh"
     SNOOZE_NATS_SERVER=$("$root/nats/server/install.sh")
-    export SNOOZE_NATS_SERVER PATH=$PATH:/usr/sbin:/sbin:$root/.tools/bin
+    export SNOOZE_NATS_SERVER
     # The packages of the programs alone, where there are such, hold no service.
     "$here/debian.sh" mariadbd=mariadb-server-core mariadb-install-db=mariadb-server-core \
         rabbitmq-server=rabbitmq-server podman=podman crun=crun runc=runc busybox=busybox-static

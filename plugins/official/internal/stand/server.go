@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -16,12 +17,16 @@ import (
 // Program is the path of a program that a test needs. Where it is missing, the test fails and says how to install it.
 func Program(t *testing.T, name, debianPackage string) string {
 	t.Helper()
-	path, err := exec.LookPath(name)
-	if err != nil {
-		t.Fatalf("%s is missing: run plugins/official/test.sh go, which installs it (Debian: apt-get install %s)",
-			name, debianPackage)
+	// Tests run in the folders of the plugins; what the checkout has of its own is in .tools.
+	for _, place := range []string{name, "/usr/sbin/" + name, "../../../.tools/bin/" + name} {
+		if path, err := exec.LookPath(place); err == nil {
+			path, err = filepath.Abs(path)
+			must(t, err)
+			return path
+		}
 	}
-	return path
+	t.Fatalf("%s is missing: plugins/official/test.sh installs it (Debian: apt-get install %s)", name, debianPackage)
+	return ""
 }
 
 // Port is a loopback port that nothing listens on.
