@@ -30,6 +30,21 @@ build() {
     cd -- "$official"
     CGO_ENABLED=0 GOOS=linux go build -trimpath -ldflags '-s -w -buildid=' -o "$2/$1" "./$1"
     install -m 0644 "$1/plugin.json" "$1/README.md" "$2/"
+    licences "$1" >"$2/LICENSES.txt"
+}
+
+# Those of all that is linked in, which ask to come along.
+licences() {
+    local modules module version folder file
+    modules=$(go list -deps -f '{{with .Module}}{{if .Version}}{{if not .Replace}}{{.Path}} {{.Version}} {{.Dir}}{{end}}{{end}}{{end}}' "./$1" | sort -u)
+    while read -r module version folder; do
+        printf '== %s %s\n\n' "$module" "$version"
+        for file in "$folder"/LICENSE "$folder"/LICENSE.txt "$folder"/LICENSE.md; do
+            [[ ! -f $file ]] || break
+        done
+        cat -- "$file"
+        printf '\n'
+    done <<<"$modules"
 }
 
 check() {
@@ -38,7 +53,7 @@ check() {
     export SNOOZE_NATS_SERVER
     # The packages of the programs alone, where there are such, hold no service.
     "$here/debian.sh" mariadbd=mariadb-server-core mariadb-install-db=mariadb-server-core \
-        rabbitmq-server=rabbitmq-server podman=podman crun=crun runc=runc busybox=busybox-static
+        rabbitmq-server=rabbitmq-server podman=podman crun=crun runc=runc busybox=busybox-static pgrep=procps
 
     cd -- "$official"
     local unformatted race=()
