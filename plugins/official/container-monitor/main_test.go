@@ -76,8 +76,10 @@ func TestAPausedContainerDoesNotRun(t *testing.T) {
 	engine.container("one")
 	plugin := stand.Start(t, engine.config(nil))
 	plugin.Busy()
-	if works.cgroups == "disabled" {
-		// Pausing takes a group; what the engine would list is known.
+	_, err := os.Stat("/sys/fs/cgroup/cgroup.controllers")
+	if works.cgroups == "disabled" || (os.Getuid() != 0 && err != nil) {
+		// Pausing takes a group, which only the superuser has with the first version of groups; what the engine would list
+		// is known.
 		if !(container{State: "paused"}).isResting() {
 			t.Fatal("it counts")
 		}

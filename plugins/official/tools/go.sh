@@ -53,7 +53,7 @@ check() {
     export SNOOZE_NATS_SERVER
     # The packages of the programs alone, where there are such, hold no service.
     "$here/debian.sh" mariadbd=mariadb-server-core mariadb-install-db=mariadb-server-core \
-        rabbitmq-server=rabbitmq-server podman=podman crun=crun runc=runc busybox=busybox-static pgrep=procps
+        rabbitmq-server=rabbitmq-server podman=podman crun=crun runc=runc busybox=busybox-static pgrep=procps newuidmap=uidmap
 
     cd -- "$official"
     local unformatted race=()
