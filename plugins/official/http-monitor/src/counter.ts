@@ -22,28 +22,23 @@ export interface Counted {
  */
 export function select(metric: Metric, selector: Selector): Counted {
   const { name } = selector;
-  const { type, series, created } = metric;
-  if (series.size === 0 && type === undefined) {
+  const { type, count, labels, isWanted, series, created } = metric;
+  if (count === 0 && type === undefined) {
     const others = [...metric.similar].join(", ");
     throw new Error(`has no ${name}${others === "" ? "" : `; it has ${others}`}`);
   }
   if (!isCounter(type, name))
     throw new Error(`has ${name} as a ${type}; name a counter, or a histogram's _count`);
-  const all = [...series];
-  const taken = all.filter(([, { labels }]) => selector.takes(labels));
-  const unknown = selector.labels.find(
-    (label) => all.length > 0 && !all.some(([, { labels }]) => labels.has(label)),
-  );
+  const unknown = count === 0 ? undefined : selector.labels.find((label) => !labels.has(label));
   if (unknown !== undefined) throw new Error(`has no series of ${name} with the label ${unknown}`);
   // A counter that stands on the page without a series has counted nothing yet, and one of which all is to be
   // passed over has counted nothing else. What is asked for by name and is not there may be a mistake.
-  if (taken.length === 0 && !selector.wantsAny && !all.some(([, { labels }]) => selector.wants(labels))) {
+  if (series.size === 0 && !isWanted && !selector.wantsAny)
     throw new Error(`has no series that is ${selector}`);
-  }
-  for (const [, { value }] of taken) {
+  for (const { value } of series.values()) {
     if (!Number.isFinite(value) || value < 0) throw new Error(`has ${name} at ${value}, which is no count`);
   }
-  return { series: new Map(taken), created };
+  return { series, created };
 }
 
 function isCounter(type: string | undefined, name: string): boolean {

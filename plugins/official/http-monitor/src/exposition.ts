@@ -5,26 +5,35 @@
  * something else, is an error and never a small number.
  */
 
-import type { Labels } from "./selector.js";
+import type { Labels, Selector } from "./selector.js";
 
+/** One time series of a counter. */
 export interface Series {
-  readonly labels: Labels;
   readonly value: number;
   /** When it was counted, where the page says so: in the page's own unit, only to be compared. */
   readonly timestamp: number | undefined;
 }
 
-/** One metric of a page. */
+/** What a page says of one metric. */
 export interface Metric {
   /** `counter`, `gauge` …; undefined where the page does not say. */
   readonly type: string | undefined;
-  /** By their labels. */
+  /** How many series it has, whether selected or not. */
+  readonly count: number;
+  /** The labels that any of them has. */
+  readonly labels: ReadonlySet<string>;
+  /** Whether one of them has all that the selector asks for, whatever it excludes. */
+  readonly isWanted: boolean;
+  /** The selected ones, by their labels. */
   readonly series: ReadonlyMap<string, Series>;
   /** When counting began, by the same labels, where the page says so. */
   readonly created: ReadonlyMap<string, number>;
   /** Names on the page that people may have meant. */
   readonly similar: ReadonlySet<string>;
 }
+
+/** The key of a series without labels. */
+export const NO_LABELS = "[]";
 
 /** The two formats. */
 export type Form = "text" | "openmetrics";
@@ -43,64 +52,79 @@ const NOT_FINITE = /^(?:[+-]?inf(?:inity)?|nan)$/i;
 /** Names that are kept for a message. */
 const MOST_SIMILAR = 5;
 
-/**
- * What the page says of the metric with this name.
- *
- * @throws {SyntaxError} that names the line which is not of the format
- */
-export function readMetric(page: string, name: string, form: Form): Metric {
-  const reading = new Reading(name, form);
-  let number = 0;
-  let from = 0;
-  while (from < page.length) {
-    const end = page.indexOf("\n", from);
-    number += 1;
-    const line = page.slice(from, end === -1 ? undefined : end);
-    try {
-      reading.take(line.endsWith("\r") ? line.slice(0, -1) : line);
-    } catch (error) {
-      throw new SyntaxError(`line ${number} ${(error as Error).message}`, { cause: error });
-    }
-    // Both formats end each line; a page that does not was cut.
-    if (end === -1) throw new SyntaxError(`ends within line ${number}`);
-    from = end + 1;
-  }
-  return reading.end();
-}
+/** Selected series that are kept from one page to the next; an application has hundreds. */
+const MOST_SERIES = 50_000;
 
-class Reading {
-  readonly #name: string;
+/** Reads a page line by line, and what it says of one metric. */
+export class MetricReader {
+  readonly #selector: Selector;
   readonly #form: Form;
   readonly #createdName: string;
   readonly #types = new Map<string, string>();
+  readonly #labels = new Set<string>();
   readonly #series = new Map<string, Series>();
   readonly #created = new Map<string, number>();
   readonly #similar = new Set<string>();
+  #number = 0;
+  #count = 0;
+  #isWanted = false;
   #hasEnded = false;
 
-  constructor(name: string, form: Form) {
-    this.#name = name;
+  constructor(selector: Selector, form: Form) {
+    this.#selector = selector;
     this.#form = form;
-    this.#createdName = `${baseOf(name)}_created`;
+    this.#createdName = `${baseOf(selector.name)}_created`;
   }
 
+  /**
+   * Takes the next line, without its end.
+   *
+   * @throws {SyntaxError} that names it where it is not of the format
+   */
   take(line: string): void {
+    this.#number += 1;
+    try {
+      this.#line(line.endsWith("\r") ? line.slice(0, -1) : line);
+    } catch (error) {
+      throw new SyntaxError(`line ${this.#number} ${(error as Error).message}`, { cause: error });
+    }
+  }
+
+  /**
+   * What the page says, where nothing comes any more but this rest of it.
+   *
+   * @throws {SyntaxError} where there is a rest: both formats end each line, so it was cut
+   */
+  end(rest: string): Metric {
+    if (rest !== "") {
+      this.take(rest);
+      throw new SyntaxError(`ends within line ${this.#number}`);
+    }
+    if (this.#form === "openmetrics" && !this.#hasEnded) throw new SyntaxError("ends without # EOF");
+    const { name } = this.#selector;
+    return {
+      type: this.#types.get(name) ?? this.#types.get(baseOf(name)),
+      count: this.#count,
+      labels: this.#labels,
+      isWanted: this.#isWanted,
+      series: this.#series,
+      created: this.#created,
+      similar: this.#similar,
+    };
+  }
+
+  #line(line: string): void {
     if (this.#hasEnded) throw new SyntaxError("stands behind the end of the page");
     if (line.startsWith("#")) this.#comment(line);
     else if (this.#form === "openmetrics" || line.trim() !== "") this.#sample(line);
-  }
-
-  end(): Metric {
-    if (this.#form === "openmetrics" && !this.#hasEnded) throw new SyntaxError("ends without # EOF");
-    const type = this.#types.get(this.#name) ?? this.#types.get(baseOf(this.#name));
-    return { type, series: this.#series, created: this.#created, similar: this.#similar };
   }
 
   #comment(line: string): void {
     if (this.#form === "openmetrics" && line === "# EOF") this.#hasEnded = true;
     const [, name, type] = /^#[ \t]+TYPE[ \t]+(\S+)[ \t]+(\S+)[ \t]*$/.exec(line) ?? [];
     if (name === undefined || type === undefined) return;
-    if (name === this.#name || name === baseOf(this.#name)) this.#types.set(name, type);
+    const ours = this.#selector.name;
+    if (name === ours || name === baseOf(ours)) this.#types.set(name, type);
   }
 
   #sample(line: string): void {
@@ -109,19 +133,33 @@ class Reading {
     const [, name = "", labelled = "{}", written = "", timestamp] = match;
     const value = number(written);
     const time = timestamp === undefined ? undefined : number(timestamp);
-    if (name === this.#name) {
-      const [key, labels] = readLabels(labelled);
-      if (this.#series.has(key)) throw new SyntaxError("has a series that was there before");
-      this.#series.set(key, { labels, value, timestamp: time });
+    if (name === this.#selector.name) {
+      this.#ours(labelled, { value, timestamp: time });
     } else if (name === this.#createdName) {
-      this.#created.set(readLabels(labelled)[0], value);
+      const [key, labels] = readLabels(labelled);
+      if (this.#selector.takes(labels)) keep(this.#created, key, value);
     } else if (
       this.#similar.size < MOST_SIMILAR &&
-      (/requests?_total$/.test(name) || isNear(name, this.#name))
+      (/requests?_total$/.test(name) || isNear(name, this.#selector.name))
     ) {
       this.#similar.add(name);
     }
   }
+
+  #ours(labelled: string, series: Series): void {
+    const [key, labels] = readLabels(labelled);
+    if (this.#series.has(key)) throw new SyntaxError("has a series that was there before");
+    this.#count += 1;
+    for (const label of labels.keys()) this.#labels.add(label);
+    this.#isWanted ||= this.#selector.wants(labels);
+    if (this.#selector.takes(labels)) keep(this.#series, key, series);
+  }
+}
+
+function keep<T>(series: Map<string, T>, key: string, value: T): void {
+  if (series.size >= MOST_SERIES)
+    throw new SyntaxError(`has more than ${MOST_SERIES} series to add up: select fewer`);
+  series.set(key, value);
 }
 
 /** The family that a sample belongs to, where its name has a suffix. */

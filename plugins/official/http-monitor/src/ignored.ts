@@ -15,7 +15,7 @@ export class Ignored {
   readonly #paths = new Set<string>();
   readonly #beginnings: string[] = [];
   readonly #agents: readonly string[];
-  readonly #addresses = new BlockList();
+  readonly #addresses: BlockList | undefined;
 
   /**
    * A path is the whole one, or the beginning of one with `*` behind; an agent is a part of it; an address is
@@ -29,7 +29,10 @@ export class Ignored {
       else this.#paths.add(path);
     }
     this.#agents = [...agents, OWN_AGENT];
-    for (const address of addresses) this.#add(address);
+    // To ask even an empty one takes longer than to read a line.
+    if (addresses.length === 0) return;
+    this.#addresses = new BlockList();
+    for (const address of addresses) add(this.#addresses, address);
   }
 
   has({ path, agent, address }: Request): boolean {
@@ -41,23 +44,24 @@ export class Ignored {
   }
 
   #holds(address: string): boolean {
+    if (this.#addresses === undefined) return false;
     const version = isIP(address);
     return version !== 0 && this.#addresses.check(address, version === 6 ? "ipv6" : "ipv4");
   }
+}
 
-  #add(range: string): void {
-    const [address = "", bits, ...more] = range.split("/");
-    const version = isIP(address);
-    const most = version === 6 ? 128 : 32;
-    if (
-      version === 0 ||
-      more.length > 0 ||
-      (bits !== undefined && !(/^\d{1,3}$/.test(bits) && Number(bits) <= most))
-    ) {
-      throw new RangeError(`${JSON.stringify(range)} is no address and no range of them, as 10.0.0.0/8`);
-    }
-    const family = version === 6 ? "ipv6" : "ipv4";
-    if (bits === undefined) this.#addresses.addAddress(address, family);
-    else this.#addresses.addSubnet(address, Number(bits), family);
+function add(list: BlockList, range: string): void {
+  const [address = "", bits, ...more] = range.split("/");
+  const version = isIP(address);
+  const most = version === 6 ? 128 : 32;
+  if (
+    version === 0 ||
+    more.length > 0 ||
+    (bits !== undefined && !(/^\d{1,3}$/.test(bits) && Number(bits) <= most))
+  ) {
+    throw new RangeError(`${JSON.stringify(range)} is no address and no range of them, as 10.0.0.0/8`);
   }
+  const family = version === 6 ? "ipv6" : "ipv4";
+  if (bits === undefined) list.addAddress(address, family);
+  else list.addSubnet(address, Number(bits), family);
 }

@@ -58,7 +58,8 @@ export class LogFile {
     // A pipe without a writer would keep who opens it waiting.
     const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
     try {
-      const about = await handle.stat();
+      // Inodes of 64 bits do not fit into a number.
+      const about = await handle.stat({ bigint: true });
       if (!about.isFile())
         throw new Error("is no regular file; name the file that the server writes its log to");
       return new LogFile(handle, `${about.dev}:${about.ino}`);

@@ -5,13 +5,16 @@
  */
 
 import { type Counted, increase, select } from "./counter.js";
-import { readMetric } from "./exposition.js";
-import { type Access, fetchPage, type Page } from "./page.js";
+import { MetricReader, NO_LABELS } from "./exposition.js";
+import { type Access, fetchPage } from "./page.js";
 import type { Progress } from "./rate.js";
 import type { Selector } from "./selector.js";
 
 /** What the exporter of nginx calls the third number of stub_status. */
 export const NGINX_REQUESTS = "nginx_http_requests_total";
+
+/** It has four short lines. */
+const LONGEST_STUB = 1_024;
 
 const STUB_STATUS = /^Active connections: \d+ \nserver accepts handled requests\n \d+ \d+ (\d+) \n/;
 
@@ -42,7 +45,9 @@ export class MetricsPage {
     const before = this.#before;
     this.#before = undefined;
     try {
-      const now = this.#read(await fetchPage(this.#url, this.#access, signal));
+      const readerOf = (contentType: string): PageReader => new PageReader(this.#selector, contentType);
+      const { reader, rest } = await fetchPage(this.#url, this.#access, signal, readerOf);
+      const now = reader.end(rest);
       this.#before = now;
       if (before === undefined) return { requests: 0, ignored: 0 };
       const found = increase(before, now, this.#selector.name);
@@ -53,24 +58,48 @@ export class MetricsPage {
       throw new Error(`the metrics page ${this.name} ${said}`, { cause: error });
     }
   }
+}
 
-  #read({ contentType, text }: Page): Counted {
-    const stub = STUB_STATUS.exec(text)?.[1];
-    if (stub !== undefined) return this.#readStub(Number(stub));
-    const form = /^application\/openmetrics-text\b/i.test(contentType) ? "openmetrics" : "text";
-    const metric = readMetric(text, this.#selector.name, form);
-    const isDown =
-      this.#selector.name === NGINX_REQUESTS && metric.series.size === 0 && /^nginx_up 0$/m.test(text);
-    if (isDown) throw new Error("is that of an exporter that does not reach nginx (nginx_up 0)");
+/** Reads a page of metrics, or one of stub_status: its first line tells. */
+class PageReader {
+  readonly #selector: Selector;
+  readonly #metrics: MetricReader;
+  #stub: string | undefined;
+  #isFirst = true;
+  #isDown = false;
+
+  constructor(selector: Selector, contentType: string) {
+    this.#selector = selector;
+    const isOpenMetrics = /^application\/openmetrics-text\b/i.test(contentType);
+    this.#metrics = new MetricReader(selector, isOpenMetrics ? "openmetrics" : "text");
+  }
+
+  take(line: string): void {
+    if (this.#isFirst && line.startsWith("Active connections: ")) this.#stub = "";
+    this.#isFirst = false;
+    if (this.#stub === undefined) this.#metrics.take(line);
+    else if (this.#stub.length < LONGEST_STUB) this.#stub += `${line}\n`;
+    if (line === "nginx_up 0") this.#isDown = true;
+  }
+
+  end(rest: string): Counted {
+    if (this.#stub !== undefined) return this.#countedBy(this.#stub);
+    const metric = this.#metrics.end(rest);
+    if (this.#selector.name === NGINX_REQUESTS && metric.count === 0 && this.#isDown) {
+      throw new Error("is that of an exporter that does not reach nginx (nginx_up 0)");
+    }
     return select(metric, this.#selector);
   }
 
-  #readStub(value: number): Counted {
+  #countedBy(stub: string): Counted {
+    const value = STUB_STATUS.exec(stub)?.[1];
+    if (value === undefined)
+      throw new SyntaxError("it begins like nginx' stub_status and goes on as something else");
     if (this.#selector.toString() !== NGINX_REQUESTS) {
       throw new Error(`is nginx' stub_status, which counts nothing but ${NGINX_REQUESTS}: leave metric out`);
     }
     return {
-      series: new Map([["", { labels: new Map(), value, timestamp: undefined }]]),
+      series: new Map([[NO_LABELS, { value: Number(value), timestamp: undefined }]]),
       created: new Map(),
     };
   }
@@ -81,8 +110,7 @@ export class MetricsPage {
  * Others count what they are asked for under a label, or not at all.
  */
 function usualOwn({ series }: Counted, { name }: Selector): number {
-  const only = series.size === 1 ? series.values().next().value : undefined;
-  return name === NGINX_REQUESTS && only?.labels.size === 0 ? 1 : 0;
+  return name === NGINX_REQUESTS && series.size === 1 && series.has(NO_LABELS) ? 1 : 0;
 }
 
 function why(error: unknown): string {

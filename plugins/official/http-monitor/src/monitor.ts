@@ -32,6 +32,16 @@ interface Source {
 /** What a check found out of one source. */
 type Finding = { readonly source: Source } & ({ readonly rate: Rate } | { readonly unknown: string });
 
+/** Why there is no vote. It is expected, and told in one line of the log where others have a stack. */
+class Unknown extends Error {
+  override readonly name = "Unknown";
+
+  constructor(message: string) {
+    super(message);
+    this.stack = message;
+  }
+}
+
 export class HttpMonitor implements Plugin {
   readonly info = {
     name: "http-monitor",
@@ -131,7 +141,7 @@ function vote(findings: readonly Finding[], threshold: number): Vote {
     return busy(`${rounded(perSecond)} requests/s over ${seconds} s, idle below ${threshold}`, details);
   }
   const unknown = findings.map(doubtOf).filter((text) => text !== undefined);
-  if (unknown.length > 0) throw new Error(unknown.join("; "));
+  if (unknown.length > 0) throw new Unknown(unknown.join("; "));
   return idle(`${rounded(perSecond)} requests/s over ${seconds} s, below ${threshold}`, details);
 }
 

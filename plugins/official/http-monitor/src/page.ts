@@ -7,12 +7,21 @@
 import { readFile, stat } from "node:fs/promises";
 import { type IncomingMessage, request as overHttp } from "node:http";
 import { request as overHttps } from "node:https";
+import { StringDecoder } from "node:string_decoder";
 import { OWN_AGENT } from "./ignored.js";
 import type { Secret } from "./settings.js";
 
-export interface Page {
-  readonly contentType: string;
-  readonly text: string;
+/** Takes a page as it comes. */
+export interface Reader {
+  /** A line without its end. */
+  take(line: string): void;
+}
+
+/** A page that has come to its end. */
+export interface Fetched<R> {
+  readonly reader: R;
+  /** What was behind the last end of a line. */
+  readonly rest: string;
 }
 
 /** What is sent along, and what the server is held to. */
@@ -27,17 +36,24 @@ export interface Access {
 /** A large application's page has some megabytes. */
 const MOST_BYTES = 16 * 1024 * 1024;
 
+const LONGEST_LINE = 1024 * 1024;
+
 const MOST_SECRET_BYTES = 64 * 1024;
 
 /** The text format first: names in it are those that people see with a browser or curl. */
 const ACCEPT = "text/plain;version=0.0.4,application/openmetrics-text;version=1.0.0;q=0.5,*/*;q=0.1";
 
 /**
- * The page at an address.
+ * Hands a page to the reader that fits what the server calls it.
  *
- * @throws {Error} that says what failed and what to do about it
+ * @throws {Error} that says what failed and what to do about it, and whatever the reader throws
  */
-export async function fetchPage(url: URL, access: Access, signal: AbortSignal): Promise<Page> {
+export async function fetchPage<R extends Reader>(
+  url: URL,
+  access: Access,
+  signal: AbortSignal,
+  readerOf: (contentType: string) => R,
+): Promise<Fetched<R>> {
   const headers: Record<string, string> = { accept: ACCEPT, "user-agent": OWN_AGENT };
   const authorization = await authorize(access);
   if (authorization !== undefined) headers.authorization = authorization;
@@ -52,7 +68,8 @@ export async function fetchPage(url: URL, access: Access, signal: AbortSignal): 
   });
   try {
     check(answer);
-    return { contentType: answer.headers["content-type"] ?? "", text: await body(answer) };
+    const reader = readerOf(answer.headers["content-type"] ?? "");
+    return { reader, rest: await lines(answer, reader) };
   } finally {
     answer.destroy();
   }
@@ -72,15 +89,24 @@ function check({ statusCode = 0, headers }: IncomingMessage): void {
   if (encoding !== "identity") throw new Error(`comes as ${encoding}, which nobody asked for`);
 }
 
-async function body(answer: IncomingMessage): Promise<string> {
-  const chunks: Buffer[] = [];
+/** Hands over each line, and gives what is behind the last one. Nothing keeps the whole. */
+async function lines(answer: IncomingMessage, reader: Reader): Promise<string> {
+  const decoder = new StringDecoder("utf8");
+  let rest = "";
   let length = 0;
   for await (const chunk of answer as AsyncIterable<Buffer>) {
     length += chunk.length;
     if (length > MOST_BYTES) throw new Error(`is larger than ${MOST_BYTES} bytes`);
-    chunks.push(chunk);
+    const text = rest + decoder.write(chunk);
+    let from = 0;
+    for (let to = text.indexOf("\n"); to !== -1; to = text.indexOf("\n", from)) {
+      reader.take(text.slice(from, to));
+      from = to + 1;
+    }
+    rest = text.slice(from);
+    if (rest.length > LONGEST_LINE) throw new Error("has a line longer than any metric");
   }
-  return Buffer.concat(chunks).toString("utf8");
+  return rest + decoder.end();
 }
 
 async function authorize({ user, password, token }: Access): Promise<string | undefined> {

@@ -37,14 +37,14 @@ export async function siblings(path: string): Promise<Sibling[]> {
     if (seen > MOST_ENTRIES) throw new Error(`lies in a folder of more than ${MOST_ENTRIES} files`);
     if (entry.name === name || COMPRESSED.test(entry.name)) continue;
     if (!isDated(entry.name, name) && !isDated(entry.name, stem)) continue;
-    const about = await stat(join(folder, entry.name)).catch(() => undefined);
+    const about = await stat(join(folder, entry.name), { bigint: true }).catch(() => undefined);
     // One that has gone meanwhile was renamed or removed in an order that the next look shows.
     if (about?.isFile() !== true) continue;
     found.push({
       path: join(folder, entry.name),
       identity: `${about.dev}:${about.ino}`,
-      writtenMs: about.mtimeMs,
-      changedMs: about.ctimeMs,
+      writtenMs: Number(about.mtimeNs) / 1e6,
+      changedMs: Number(about.ctimeNs) / 1e6,
     });
   }
   return found;

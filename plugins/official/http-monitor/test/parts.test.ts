@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { increase, select } from "../src/counter.js";
-import { type Form, readMetric } from "../src/exposition.js";
+import { type Form, type Metric, MetricReader } from "../src/exposition.js";
 import { Window } from "../src/rate.js";
 import { readLine } from "../src/request.js";
 import { Selector } from "../src/selector.js";
@@ -11,9 +11,18 @@ import { settings } from "../src/settings.js";
 
 const FIELDS = { path: "", agent: "", address: "" };
 
+/** What a page, or the part of one, says of a metric. */
+function read(page: string, selector: string, form: Form = "text"): Metric {
+  const reader = new MetricReader(new Selector(selector), form);
+  const lines = page.split("\n");
+  const rest = lines.pop() ?? "";
+  for (const line of lines) reader.take(line);
+  return reader.end(rest);
+}
+
 const values = (page: string, name: string, form: Form = "text"): unknown[] =>
-  [...readMetric(page, name, form).series.values()].map(({ labels, value, timestamp }) => [
-    Object.fromEntries(labels),
+  [...read(page, name, form).series].map(([key, { value, timestamp }]) => [
+    Object.fromEntries(JSON.parse(key)),
     value,
     timestamp,
   ]);
@@ -107,11 +116,11 @@ test("OpenMetrics is read as its specification has it", () => {
     "# EOF",
     "",
   ].join("\n");
-  const summary = readMetric(page, "acme_http_router_request_seconds_count", "openmetrics");
+  const summary = read(page, "acme_http_router_request_seconds_count", "openmetrics");
   assert.equal(summary.type, "summary");
   assert.deepEqual([...summary.created.values()], [1605281325]);
   assert.deepEqual(values(page, "foo_total", "openmetrics"), [[{}, 17, 1520879607.789]]);
-  assert.equal(readMetric(page, "foo_total", "openmetrics").type, "counter");
+  assert.equal(read(page, "foo_total", "openmetrics").type, "counter");
 });
 
 test("half a page and garbage are refused with their line", () => {
@@ -130,7 +139,7 @@ test("half a page and garbage are refused with their line", () => {
     ["<html>not it</html>\n", "text", /^line 1 is of no metric/],
   ];
   for (const [page, form, error] of refused) {
-    assert.throws(() => readMetric(page, "a", form), { name: "SyntaxError", message: error }, page);
+    assert.throws(() => read(page, "a", form), { name: "SyntaxError", message: error }, page);
   }
 });
 
@@ -161,8 +170,8 @@ test("selectors match as Prometheus' do", () => {
 
 test("a reset, a series that goes and a page that is not renewed are doubts, and a new series is none", () => {
   const between = (before: string, now: string): [number, string | undefined] => {
-    const read = (text: string) => select(readMetric(text, "a", "text"), new Selector("a"));
-    const { requests, doubt } = increase(read(before), read(now), "a");
+    const counted = (text: string) => select(read(text, "a"), new Selector("a"));
+    const { requests, doubt } = increase(counted(before), counted(now), "a");
     return [requests, doubt];
   };
   assert.deepEqual(between("a 5\n", "a 7\n"), [2, undefined]);
