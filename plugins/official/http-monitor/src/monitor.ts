@@ -1,15 +1,16 @@
 /**
  * The plugin: idle while a web server answers fewer requests a second than a threshold.
  *
- * It never says idle of what it saw only in part: what may be missing makes the vote unknown, unless what
- * was seen is use already.
+ * It holds the sources that are configured and asks each of them at a check, never two checks at once, and
+ * never waits longer than the runner does.
  */
 
-import { busy, type Config, idle, type Plugin, type Vote } from "cloudsnooze-plugin";
+import type { Config, Plugin, Vote } from "cloudsnooze-plugin";
 import { AccessLog } from "./access-log.js";
 import { MetricsPage } from "./metrics-page.js";
-import { type Progress, type Rate, Window } from "./rate.js";
+import { type Progress, Window } from "./rate.js";
 import { type Settings, settings } from "./settings.js";
+import { type Finding, vote } from "./vote.js";
 
 /** One check; the runner waits 5 s for it. */
 const LIMIT_MS = 3_500;
@@ -23,23 +24,10 @@ const MOST_BYTES = 64 * 1024 * 1024;
 /** What requests are counted in. */
 interface Source {
   readonly name: string;
-  readonly kind: "log" | "page";
+  readonly kind: Finding["kind"];
   readonly window: Window;
   advance(): Promise<Progress>;
   close(): Promise<void>;
-}
-
-/** What a check found out of one source. */
-type Finding = { readonly source: Source } & ({ readonly rate: Rate } | { readonly unknown: string });
-
-/** Why there is no vote. It is expected, and told in one line of the log where others have a stack. */
-class Unknown extends Error {
-  override readonly name = "Unknown";
-
-  constructor(message: string) {
-    super(message);
-    this.stack = message;
-  }
 }
 
 export class HttpMonitor implements Plugin {
@@ -112,58 +100,15 @@ export class HttpMonitor implements Plugin {
   }
 }
 
-async function look(source: Source): Promise<Finding> {
+async function look({ name, kind, window, advance }: Source): Promise<Finding> {
   try {
-    const found = await source.advance();
-    source.window.add(performance.now(), found);
+    const found = await advance();
+    window.add(performance.now(), found);
   } catch (error) {
-    source.window.forget();
-    return { source, unknown: (error as Error).message };
+    window.forget();
+    return { name, kind, found: (error as Error).message };
   }
-  const rate = source.window.rate();
-  if (rate !== undefined) return { source, rate };
-  return { source, unknown: `${source.name}: the first look; the next check tells a rate` };
-}
-
-/** The same requests may stand in a log and on the page, and no two logs hold the same. */
-function vote(findings: readonly Finding[], threshold: number): Vote {
-  const rates = findings.filter((finding) => "rate" in finding);
-  const logs = rates.filter(({ source }) => source.kind === "log");
-  const pages = rates.filter(({ source }) => source.kind === "page");
-  const perSecond = Math.max(sum(logs), sum(pages));
-  const details = {
-    requests_per_second: rounded(perSecond),
-    requests_per_second_threshold: threshold,
-    sources: Object.fromEntries(rates.map(({ source, rate }) => [source.name, shown(rate)])),
-  };
-  const seconds = Math.round(Math.max(0, ...rates.map(({ rate }) => rate.seconds)));
-  if (perSecond >= threshold) {
-    return busy(`${rounded(perSecond)} requests/s over ${seconds} s, idle below ${threshold}`, details);
-  }
-  const unknown = findings.map(doubtOf).filter((text) => text !== undefined);
-  if (unknown.length > 0) throw new Unknown(unknown.join("; "));
-  return idle(`${rounded(perSecond)} requests/s over ${seconds} s, below ${threshold}`, details);
-}
-
-function doubtOf(finding: Finding): string | undefined {
-  if ("unknown" in finding) return finding.unknown;
-  const { source, rate } = finding;
-  return rate.doubt === undefined
-    ? undefined
-    : `${source.name} ${rate.doubt}; at least ${rounded(rate.perSecond)} requests/s`;
-}
-
-function sum(findings: readonly { readonly rate: Rate }[]): number {
-  return findings.reduce((total, { rate }) => total + rate.perSecond, 0);
-}
-
-function shown({ requests, ignored, seconds, perSecond }: Rate): Record<string, number> {
-  return { requests, ignored, seconds: rounded(seconds), requests_per_second: rounded(perSecond) };
-}
-
-/** Three digits say enough, and a small number is not made 0. */
-function rounded(value: number): number {
-  return Number(value.toPrecision(3));
+  return { name, kind, found: window.rate() ?? `${name}: the first look; the next check tells a rate` };
 }
 
 async function within<T>(limitMs: number, promise: Promise<T>): Promise<T> {

@@ -7,7 +7,7 @@ import { test } from "node:test";
 import { Nginx } from "./nginx.js";
 import { Server } from "./page.js";
 import { Plugin } from "./plugin.js";
-import { command, folder } from "./process.js";
+import { command, folder, freePort } from "./process.js";
 
 const ALL = { window_seconds: 3_600 };
 const NOW = { window_seconds: 1 };
@@ -211,7 +211,6 @@ test("a server is vouched for by the certificates of metrics_ca_file, and by not
     certificate,
   ];
   await command("openssl", [...made, ...names], place.path);
-  const { freePort } = await import("./process.js");
   const port = await freePort();
   const tls = `listen 127.0.0.1:${port} ssl; ssl_certificate ${certificate}; ssl_certificate_key ${key};`;
   await using _nginx = await Nginx.start({ server: tls });

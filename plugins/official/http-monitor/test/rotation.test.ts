@@ -1,7 +1,19 @@
 /** Logs that are rotated by a real logrotate under a real nginx, and logs that are lost. */
 
 import assert from "node:assert/strict";
-import { chmod, copyFile, mkdir, open, readFile, rename, rm, truncate, writeFile } from "node:fs/promises";
+import {
+  chmod,
+  copyFile,
+  mkdir,
+  open,
+  readdir,
+  readFile,
+  readlink,
+  rename,
+  rm,
+  truncate,
+  writeFile,
+} from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { Nginx } from "./nginx.js";
@@ -220,7 +232,6 @@ test("no file is held open longer than it is read", async () => {
   await plugin.begin();
   const held = `/proc/${plugin.program.process.pid}/fd`;
   const logs = async (): Promise<number> => {
-    const { readdir, readlink } = await import("node:fs/promises");
     const links = await Promise.all(
       (await readdir(held)).map((each) => readlink(join(held, each)).catch(() => "")),
     );
@@ -233,6 +244,12 @@ test("no file is held open longer than it is read", async () => {
   }
   assert.equal(await logs(), 2);
   await rm(`${nginx.accessLog}.1`);
+  await plugin.check();
+  assert.equal(await logs(), 1);
+  await rename(nginx.accessLog, join(nginx.folder, "elsewhere-access.log"));
+  await plugin.check();
+  assert.equal(await logs(), 0);
+  await nginx.reopen();
   await plugin.check();
   assert.equal(await logs(), 1);
   await plugin.ask("Shutdown", {});
