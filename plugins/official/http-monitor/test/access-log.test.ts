@@ -19,7 +19,7 @@ test("the first look is unknown and counts nothing of what was logged before", a
   assert.match((await plugin.check()).error ?? "", /the first look/);
   const { isIdle, reason, details } = await plugin.begin();
   assert.equal(isIdle, true);
-  assert.match(reason ?? "", /^0 requests\/s over 1 s, below 0.1$/);
+  assert.match(reason ?? "", /^0 requests\/s over \d+ s, below 0.1$/);
   assert.equal(details?.requests_per_second_threshold, 0.1);
   await plugin.counted(nginx.accessLog, 0);
 });
@@ -34,7 +34,7 @@ test("requests at the threshold are busy, and idle follows when they have passed
   await plugin.begin();
   await nginx.get("/", 20);
   const { reason, details } = await plugin.busy();
-  assert.match(reason ?? "", /requests\/s over [12] s, idle below 2$/);
+  assert.match(reason ?? "", /requests\/s over \d+ s, idle below 2$/);
   assert.ok((details?.requests_per_second ?? 0) >= 2);
   await plugin.idle();
 });
