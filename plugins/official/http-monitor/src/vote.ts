@@ -18,8 +18,6 @@ export interface Finding {
 
 /** Why there is no vote. It is expected, and told in one line of the log where others have a stack. */
 export class Unknown extends Error {
-  override readonly name = "Unknown";
-
   constructor(message: string) {
     super(message);
     this.stack = message;
