@@ -54,7 +54,12 @@ export async function fetchPage<R extends Reader>(
   signal: AbortSignal,
   readerOf: (contentType: string) => R,
 ): Promise<Fetched<R>> {
-  const headers: Record<string, string> = { accept: ACCEPT, "user-agent": OWN_AGENT };
+  // A page that a cache in between kept would be a counter that stands still.
+  const headers: Record<string, string> = {
+    accept: ACCEPT,
+    "user-agent": OWN_AGENT,
+    "cache-control": "no-cache",
+  };
   const authorization = await authorize(access);
   if (authorization !== undefined) headers.authorization = authorization;
   const ca = access.caFile === undefined ? undefined : await file("metrics_ca_file", access.caFile);
