@@ -1,0 +1,70 @@
+"""A question to a service with one limit for all of it, whatever hangs: names, connecting, signing in, the answer.
+
+Time-outs of sockets start anew with each byte, and looking up names has none; so it runs in a thread that is left
+behind when its time is over. It never has two under way.
+"""
+
+from __future__ import annotations
+
+import errno
+import threading
+from collections.abc import Iterator
+from typing import Callable, TypeVar
+
+T = TypeVar("T")
+
+LIMIT_SECONDS = 3.5
+"""All that a check may take: a runner waits for 5 s, and a plugin answers before it with what went wrong."""
+
+_ENDING_SECONDS = 0.2
+"""How long a question that was interrupted is waited for, so that the next one seldom finds it."""
+
+
+class Question:
+    """Asks one question after the other."""
+
+    def __init__(self, interrupt: Callable[[], None], limit_seconds: float = LIMIT_SECONDS) -> None:
+        """`interrupt` ends what a question that is late waits for; it is called in another thread."""
+        self._interrupt = interrupt
+        self._limit_seconds = limit_seconds
+        self._thread: threading.Thread | None = None
+
+    def ask(self, question: Callable[[], T]) -> T:
+        """What it returns or raises; `TimeoutError` when it is late, or when the one before has not ended yet."""
+        if self._thread is not None and self._thread.is_alive():
+            raise TimeoutError("the question before is still without an answer")
+        answers: list[T] = []
+        failures: list[BaseException] = []
+
+        def run() -> None:
+            try:
+                answers.append(question())
+            except BaseException as failure:  # It is raised where it was asked.
+                failures.append(failure)
+
+        self._thread = threading.Thread(target=run, name="question", daemon=True)
+        self._thread.start()
+        self._thread.join(self._limit_seconds)
+        if self._thread.is_alive():
+            self._interrupt()
+            self._thread.join(_ENDING_SECONDS)
+            raise TimeoutError(f"no answer within {self._limit_seconds:g} s")
+        if failures:
+            raise failures[0]
+        return answers[0]
+
+
+def causes(error: BaseException) -> Iterator[BaseException]:
+    """An error and what it came from, the outermost first."""
+    seen: set[int] = set()
+    here: BaseException | None = error
+    while here is not None and id(here) not in seen:
+        seen.add(id(here))
+        yield here
+        here = here.__cause__ or here.__context__
+
+
+def is_fenced(error: BaseException) -> bool:
+    """Whether it is what the fence around a plugin answers to a connection that was not granted."""
+    numbers = (errno.EACCES, errno.EPERM)
+    return any(isinstance(cause, OSError) and cause.errno in numbers for cause in causes(error))
