@@ -95,7 +95,7 @@ check() {
     local search="$root/plugins/sdk/python:$here"
     for name in $(plugins); do
         sources+=("$official/$name")
-        search+=":$official/$name"
+        search+=":$official/$name:$official/$name/tests"
     done
     # No caches beside the sources.
     export PYTHONDONTWRITEBYTECODE=1 RUFF_NO_CACHE=true
@@ -104,7 +104,7 @@ check() {
     "$python" -m ruff check --config "$here/pyproject.toml" --quiet "${sources[@]}"
     local files=("$here/snooze_monitor" "$here/tests")
     for name in $(plugins); do files+=("$official/$name/${name//-/_}" "$official/$name/tests"); done
-    MYPYPATH=$search:$here/tests "$python" -m mypy --config-file "$here/pyproject.toml" --no-error-summary \
+    MYPYPATH=$search "$python" -m mypy --config-file "$here/pyproject.toml" --no-error-summary \
         --cache-dir="$environment/mypy-cache" "${files[@]}"
 }
 
@@ -116,12 +116,13 @@ test_all() {
     trap 'rm -rf "$built"' EXIT
     # Servers that do not run as the superuser start plugins, too.
     chmod 755 "$built"
-    local name folders=("$here/tests")
+    local name folders=("$here/tests") search=$here:$root/plugins/sdk/python
     for name in $(plugins); do
         build "$name" "$built/$name"
         folders+=("$official/$name/tests")
+        search+=:$official/$name:$official/$name/tests
     done
-    PATH=$root/.tools/bin:$environment/bin:$PATH SNOOZE_BUILT=$built PYTHONPATH=$here:$here/tests:$root/plugins/sdk/python \
+    PATH=$root/.tools/bin:$environment/bin:$PATH SNOOZE_BUILT=$built PYTHONPATH=$search \
         "$environment/bin/python" -m pytest --config-file "$here/pyproject.toml" --rootdir "$official" \
         -p official_fixtures "$@" "${folders[@]}"
 }

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import redis
 from official_fixtures import StartMonitor, StartServer
-from official_support import Server, answering, free_port, wait_until
+from official_support import Server, answering, certificate, free_port, wait_until
 
 NAME = "redis-monitor"
 
@@ -234,12 +233,7 @@ def test_a_unix_socket_is_asked(monitor: StartMonitor, server: Redis) -> None:
 
 def test_tls_is_held_to_its_certificate(monitor: StartMonitor, serve: StartServer, tmp_path: Path) -> None:
     for name in ("server", "stranger"):
-        subprocess.run(
-            ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
-             "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
-             "-keyout", tmp_path / f"{name}.key", "-out", tmp_path / f"{name}.crt"],
-            check=True, capture_output=True,
-        )  # fmt: skip
+        certificate(tmp_path, name)
     port = free_port()
     Redis(
         serve, tmp_path, "--tls-port", str(port), "--tls-cert-file", f"{tmp_path}/server.crt", "--tls-key-file",

@@ -15,7 +15,7 @@ SECRET_LIMIT_BYTES = 64 * 1024
 
 
 class SettingsError(ValueError):
-    """A configuration that is refused whole; its text begins with the path of the key."""
+    """A configuration that is refused whole, or a file of it that is of no use; its text begins with the key's path."""
 
 
 class Settings:
@@ -107,23 +107,23 @@ class Settings:
 
 
 def read_secret(key: str, path: Path) -> str:
-    """The first line of a file: a password or a token; raises `OSError` or `ValueError` that names key and file."""
+    """The first line of a file: a password or a token; what is wrong with it names key and file."""
     try:
         with path.open("rb") as file:
             found = file.read(SECRET_LIMIT_BYTES + 1)
     except OSError as error:
         hint = "; permissions.read has to name it" if isinstance(error, PermissionError) else ""
-        raise OSError(f"{key}: {path} cannot be read: {error.strerror}{hint}") from None
+        raise SettingsError(f"{key}: {path} cannot be read: {error.strerror}{hint}") from None
     if len(found) > SECRET_LIMIT_BYTES:
-        raise ValueError(f"{key}: {path} has more than {SECRET_LIMIT_BYTES} bytes, which is no secret")
+        raise SettingsError(f"{key}: {path} has more than {SECRET_LIMIT_BYTES} bytes, which is no secret")
     lines = found.splitlines()
     try:
         secret = lines[0].decode("utf-8").strip() if lines else ""
     except UnicodeDecodeError:
         # Its own text would show a part of the secret.
-        raise ValueError(f"{key}: {path} holds no text") from None
+        raise SettingsError(f"{key}: {path} holds no text") from None
     if not secret:
-        raise ValueError(f"{key}: the first line of {path} is empty")
+        raise SettingsError(f"{key}: the first line of {path} is empty")
     return secret
 
 

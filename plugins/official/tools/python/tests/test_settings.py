@@ -64,8 +64,8 @@ def test_a_secret_is_the_first_line_of_its_file(tmp_path: Path) -> None:
 def test_a_file_that_holds_no_secret_is_named_and_not_shown(tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "secret"
     file.write_bytes(content)
-    with pytest.raises(ValueError, match=r"^password_file: .*secret") as failure:
+    with pytest.raises(SettingsError, match=r"^password_file: .*secret") as failure:
         read_secret("password_file", file)
     assert "hunter2" not in str(failure.value)
-    with pytest.raises(OSError, match=r"^password_file: .*gone cannot be read: No such file"):
+    with pytest.raises(SettingsError, match=r"^password_file: .*gone cannot be read: No such file"):
         read_secret("password_file", tmp_path / "gone")
