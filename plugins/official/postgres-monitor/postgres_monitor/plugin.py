@@ -65,7 +65,7 @@ class PostgresMonitor(Plugin):
 
     def _reach(self, dsn: Dsn, password_file: Path | None) -> None:
         self._server = Server(dsn, password_file)
-        self._question = Question(self._server.interrupt)
+        self._question: Question[Sessions] = Question(self._server.interrupt)
 
     def _verdict(self, sessions: Sessions) -> Idle | Busy:
         count = sessions.counted

@@ -56,7 +56,7 @@ class RedisMonitor(Plugin):
 
     def _reach(self, target: Target) -> None:
         self._server = Server(target)
-        self._question = Question(self._server.close)
+        self._question: Question[Clients] = Question(self._server.close)
 
     def _verdict(self, clients: Clients) -> Idle | Busy:
         count = clients.counted

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import threading
 
 import pytest
@@ -9,7 +10,7 @@ from snooze_monitor import Question, is_fenced
 
 
 def test_an_answer_and_a_failure_come_back_as_they_are() -> None:
-    question = Question(lambda: None)
+    question = Question[int](lambda: None)
     assert question.ask(lambda: 5) == 5
     with pytest.raises(ValueError, match="no number"):
         question.ask(lambda: int("no number"))
@@ -17,7 +18,7 @@ def test_an_answer_and_a_failure_come_back_as_they_are() -> None:
 
 def test_a_question_that_is_late_is_interrupted_and_the_next_one_is_asked() -> None:
     ended = threading.Event()
-    question = Question(ended.set, limit_seconds=0.05)
+    question = Question[object](ended.set, limit_seconds=0.05)
     with pytest.raises(TimeoutError, match=r"no answer within 0\.05 s"):
         question.ask(ended.wait)
     assert question.ask(lambda: 5) == 5
@@ -25,7 +26,7 @@ def test_a_question_that_is_late_is_interrupted_and_the_next_one_is_asked() -> N
 
 def test_there_are_never_two_questions_under_way() -> None:
     ended = threading.Event()
-    question = Question(lambda: None, limit_seconds=0.05)
+    question = Question[object](lambda: None, limit_seconds=0.05)
     with pytest.raises(TimeoutError, match="no answer"):
         question.ask(ended.wait)
     with pytest.raises(TimeoutError, match="the question before"):
@@ -38,3 +39,12 @@ def test_what_the_fence_refuses_is_seen_through_what_it_is_wrapped_in() -> None:
     outer.__context__ = PermissionError(13, "Permission denied")
     assert is_fenced(outer)
     assert not is_fenced(ConnectionRefusedError(111, "Connection refused"))
+    assert not is_fenced(ssl.SSLError(1, "certificate verify failed"))
+
+
+def test_several_are_asked_at_once_within_one_limit() -> None:
+    both = threading.Barrier(2)
+    questions = [Question[int](lambda: None, limit_seconds=20) for _ in range(2)]
+    for question in questions:
+        question.begin(both.wait)
+    assert sorted(question.end() for question in questions) == [0, 1]
