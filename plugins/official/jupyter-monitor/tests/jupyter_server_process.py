@@ -53,8 +53,15 @@ class Jupyter:
         """A kernel that has started and computes nothing."""
         number = str(self.ask("POST", "kernels", {"name": "python3"})["id"])
         with self.client(number) as client:
-            client.wait_for_ready(timeout=LIMIT_SECONDS)
-            wait_until("the kernel is idle", lambda: self.state(number) == "idle")
+
+            def is_idle() -> bool:
+                # What a kernel says before the server listens is lost, so it is asked until the server knows; one
+                # question after the other, for it computes while it answers.
+                client.kernel_info()
+                client.get_shell_msg(timeout=LIMIT_SECONDS)
+                return self.state(number) == "idle"
+
+            wait_until("the kernel is idle", is_idle)
         return number
 
     def state(self, kernel: str) -> str:

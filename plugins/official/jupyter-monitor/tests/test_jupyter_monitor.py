@@ -48,8 +48,8 @@ def test_a_kernel_that_computes_is_busy_though_nobody_is_connected(monitor: Star
     plugin = monitor(NAME, servers=[server(jupyter)], idle_minutes=0)
     assert plugin.is_idle()
     kernel = jupyter.kernel()
-    vote = plugin.vote()
-    assert (vote["is_idle"], vote["details"]["kernels"], vote["details"]["kernels_busy"]) == (True, 1, 0)
+    wait_until("the kernel is idle", plugin.is_idle)
+    assert plugin.vote()["details"]["kernels"] == 1
     jupyter.compute(kernel)
     vote = plugin.vote()
     assert (vote["is_idle"], vote["reason"], vote["details"]["kernels_busy"]) == (False, "1 kernels busy", 1)
@@ -252,7 +252,7 @@ def test_a_reconfiguration_holds_at_once_or_is_refused_whole(monitor: StartMonit
     jupyter.kernel()
     assert not plugin.is_idle()
     plugin.configure(servers=[server(jupyter)], idle_minutes=0)
-    assert plugin.is_idle()
+    wait_until("only kernels that compute are in use", plugin.is_idle)
     refused: dict[str, dict[str, object]] = {
         "idle_minutes": {"idle_minutes": -1},
         "terminals": {"terminals": "yes"},
