@@ -65,9 +65,14 @@ class Sshd:
         program = shutil.which("sshd", path=f"{os.environ['PATH']}:/usr/sbin")
         assert program, "sshd is missing: install it (Debian: apt-get install openssh-server)"
         settings = {
-            "ListenAddress": "127.0.0.1", "HostKey": folder / "host", "AuthorizedKeysFile": folder / "own.pub",
+            "ListenAddress": "127.0.0.1", "HostKey": f"{folder}/host", "AuthorizedKeysFile": f"{folder}/own.pub",
             "StrictModes": "no", "UsePAM": "no", "PidFile": "none",
         }  # fmt: skip
+        # Newer ones are several programs, which may have been unpacked beside one another.
+        for key, name in (("SshdSessionPath", "sshd-session"), ("SshdAuthPath", "sshd-auth")):
+            part = Path(program).parent / name
+            if part.exists():
+                settings[key] = str(part)
         words = [word for key, value in settings.items() for word in ("-o", f"{key}={value}")]
         self.server: Server = serve(program, "-D", "-e", "-f", "/dev/null", "-p", self.port, *words, **options)
         self.server.ready("sshd listens", lambda: "Server listening" in self.server.log())
