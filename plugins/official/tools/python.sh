@@ -62,8 +62,10 @@ depend() {
 build() {
     local name=$1 out=$2 source=$official/$1
     [[ $name =~ ^[a-z0-9-]+$ && -f $source/plugin.json ]] || fail "there is no official plugin $name"
+    [[ ! -e $out || -f $out/plugin.json || -z $(ls -A -- "$out") ]] ||
+        fail "$out is there and holds no plugin: it is left alone"
     make_environment
-    rm -rf "$out"
+    rm -rf -- "$out"
     mkdir -p "$out/lib"
     if [[ -f $source/requirements.txt ]]; then
         local dependencies
@@ -100,6 +102,8 @@ check() {
     # No caches beside the sources.
     export PYTHONDONTWRITEBYTECODE=1 RUFF_NO_CACHE=true
     local python=$environment/bin/python
+    # What a configuration names is looked for from here.
+    cd -- "$here"
     "$python" -m ruff format --config "$here/pyproject.toml" --quiet --check "${sources[@]}"
     "$python" -m ruff check --config "$here/pyproject.toml" --quiet "${sources[@]}"
     local files=("$here/snooze_monitor" "$here/tests")

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from snooze_monitor import Settings, about, causes
 from snooze_plugin import Busy, Config, Idle, Metrics, Plugin, run
 
 from jupyter_monitor.activity import Limits, Use
 from jupyter_monitor.runtime import Found, found_in
 from jupyter_monitor.server import Server, Target
+from snooze_monitor import Settings, about, causes
 
 IDLE_MINUTES = 15
 """As the original's limit for input, 900 s: reading what a cell printed is work, too."""

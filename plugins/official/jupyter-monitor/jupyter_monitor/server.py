@@ -18,9 +18,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from snooze_monitor import Question, SettingsError, is_fenced, read_secret
-
 from jupyter_monitor.activity import Limits, Use
+from snooze_monitor import Question, SettingsError, is_fenced, read_secret
 
 SOCKET_SECONDS = 3.0
 """For connecting and for each answer; below the limit of the whole question, so that its error says where it hung."""

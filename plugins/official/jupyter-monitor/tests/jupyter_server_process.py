@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_client.blocking.client import BlockingKernelClient
+
 from official_support import LIMIT_SECONDS, Server, free_port, wait_until
 
 TOKEN = "the servers own token"

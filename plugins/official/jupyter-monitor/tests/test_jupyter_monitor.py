@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from jupyter_server_process import TOKEN, Jupyter
+
 from official_fixtures import StartMonitor, StartServer
 from official_support import answering, certificate, free_port, wait_until
 

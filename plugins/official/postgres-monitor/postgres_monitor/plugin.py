@@ -8,12 +8,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from snooze_monitor import Question, Settings, about
 from snooze_plugin import Busy, Config, Idle, Metrics, Plugin, run
 
 from postgres_monitor.dsn import Dsn, DsnError
 from postgres_monitor.server import Server
 from postgres_monitor.sessions import Sessions, census
+from snooze_monitor import Question, Settings, about
 
 THRESHOLD = 1
 """One client is a use. There is no original to follow, and what stops less is the better guess."""

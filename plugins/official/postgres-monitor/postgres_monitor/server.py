@@ -12,11 +12,11 @@ from typing import Any, Callable, TypeVar
 
 from pg8000.exceptions import DatabaseError, InterfaceError
 from pg8000.native import Connection
-from snooze_monitor import SettingsError, causes, is_fenced, read_secret
 
 from postgres_monitor.dsn import Dsn
 from postgres_monitor.sessions import Run
 from postgres_monitor.tls import Way, ways
+from snooze_monitor import SettingsError, causes, is_fenced, read_secret
 
 T = TypeVar("T")
 

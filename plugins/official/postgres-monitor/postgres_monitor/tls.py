@@ -8,9 +8,8 @@ from __future__ import annotations
 import ssl
 from typing import Callable, Union
 
-from snooze_monitor import SettingsError
-
 from postgres_monitor.dsn import Dsn
+from snooze_monitor import SettingsError
 
 Way = Union[ssl.SSLContext, bool]
 """With this TLS, or `False`: without. What the driver takes."""

@@ -16,8 +16,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from official_support import Server, certificate, free_port, other_user, wait_until
 from pg8000.native import Connection
+
+from official_support import Server, certificate, free_port, other_user, wait_until
 
 PASSWORD = "owner's password"
 

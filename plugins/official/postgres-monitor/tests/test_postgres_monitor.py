@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from postgres_cluster import PASSWORD, Cluster
+
 from official_fixtures import StartMonitor
 from official_support import answering, wait_until
-from postgres_cluster import PASSWORD, Cluster
 
 NAME = "postgres-monitor"
 OWN = "cloudsnooze postgres-monitor"

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from snooze_monitor import Question, Settings, about
 from snooze_plugin import Busy, Config, Idle, Metrics, Plugin, run
 
 from redis_monitor.clients import Clients, census
 from redis_monitor.server import Server, Target
+from snooze_monitor import Question, Settings, about
 
 THRESHOLD = 3
 """The original has 3 in its documented configuration and 5 in its code, where its own connection counts: the one that

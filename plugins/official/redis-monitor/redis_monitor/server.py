@@ -13,6 +13,7 @@ from redis import Redis, exceptions
 from redis.backoff import NoBackoff
 from redis.connection import parse_url
 from redis.retry import Retry
+
 from snooze_monitor import Settings, is_fenced, read_secret
 
 T = TypeVar("T")

@@ -9,11 +9,11 @@ import pwd
 from dataclasses import dataclass
 from typing import Any
 
-from snooze_monitor import Settings, about
 from snooze_plugin import Busy, Config, Idle, Metrics, Plugin, run
 
 from session_monitor.processes import read_all
 from session_monitor.sessions import KINDS, Session, find
+from snooze_monitor import Settings, about
 
 IDLE_MINUTES = 15
 """As the original's limit for input, 900 s."""

@@ -16,6 +16,7 @@ from typing import Any
 
 from official_fixtures import StartServer
 from official_support import Server, free_port, other_user
+from session_monitor.processes import read_all
 
 HOUR = 3600.0
 
@@ -82,6 +83,13 @@ class Sshd:
             "ssh", "-F", "/dev/null", "-i", str(self.folder / "own"), "-p", str(self.port), "-o", "LogLevel=ERROR",
             "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", *words,
         ]  # fmt: skip
+
+    def has(self, pid: int) -> bool:
+        """Whether a process is one of this server's, and not of another one on this machine."""
+        parents = {process.pid: process.parent for process in read_all()}
+        while pid in parents and pid != self.server.process.pid:
+            pid = parents[pid]
+        return pid == self.server.process.pid
 
     @property
     def address(self) -> str:

@@ -16,11 +16,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ssh_and_terminals import HOUR, Sshd, at_a_terminal, never_typed
+
 from official_fixtures import StartMonitor, StartServer
 from official_support import Monitor, Server, wait_until
 from session_monitor.processes import HiddenError, read_all
 from session_monitor.terminals import name_of
-from ssh_and_terminals import HOUR, Sshd, at_a_terminal, never_typed
 
 NAME = "session-monitor"
 
@@ -53,10 +54,9 @@ def sshd(serve: StartServer) -> Iterator[Sshd]:
 
 def test_an_ssh_session_is_in_use_until_nothing_was_typed_for_long_enough(monitor: StartMonitor, sshd: Sshd) -> None:
     plugin = monitor(NAME)
-    before = {session["pid"] for session in sessions(plugin, "ssh")}
 
     def new() -> list[dict[str, Any]]:
-        return [found for found in sessions(plugin, "ssh") if found["pid"] not in before and found["user"] == sshd.user]
+        return [found for found in sessions(plugin, "ssh") if sshd.has(found["pid"])]
 
     with at_a_terminal(*sshd.command("-tt", sshd.address, "cat")):
         wait_until("the session has a terminal", lambda: any(found["terminal"] for found in new()))
@@ -78,10 +78,9 @@ def test_an_ssh_session_is_in_use_until_nothing_was_typed_for_long_enough(monito
 
 def test_an_ssh_session_without_a_terminal_is_in_use_as_long_as_it_is_there(monitor: StartMonitor, sshd: Sshd) -> None:
     plugin = monitor(NAME)
-    before = {session["pid"] for session in sessions(plugin, "ssh")}
 
     def new() -> list[dict[str, Any]]:
-        return [found for found in sessions(plugin, "ssh") if found["pid"] not in before and found["user"] == sshd.user]
+        return [found for found in sessions(plugin, "ssh") if sshd.has(found["pid"])]
 
     for words in (("-T", sshd.address, "cat"), ("-N", sshd.address)):
         client = subprocess.Popen(sshd.command(*words), stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
@@ -97,10 +96,9 @@ def test_an_ssh_session_without_a_terminal_is_in_use_as_long_as_it_is_there(moni
 
 def test_a_connection_that_has_not_signed_in_is_no_session(monitor: StartMonitor, sshd: Sshd) -> None:
     plugin = monitor(NAME)
-    before = len(sessions(plugin, "ssh"))
     with socket.create_connection(("127.0.0.1", sshd.port)) as connection:
         assert connection.recv(4) == b"SSH-"
-        assert len(sessions(plugin, "ssh")) == before
+        assert not [found for found in sessions(plugin, "ssh") if sshd.has(found["pid"])]
 
 
 @pytest.fixture

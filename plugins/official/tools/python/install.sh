@@ -65,12 +65,16 @@ install_sshd() {
         apt-get -qq download openssh-server >/dev/null 2>&1 || { apt_get update >&2 && apt-get -qq download openssh-server >&2; }
         dpkg -x openssh-server_*.deb .
     ) || fail "$advice"
-    cp "$folder/usr/sbin/sshd" "$bin/sshd"
+    # Newer ones are several programs. What they are linked against is on most systems, and else in packages that are
+    # named after the libraries.
+    local programs=("$folder/usr/sbin/sshd") program library missing
     for program in sshd-session sshd-auth; do
-        [[ ! -x $folder/usr/lib/openssh/$program ]] || cp "$folder/usr/lib/openssh/$program" "$bin/$program"
+        [[ ! -x $folder/usr/lib/openssh/$program ]] || programs+=("$folder/usr/lib/openssh/$program")
     done
+    missing=$(ldd "${programs[@]}" | sed -nE 's/^\s*(lib[a-z]+)\.so\.([0-9]+) => not found.*/\1\2/p' | sort -u)
+    for library in $missing; do install_package "$library" || fail "$advice"; done
+    cp "${programs[@]}" "$bin/"
     rm -rf "$folder"
-    ! ldd "$bin/sshd" | grep -q 'libwrap.*not found' || install_package libwrap0 || fail "$advice"
 }
 
 case ${1:-} in

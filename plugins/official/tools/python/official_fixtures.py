@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Callable
 
 import pytest
+
 from official_support import Monitor, Server
 
 StartMonitor = Callable[..., Monitor]

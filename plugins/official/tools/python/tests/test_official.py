@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from official_fixtures import StartMonitor
 from snooze_plugin import Plugin
+
+from official_fixtures import StartMonitor
 
 OFFICIAL = Path(__file__).resolve().parents[3]
 BUILT = Path(os.environ["SNOOZE_BUILT"])

@@ -6,6 +6,7 @@ import ssl
 import threading
 
 import pytest
+
 from snooze_monitor import Question, is_fenced
 
 
