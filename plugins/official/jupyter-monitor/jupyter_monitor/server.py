@@ -19,7 +19,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from jupyter_monitor.activity import Limits, Use
-from snooze_monitor import Question, SettingsError, is_fenced, read_secret
+from snooze_monitor import Question, SettingsError, is_fenced, is_unresolved, read_secret
 
 SOCKET_SECONDS = 3.0
 """For connecting and for each answer; below the limit of the whole question, so that its error says where it hung."""
@@ -147,6 +147,8 @@ class Server:
             text = str(error)
         elif is_fenced(error):
             text = f"{error}; permissions.tcp has to name the port, or permissions.unix the socket"
+        elif is_unresolved(error):
+            text = f"{error}; a name that is not in /etc/hosts takes permissions.udp, and has to be right"
         elif isinstance(error, TimeoutError):
             text = f"{error}; it hangs, or something in between drops packets"
         elif isinstance(error, ssl.SSLError):

@@ -16,7 +16,7 @@ from pg8000.native import Connection
 from postgres_monitor.dsn import Dsn
 from postgres_monitor.sessions import Run
 from postgres_monitor.tls import Way, ways
-from snooze_monitor import SettingsError, causes, is_fenced, read_secret
+from snooze_monitor import SettingsError, causes, is_fenced, is_unresolved, read_secret
 
 T = TypeVar("T")
 
@@ -153,6 +153,8 @@ def _advice(error: Exception) -> str:
         text = str(error)
     elif is_fenced(error):
         text = f"{error}; permissions.tcp has to name the port, or permissions.unix the socket"
+    elif is_unresolved(error):
+        text = f"{error}; a name that is not in /etc/hosts takes permissions.udp, and has to be right"
     elif _is_late(error):
         text = f"no answer within {SOCKET_SECONDS:g} s; it hangs, or something in between drops packets"
     elif isinstance(error, InterfaceError) and "refuses SSL" in str(error):

@@ -14,7 +14,7 @@ from redis.backoff import NoBackoff
 from redis.connection import parse_url
 from redis.retry import Retry
 
-from snooze_monitor import Settings, is_fenced, read_secret
+from snooze_monitor import Settings, is_fenced, is_unresolved, read_secret
 
 T = TypeVar("T")
 
@@ -125,4 +125,6 @@ def _advice(error: Exception) -> str:
     text = str(error).rstrip(".")
     if is_fenced(error):
         return f"{text}; permissions.tcp has to name the port, or permissions.unix the socket"
+    if is_unresolved(error):
+        return f"{text}; a name that is not in /etc/hosts takes permissions.udp, and has to be right"
     return next((f"{text}; {advice}" for kind, advice in _ADVICE if isinstance(error, kind)), text)

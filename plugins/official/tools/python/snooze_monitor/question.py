@@ -6,6 +6,7 @@ behind when its time is over. It never has two under way.
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -84,3 +85,8 @@ def is_fenced(error: BaseException) -> bool:
     """Whether it is what the fence around a plugin answers to a connection that was not granted."""
     # Errors of TLS have numbers of their own, which are not the system's.
     return any(isinstance(cause, PermissionError) and cause.errno is not None for cause in causes(error))
+
+
+def is_unresolved(error: BaseException) -> bool:
+    """Whether a host's name was not found, which inside a fence may be for want of a permission."""
+    return any(isinstance(cause, socket.gaierror) for cause in causes(error))

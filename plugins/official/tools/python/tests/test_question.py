@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 import threading
 
 import pytest
 
-from snooze_monitor import Question, is_fenced
+from snooze_monitor import Question, is_fenced, is_unresolved
 
 
 def test_an_answer_and_a_failure_come_back_as_they_are() -> None:
@@ -49,3 +50,10 @@ def test_several_are_asked_at_once_within_one_limit() -> None:
     for question in questions:
         question.begin(both.wait)
     assert sorted(question.end() for question in questions) == [0, 1]
+
+
+def test_a_name_that_was_not_found_is_seen_through_what_it_is_wrapped_in() -> None:
+    outer = RuntimeError("cannot connect")
+    outer.__context__ = socket.gaierror(-3, "Temporary failure in name resolution")
+    assert is_unresolved(outer)
+    assert not is_unresolved(ConnectionRefusedError(111, "Connection refused"))
