@@ -19,6 +19,7 @@ use crate::{
 use serde_json::{Map, Value};
 use snooze_schemas::{
     HostId, PluginName,
+    host::PluginStatus,
     plugin::{
         approval::{Approval, Grantor, Rights},
         permissions::Permissions,
@@ -46,7 +47,7 @@ pub(super) async fn approve(session: &Session, arguments: PluginApprove) -> Resu
         manifest_sha256: found.files.manifest.clone(),
         entry_sha256: found.files.entry.clone(),
     };
-    print::tell(found.offer(plugin, &approval.permissions));
+    print::tell(found.offer(plugin, standing.as_ref(), &approval.permissions));
     let question = format!("approve {plugin} {}?", layer.shown());
     confirm(Consent::of(arguments.yes), &question).await?;
     change_if(session, &layer, plugin, |held| {
@@ -119,6 +120,12 @@ struct Files {
     entry: String,
 }
 
+impl Files {
+    fn are_of(&self, approval: &Approval) -> bool {
+        self.entry == approval.entry_sha256 && self.manifest == approval.manifest_sha256
+    }
+}
+
 /// A plugin whose files are the same on all hosts that have it.
 struct Found {
     files: Files,
@@ -146,26 +153,10 @@ impl Found {
                 }
             };
             let Some(rights) = status.rights.clone() else {
-                if status.runtime == "process" {
-                    return refused(format!(
-                        "the host {host} does not say which files {plugin} has: its runner is too old to take an approval"
-                    ));
-                }
-                return refused(format!(
-                    "{plugin} runs by itself on the bus and is no child of the host {host}: its credentials say what \
-                     it may do, and there is nothing to approve"
-                ));
+                return refused(unapprovable(plugin, &host, &status));
             };
             let Some(entry) = rights.entry_sha256.clone() else {
-                let why = status
-                    .stats
-                    .last_error
-                    .as_deref()
-                    .unwrap_or("its files could not be read");
-                return refused(format!(
-                    "{plugin} cannot be approved on the host {host}: {}",
-                    text::printable(why)
-                ));
+                return refused(unapprovable(plugin, &host, &status));
             };
             let files = Files {
                 manifest: rights.manifest_sha256.clone(),
@@ -205,7 +196,7 @@ impl Found {
     }
 
     /// What a person has to know before saying yes.
-    fn offer(&self, plugin: &PluginName, grant: &Permissions) -> Vec<String> {
+    fn offer(&self, plugin: &PluginName, standing: Option<&Approval>, grant: &Permissions) -> Vec<String> {
         let version = self.version.as_deref().map(|version| format!(" {version}"));
         let on = names(self.hosts.iter().map(|(host, _)| host));
         let mut lines = vec![text::printable(&format!(
@@ -226,8 +217,16 @@ impl Found {
                 lines.push("it has no manifest that says what it needs".to_owned());
             }
         }
+        if let Some(before) = standing.filter(|before| !self.files.are_of(before)) {
+            lines.push(text::printable(&format!(
+                "these are other files than {} approved at {:.0}",
+                before.by, before.at
+            )));
+        }
+        // What has no manifest asks for nothing, and is not granted too much for that.
+        let asked = self.files.manifest.as_ref().map_or(grant, |_| &self.asked);
         let held: Vec<&Permissions> = self.hosts.iter().map(|(_, rights)| &rights.granted).collect();
-        lines.extend(permissions::offer(&self.asked, grant, &held));
+        lines.extend(permissions::offer(asked, grant, &held));
         for (host, rights) in &self.hosts {
             if rights.granted_by == Some(Grantor::HostFile) {
                 lines.push(format!(
@@ -238,6 +237,23 @@ impl Found {
             lines.extend(fences.map(|fence| text::printable(&format!("not enforced on {host}: {fence}"))));
         }
         lines
+    }
+}
+
+/// Why nothing can be approved of a plugin whose files its host does not name.
+fn unapprovable(plugin: &PluginName, host: &HostId, status: &PluginStatus) -> String {
+    match &status.stats.last_error {
+        _ if status.runtime == "nats" => format!(
+            "{plugin} runs by itself on the bus and is no child of the host {host}: its credentials say what it may do, \
+             and there is nothing to approve"
+        ),
+        Some(why) => format!(
+            "{plugin} cannot be approved on the host {host}: {}",
+            text::printable(why)
+        ),
+        None => format!(
+            "the host {host} does not say which files {plugin} has: its runner is too old to take an approval"
+        ),
     }
 }
 

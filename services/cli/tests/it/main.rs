@@ -7,6 +7,7 @@ mod place;
 mod plugin_approval;
 mod plugin_install;
 mod plugin_package;
+mod plugin_question;
 mod plugin_running;
 mod plugin_settings;
 mod plugin_test;

@@ -1,15 +1,12 @@
 //! `snooze plugin approve`, against a real broker and with real credentials.
 
-use crate::place::{Place, rights, status, user};
+use crate::place::{Place, rights, status};
 use serde_json::{Value, json};
-use snooze_bus::{Bucket, Role, keys};
+use snooze_bus::{Role, keys};
 use snooze_schemas::plugin::{approval::Approval, permissions::Permissions};
-use snooze_test_harness::{Process, python, wait_for};
-use std::{fs, path::Path, time::Duration};
+use std::{fs, path::Path};
 
-const LIMIT: Duration = Duration::from_secs(60);
-
-async fn approved(place: &Place, host: &str) -> Option<Approval> {
+pub(crate) async fn approved(place: &Place, host: &str) -> Option<Approval> {
     let mut layer = place.layer_of(host).await;
     layer.plugins.remove("redis")?.approved
 }
@@ -75,44 +72,6 @@ async fn without_a_yes_nothing_is_approved() {
     assert_eq!(approved(&place, "web").await, None);
 }
 
-/// Answers the question on a terminal of its own, and says how the program ended.
-const TERMINAL: &str = r"
-import os, pty, subprocess, sys
-master, slave = pty.openpty()
-program = subprocess.Popen(sys.argv[2:], stdin=slave, stdout=slave, stderr=slave)
-os.close(slave)
-seen = b''
-while b'[y/N]' not in seen:
-    seen += os.read(master, 4096)
-os.write(master, sys.argv[1].encode())
-print(program.wait(), flush=True)
-";
-
-#[tokio::test]
-async fn on_a_terminal_a_person_is_asked_and_only_a_yes_approves() {
-    let place = Place::new().await;
-    place.executor(&["web"]).await;
-    place.host("web", json!([status("redis", &rights())])).await;
-    let folder = tempfile::tempdir().expect("a folder");
-    for (answer, code, is_approved) in [
-        ("n\n", "4", false),
-        ("\n", "4", false),
-        ("\x04", "4", false),
-        ("y\n", "0", true),
-    ] {
-        let mut arguments: Vec<String> = ["-c", TERMINAL, answer, env!("CARGO_BIN_EXE_snooze")]
-            .map(str::to_owned)
-            .into();
-        arguments.extend(place.connection(Role::Administrator));
-        arguments.extend(["plugin", "approve", "redis"].map(str::to_owned));
-        let log = folder.path().join(format!("{code}{}", answer.escape_default()));
-        let mut terminal = Process::start(&python(), &arguments, &log).expect("python runs");
-        wait_for(LIMIT, "the program ends", async || terminal.ended()).await;
-        assert_eq!(terminal.said_all().trim(), code, "{answer:?}");
-        assert_eq!(approved(&place, "web").await.is_some(), is_approved, "{answer:?}");
-    }
-}
-
 #[tokio::test]
 async fn hosts_with_other_files_are_told_and_nothing_is_approved() {
     let place = Place::new().await;
@@ -149,14 +108,22 @@ async fn what_no_host_has_what_runs_elsewhere_and_what_has_no_files_cannot_be_ap
     place.executor(&["away", "web"]).await;
     let mut elsewhere = status("nats", &json!(null));
     elsewhere["runtime"] = "nats".into();
+    let mut lost = status("lost", &json!(null));
+    lost["runtime"] = "-".into();
+    lost["stats"]["last_error"] = "it was here before".into();
     let old = status("old", &json!(null));
     let mut missing = status("gone", &json!({}));
     missing["stats"]["last_error"] = "its file is not there".into();
-    place.host("web", json!([elsewhere, missing, old])).await;
+    place.host("web", json!([elsewhere, missing, lost, old])).await;
     for (plugin, host, told) in [
         ("other", "web", "there is no plugin other on web"),
         ("nats", "web", "runs by itself on the bus"),
         ("old", "web", "its runner is too old"),
+        (
+            "lost",
+            "web",
+            "cannot be approved on the host web: it was here before",
+        ),
         (
             "gone",
             "web",
@@ -224,6 +191,38 @@ async fn a_file_grants_less_or_more_than_is_asked_and_both_are_told() {
 }
 
 #[tokio::test]
+async fn other_files_than_were_approved_are_told_and_what_has_no_manifest_is_granted_what_a_file_says() {
+    let place = Place::new().await;
+    place.executor(&["web"]).await;
+    let plugins = place.host("web", json!([status("redis", &rights())])).await;
+    let approve = async |more: &[&str]| {
+        let mut words = vec!["approve", "redis", "--yes"];
+        words.extend(more);
+        let done = place.plugin(Role::Administrator, &words).await;
+        assert_eq!(done.code, Some(0), "{done:?}");
+        done.err
+    };
+    let told = "these are other files than ada approved at";
+    for said in [approve(&[]).await, approve(&[]).await] {
+        assert!(!said.contains(told), "{said}");
+    }
+    let bare = json!({"entry_sha256": "c".repeat(64)});
+    *plugins.lock().expect("nothing panics") = json!([status("redis", &bare)]);
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("grant.json");
+    fs::write(&file, r#"{"udp": true}"#).expect("written");
+    let said = approve(&["--permissions", &text(&file)]).await;
+    assert!(
+        said.contains(told) && said.contains("it has no manifest"),
+        "{said}"
+    );
+    assert!(!said.contains("more than it asks for"), "{said}");
+    let approval = approved(&place, "web").await.expect("is written");
+    assert_eq!((approval.version, approval.manifest_sha256), (None, None));
+    assert_eq!(approval.permissions, permissions(json!({"udp": true})));
+}
+
+#[tokio::test]
 async fn i5_who_is_no_administrator_approves_nothing() {
     let place = Place::new().await;
     place.executor(&["web"]).await;
@@ -233,50 +232,6 @@ async fn i5_who_is_no_administrator_approves_nothing() {
     assert_eq!(approved(&place, "web").await, None);
 }
 
-#[tokio::test]
-async fn an_approval_that_somebody_changed_meanwhile_is_not_overwritten() {
-    let place = Place::new().await;
-    place.executor(&["web"]).await;
-    place.host("web", json!([status("redis", &rights())])).await;
-    let folder = tempfile::tempdir().expect("a folder");
-    let go = folder.path().join("go");
-    // Answers only once it is told to.
-    let script = TERMINAL.replace(
-        "os.write(master",
-        "print('asked', flush=True)\nwhile not os.path.exists(sys.argv[1]):\n    pass\nos.write(master",
-    );
-    let script = script.replace("sys.argv[1].encode()", "b'y\\n'");
-    let mut arguments: Vec<String> = vec!["-c".to_owned(), script, text(&go)];
-    arguments.push(env!("CARGO_BIN_EXE_snooze").to_owned());
-    arguments.extend(place.connection(Role::Administrator));
-    arguments.extend(["plugin", "approve", "redis"].map(str::to_owned));
-    let mut terminal =
-        Process::start(&python(), &arguments, &folder.path().join("out")).expect("python runs");
-    wait_for(LIMIT, "it asks", async || {
-        terminal.said_all().contains("asked").then_some(())
-    })
-    .await;
-    let bob = place.server.bus(&user(Role::Administrator, "bob")).await;
-    let theirs = json!({"plugins": {"redis": {"approved": {
-        "by": "bob", "at": "2026-01-02T03:04:05Z", "entry_sha256": "c".repeat(64),
-    }}}});
-    let host = "web".parse().expect("a host id");
-    let bucket = bob.bucket(Bucket::Config);
-    bucket
-        .put(&keys::host_key(&host), &theirs)
-        .await
-        .expect("written");
-    fs::write(&go, "").expect("written");
-    wait_for(LIMIT, "the program ends", async || terminal.ended()).await;
-    assert_eq!(
-        terminal.said_all().lines().last(),
-        Some("4"),
-        "{}",
-        terminal.said_all()
-    );
-    assert_eq!(approved(&place, "web").await.expect("is there").by, "bob");
-}
-
-fn text(path: &Path) -> String {
+pub(crate) fn text(path: &Path) -> String {
     path.to_str().expect("a plain name").to_owned()
 }
