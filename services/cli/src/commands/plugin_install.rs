@@ -207,11 +207,11 @@ fn report(host: HostId, said: Said, checked: &Checked) -> Report {
         Said::Away => (false, "no answer; it takes it when it is back".to_owned()),
         Said::Nothing => (false, "does not have it yet".to_owned()),
         Said::Has(status) => {
-            let manifest = status
-                .rights
-                .as_ref()
-                .and_then(|rights| rights.manifest_sha256.as_deref());
-            let has_it = manifest == Some(checked.manifest_sha256.as_str()) && status.state != "starting";
+            let has_it = status.state != "starting"
+                && status.rights.as_ref().is_some_and(|rights| {
+                    rights.manifest_sha256.as_ref() == Some(&checked.manifest_sha256)
+                        && rights.entry_sha256.as_ref() == Some(&checked.entry_sha256)
+                });
             (has_it, state_of(&status, has_it))
         }
     };

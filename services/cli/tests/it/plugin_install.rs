@@ -57,7 +57,8 @@ async fn what_is_installed_is_in_the_store_and_is_approved_in_the_same_change() 
     let asked = json!({"tcp": [{"port": 6379}]});
     let folder = folder(parent.path(), "1.0.0", &asked);
     let manifest = PluginManifest::read(&folder).expect("it is one");
-    let rights = json!({"manifest_sha256": manifest.sha256(), "entry_sha256": "b"});
+    let entry = sha256_of(manifest.entry_point()).expect("reads");
+    let rights = json!({"manifest_sha256": manifest.sha256(), "entry_sha256": entry});
     place.host("web", json!([status("redis", &rights)])).await;
 
     let words = ["install", text(&folder), "--fleet", "--yes"];
@@ -89,7 +90,6 @@ async fn what_is_installed_is_in_the_store_and_is_approved_in_the_same_change() 
     );
     assert_eq!(approval.permissions, permissions(asked));
     assert_eq!(approval.manifest_sha256.as_deref(), Some(manifest.sha256()));
-    let entry = sha256_of(manifest.entry_point()).expect("reads");
     assert_eq!(approval.entry_sha256, entry);
     assert!(
         fetched(&place, &package.sha256).await.expect("gets") == package.bytes,
@@ -162,9 +162,10 @@ async fn a_host_that_has_others_files_or_is_away_is_told() {
     place.executor(&["away", "old", "web"]).await;
     let parent = tempfile::tempdir().expect("a folder");
     let folder = folder(parent.path(), "1.0.0", &json!({}));
-    place
-        .host("old", json!([status("redis", &json!({"manifest_sha256": "a"}))]))
-        .await;
+    // Its program alone is another one.
+    let manifest = PluginManifest::read(&folder).expect("it is one");
+    let other = json!({"manifest_sha256": manifest.sha256(), "entry_sha256": "b"});
+    place.host("old", json!([status("redis", &other)])).await;
     place.host("web", json!([])).await;
     let words = ["install", text(&folder), "--fleet", "--yes", "--wait", "2s"];
     let done = place.plugin(Role::Administrator, &words).await;
