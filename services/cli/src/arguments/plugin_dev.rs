@@ -1,15 +1,46 @@
 //! The arguments of what an author does with a plugin's folder; none of it needs a bus.
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
+use snooze_schemas::PluginName;
 use std::path::PathBuf;
 
 /// Commands for who writes a plugin.
 #[derive(Debug, Subcommand)]
 pub enum Development {
+    /// Make a folder with a plugin that runs at once, to be changed into your own.
+    New(PluginNew),
     /// Try a plugin in its fences: its manifest, the contract, readings, events and configurations.
     Test(PluginTest),
     /// Make one file of a plugin's folder: the same contents give the same bytes.
     Package(PluginPackage),
+}
+
+/// What a plugin is written in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Language {
+    /// Rust, with its SDK.
+    Rust,
+    /// Python 3, with its SDK.
+    Python,
+    /// Go, with its SDK.
+    Go,
+    /// TypeScript, with its SDK.
+    Typescript,
+    /// A shell, as every system has one; without an SDK.
+    Shell,
+}
+
+/// Arguments of `plugin new`.
+#[derive(Debug, Args)]
+pub struct PluginNew {
+    /// The plugin's name, which its folder has too: a-z, 0-9 and -.
+    pub name: PluginName,
+    /// What it is written in.
+    #[arg(long, value_enum)]
+    pub lang: Language,
+    /// Where its folder is made; here where it is left out.
+    #[arg(long, value_name = "DIR", default_value = ".", hide_default_value = true)]
+    pub dir: PathBuf,
 }
 
 /// Arguments of `plugin test`.

@@ -10,6 +10,7 @@ mod plugin_package;
 mod plugin_question;
 mod plugin_running;
 mod plugin_settings;
+mod plugin_templates;
 mod plugin_test;
 mod plugin_uninstall;
 mod watch;
