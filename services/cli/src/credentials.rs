@@ -117,7 +117,7 @@ fn user_of(arguments: &Credentials) -> Result<User, Failure> {
         (Holder::Host, []) => {
             let host: HostId = name.parse().map_err(|error| wrong(&error))?;
             let granted = arguments.fleet_plugin.iter();
-            Ok(granted.fold(User::host(&host), |user, plugin| user.granting(plugin)))
+            Ok(granted.fold(User::host(&host), User::granting))
         }
         (holder, []) => User::named(role_of(holder), name).map_err(|error| wrong(&error)),
     }
