@@ -1,15 +1,18 @@
 #!/usr/bin/env bash
 # The official plugins in Python: `python.sh build NAME OUT` makes the folder OUT that a runner loads, and
-# `python.sh test` checks and tests all of them against real servers. Both make the environment
-# .tools/official-python of this checkout from the pinned requirements, anew only when they change. A build takes
-# nothing from the network when the same one was made before, and what is built takes nothing at all.
+# `python.sh test` checks and tests all of them against real servers, in the environment .tools/official-python of this
+# checkout, made from the pinned requirements and anew only when they change. A build takes nothing from the network
+# when the same one was made before, and what is built takes nothing at all.
 set -euo pipefail
+shopt -s inherit_errexit
 
 tools=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 here=$tools/python
 official=$(cd -- "$tools/.." && pwd)
 root=$(cd -- "$official/../.." && pwd)
 environment=$root/.tools/official-python
+# A build needs an installer and nothing of what the tests need.
+builder=$root/.tools/official-python-build
 
 say() { printf 'official plugins in Python: %s\n' "$*" >&2; }
 
@@ -18,24 +21,28 @@ fail() {
     exit 1
 }
 
+make_venv() {
+    command -v python3 >/dev/null ||
+        fail "python3 is missing: install Python 3.9 or newer with venv (Debian: apt-get install python3-venv)"
+    mkdir -p "$root/.tools"
+    python3 -m venv "$1" 2>/dev/null && return
+    rm -rf "$1"
+    "$here/install.sh" package python3-venv && python3 -m venv "$1" ||
+        fail "python3 cannot make environments; install it (Debian: apt-get install python3-venv)"
+}
+
 pip() {
-    timeout 600 "$environment/bin/python" -m pip --quiet --disable-pip-version-check --no-input "$@" >&2
+    timeout 600 "$1/bin/python" -m pip --quiet --disable-pip-version-check --no-input "${@:2}" >&2
 }
 
 make_environment() {
-    command -v python3 >/dev/null ||
-        fail "python3 is missing: install Python 3.9 or newer with venv (Debian: apt-get install python3-venv)"
     local wanted
     wanted=$({ cat "$here/requirements.txt"; python3 --version; } | sha256sum | cut -d ' ' -f 1)
     [[ $(cat "$environment/made-from" 2>/dev/null || true) == "$wanted" ]] && return
     say "making the environment $environment"
     rm -rf "$environment"
-    mkdir -p "$root/.tools"
-    python3 -m venv "$environment" 2>/dev/null || {
-        "$here/install.sh" package python3-venv
-        python3 -m venv "$environment"
-    } || fail "python3 cannot make environments; install it (Debian: apt-get install python3-venv)"
-    pip install --require-hashes --only-binary=:all: --requirement "$here/requirements.txt" ||
+    make_venv "$environment"
+    pip "$environment" install --require-hashes --only-binary=:all: --requirement "$here/requirements.txt" ||
         fail "what tools/python/requirements.txt lists could not be installed"
     printf '%s\n' "$wanted" >"$environment/made-from"
 }
@@ -43,13 +50,14 @@ make_environment() {
 # What a plugin depends on, as it comes from PyPI but for what says where and when it was installed.
 depend() {
     local requirements=$1 made
-    made=$environment/built/$(sha256sum "$requirements" | cut -d ' ' -f 1)
+    made=$builder/built/$(sha256sum "$requirements" | cut -d ' ' -f 1)
     if [[ ! -d $made ]]; then
-        mkdir -p "$environment/built"
+        [[ -x $builder/bin/python ]] || make_venv "$builder"
+        mkdir -p "$builder/built"
         local fresh
-        fresh=$(mktemp -d "$environment/built/.XXXXXX")
+        fresh=$(mktemp -d "$builder/built/.XXXXXX")
         # Wheels for any platform only: a plugin is pure Python and serves every machine.
-        pip install --require-hashes --only-binary=:all: --no-deps --no-compile --implementation py --abi none \
+        pip "$builder" install --require-hashes --only-binary=:all: --no-deps --no-compile --implementation py --abi none \
             --platform any --target "$fresh" --requirement "$requirements" ||
             fail "what $requirements lists could not be installed"
         rm -rf "$fresh/bin" "$fresh"/*.dist-info/{RECORD,INSTALLER,REQUESTED,direct_url.json}
@@ -64,7 +72,6 @@ build() {
     [[ $name =~ ^[a-z0-9-]+$ && -f $source/plugin.json ]] || fail "there is no official plugin $name"
     [[ ! -e $out || -f $out/plugin.json || -z $(ls -A -- "$out") ]] ||
         fail "$out is there and holds no plugin: it is left alone"
-    make_environment
     rm -rf -- "$out"
     mkdir -p "$out/lib"
     if [[ -f $source/requirements.txt ]]; then
