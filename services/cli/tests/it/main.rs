@@ -13,6 +13,7 @@ mod plugin_settings;
 mod plugin_templates;
 mod plugin_test;
 mod plugin_uninstall;
+mod plugin_whole;
 mod watch;
 
 use snooze_test_harness::{Process, wait_for};
