@@ -9,7 +9,7 @@ pub use plugin::{
     PluginList, PluginLoad, PluginLogs, PluginReload, PluginSetting, PluginStats, PluginUninstall,
 };
 
-pub use plugin_dev::{Development, Language, PluginNew, PluginPackage, PluginTest};
+pub use plugin_dev::{Development, Language, PluginNew, PluginPackage, PluginRun, PluginTest};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use snooze_schemas::{EventType, HostId, PluginName, Timestamp};

@@ -3,8 +3,8 @@
 //! **Invariant:** a command does nothing that a service cannot be asked to do over the bus, with the
 //! credentials of the person who types it. `up` and `credentials` are the set-up: the one starts the
 //! broker and the services, and is an administrator like any other from then on, but for the probe that it
-//! writes to see whether its broker still stores; the other signs with the keys that are the set-up's. stdout
-//! is data, stderr is talk.
+//! writes to see whether its broker still stores; the other signs with the keys that are the set-up's. What an
+//! author does with a plugin's folder is on no bus but its own. stdout is data, stderr is talk.
 
 pub mod arguments;
 mod commands;
@@ -71,8 +71,7 @@ pub fn run() -> ExitCode {
                         answered(done, &shutdown).await
                     }
                     Command::Plugin(Plugin::Development(development)) => {
-                        let done = Box::pin(commands::plugin_dev::run(development));
-                        answered(done, &shutdown).await
+                        Box::pin(commands::plugin_dev::run(development, &home, shutdown)).await
                     }
                     command => {
                         let done = Box::pin(commands::run(command, &connection, &home, shutdown.clone()));

@@ -11,6 +11,8 @@ pub enum Development {
     New(PluginNew),
     /// Try a plugin in its fences: its manifest, the contract, readings, events and configurations.
     Test(PluginTest),
+    /// Run a plugin on a private bus, with live readings, and anew at each change; Ctrl-C ends it.
+    Run(PluginRun),
     /// Make one file of a plugin's folder: the same contents give the same bytes.
     Package(PluginPackage),
 }
@@ -57,6 +59,19 @@ pub struct PluginTest {
     /// Send it no events: its handlers do what they do.
     #[arg(long)]
     pub without_events: bool,
+}
+
+/// Arguments of `plugin run`.
+#[derive(Debug, Args)]
+pub struct PluginRun {
+    /// The plugin's folder.
+    pub folder: PathBuf,
+    /// A JSON object: the configuration that it is given; its defaults where it is left out.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// The nats-server to run; else the first on the PATH that is new enough, else the checkout's own.
+    #[arg(long, value_name = "FILE", env = "SNOOZE_NATS_SERVER")]
+    pub nats_server: Option<PathBuf>,
 }
 
 /// Arguments of `plugin package`.

@@ -3,6 +3,7 @@
 //! The services are the same code, with the same credentials each, that run as four processes elsewhere;
 //! nothing is passed between them but over the bus.
 
+pub(crate) mod alone;
 pub mod broker;
 pub mod demonstration;
 mod director;

@@ -9,6 +9,7 @@ mod plugin_install;
 mod plugin_package;
 mod plugin_question;
 mod plugin_running;
+mod plugin_run;
 mod plugin_settings;
 mod plugin_templates;
 mod plugin_test;
