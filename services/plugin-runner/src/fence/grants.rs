@@ -2,10 +2,10 @@
 //!
 //! It takes nothing from the bus: what a plugin may do on a host is that host's operator's word.
 
+use crate::manifest::permissions;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use snooze_schemas::plugin::permissions::Permissions;
-use std::path::{Component, Path};
 
 /// The key of a plugin's configuration that says what it may do.
 pub(crate) const PERMISSIONS: &str = "permissions";
@@ -36,56 +36,12 @@ pub fn granted(config: &Map<String, Value>) -> Result<(Permissions, Vec<String>)
         return Ok((Permissions::default(), Vec::new()));
     };
     let permissions = Permissions::deserialize(written).map_err(|error| format!("{PERMISSIONS}: {error}"))?;
-    check(&permissions).map_err(|mistake| format!("{PERMISSIONS}.{mistake}"))?;
+    if let Some((key, text)) = permissions::flaws(&permissions).into_iter().next() {
+        return Err(format!("{PERMISSIONS}.{key}: {text}"));
+    }
     let keys = written.as_object().into_iter().flat_map(Map::keys);
     let unknown = keys.filter(|key| !KNOWN.contains(&key.as_str()));
     Ok((permissions, unknown.cloned().collect()))
-}
-
-fn check(permissions: &Permissions) -> Result<(), String> {
-    let places = [
-        ("read", &permissions.read),
-        ("write", &permissions.write),
-        ("unix", &permissions.unix),
-    ];
-    for (key, paths) in places {
-        if let Some(path) = paths.iter().find(|path| !is_plain(path)) {
-            return Err(format!("{key}: {} is no absolute path", path.display()));
-        }
-    }
-    if let Some(path) = permissions
-        .run
-        .iter()
-        .find(|path| !is_plain(path) && !is_name(path))
-    {
-        return Err(format!(
-            "run: {} is neither an absolute path nor a name",
-            path.display()
-        ));
-    }
-    let is_variable = |name: &&String| name.is_empty() || name.contains(['=', '\0']);
-    if let Some(name) = permissions.env.iter().find(is_variable) {
-        return Err(format!("env: {name:?} is no name of a variable"));
-    }
-    let limits = [
-        ("memory_mb", permissions.memory_mb),
-        ("cpu_percent", permissions.cpu_percent),
-        ("processes", permissions.processes),
-    ];
-    match limits.iter().find(|(_, limit)| *limit == Some(0)) {
-        Some((key, _)) => Err(format!("{key}: 0 is no limit that a plugin could live with")),
-        None => Ok(()),
-    }
-}
-
-/// Absolute and without steps back, which would say something else than it seems to.
-fn is_plain(path: &Path) -> bool {
-    path.is_absolute() && path.components().all(|part| part != Component::ParentDir)
-}
-
-fn is_name(path: &Path) -> bool {
-    let mut parts = path.components();
-    matches!((parts.next(), parts.next()), (Some(Component::Normal(_)), None))
 }
 
 #[cfg(test)]

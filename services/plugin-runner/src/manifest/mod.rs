@@ -7,6 +7,7 @@ mod dependencies;
 mod fields;
 mod files;
 mod mistakes;
+pub(crate) mod permissions;
 mod places;
 mod schema;
 mod sense;

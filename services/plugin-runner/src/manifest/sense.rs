@@ -2,7 +2,7 @@
 //!
 //! It looks at no file and at no other plugin.
 
-use super::{mistakes::Found, places::below};
+use super::{mistakes::Found, permissions, places::below};
 use crate::events::covers;
 use semver::{Version, VersionReq};
 use snooze_schemas::{
@@ -125,56 +125,10 @@ fn contradictions(manifest: &Manifest, spoiled: &BTreeSet<String>) -> Vec<Found>
 }
 
 fn permissions(asked: &Permissions) -> Vec<Found> {
-    let mut found = Vec::new();
-    let mut tell = |field: &str, text: String| {
-        found.push(Found::new(below("/permissions", field), text));
-    };
-    if asked.tcp.iter().any(|endpoint| endpoint.port == 0) {
-        tell("tcp", "there is no port 0".to_owned());
-    }
-    if asked.listen.contains(&0) {
-        tell("listen", "there is no port 0".to_owned());
-    }
-    for (field, paths) in [
-        ("unix", &asked.unix),
-        ("read", &asked.read),
-        ("write", &asked.write),
-    ] {
-        for path in paths.iter().filter(|path| !is_plain_absolute(path)) {
-            let text = format!("{} is no absolute path without ..", path.display());
-            tell(field, text);
-        }
-    }
-    for path in &asked.run {
-        let is_name = path.components().count() == 1 && is_plain(path);
-        if !is_name && !is_plain_absolute(path) {
-            let text = format!(
-                "{} is neither a name nor an absolute path without ..",
-                path.display()
-            );
-            tell("run", text);
-        }
-    }
-    for name in asked.env.iter() {
-        if name.is_empty() || name.contains(['=', '\0']) {
-            tell("env", format!("{name:?} is no name of a variable"));
-        }
-    }
-    for (field, limit) in [
-        ("memory_mb", asked.memory_mb),
-        ("cpu_percent", asked.cpu_percent),
-        ("processes", asked.processes),
-    ] {
-        if limit == Some(0) {
-            tell(field, "nothing runs with none of it".to_owned());
-        }
-    }
-    found
-}
-
-fn is_plain_absolute(path: &Path) -> bool {
-    let parts = |component| matches!(component, Component::RootDir | Component::Normal(_));
-    path.is_absolute() && path.components().all(parts)
+    let flaws = permissions::flaws(asked).into_iter();
+    flaws
+        .map(|(field, text)| Found::new(below("/permissions", field), text))
+        .collect()
 }
 
 fn is_plain(path: &Path) -> bool {
