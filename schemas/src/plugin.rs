@@ -122,6 +122,15 @@ impl Message for Configure {
     const KIND: &'static str = "configure";
 }
 
+/// "Make ready: you have your configuration."
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
+pub struct Initialize {}
+
+impl Message for Initialize {
+    const KIND: &'static str = "initialize";
+}
+
 /// "Which events can you handle?"
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
