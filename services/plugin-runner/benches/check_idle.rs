@@ -371,7 +371,12 @@ async fn over_nats() -> (Times, Times, Times) {
     asker.sync();
 
     let bus: Bus = server.bus(&User::host(&host())).await;
-    let asked_by_us = Plugin::new(Runtime::Nats(NatsPlugin::new(bus.clone(), host(), plugin)));
+    let asked_by_us = Plugin::new(Runtime::Nats(NatsPlugin::new(
+        bus.clone(),
+        host(),
+        plugin,
+        std::sync::Arc::default(),
+    )));
     let question = serde_json::to_vec(&json!({"metrics": metrics(), "host": host()})).expect("JSON");
     let (mut ours, mut theirs, mut bare) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..TURNS {

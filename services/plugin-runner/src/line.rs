@@ -176,6 +176,18 @@ fn said(error: &Value, method: Method) -> PluginSaid {
     }
 }
 
+/// Reads the answer of a method that only succeeds or fails, where it has no envelope.
+///
+/// # Errors
+/// What it says went wrong.
+pub(crate) fn success(answer: &Value, method: Method) -> Result<(), PluginSaid> {
+    match (answer.get("error"), answer.get("success")) {
+        (Some(error), _) if !error.is_null() => Err(said(error, method)),
+        (_, Some(Value::Bool(false))) => Err(said(&Value::from("success: false"), method)),
+        _ => Ok(()),
+    }
+}
+
 /// Whether a text says that this method is not known, and nothing else. A failure's text may well contain
 /// these words of something else, and must not be taken for it.
 fn says_unknown(text: &str, method: Method) -> bool {

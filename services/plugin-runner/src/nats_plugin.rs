@@ -1,9 +1,13 @@
 //! A plugin that answers on its own subjects, with any NATS client, in any language: for one host, or for every host.
 //!
-//! It is named in the configuration; nobody can vote here by merely showing up on the bus. One that serves every host
-//! is asked nothing but whether this one is idle, and given events: it says who it is to people.
+//! It is named in the configuration; nobody can vote here by merely showing up on the bus. The opinion of one that serves
+//! this host alone counts only where it has its newest configuration. One that serves every host is asked nothing but
+//! whether this one is idle, and given events: it says who it is to people, and is configured where it runs.
 
-use crate::{line::PluginOpinion, plugin::AskError};
+mod configured;
+
+use crate::{config_book::ConfigBook, line::PluginOpinion, plugin::AskError};
+use configured::{Configured, Settled};
 use serde::de::DeserializeOwned;
 use snooze_bus::{Bus, BusErrorKind, PluginMethod, RequestError, Subject};
 use snooze_schemas::{
@@ -14,11 +18,12 @@ use snooze_schemas::{
 };
 use std::{
     sync::{
-        Mutex, PoisonError,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
 };
+use tokio::time::Instant;
 
 /// Whom a plugin on the bus serves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,19 +55,28 @@ pub struct NatsPlugin {
     present: AtomicBool,
     /// Which events it handles, as it said last; it may be away meanwhile.
     events: Mutex<Option<Vec<EventType>>>,
+    configured: Option<Arc<Configured>>,
 }
 
 impl NatsPlugin {
-    /// The plugin of this name on this host.
+    /// The plugin of this name on this host, which is told what the configurations say of it.
     #[must_use]
-    pub fn new(bus: Bus, host: HostId, name: PluginName) -> NatsPlugin {
-        NatsPlugin::reaching(Reach::Host, bus, host, name)
+    pub fn new(bus: Bus, host: HostId, name: PluginName, configs: Arc<ConfigBook>) -> NatsPlugin {
+        NatsPlugin::reaching(Reach::Host, bus, host, name, configs)
     }
 
     /// The plugin of this name, as this host asks it.
     #[must_use]
-    pub fn reaching(reach: Reach, bus: Bus, host: HostId, name: PluginName) -> NatsPlugin {
+    pub fn reaching(
+        reach: Reach,
+        bus: Bus,
+        host: HostId,
+        name: PluginName,
+        configs: Arc<ConfigBook>,
+    ) -> NatsPlugin {
+        let configured = || Configured::new(bus.clone(), host.clone(), name.clone(), configs);
         NatsPlugin {
+            configured: (reach == Reach::Host).then(configured),
             reach,
             bus,
             host,
@@ -97,6 +111,46 @@ impl NatsPlugin {
     }
 
     pub(crate) async fn check_idle(
+        &self,
+        metrics: &Metrics,
+        host: &HostId,
+        within: Duration,
+    ) -> Result<PluginOpinion, AskError> {
+        let Some(configured) = &self.configured else {
+            return self.opinion(metrics, host, within).await;
+        };
+        let deadline = Instant::now() + within;
+        let wanted = configured.wanted()?;
+        let settled = configured.settle(&wanted, deadline).await;
+        if matches!(settled, Err(AskError::Misconfigured(_))) {
+            self.present.store(true, Ordering::Relaxed);
+        }
+        let settled = settled?;
+        let within = deadline.saturating_duration_since(Instant::now());
+        let opinion = self.opinion(metrics, host, within).await?;
+        match settled {
+            Settled::Ready => Ok(opinion),
+            Settled::Unheard => Err(AskError::Configuring),
+        }
+    }
+
+    /// It may have been started anew since it was configured: that is done again before it is asked.
+    pub(crate) fn doubt(&self) {
+        self.with_configured(Configured::doubt);
+    }
+
+    fn with_configured(&self, then: impl FnOnce(&Configured)) {
+        if let Some(configured) = &self.configured {
+            then(configured);
+        }
+    }
+
+    /// Why it does not have the newest configuration, where that is known.
+    pub(crate) fn config_refused(&self) -> Option<String> {
+        self.configured.as_ref()?.refused()
+    }
+
+    async fn opinion(
         &self,
         metrics: &Metrics,
         host: &HostId,
@@ -169,6 +223,9 @@ impl NatsPlugin {
         // A plugin need not listen to every method; whether it is there shows in the two that all have.
         if outcome.is_ok() || matches!(method, PluginMethod::CheckIdle | PluginMethod::Info) {
             self.present.store(outcome.is_ok(), Ordering::Relaxed);
+            if outcome.is_err() {
+                self.with_configured(Configured::forget);
+            }
         }
         outcome.map_err(|error| match &error {
             RequestError::Bus(denied)

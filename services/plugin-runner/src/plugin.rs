@@ -263,7 +263,10 @@ impl Plugin {
     fn count<T>(&self, outcome: Result<T, AskError>) -> Result<T, AskError> {
         // It was not asked, because there is nobody yet to be asked: no call and no fault, and nothing that is worth
         // telling once it works.
-        if matches!(&outcome, Err(AskError::Process(CallError::Starting))) {
+        if matches!(
+            &outcome,
+            Err(AskError::Process(CallError::Starting) | AskError::Configuring)
+        ) {
             return outcome;
         }
         self.calls.fetch_add(1, Ordering::Relaxed);

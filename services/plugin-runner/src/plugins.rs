@@ -213,8 +213,8 @@ impl Plugins {
         for name in wanted {
             on_bus.entry(name.clone()).or_insert_with(|| {
                 let manifest = roll.manifests.get(&name).cloned();
-                let reach = self.reach(&name);
-                let plugin = NatsPlugin::reaching(reach, self.bus.clone(), self.host.clone(), name);
+                let (reach, configs) = (self.reach(&name), self.configs.clone());
+                let plugin = NatsPlugin::reaching(reach, self.bus.clone(), self.host.clone(), name, configs);
                 Plugin::described(Runtime::Nats(plugin), manifest)
             });
         }

@@ -126,7 +126,7 @@ impl Verifier {
                     (None, why) => Fresh::Said(Opinion::unknown(
                         why.unwrap_or_else(|| "it is missing".to_owned()),
                     )),
-                    (Some(plugin), _) => match plugin.check_idle(metrics, host, limits).await {
+                    (Some(plugin), _) => match plugin.check_afresh(metrics, host, limits).await {
                         Ok(opinion) => Fresh::Said(opinion_of(opinion)),
                         // Whether it is only away for a moment shows in the regular rounds.
                         Err(error) if error.is_unheard() || matches!(error, AskError::Absent) => {

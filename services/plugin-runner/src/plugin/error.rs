@@ -18,6 +18,12 @@ pub enum AskError {
     /// It is at work for the stop that is being prepared, and cannot be asked meanwhile.
     #[error("it is at work before the stop")]
     Preparing,
+    /// It has not taken its newest configuration yet.
+    #[error("its new configuration is on its way")]
+    Configuring,
+    /// It does not take its newest configuration, or cannot have it.
+    #[error("{0}")]
+    Misconfigured(String),
     /// It failed on the bus.
     #[error("{0}")]
     Bus(String),
@@ -64,7 +70,7 @@ impl AskError {
     /// Whether it may be because of the work that it was given.
     pub(super) fn is_of_work(&self) -> bool {
         match self {
-            Self::Preparing | Self::Process(CallError::Occupied(_)) => true,
+            Self::Preparing | Self::Configuring | Self::Process(CallError::Occupied(_)) => true,
             Self::Bus(_) => self.is_time_out(),
             _ => false,
         }

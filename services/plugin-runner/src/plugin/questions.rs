@@ -102,6 +102,23 @@ impl Plugin {
         self.count(outcome)
     }
 
+    /// Asks whether the host is idle, for a stop: one on the bus, which may have been started anew unseen, is
+    /// configured again before.
+    ///
+    /// # Errors
+    /// Why there is no opinion.
+    pub(crate) async fn check_afresh(
+        self: &Arc<Self>,
+        metrics: &Metrics,
+        host: &HostId,
+        limits: Limits,
+    ) -> Result<PluginOpinion, AskError> {
+        if let Runtime::Nats(plugin) = &self.runtime {
+            plugin.doubt();
+        }
+        self.check_idle(metrics, host, limits).await
+    }
+
     /// One on the bus has appeared: asks it, beside everything else, which events it handles.
     fn learn_events(self: &Arc<Self>) {
         let plugin = self.clone();

@@ -94,7 +94,7 @@ impl Plugin {
             state: state.to_owned(),
             config_refused: match &self.runtime {
                 Runtime::Process(process) => process.config_refused(),
-                Runtime::Nats(_) => None,
+                Runtime::Nats(plugin) => plugin.config_refused(),
             },
             vote: None,
             stats: self.stats(),
