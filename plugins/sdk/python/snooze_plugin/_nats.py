@@ -21,6 +21,7 @@ from nats.micro.request import Request
 from nats.micro.service import EndpointConfig, Service, ServiceConfig, ServiceStats
 
 from snooze_plugin._bodies import Body, read
+from snooze_plugin._headers import check
 from snooze_plugin._methods import Failure, Methods, Params, Result
 from snooze_plugin._plugin import Plugin
 from snooze_plugin._worker import Worker
@@ -170,6 +171,7 @@ class _Connection:
         async def handle(request: Request) -> None:
             body = Body.of(request.data)
             try:
+                check(name, request.headers)
                 await request.respond(body.write(await self._answer(method, read(request.data))))
             except Failure as failure:
                 service.count_error(name, failure.text)

@@ -33,8 +33,11 @@ def ask_all(server: Server, scenario: Callable[[Client], Awaitable[None]], **opt
     asyncio.run(whole())
 
 
-async def ask(client: Client, subject: str, params: object) -> Any:
-    answer = await client.request(subject, json.dumps(params).encode(), timeout=LIMIT_SECONDS)
+async def ask(client: Client, subject: str, params: object, headers: dict[str, str] | None = None) -> Any:
+    """Asks with the headers of the subject's method, or with these."""
+    if headers is None:
+        headers = {"Snooze-Kind": subject.rpartition(".")[2], "Snooze-Version": "1"}
+    answer = await client.request(subject, json.dumps(params).encode(), timeout=LIMIT_SECONDS, headers=headers)
     return json.loads(answer.data)
 
 

@@ -68,6 +68,42 @@ def test_every_method_is_answered_on_its_subject(start: Start, server: Server) -
     assert example.process.wait() == 0
 
 
+def test_i3_what_has_an_effect_needs_its_kind_and_version(start: Start, server: Server) -> None:
+    over_nats(start, EXAMPLE, server)
+    kind, version = {"Snooze-Kind": "handle_event"}, {"Snooze-Version": "1"}
+
+    async def scenario(client: Client) -> None:
+        async def of(method: str, headers: dict[str, str]) -> Any:
+            params = {
+                "event": {"id": "e1", "type": "custom"},
+                "config": {"threshold": 90},
+                "metrics": {"cpu_usage": 50},
+            }
+            return await ask(client, f"{EXAMPLE_SUBJECT}.{method}", params, headers)
+
+        for method in ("handle_event", "configure", "initialize", "shutdown"):
+            missing = {"error": f"{method} has an effect and needs the header Snooze-Kind: {method}"}
+            assert await of(method, {}) == missing
+        missing = {"error": "handle_event has an effect and needs the header Snooze-Version: 1"}
+        assert await of("handle_event", kind) == missing
+        for wrong, told in (
+            (version, "Snooze-Kind: handle_event"),
+            ({**kind, "Snooze-Version": "2"}, "version 2 of handle_event is not known"),
+            ({**version, "Snooze-Kind": "check_idle"}, "says check_idle"),
+            ({**kind, **version, "nats-Sequence": "7"}, "only a server adds"),
+            ({**kind, **version, "KV-Operation": "PURGE"}, "only a server adds"),
+        ):
+            assert told in (await of("handle_event", wrong))["error"]
+        assert (await of("handle_event", {**kind, **version}))["handled"] is True
+        # Asking may come bare, and never mislabelled; and what was refused has changed nothing.
+        for method in ("info", "supported_events"):
+            assert "error" not in await of(method, {})
+        assert (await of("check_idle", {}))["is_idle"] is False
+        assert "version 9" in (await of("check_idle", {"Snooze-Version": "9"}))["error"]
+
+    ask_all(server, scenario)
+
+
 def test_an_answer_has_the_form_of_its_question(start: Start, server: Server) -> None:
     over_nats(start, EXAMPLE, server)
 
