@@ -7,9 +7,10 @@
 
 import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
-import { connect, credsAuthenticator, type NatsConnection } from "@nats-io/transport-node";
+import { connect, credsAuthenticator, type MsgHdrs, type NatsConnection } from "@nats-io/transport-node";
 import * as bodies from "./bodies.js";
 import { BadRequest, Dispatcher, failureText, METHODS, type Method, UnknownMethod } from "./dispatch.js";
+import { check } from "./headers.js";
 import { log } from "./log.js";
 import { errorText } from "./plain.js";
 import type { Plugin } from "./plugin.js";
@@ -52,7 +53,7 @@ export async function serveNats(plugin: Plugin, settings: NatsSettings, stop: Ab
       subject: subject(name, settings.host, method),
       // On one host too: an event is handled once, however many of the plugin run there.
       queue: name,
-      answer: (body) => answerer.answer(method, body),
+      answer: (body, headers) => answerer.answer(method, body, headers),
     })),
   );
   const lost = connection.closed().then((error) => {
@@ -130,11 +131,12 @@ class Answerer {
     this.#dispatcher = dispatcher;
   }
 
-  async answer(method: Method, body: Uint8Array): Promise<Reply> {
+  async answer(method: Method, body: Uint8Array, headers: MsgHdrs | undefined): Promise<Reply> {
     const form = bodies.formOf(body);
     this.#underWay += 1;
     try {
       if (this.#underWay > MOST_UNDER_WAY) throw new BadRequest(`${MOST_UNDER_WAY} requests are under way`);
+      check(method, headers);
       return { body: bodies.write(form, await this.#dispatcher.ask(method, bodies.read(body), method)) };
     } catch (thrown) {
       const isExpected = thrown instanceof UnknownMethod || thrown instanceof BadRequest;

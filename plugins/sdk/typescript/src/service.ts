@@ -6,7 +6,14 @@
  * plugin's method is such a thing. This one does; it never answers for an endpoint by itself.
  */
 
-import { headers, type Msg, type NatsConnection, nuid, type Subscription } from "@nats-io/transport-node";
+import {
+  headers,
+  type Msg,
+  type MsgHdrs,
+  type NatsConnection,
+  nuid,
+  type Subscription,
+} from "@nats-io/transport-node";
 import { bounded } from "./plain.js";
 
 /** Who a service is. */
@@ -28,7 +35,7 @@ export interface Endpoint {
   readonly name: string;
   readonly subject: string;
   readonly queue: string;
-  answer(body: Uint8Array): Promise<Reply>;
+  answer(body: Uint8Array, headers: MsgHdrs | undefined): Promise<Reply>;
 }
 
 /** A service that is registered. */
@@ -113,7 +120,7 @@ class Counted {
 
   async ask(message: Msg): Promise<void> {
     const asked = process.hrtime.bigint();
-    const { body, error } = await this.endpoint.answer(message.data);
+    const { body, error } = await this.endpoint.answer(message.data, message.headers);
     this.#requests += 1;
     this.#nanoseconds += Number(process.hrtime.bigint() - asked);
     if (error === undefined) {

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { decode, encode } from "@msgpack/msgpack";
 import { Svcm } from "@nats-io/services";
-import type { NatsConnection } from "@nats-io/transport-node";
+import { headers, type MsgHdrs, type NatsConnection } from "@nats-io/transport-node";
 import { type Answer, AWKWARD, Child, deferred, EXAMPLE, limited } from "./child.js";
 import { Fenced, Server } from "./server.js";
 
@@ -18,8 +18,25 @@ const METHODS = [
   "shutdown",
 ];
 
-async function ask(connection: NatsConnection, subject: string, body: unknown): Promise<Answer["result"]> {
-  const answer = await connection.request(subject, JSON.stringify(body), { timeout: 10_000 });
+/** What a request to this subject says of itself. */
+function labelled(subject: string): MsgHdrs {
+  return labels({ "Snooze-Kind": subject.split(".").at(-1) ?? "", "Snooze-Version": "1" });
+}
+
+function labels(pairs: Record<string, string>): MsgHdrs {
+  const said = headers();
+  for (const [name, value] of Object.entries(pairs)) said.set(name, value);
+  return said;
+}
+
+/** Asks with the headers of the subject's method, or with these. */
+async function ask(
+  connection: NatsConnection,
+  subject: string,
+  body: unknown,
+  said: MsgHdrs = labelled(subject),
+): Promise<Answer["result"]> {
+  const answer = await connection.request(subject, JSON.stringify(body), { timeout: 10_000, headers: said });
   return answer.json();
 }
 
@@ -55,12 +72,50 @@ test("on one host it answers on its own subjects, in the form of the request", a
   assert.match((await asker.request(at("check_idle"), "{")).json<Answer>().error, /body/);
 
   const event = { id: "e1", type: "custom", data: { bytes: 2n ** 63n, at: 1650000000000 } };
-  const handled = await asker.request(at("handle_event"), encode({ event }, { useBigInt64: true }));
+  const handled = await asker.request(at("handle_event"), encode({ event }, { useBigInt64: true }), {
+    timeout: 10_000,
+    headers: labelled(at("handle_event")),
+  });
   const outcome = { handled: true, succeeded: true, message: "seen e1", details: event.data };
   assert.deepEqual(decode(handled.data, { useBigInt64: true }), {
     ...outcome,
     details: { ...event.data, at: 1650000000000n },
   });
+});
+
+test("I3: what has an effect needs its kind and version", async () => {
+  await using server = await new Server().start();
+  await using child = new Child(EXAMPLE, { SNOOZE_NATS_URL: server.url, SNOOZE_HOST: "h" });
+  await child.logged("ready");
+  await using asker = await server.connect();
+  const body = {
+    event: { id: "e1", type: "custom" },
+    config: { threshold: 90 },
+    metrics: { cpu_usage: 50 },
+  };
+  const of = (method: string, said: Record<string, string>): Promise<Answer["result"]> =>
+    ask(asker, `snooze.v1.host.h.plugin.example-typescript.${method}`, body, labels(said));
+
+  for (const method of ["handle_event", "configure", "initialize", "shutdown"]) {
+    const error = `${method} has an effect and needs the header Snooze-Kind: ${method}`;
+    assert.deepEqual(await of(method, {}), { error });
+  }
+  const kind = { "Snooze-Kind": "handle_event" };
+  const version = { "Snooze-Version": "1" };
+  const cases: [Record<string, string>, RegExp][] = [
+    [kind, /needs the header Snooze-Version: 1/],
+    [version, /needs the header Snooze-Kind: handle_event/],
+    [{ ...kind, "Snooze-Version": "2" }, /version 2 of handle_event is not known/],
+    [{ ...version, "Snooze-Kind": "check_idle" }, /says check_idle/],
+    [{ ...kind, ...version, "nats-Sequence": "7" }, /only a server adds/],
+    [{ ...kind, ...version, "KV-Operation": "PURGE" }, /only a server adds/],
+  ];
+  for (const [said, told] of cases) assert.match((await of("handle_event", said)).error, told);
+  assert.equal((await of("handle_event", { ...kind, ...version })).handled, true);
+  // Asking may come bare, and never mislabelled; and what was refused has changed nothing.
+  for (const method of ["info", "supported_events"]) assert.equal((await of(method, {})).error, undefined);
+  assert.equal((await of("check_idle", {})).is_idle, false);
+  assert.match((await of("check_idle", { "Snooze-Version": "9" })).error, /version 9/);
 });
 
 test("the time that is left is in the event, and the host that asks is passed on", async () => {
