@@ -195,7 +195,11 @@ func (bus *bus) register(settings busSettings) error {
 }
 
 func (bus *bus) answer(method, token string, request micro.Request) {
-	body, failed := bus.ask(method, token, request.Data())
+	var body []byte
+	failed := checkHeaders(token, request.Headers())
+	if failed == nil {
+		body, failed = bus.ask(method, token, request.Data())
+	}
 	packed := isPacked(request.Data())
 	if failed == nil {
 		var written []byte

@@ -19,10 +19,19 @@ const onHost = "snooze.v1.host.i-1.plugin.probe."
 
 const onFleet = "snooze.v1.fleet.plugin.probe."
 
+// labelled is a body with the headers of its subject's method.
+func labelled(subject, body string) *nats.Msg {
+	message := nats.NewMsg(subject)
+	message.Data = []byte(body)
+	message.Header.Set(kindHeader, subject[strings.LastIndexByte(subject, '.')+1:])
+	message.Header.Set(versionHeader, spokenVersion)
+	return message
+}
+
 // ask asks, and hands back the answer's body, or nothing where nobody listens.
 func ask(t *testing.T, asker *nats.Conn, subject, body string) []byte {
 	t.Helper()
-	answer, err := asker.Request(subject, []byte(body), limit)
+	answer, err := asker.RequestMsg(labelled(subject, body), limit)
 	if err == nats.ErrNoResponders {
 		return nil
 	}
@@ -110,6 +119,26 @@ func TestMessagePackIsAnsweredInMessagePack(t *testing.T) {
 	text, err = unpack(ask(t, asker, onHost+"check_idle", string(deep)))
 	if err != nil || !strings.Contains(string(text), "nested deeper") {
 		t.Fatalf("%s %v", text, err)
+	}
+}
+
+func TestWhatHasAnEffectIsRefusedWithoutItsHeaders(t *testing.T) {
+	_, child, asker := onHostI1(t)
+	for _, method := range []string{"handle_event", "configure", "initialize", "shutdown"} {
+		answer, err := asker.Request(onHost+method, []byte(`{}`), limit)
+		if err != nil {
+			t.Fatal(err)
+		}
+		same(t, string(answer.Data), fmt.Sprintf(`{"error":"%[1]s has an effect and needs the header Snooze-Kind: %[1]s"}`, method))
+	}
+	for _, method := range []string{"info", "supported_events"} {
+		answer, err := asker.Request(onHost+method, nil, limit)
+		if err != nil || strings.Contains(string(answer.Data), "error") {
+			t.Fatalf("%s %v", answer.Data, err)
+		}
+	}
+	if strings.Contains(child.log.String(), "the probe is shut down") {
+		t.Error("it was shut down without a word of who asked")
 	}
 }
 
@@ -243,7 +272,9 @@ func TestAtSIGTERMItAnswersWhatItHas(t *testing.T) {
 		t.Fatal(err)
 	}
 	body := `{"event":{"id":"x","type":"custom","data":{"do":"wait for a file"}},"left_ms":60000}`
-	if err := asker.PublishRequest(onHost+"handle_event", inbox, []byte(body)); err != nil {
+	asked := labelled(onHost+"handle_event", body)
+	asked.Reply = inbox
+	if err := asker.PublishMsg(asked); err != nil {
 		t.Fatal(err)
 	}
 	child.logs("waits")
