@@ -60,6 +60,15 @@ impl Method {
         }
     }
 
+    /// Whether being asked it changes anything.
+    #[cfg(feature = "nats")]
+    pub(crate) const fn has_effect(self) -> bool {
+        match self {
+            Self::Info | Self::CheckIdle | Self::SupportedEvents => false,
+            Self::Configure | Self::Initialize | Self::HandleEvent | Self::Shutdown => true,
+        }
+    }
+
     pub(crate) fn named(name: &str) -> std::result::Result<Method, Failure> {
         let found = Method::ALL.into_iter().find(|method| method.name() == name);
         found.ok_or_else(|| Failure::unknown_method(name))

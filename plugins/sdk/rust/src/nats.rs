@@ -7,6 +7,7 @@
 mod address;
 mod answers;
 mod connection;
+mod headers;
 mod worker;
 
 use crate::{
@@ -96,15 +97,16 @@ async fn answer_all(
     let (mut introductions, questions) = endpoints(&service, address).await?;
     // Who it is can be told while it thinks about something else.
     let introducing = async {
-        while let Some((_, request)) = introductions.next().await {
-            answer(&client, &request, async |_| Ok(told.clone())).await;
+        while let Some((method, request)) = introductions.next().await {
+            answer(&client, method, &request, async |_| Ok(told.clone())).await;
         }
     };
     let questioning = async {
         let mut questions = select_all(questions);
         // One at a time, which is how the plugin is asked anyway; what waits, waits in the bounded subscription.
         while let Some((method, request)) = questions.next().await {
-            answer(&client, &request, async |params| worker.ask(method, params).await).await;
+            let asked = async |params| worker.ask(method, params).await;
+            answer(&client, method, &request, asked).await;
         }
     };
     let mut answering = pin!(future::join(introducing, questioning));

@@ -1,6 +1,10 @@
 //! Bodies: MessagePack maps, or JSON where the first byte says so, and an answer in the form of its question.
 
-use crate::failure::{BROKEN, Failure, WRONG_PARAMS};
+use super::headers;
+use crate::{
+    dispatch::Method,
+    failure::{BROKEN, Failure, WRONG_PARAMS},
+};
 use async_nats::{Client, service::Request};
 use serde_json::{Map, Value, json};
 
@@ -45,6 +49,7 @@ impl Form {
 /// Asks and answers, where the question wants an answer and wants it in an inbox.
 pub(super) async fn answer(
     client: &Client,
+    method: Method,
     request: &Request,
     ask: impl AsyncFnOnce(Value) -> Result<Value, Failure>,
 ) {
@@ -59,7 +64,8 @@ pub(super) async fn answer(
     }
     let body = &request.message.payload;
     let form = Form::of(body);
-    let result = match form.read(body) {
+    let checked = headers::check(method, request.message.headers.as_ref());
+    let result = match checked.and_then(|()| form.read(body)) {
         Ok(params) => ask(params).await,
         Err(failure) => Err(failure),
     };

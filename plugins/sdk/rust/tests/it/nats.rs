@@ -112,6 +112,27 @@ async fn every_method_has_its_subject() {
 }
 
 #[tokio::test]
+async fn i3_what_has_an_effect_is_refused_without_its_kind_and_version() {
+    let server = NatsServer::with_roles().await;
+    let _plugin = Replica::start("example-rust", &server, Some(&plugin_user("h1")), Some("h1"));
+    let host = client(&server, Some(&host_user())).await;
+    ask_json(&host, &of_host("info"), &json!({})).await;
+    let bare = async |method, body: &Value| {
+        let asked = host.request(of_host(method), body.to_string().into());
+        let answer = asked.await.expect("it answers").payload;
+        snooze_plugin::serde_json::from_slice::<Value>(&answer).expect("JSON")
+    };
+    let config = json!({ "config": { "threshold": 90 } });
+    for method in ["configure", "initialize", "handle_event", "shutdown"] {
+        let told = format!("{method} has an effect and needs the header Snooze-Kind: {method}");
+        assert_eq!(bare(method, &config).await, json!({ "error": told }));
+    }
+    // Asking may come bare, and what was refused has changed nothing.
+    assert_eq!(bare("check_idle", &readings(50.5)).await["is_idle"], false);
+    assert_eq!(bare("info", &json!({})).await["name"], "example-rust");
+}
+
+#[tokio::test]
 async fn an_operator_sees_its_endpoints_and_what_they_did() {
     let server = NatsServer::with_roles().await;
     let _plugin = Replica::start("example-rust", &server, Some(&plugin_user("h1")), Some("h1"));

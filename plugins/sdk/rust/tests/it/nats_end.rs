@@ -2,7 +2,7 @@
 
 use crate::{
     child::{interrupt, terminate},
-    service::{Replica, ask_json, client},
+    service::{Replica, ask_json, client, headers},
 };
 use snooze_bus::User;
 use snooze_plugin::serde_json::json;
@@ -26,7 +26,12 @@ async fn sigterm_waits_for_what_is_under_way_and_a_second_one_does_not() {
         let body = json!({ "event": event }).to_string();
         let waiting = tokio::spawn({
             let asker = asker.clone();
-            async move { asker.request(subject("handle_event"), body.into()).await }
+            let at = subject("handle_event");
+            async move {
+                asker
+                    .request_with_headers(at.clone(), headers(&at), body.into())
+                    .await
+            }
         });
         let accepted = tokio::task::spawn_blocking(move || listener.accept());
         let (mut at_it, _) = accepted.await.expect("no panic").expect("it has begun");

@@ -1,7 +1,7 @@
 //! A plugin as a service of a real nats-server, and those who ask it.
 
 use crate::child::{LIMIT, program};
-use async_nats::{Client, ConnectOptions};
+use async_nats::{Client, ConnectOptions, HeaderMap};
 use futures_util::StreamExt as _;
 use snooze_bus::User;
 use snooze_plugin::serde_json::{self, Value};
@@ -72,10 +72,23 @@ pub(crate) async fn client(server: &NatsServer, user: Option<&User>) -> Client {
     options.connect(server.url()).await.expect("a server")
 }
 
+/// What a question to this subject says of itself.
+pub(crate) fn headers(subject: &str) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    if let Some((_, method)) = subject.rsplit_once('.') {
+        headers.insert("Snooze-Kind", method);
+        headers.insert("Snooze-Version", "1");
+    }
+    headers
+}
+
 /// Asks until there is somebody who answers.
 pub(crate) async fn ask(client: &Client, subject: &str, body: Vec<u8>) -> Vec<u8> {
     let asked = wait_for(LIMIT, "the plugin answers", async || {
-        client.request(subject.to_owned(), body.clone().into()).await.ok()
+        client
+            .request_with_headers(subject.to_owned(), headers(subject), body.clone().into())
+            .await
+            .ok()
     });
     asked.await.payload.to_vec()
 }
