@@ -4,7 +4,10 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use std::{collections::BTreeSet, fmt};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 /// The files, in the order in which they are asked.
 const FILES: [(&str, &str); 9] = [
@@ -173,6 +176,9 @@ pub struct Ask {
     /// Its id, where it matters.
     #[serde(default)]
     pub id: Option<u64>,
+    /// On the bus, its headers in place of those that say its kind and version.
+    #[serde(default)]
+    pub headers: Option<BTreeMap<String, String>>,
     /// What has to come back.
     pub expect: Value,
 }

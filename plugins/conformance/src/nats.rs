@@ -3,11 +3,15 @@
 //! It starts nothing: the plugin is there before the suite is. Subjects are made by the bus's own enum; those of
 //! NATS's services come from the cases.
 
-use crate::{case::Form, report::Failure, wire};
-use serde_json::{Map, Value, json};
+use crate::{
+    case::{Ask, Form},
+    report::Failure,
+    wire,
+};
+use serde_json::{Value, json};
 use snooze_bus::{Bus, Format, KIND, PluginMethod, Subject, VERSION};
 use snooze_schemas::{HostId, PluginName, message};
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 /// What a server says where nobody listens.
 const NO_RESPONDERS: u16 = 503;
@@ -27,17 +31,11 @@ pub struct NatsPlugin {
 
 impl NatsPlugin {
     /// Asks what a plugin is asked on the lines, in its form on the bus.
-    pub(crate) async fn ask(
-        &self,
-        form: Form,
-        method: &str,
-        params: &Map<String, Value>,
-        within: Duration,
-    ) -> Result<Value, Failure> {
-        let Value::Object(mut params) = crate::case::written_out(&Value::Object(params.clone())) else {
+    pub(crate) async fn ask(&self, form: Form, ask: &Ask, within: Duration) -> Result<Value, Failure> {
+        let Value::Object(mut params) = crate::case::written_out(&Value::Object(ask.params.clone())) else {
             unreachable!("an object was written out");
         };
-        match method {
+        match ask.method.as_str() {
             "CheckIdle" => {
                 let host = self.host.as_ref().map_or("conformance", HostId::as_str);
                 params.insert("host".to_owned(), host.into());
@@ -57,16 +55,28 @@ impl NatsPlugin {
         };
         let body = snooze_bus::encode(&params, format)
             .map_err(|cause| Failure::new("a case that can be sent", cause.to_string()))?;
-        self.send(method, &body, within).await
+        self.send(&ask.method, ask.headers.as_ref(), &body, within).await
     }
 
-    /// Sends any body to the subject of a method.
-    pub(crate) async fn send(&self, method: &str, body: &[u8], within: Duration) -> Result<Value, Failure> {
+    /// Sends any body to the subject of a method, with headers that say what it is, or with these.
+    pub(crate) async fn send(
+        &self,
+        method: &str,
+        headers: Option<&BTreeMap<String, String>>,
+        body: &[u8],
+        within: Duration,
+    ) -> Result<Value, Failure> {
         let kind = kind(method)
             .ok_or_else(|| Failure::new("a method of a plugin", format!("the case asks {method}")))?;
         let subject = self.subject(kind).to_string();
         let version = message::VERSION.to_string();
-        let headers = [(KIND, kind.as_str()), (VERSION, version.as_str())];
+        let headers: Vec<(&str, &str)> = match headers {
+            Some(headers) => headers
+                .iter()
+                .map(|(name, value)| (name.as_str(), value.as_str()))
+                .collect(),
+            None => vec![(KIND, kind.as_str()), (VERSION, version.as_str())],
+        };
         let answered = self.bus.raw_request(&subject, &headers, body, within).await;
         let answer =
             answered.map_err(|cause| Failure::new(format!("an answer to {subject}"), cause.to_string()))?;

@@ -160,7 +160,7 @@ impl<'a> Session<'a> {
             Step::Body { method, what, expect } => {
                 let body = wire::bytes(self.form, what);
                 let patience = self.patience();
-                let answer = self.nats()?.send(method, &body, patience).await?;
+                let answer = self.nats()?.send(method, None, &body, patience).await?;
                 self.check(method, expect, &answer)
             }
             Step::Service { subject, expect } => {
@@ -174,7 +174,7 @@ impl<'a> Session<'a> {
     async fn ask(&mut self, ask: &Ask) -> Result<(), Failure> {
         let patience = self.patience();
         let answer = match &self.channel {
-            Channel::Nats(plugin) => plugin.ask(self.form, &ask.method, &ask.params, patience).await?,
+            Channel::Nats(plugin) => plugin.ask(self.form, ask, patience).await?,
             Channel::Process(_) => {
                 let id = ask.id.unwrap_or(self.next_id);
                 self.next_id += 1;

@@ -1,7 +1,7 @@
 //! Which sin of `plugin/example.py` each case has to find. It asks nothing.
 
 /// Case by case, what `plugin/example.py` does wrong.
-pub(crate) const SINS: [(&str, &[&str]); 82] = [
+pub(crate) const SINS: [(&str, &[&str]); 91] = [
     ("introduction/info-names-the-plugin", &["no-name"]),
     ("introduction/info-stays-the-same", &["another-name-each-time"]),
     ("introduction/it-votes-or-handles-events", &["no-vote"]),
@@ -150,6 +150,17 @@ pub(crate) const SINS: [(&str, &[&str]); 82] = [
     ("nats/an-empty-body-is-an-empty-map", &["needs-a-body"]),
     ("nats/what-is-no-body-does-not-end-it", &["dies-of-bodies"]),
     ("nats/what-is-no-map-does-not-end-it", &["dies-of-bodies"]),
+    ("nats/without-its-kind-an-event-is-refused", &["needs-no-kind"]),
+    (
+        "nats/without-its-version-an-event-is-refused",
+        &["needs-no-version"],
+    ),
+    ("nats/an-event-of-another-version-is-refused", &["any-version"]),
+    ("nats/an-event-that-is-called-otherwise-is-refused", &["any-kind"]),
+    (
+        "nats/an-event-that-a-server-stored-is-refused",
+        &["takes-what-is-stored"],
+    ),
     ("nats/json-is-answered-in-json", &["other-form"]),
     ("nats/messagepack-is-answered-in-messagepack", &["other-form"]),
     ("nats/what-is-no-body-is-an-error", &["answers-any-body"]),
@@ -159,4 +170,22 @@ pub(crate) const SINS: [(&str, &[&str]); 82] = [
         &["no-service", "endpoints-elsewhere"],
     ),
     ("nats/it-counts-its-requests", &["no-service"]),
+    ("nats/a-question-may-come-bare", &["questions-need-headers"]),
+    (
+        "nats/the-header-that-is-missing-is-named",
+        &[
+            "names-no-header",
+            "needs-no-kind",
+            "needs-no-version",
+            "any-version",
+        ],
+    ),
+    (
+        "nats/all-that-has-an-effect-needs-its-headers",
+        &["only-events-need-headers"],
+    ),
+    (
+        "nats/what-is-refused-changes-nothing",
+        &["takes-and-then-refuses", "only-events-need-headers"],
+    ),
 ];

@@ -179,6 +179,28 @@ def failed(error):
     return str(error) or type(error).__name__, -32602 if isinstance(error, (KeyError, ValueError)) else -32603
 
 
+HAVE_EFFECT = {"configure", "initialize", "handle_event", "shutdown"}
+
+
+def check_headers(name, headers):
+    """Refuses what does not say what it is, where it has an effect, and what a server was made to send."""
+    for header in headers:
+        stored = header.lower().startswith(("nats-", "kv-")) and header.lower() != "nats-request-info"
+        if stored and not sin("takes-what-is-stored"):
+            raise ValueError(f"the header {header} is one that only a server adds")
+    only = {"handle_event"} if sin("only-events-need-headers") else HAVE_EFFECT
+    needs = name in only or sin("questions-need-headers")
+    for header, value in (("Snooze-Kind", name), ("Snooze-Version", "1")):
+        if needs and header not in headers and not sin("needs-no-" + header[7:].lower()):
+            named = "headers" if sin("names-no-header") else f"the header {header}: {value}"
+            raise ValueError(f"{name} has an effect and needs {named}")
+    kind, version = headers.get("Snooze-Kind", name), headers.get("Snooze-Version", "1")
+    if kind != name and not sin("any-kind"):
+        raise ValueError(f"the header Snooze-Kind says {kind}, and the subject {name}")
+    if version != "1" and not sin("any-version"):
+        raise ValueError(f"version {version} of {name} is not known, this plugin speaks version 1")
+
+
 json_rpc = False
 
 
@@ -296,8 +318,9 @@ async def on_nats():
     host = os.environ.get("SNOOZE_HOST")
     below = f"snooze.v1.host.{host}.plugin.{NAME}" if host else f"snooze.v1.fleet.plugin.{NAME}"
 
-    def handler(method):
+    def handler(method, name):
         async def handle(message):
+            headers = getattr(message, "headers", None) or {}
             body, packed = message.data, message.data[:1] not in (b"{", b"")
             try:
                 if sin("needs-a-body") and not body:
@@ -305,6 +328,9 @@ async def on_nats():
                 params = msgpack.unpackb(body) if packed else json.loads(body or b"{}")
                 if not isinstance(params, dict):
                     raise ValueError("a body has to be a map")
+                if sin("takes-and-then-refuses"):
+                    call(method, params)
+                check_headers(name, headers)
                 said = call(method, params)
             except Exception as error:
                 if sin("dies-of-bodies"):
@@ -323,15 +349,15 @@ async def on_nats():
     names["GetSupportedEvents"] = "supported_events"
     if sin("no-service"):
         for method, name in names.items():
-            await client.subscribe(f"{below}.{name}", cb=handler(method))
+            await client.subscribe(f"{below}.{name}", cb=handler(method, name))
     else:
         version = "0.9.0" if sin("old") else "1.0.0"
         service = await nats.micro.add_service(client, name=NAME, version=version)
         for method, name in names.items():
             if sin("endpoints-elsewhere") and method == "HandleEvent":
-                await client.subscribe(f"{below}.{name}", cb=handler(method))
+                await client.subscribe(f"{below}.{name}", cb=handler(method, name))
             else:
-                await service.add_endpoint(name=name, subject=f"{below}.{name}", handler=handler(method))
+                await service.add_endpoint(name=name, subject=f"{below}.{name}", handler=handler(method, name))
     stopped = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)
     await stopped.wait()
