@@ -17,7 +17,6 @@ use crate::{
 use changes::Changes;
 use serde_json::{Map, Value, json};
 use snooze_plugin_runner::PluginManifest;
-use snooze_schemas::plugin::manifest::PluginKind;
 use snooze_service_runtime::{CancellationToken, Failure, config::PluginsConfig};
 use std::{fs, io, os::unix::fs::symlink, path::PathBuf, pin::pin};
 use watch::Watch;
@@ -139,9 +138,6 @@ impl Author {
         self.folder.build().await?;
         let manifest = self.folder.manifest().map_err(|mistakes| mistakes.join("\n"))?;
         let stated = manifest.stated();
-        if stated.kind == PluginKind::Native {
-            return Err("it is native, and is not loaded here".to_owned());
-        }
         let name = manifest.name().as_str();
         self.link(name)
             .map_err(|error| format!("make a link to its folder: {error}"))?;
