@@ -4,6 +4,7 @@
 use crate::{Message, PluginName, Timestamp, host::PluginStats, metrics::Metrics, verdict::VoteState};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use std::collections::BTreeSet;
 
 /// "What would you say of these readings?", the original's `CheckAllPlugins`. No vote comes of it.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -138,7 +139,7 @@ pub struct Latency {
 }
 
 /// What the processes of a plugin hold, those of its process group together.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 pub struct Usage {
     /// How many there are.
@@ -147,4 +148,20 @@ pub struct Usage {
     pub memory_bytes: u64,
     /// Processor time that they and their ended children have used, in milliseconds.
     pub cpu_ms: u64,
+    /// The limits of which it has used more than 80 % for some time.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub over: BTreeSet<Limit>,
+}
+
+/// A limit of a plugin, by the name of its permission.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Limit {
+    /// Memory.
+    MemoryMb,
+    /// Processor time.
+    CpuPercent,
+    /// Processes and threads.
+    Processes,
 }

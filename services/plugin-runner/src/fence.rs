@@ -28,6 +28,7 @@ pub(crate) use channel::Entering;
 pub(crate) use control_group::{ControlGroup, ControlGroups};
 pub(crate) use entry::Entry;
 pub(crate) use grants::PERMISSIONS;
+pub(crate) use limits::Limits;
 pub(crate) use orders::Outcome;
 
 use snooze_schemas::{PluginName, plugin::permissions::Permissions};
@@ -137,6 +138,17 @@ impl Fence {
             config: Arc::new(config),
             control_groups: Arc::new(control_groups),
         }
+    }
+
+    /// What it may hold.
+    pub(crate) fn limits(&self) -> Limits {
+        Limits::of(&self.permissions)
+    }
+
+    /// Where its control group is, where there is one.
+    pub(crate) fn control_group(&self) -> Option<PathBuf> {
+        let groups = self.control_groups.as_ref().as_ref().ok()?;
+        Some(groups.folder_of(&self.plugin))
     }
 
     /// What it sees of the runner's environment.

@@ -17,12 +17,13 @@ use snooze_schemas::{
     host::{ListPlugins, PluginList, Validate, Validated},
     metrics::Metrics,
     plugin::inspection::{
-        CheckPlugins, PluginCheck, PluginChecks, PluginLog, PluginReport, ReadLog, ReadStats, StatsReport,
+        CheckPlugins, Limit, PluginCheck, PluginChecks, PluginLog, PluginReport, ReadLog, ReadStats,
+        StatsReport, Usage,
     },
     verdict::{Vote, VoteState},
 };
 use snooze_service_runtime::{Clocks, exit::one_line};
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use tokio::{
     sync::{mpsc, oneshot, watch},
     time::Instant,
@@ -172,7 +173,13 @@ impl Inspector {
             plugin: plugin.name(),
             stats: plugin.stats(),
             latency: plugin.latency(),
-            usage: group.and_then(|group| held.get(&group).copied()),
+            usage: group.and_then(|group| {
+                let held = held.get(&group).cloned()?;
+                Some(Usage {
+                    over: over(plugin),
+                    ..held
+                })
+            }),
         });
         Ok(StatsReport {
             plugins: plugins.collect(),
@@ -236,6 +243,14 @@ fn group_of(plugin: &Plugin) -> Option<i32> {
     match plugin.runtime() {
         Runtime::Process(process) => process.process_id(),
         Runtime::Nats(_) => None,
+    }
+}
+
+/// The limits that it nears.
+fn over(plugin: &Plugin) -> BTreeSet<Limit> {
+    match plugin.runtime() {
+        Runtime::Process(process) => process.over(),
+        Runtime::Nats(_) => BTreeSet::new(),
     }
 }
 

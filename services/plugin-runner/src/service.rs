@@ -19,6 +19,7 @@ use crate::{
     samples::SampleFeed,
     set::{self, Digests, House, HouseError, Known},
     trail::{self, Trail},
+    usage::pressure,
     verbs::{Places, Verbs},
     verify::Verifier,
 };
@@ -124,6 +125,9 @@ pub async fn run(config: Config, bus: Bus, shutdown: CancellationToken) -> Resul
     // Who votes must not depend on how quick the disk is.
     house.look(BTreeSet::new()).await.map_err(RunnerError::Plugins)?;
     tasks.start("plugins", house.run());
+
+    let following = pressure::follow(plugins.clone(), policy.clone(), shutdown.clone());
+    tasks.start("usage", ends_well(following));
 
     // A first policy within a moment spares a verdict under none; without a broker it never comes.
     drop(tokio::time::timeout(FIRST_POLICY, policy.changed()).await);

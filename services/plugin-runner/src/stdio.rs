@@ -17,7 +17,7 @@ use crate::{
     backoff::Restarts,
     config_book::{ConfigBook, Handed},
     discovery::Found,
-    fence::Fenced,
+    fence::{Fence, Fenced},
     file_identity::FileIdentity,
     guest::Seat,
     line::{Dialect, PluginSaid},
@@ -29,8 +29,12 @@ use crate::{
 use serde::Serialize;
 use serde_json::{Map, Value};
 use slot::Slot;
-use snooze_schemas::{EventType, PluginName, plugin::manifest::ProcessModel};
+use snooze_schemas::{
+    EventType, PluginName,
+    plugin::{inspection::Limit, manifest::ProcessModel},
+};
 use std::{
+    collections::BTreeSet,
     path::PathBuf,
     sync::{
         Arc, Mutex, PoisonError,
@@ -130,6 +134,7 @@ pub struct StdioPlugin {
     wanted: watch::Sender<Wanted>,
     fenced: watch::Sender<Fenced>,
     seat: Seat,
+    over: watch::Sender<BTreeSet<Limit>>,
     stop: CancellationToken,
 }
 
@@ -162,6 +167,7 @@ impl StdioPlugin {
             wanted: watch::Sender::new(Wanted::Running),
             fenced: watch::Sender::default(),
             seat: Seat::default(),
+            over: watch::Sender::default(),
             stop: CancellationToken::new(),
         })
     }
@@ -310,6 +316,24 @@ impl StdioPlugin {
         }
         if !not_granted.is_empty() {
             tracing::info!(plugin = %self.name(), not_granted = not_granted.join("; "), "a plugin was granted what has no effect");
+        }
+    }
+
+    /// What keeps it from reaching further.
+    pub(crate) fn fence(&self) -> Option<&Fence> {
+        self.settings.program.fence.as_ref()
+    }
+
+    /// The limits of which it has used most for some time.
+    pub(crate) fn over(&self) -> BTreeSet<Limit> {
+        self.over.borrow().clone()
+    }
+
+    /// Says so of those that are new.
+    pub(crate) fn note_over(&self, over: &BTreeSet<Limit>) {
+        let known = self.over.send_replace(over.clone());
+        for limit in over.difference(&known) {
+            tracing::warn!(plugin = %self.name(), ?limit, "a plugin has used most of a limit for some time");
         }
     }
 

@@ -1,6 +1,9 @@
 //! What the processes of a group hold, read once for all groups that are asked about.
 //!
-//! Reading every process of a large machine takes some milliseconds, so it is done only when somebody asks.
+//! Reading every process of a large machine takes some milliseconds, so it is done only when somebody asks. What is
+//! looked at all the time is `pressure`'s.
+
+pub(crate) mod pressure;
 
 use procfs::process::{Stat, all_processes};
 use snooze_schemas::plugin::inspection::Usage;

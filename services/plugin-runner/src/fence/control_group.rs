@@ -7,7 +7,7 @@
 mod ending;
 mod place;
 
-use super::{ControlGroupRoot, limits::MEMORY_MB, limits::PROCESSES};
+use super::{ControlGroupRoot, limits::Limits};
 use ending::Ending;
 use snooze_schemas::{PluginName, plugin::permissions::Permissions};
 use std::{
@@ -23,8 +23,6 @@ const PLUGINS: &str = "snooze";
 const CONTROLLERS: [&str; 3] = ["cpu", "memory", "pids"];
 /// How processor time is shared out, in µs: the kernel's default.
 const PERIOD_US: u64 = 100_000;
-/// Processor time of one core, in percent, without asking.
-const CPU_PERCENT: u32 = 100;
 /// Killed processes are gone within a few of these.
 const LOOK: Duration = Duration::from_millis(5);
 /// So often it is looked; a process that hangs in the kernel keeps its group until the next start.
@@ -90,7 +88,7 @@ impl ControlGroups {
     /// # Errors
     /// What the kernel says.
     pub(crate) fn group_of(&self, plugin: &PluginName, granted: &Permissions) -> io::Result<ControlGroup> {
-        let folder = self.folder.join(format!("{}.{plugin}", self.scope));
+        let folder = self.folder_of(plugin);
         let is_left_over = match fs::create_dir(&folder) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => true,
             made => made.map(|()| false)?,
@@ -100,9 +98,12 @@ impl ControlGroups {
             ending.end(&group.folder)?;
             ending.ready(&group.folder)?;
         }
-        let memory = u64::from(granted.memory_mb.unwrap_or(MEMORY_MB)) << 20;
-        let cpu = u64::from(granted.cpu_percent.unwrap_or(CPU_PERCENT)) * PERIOD_US / 100;
-        let processes = granted.processes.unwrap_or(PROCESSES);
+        let Limits {
+            memory_bytes: memory,
+            cpu_percent,
+            processes,
+        } = Limits::of(granted);
+        let cpu = u64::from(cpu_percent) * PERIOD_US / 100;
         if self.limits("memory") {
             group.write("memory.max", &memory.to_string())?;
             // One that is over its limit ends whole, and its vote with it.
@@ -117,6 +118,11 @@ impl ControlGroups {
             group.write("cpu.max", &format!("{cpu} {PERIOD_US}"))?;
         }
         Ok(group)
+    }
+
+    /// Where the group of a plugin is.
+    pub(crate) fn folder_of(&self, plugin: &PluginName) -> PathBuf {
+        self.folder.join(format!("{}.{plugin}", self.scope))
     }
 
     fn group_at(&self, folder: PathBuf) -> ControlGroup {

@@ -4,15 +4,40 @@
 
 use super::{enter::failed, orders::Orders, system_calls::User};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use snooze_schemas::plugin::permissions::Permissions;
 
 /// What a plugin may hold without asking. Node.js with its heaps needs some 200 MiB by this count.
-pub(super) const MEMORY_MB: u32 = 512;
+const MEMORY_MB: u32 = 512;
 /// Processes and threads without asking. Node.js starts 11, Go as many as there are cores and some.
-pub(super) const PROCESSES: u32 = 64;
+const PROCESSES: u32 = 64;
+/// Processor time of one core, in percent, without asking.
+const CPU_PERCENT: u32 = 100;
 /// Open files: an ordinary plugin has under 30.
 const OPEN_FILES: u64 = 256;
 /// The largest file: what fills a small disk's rest comes to a stop before.
 const FILE_BYTES: u64 = 256 << 20;
+
+/// What a plugin may hold: what it was granted, else what each may without asking.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Limits {
+    /// Memory.
+    pub memory_bytes: u64,
+    /// Processor time, in percent of one core.
+    pub cpu_percent: u32,
+    /// Processes and threads.
+    pub processes: u32,
+}
+
+impl Limits {
+    /// By these permissions.
+    pub(crate) fn of(granted: &Permissions) -> Limits {
+        Limits {
+            memory_bytes: u64::from(granted.memory_mb.unwrap_or(MEMORY_MB)) << 20,
+            cpu_percent: granted.cpu_percent.unwrap_or(CPU_PERCENT),
+            processes: granted.processes.unwrap_or(PROCESSES),
+        }
+    }
+}
 
 /// Sets them.
 pub(super) fn set(orders: &Orders, user: User, not_enforced: &mut Vec<String>) -> Result<(), String> {
@@ -20,15 +45,14 @@ pub(super) fn set(orders: &Orders, user: User, not_enforced: &mut Vec<String>) -
     lower(Resource::Core, 1)?;
     lower(Resource::Nofile, OPEN_FILES)?;
     lower(Resource::Fsize, FILE_BYTES)?;
-    let permissions = &orders.permissions;
+    let limits = Limits::of(&orders.permissions);
     if !orders.memory_is_limited {
         // Not the address space: runtimes reserve a hundred times what they use.
-        let memory = u64::from(permissions.memory_mb.unwrap_or(MEMORY_MB)) << 20;
-        lower(Resource::Data, memory)?;
+        lower(Resource::Data, limits.memory_bytes)?;
     }
     if !orders.processes_are_limited {
         if user == User::Own {
-            lower(Resource::Nproc, permissions.processes.unwrap_or(PROCESSES).into())?;
+            lower(Resource::Nproc, limits.processes.into())?;
         } else {
             not_enforced.push(
                 "the number of processes: neither a control group nor a user of its own counts them"

@@ -6,7 +6,7 @@ use snooze_bus::{Bus, RequestError, Role, RunnerVerb, User};
 use snooze_schemas::{
     ErrorCode, Message, PluginName,
     metrics::Metrics,
-    plugin::inspection::{CheckPlugins, PluginChecks, PluginLog, ReadLog, ReadStats, StatsReport},
+    plugin::inspection::{CheckPlugins, Limit, PluginChecks, PluginLog, ReadLog, ReadStats, StatsReport},
     verdict::VoteState,
 };
 use snooze_test_harness::wait_until;
@@ -170,7 +170,10 @@ async fn statistics_tell_calls_latency_and_what_the_processes_hold() {
         "{broken:?}"
     );
     assert_eq!(watcher.stats.errors, 0);
-    let (latency, usage) = (watcher.latency.expect("asked"), watcher.usage.expect("it runs"));
+    let (latency, usage) = (
+        watcher.latency.expect("asked"),
+        watcher.usage.as_ref().expect("it runs"),
+    );
     assert!(
         0 < latency.p50_us && latency.p50_us <= latency.p99_us,
         "{latency:?}"
@@ -180,5 +183,34 @@ async fn statistics_tell_calls_latency_and_what_the_processes_hold() {
         usage.processes == 1 && usage.memory_bytes > 2_000_000,
         "{usage:?}"
     );
+    runner.stop().await;
+}
+
+#[tokio::test]
+async fn a_plugin_that_nears_a_limit_for_some_time_is_shown_to() {
+    let mut stage = Stage::set().await;
+    let busy = r#"{"is_idle": True} if config.setdefault("thread", threading.Thread(
+        target=lambda: exec("while True: pass"), daemon=True)).ident or config["thread"].start() or True else {}"#;
+    stage.plugin("burner", &python_plugin("burner", busy));
+    stage.plugin("quiet", &python_plugin("quiet", r#"{"is_idle": True}"#));
+    let mut config = stage.config();
+    let own = serde_json::json!({"permissions": {"cpu_percent": 20}});
+    let own = own.as_object().expect("a map").clone();
+    config.plugin_configs.insert("burner".to_owned(), own);
+    let runner = stage.runner_with(config).await;
+    stage.vote("quiet", VoteState::Idle).await;
+    let operator = Operator::of(&stage).await;
+    wait_until(SOON, "it is shown", async || {
+        let report: Result<StatsReport, _> = operator
+            .ask(&stage, RunnerVerb::Stats, &ReadStats::default())
+            .await;
+        let over = |plugin: &str| {
+            let mut reports = report.iter().flat_map(|report| &report.plugins);
+            let usage = reports.find(|one| one.plugin.as_str() == plugin)?.usage.clone()?;
+            Some(usage.over)
+        };
+        over("burner") == Some([Limit::CpuPercent].into()) && over("quiet") == Some([].into())
+    })
+    .await;
     runner.stop().await;
 }

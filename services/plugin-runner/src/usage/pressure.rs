@@ -1,0 +1,213 @@
+//! Whether a plugin nears its limits: looked at as often as the runner samples, and said once it has lasted.
+//!
+//! A plugin's group is three small files; without one it is the leader's own numbers, because to find the rest
+//! every process of the machine would have to be read. It limits nothing and ends nobody.
+
+use crate::{fence::Limits, plugin::Runtime, plugins::Plugins, policy::PolicyInForce, tally::interval_ms};
+use snooze_schemas::{PluginName, plugin::inspection::Limit};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::Path,
+    sync::Arc,
+    time::Duration,
+};
+use tokio::{sync::watch, time::Instant};
+use tokio_util::sync::CancellationToken;
+
+/// How much of a limit is most of it, in percent.
+const MOST: u64 = 80;
+/// So many looks one after another: at the usual ten seconds a minute, which no start of an interpreter takes.
+const LASTING: u32 = 6;
+
+/// What a plugin holds at one moment.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Held {
+    memory_bytes: u64,
+    processes: u32,
+    /// Used since it began.
+    cpu: Duration,
+}
+
+/// What was seen of one process.
+#[derive(Debug, Default)]
+struct Pressure {
+    process: i32,
+    last: Option<(Duration, Duration)>,
+    /// How often one after another each was neared.
+    times: BTreeMap<Limit, u32>,
+}
+
+/// Looks at all of them until shutdown.
+pub(crate) async fn follow(
+    plugins: Arc<Plugins>,
+    mut policy: watch::Receiver<Arc<PolicyInForce>>,
+    shutdown: CancellationToken,
+) {
+    let begun = Instant::now();
+    let mut seen: BTreeMap<PluginName, Pressure> = BTreeMap::new();
+    loop {
+        let pause = Duration::from_millis(interval_ms(&policy.borrow_and_update().policy));
+        // Cancelling these loses nothing: a policy that was not seen is the next one's to look at.
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            () = tokio::time::sleep(pause) => {}
+            changed = policy.changed() => match changed {
+                Ok(()) => continue,
+                Err(_) => return shutdown.cancelled().await,
+            },
+        }
+        let mut still = BTreeMap::new();
+        for plugin in plugins.all() {
+            let Runtime::Process(plugin) = plugin.runtime() else {
+                continue;
+            };
+            let watched = plugin.process_id().zip(plugin.fence());
+            let held = watched
+                .and_then(|(id, fence)| Some((id, fence, held(id, fence.control_group().as_deref())?)));
+            let Some((process, fence, held)) = held else {
+                plugin.note_over(&BTreeSet::new());
+                continue;
+            };
+            let earlier = seen.remove(&plugin.name());
+            let mut pressure = earlier
+                .filter(|earlier| earlier.process == process)
+                .unwrap_or_else(|| Pressure {
+                    process,
+                    ..Pressure::default()
+                });
+            plugin.note_over(&pressure.note(begun.elapsed(), held, fence.limits()));
+            still.insert(plugin.name(), pressure);
+        }
+        seen = still;
+    }
+}
+
+impl Pressure {
+    /// Which limits have been neared for some time.
+    fn note(&mut self, at: Duration, held: Held, limits: Limits) -> BTreeSet<Limit> {
+        let is_most = |held: u64, limit: u64| held.saturating_mul(100) > limit.saturating_mul(MOST);
+        let cpu = self.last.replace((at, held.cpu)).and_then(|(before, used)| {
+            let wall = at.saturating_sub(before).as_micros();
+            let used = held.cpu.saturating_sub(used).as_micros().saturating_mul(100);
+            u64::try_from(used.checked_div(wall)?).ok()
+        });
+        let near = [
+            (Limit::MemoryMb, is_most(held.memory_bytes, limits.memory_bytes)),
+            (
+                Limit::CpuPercent,
+                cpu.is_some_and(|cpu| is_most(cpu, limits.cpu_percent.into())),
+            ),
+            (
+                Limit::Processes,
+                is_most(held.processes.into(), limits.processes.into()),
+            ),
+        ];
+        for (limit, is_near) in near {
+            let times = self.times.entry(limit).or_default();
+            *times = if is_near { times.saturating_add(1) } else { 0 };
+        }
+        let lasting = self.times.iter().filter(|(_, times)| **times >= LASTING);
+        lasting.map(|(limit, _)| *limit).collect()
+    }
+}
+
+/// What a group holds where it counts, else what the leader does; nothing where it has ended.
+fn held(leader: i32, group: Option<&Path>) -> Option<Held> {
+    let counted = |file: &str| fs::read_to_string(group?.join(file)).ok();
+    let number = |file: &str| counted(file)?.trim().parse::<u64>().ok();
+    let in_group = || {
+        let cpu = counted("cpu.stat")?;
+        let cpu = cpu.lines().find_map(|line| line.strip_prefix("usage_usec "))?;
+        Some(Held {
+            memory_bytes: number("memory.current")?,
+            processes: u32::try_from(number("pids.current")?).ok()?,
+            cpu: Duration::from_micros(cpu.parse().ok()?),
+        })
+    };
+    in_group().or_else(|| of_leader(leader))
+}
+
+fn of_leader(leader: i32) -> Option<Held> {
+    let stat = procfs::process::Process::new(leader)
+        .and_then(|process| process.stat())
+        .ok()?;
+    let ticks = stat.utime.saturating_add(stat.stime);
+    Some(Held {
+        memory_bytes: stat.rss.saturating_mul(procfs::page_size()),
+        processes: u32::try_from(stat.num_threads).ok()?,
+        cpu: Duration::from_millis(ticks.saturating_mul(1000) / procfs::ticks_per_second()),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMITS: Limits = Limits {
+        memory_bytes: 1000,
+        cpu_percent: 50,
+        processes: 10,
+    };
+
+    fn after(looks: u32, held: impl Fn(u32) -> Held) -> BTreeSet<Limit> {
+        let mut pressure = Pressure::default();
+        let notes = (0..=looks).map(|look| pressure.note(Duration::from_secs(10) * look, held(look), LIMITS));
+        notes.last().expect("at least one")
+    }
+
+    #[test]
+    fn most_of_a_limit_is_told_once_it_has_lasted() {
+        let all = |look: u32| Held {
+            memory_bytes: 801,
+            processes: 9,
+            // 4.1 of ten seconds are 41 %, of 50.
+            cpu: Duration::from_millis(4100) * look,
+        };
+        assert_eq!(after(LASTING - 2, all), BTreeSet::new());
+        // Of the first look it is not known what was used before.
+        assert_eq!(
+            after(LASTING - 1, all),
+            [Limit::MemoryMb, Limit::Processes].into()
+        );
+        let told = [Limit::MemoryMb, Limit::CpuPercent, Limit::Processes].into();
+        assert_eq!(after(LASTING, all), told);
+        let little = |look: u32| Held {
+            memory_bytes: 800,
+            processes: 8,
+            cpu: Duration::from_secs(4) * look,
+        };
+        assert_eq!(after(100, little), BTreeSet::new());
+    }
+
+    #[test]
+    fn a_moment_without_begins_anew() {
+        let held = |look: u32| Held {
+            memory_bytes: if look.is_multiple_of(LASTING) { 0 } else { 1000 },
+            ..Held::default()
+        };
+        assert!((0..100).all(|looks| after(looks, held).is_empty()));
+    }
+
+    #[test]
+    fn a_group_is_read_where_it_counts_all_and_else_the_leader() {
+        let group = tempfile::tempdir().expect("a folder");
+        let me = std::process::id().cast_signed();
+        for (file, text) in [
+            ("memory.current", "4096\n"),
+            ("cpu.stat", "usage_usec 1500000\nuser_usec 1\n"),
+        ] {
+            fs::write(group.path().join(file), text).expect("writes");
+        }
+        let own = held(me, Some(group.path())).expect("this process is there");
+        assert!(own.memory_bytes > 1_000_000 && own.processes >= 1, "{own:?}");
+        fs::write(group.path().join("pids.current"), "3\n").expect("writes");
+        let counted = Held {
+            memory_bytes: 4096,
+            processes: 3,
+            cpu: Duration::from_millis(1500),
+        };
+        assert_eq!(held(me, Some(group.path())), Some(counted));
+        assert_eq!(held(i32::MAX, None), None);
+    }
+}
