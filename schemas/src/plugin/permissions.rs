@@ -31,6 +31,9 @@ pub struct Permissions {
     /// The same, that it also writes, makes and removes.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub write: BTreeSet<PathBuf>,
+    /// Devices, and folders of them, that it reads, writes and gives commands to.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub devices: BTreeSet<PathBuf>,
     /// Programs that it runs beside itself and its interpreter: absolute paths, or names that are looked up in
     /// the plugin's search path.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
@@ -96,6 +99,7 @@ impl Permissions {
             unix: uncovered(&self.unix, &[&held.unix]),
             read: uncovered(&self.read, &[&held.read, &held.write]),
             write: uncovered(&self.write, &[&held.write]),
+            devices: uncovered(&self.devices, &[&held.devices]),
             run: uncovered(&self.run, &[&held.run]),
             env: &self.env - &held.env,
             events: self
@@ -139,7 +143,7 @@ mod tests {
     fn what_is_asked_beyond_what_is_held_is_told_for_every_permission() {
         let every = json!({
             "tcp": [{"port": 1}], "listen": [1], "udp": true, "raw": true, "unix": ["/u"], "read": ["/r"],
-            "write": ["/w"], "run": ["sed"], "env": ["TZ"], "events": ["custom"], "memory_mb": 1,
+            "write": ["/w"], "devices": ["/dev/d"], "run": ["sed"], "env": ["TZ"], "events": ["custom"], "memory_mb": 1,
             "cpu_percent": 1, "processes": 1,
         });
         let all = of(every.clone());
@@ -165,6 +169,10 @@ mod tests {
                 json!({"tcp": [{"port": 1}]}),
                 json!({"tcp": [{"port": 1, "host": "h"}]}),
             ),
+            (
+                json!({"devices": ["/dev/dri"]}),
+                json!({"devices": ["/dev/dri/card0"]}),
+            ),
             (json!({"memory_mb": 2}), json!({"memory_mb": 1})),
             (
                 json!({"events": ["custom"]}),
@@ -180,6 +188,11 @@ mod tests {
                 "{narrow} does not cover {wide}"
             );
         }
+        let commands = of(json!({"devices": ["/dev/dri/card0"]}));
+        assert!(
+            !commands.beyond(&of(json!({"write": ["/dev"]}))).is_empty(),
+            "who may write a device may not command it"
+        );
         let alike = of(json!({"read": ["/ab"]}));
         assert!(
             !alike.beyond(&of(json!({"read": ["/a"]}))).is_empty(),

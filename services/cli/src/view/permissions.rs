@@ -14,6 +14,7 @@ pub fn lines(permissions: &Permissions) -> Vec<String> {
         unix,
         read,
         write,
+        devices,
         run,
         env,
         events,
@@ -37,6 +38,11 @@ pub fn lines(permissions: &Permissions) -> Vec<String> {
         let path = path.display();
         format!("connect to the Unix socket {path} (to any: which one is not enforced)")
     }));
+    lines.extend(
+        devices
+            .iter()
+            .map(|path| format!("read, write and command the device {}", path.display())),
+    );
     lines.extend(run.iter().map(|path| format!("run {}", path.display())));
     lines.extend(
         write
@@ -117,7 +123,7 @@ mod tests {
     fn every_permission_has_a_line_of_its_own_that_names_its_value() {
         let all = json!({
             "tcp": [{"port": 6379, "host": "redis"}], "listen": [8080], "udp": true, "raw": true,
-            "unix": ["/run/sock"], "read": ["/etc/redis"], "write": ["/var/x"], "run": ["/usr/bin/psql"],
+            "unix": ["/run/sock"], "read": ["/etc/redis"], "write": ["/var/x"], "devices": ["/dev/d"], "run": ["/usr/bin/psql"],
             "env": ["PGHOST"], "events": ["custom.backup"], "memory_mb": 128, "cpu_percent": 50, "processes": 8,
         });
         let Value::Object(each) = &all else {

@@ -11,7 +11,7 @@ use snooze_schemas::plugin::permissions::Permissions;
 pub(crate) const PERMISSIONS: &str = "permissions";
 
 /// What can be granted.
-const KNOWN: [&str; 13] = [
+const KNOWN: [&str; 14] = [
     "tcp",
     "listen",
     "udp",
@@ -19,6 +19,7 @@ const KNOWN: [&str; 13] = [
     "unix",
     "read",
     "write",
+    "devices",
     "run",
     "env",
     "events",
@@ -63,7 +64,7 @@ mod tests {
     fn every_permission_is_known_and_others_are_reported() {
         let all = json!({
             "tcp": [{"port": 6379}], "listen": [1], "udp": true, "raw": true, "unix": ["/run/s"], "read": ["/a"],
-            "write": ["/b"], "run": ["sed", "/bin/ls"], "env": ["TZ"], "events": ["custom"], "memory_mb": 1,
+            "write": ["/b"], "devices": ["/dev/d"], "run": ["sed", "/bin/ls"], "env": ["TZ"], "events": ["custom"], "memory_mb": 1,
             "cpu_percent": 1, "processes": 1, "tpc": [],
         });
         let (permissions, unknown) = of(&all).expect("they are well formed");
@@ -91,6 +92,10 @@ mod tests {
             (
                 json!({"write": ["/a/../etc"]}),
                 "permissions.write: /a/../etc is no absolute path",
+            ),
+            (
+                json!({"devices": ["/etc"]}),
+                "permissions.devices: /etc is not in /dev",
             ),
             (json!({"run": ["a/b"]}), "permissions.run: a/b is neither"),
             (json!({"env": ["A=b"]}), "permissions.env: \"A=b\""),

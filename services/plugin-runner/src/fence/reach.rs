@@ -106,7 +106,8 @@ impl Plan {
         let read = permissions.read.iter().map(|path| in_folder(path, 0o4, by));
         let write = permissions.write.iter().map(|path| in_folder(path, 0o6, by));
         let unix = permissions.unix.iter().map(|path| needed(path, 0o2, by));
-        let granted = read.chain(write).chain(unix);
+        let devices = permissions.devices.iter().map(|path| in_folder(path, 0o6, by));
+        let granted = read.chain(write).chain(unix).chain(devices);
         own.chain(run).chain(libraries).chain(granted).collect()
     }
 
@@ -124,6 +125,7 @@ impl Plan {
         let run = AccessFs::ReadFile | AccessFs::Execute;
         let write = AccessFs::from_all(NEWEST)
             & !(AccessFs::Execute | AccessFs::MakeChar | AccessFs::MakeBlock | AccessFs::IoctlDev);
+        let commands = read | AccessFs::WriteFile | AccessFs::IoctlDev;
         let ruleset = Ruleset::default()
             .set_compatibility(CompatLevel::BestEffort)
             .handle_access(AccessFs::from_all(NEWEST))
@@ -155,6 +157,7 @@ impl Plan {
         for (word, paths, access) in [
             ("read", &permissions.read, read),
             ("write", &permissions.write, write),
+            ("devices", &permissions.devices, commands),
         ] {
             for path in paths {
                 if !allow(&mut fence, path, access)? {

@@ -20,11 +20,19 @@ pub(crate) fn flaws(permissions: &Permissions) -> Vec<(&'static str, String)> {
         ("unix", &permissions.unix),
         ("read", &permissions.read),
         ("write", &permissions.write),
+        ("devices", &permissions.devices),
     ] {
         for path in paths.iter().filter(|path| !is_plain_absolute(path)) {
             let text = format!("{} is no absolute path without ..", path.display());
             tell(field, text);
         }
+    }
+    for path in permissions
+        .devices
+        .iter()
+        .filter(|path| !path.starts_with("/dev"))
+    {
+        tell("devices", format!("{} is not in /dev", path.display()));
     }
     for path in &permissions.run {
         let mut parts = path.components();

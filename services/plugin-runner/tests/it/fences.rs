@@ -79,6 +79,31 @@ async fn files_outside_of_what_was_granted_are_closed() {
 }
 
 #[tokio::test]
+async fn commands_to_devices_take_a_permission() {
+    // RNDGETENTCNT, which everybody may ask of what everybody may read.
+    let command =
+        "len(__import__('fcntl').ioctl(os.open('/dev/urandom', os.O_RDONLY), 0x80045200, bytes(4)))";
+    let write = "os.close(os.open('/dev/urandom', os.O_WRONLY))";
+    let none = Greedy::granted(json!({"read": ["/dev/urandom"]})).await;
+    none.fenced(landlock().await >= 5, "commands to devices", command)
+        .await;
+    none.may_not(write).await;
+    let writer = Greedy::granted(json!({"write": ["/dev/urandom"]})).await;
+    writer.may(write).await;
+    writer
+        .fenced(landlock().await >= 5, "commands to devices", command)
+        .await;
+    let granted = Greedy::granted(json!({"devices": ["/dev/urandom", "/dev/nothing"]})).await;
+    assert_eq!(granted.may(command).await, 4);
+    granted.may(write).await;
+    let said = granted.plugin.fenced().not_granted;
+    assert!(
+        said.len() == 1 && said[0].starts_with("devices /dev/nothing: "),
+        "{said:?}"
+    );
+}
+
+#[tokio::test]
 async fn only_granted_programs_run() {
     let greedy = Greedy::granted(json!({"run": ["true"]})).await;
     let has = landlock().await >= 1;
