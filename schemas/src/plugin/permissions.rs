@@ -53,6 +53,9 @@ pub struct Permissions {
     /// How many processes and threads it may have at once.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub processes: Option<u32>,
+    /// How much its working folder may hold, in MiB.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub disk_mb: Option<u32>,
 }
 
 /// Where a plugin connects to.
@@ -111,6 +114,7 @@ impl Permissions {
             memory_mb: more(self.memory_mb, held.memory_mb),
             cpu_percent: more(self.cpu_percent, held.cpu_percent),
             processes: more(self.processes, held.processes),
+            disk_mb: more(self.disk_mb, held.disk_mb),
         }
     }
 
@@ -144,7 +148,7 @@ mod tests {
         let every = json!({
             "tcp": [{"port": 1}], "listen": [1], "udp": true, "raw": true, "unix": ["/u"], "read": ["/r"],
             "write": ["/w"], "devices": ["/dev/d"], "run": ["sed"], "env": ["TZ"], "events": ["custom"], "memory_mb": 1,
-            "cpu_percent": 1, "processes": 1,
+            "cpu_percent": 1, "processes": 1, "disk_mb": 1,
         });
         let all = of(every.clone());
         assert_eq!(all.beyond(&Permissions::default()), all);

@@ -8,6 +8,7 @@
 mod chain;
 mod channel;
 mod control_group;
+mod disk;
 mod enter;
 mod entry;
 mod grants;
@@ -39,7 +40,11 @@ use std::{
     path::{Path, PathBuf},
     process::ExitCode,
     sync::Arc,
+    time::Duration,
 };
+
+/// To go through some thousand files takes milliseconds, and a disk is not full within a minute of one plugin's files.
+const DISK_LOOK: Duration = Duration::from_secs(60);
 
 /// The word on the command line that asks this program to become a plugin.
 pub(crate) const ASKED: &str = "__fence";
@@ -57,6 +62,8 @@ pub struct FenceConfig {
     pub environment: BTreeMap<String, OsString>,
     /// Which plugin is which user; one for all plugins of a runner.
     pub users: Users,
+    /// How often it is looked at what a running plugin's working folder holds.
+    pub disk_look: Duration,
 }
 
 /// Where control groups are made.
@@ -77,6 +84,7 @@ impl Default for FenceConfig {
             require_isolation: false,
             environment: BTreeMap::new(),
             users: Users::default(),
+            disk_look: DISK_LOOK,
         }
     }
 }
@@ -107,6 +115,7 @@ impl fmt::Debug for FenceConfig {
             .field("require_isolation", &self.require_isolation)
             .field("environment", &self.environment.keys())
             .field("users", &self.users)
+            .field("disk_look", &self.disk_look)
             .finish()
     }
 }
@@ -143,6 +152,12 @@ impl Fence {
     /// What it may hold.
     pub(crate) fn limits(&self) -> Limits {
         Limits::of(&self.permissions)
+    }
+
+    /// Waits until its working folder holds more than it may, and returns what is to be told of it. Cancelling it
+    /// loses nothing.
+    pub(crate) async fn until_disk_is_full(&self, home: &Path) -> String {
+        disk::until_full(home, self.limits().disk_mb, self.config.disk_look).await
     }
 
     /// Where its control group is, where there is one.

@@ -21,6 +21,7 @@ pub fn lines(permissions: &Permissions) -> Vec<String> {
         memory_mb,
         cpu_percent,
         processes,
+        disk_mb,
     } = permissions;
     let mut lines: Vec<String> = Vec::new();
     lines.extend(tcp.iter().map(|endpoint| match &endpoint.host {
@@ -62,6 +63,7 @@ pub fn lines(permissions: &Permissions) -> Vec<String> {
     lines.extend(memory_mb.map(|mib| format!("hold {mib} MiB of memory at most")));
     lines.extend(cpu_percent.map(|percent| format!("use {percent} % of one processor core at most")));
     lines.extend(processes.map(|number| format!("have {number} processes and threads at most")));
+    lines.extend(disk_mb.map(|mib| format!("keep {mib} MiB in its working folder at most")));
     lines.iter().map(|line| text::printable(line)).collect()
 }
 
@@ -124,7 +126,7 @@ mod tests {
         let all = json!({
             "tcp": [{"port": 6379, "host": "redis"}], "listen": [8080], "udp": true, "raw": true,
             "unix": ["/run/sock"], "read": ["/etc/redis"], "write": ["/var/x"], "devices": ["/dev/d"], "run": ["/usr/bin/psql"],
-            "env": ["PGHOST"], "events": ["custom.backup"], "memory_mb": 128, "cpu_percent": 50, "processes": 8,
+            "env": ["PGHOST"], "events": ["custom.backup"], "memory_mb": 128, "cpu_percent": 50, "processes": 8, "disk_mb": 300,
         });
         let Value::Object(each) = &all else {
             panic!("it is an object");

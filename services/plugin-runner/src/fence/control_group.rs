@@ -102,6 +102,7 @@ impl ControlGroups {
             memory_bytes: memory,
             cpu_percent,
             processes,
+            ..
         } = Limits::of(granted);
         let cpu = u64::from(cpu_percent) * PERIOD_US / 100;
         if self.limits("memory") {

@@ -4,7 +4,8 @@
 //! the kernel has failed to go up.
 
 use super::{
-    channel, limits,
+    channel, disk,
+    limits::{self, Limits},
     orders::{Fenced, Orders, Outcome},
     reach, system_calls, user,
 };
@@ -41,6 +42,7 @@ fn enter(socket: &UnixStream, orders: &Orders) -> Result<Infallible, String> {
     let orders = &join(orders.clone(), &mut not_enforced);
     // Whoever started the runner may have left something open in it.
     close_fds::set_fds_cloexec(FIRST_OTHER, &[]);
+    disk::check(&orders.home, Limits::of(&orders.permissions).disk_mb)?;
     let plan = reach::Plan::make(orders)?;
     let user = user::take_own(orders, &plan.needed(orders), &mut not_enforced)?;
     limits::set(orders, user, &mut not_enforced)?;

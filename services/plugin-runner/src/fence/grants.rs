@@ -11,7 +11,7 @@ use snooze_schemas::plugin::permissions::Permissions;
 pub(crate) const PERMISSIONS: &str = "permissions";
 
 /// What can be granted.
-const KNOWN: [&str; 14] = [
+const KNOWN: [&str; 15] = [
     "tcp",
     "listen",
     "udp",
@@ -26,6 +26,7 @@ const KNOWN: [&str; 14] = [
     "memory_mb",
     "cpu_percent",
     "processes",
+    "disk_mb",
 ];
 
 /// Reads them, and what of them is not known.
@@ -65,7 +66,7 @@ mod tests {
         let all = json!({
             "tcp": [{"port": 6379}], "listen": [1], "udp": true, "raw": true, "unix": ["/run/s"], "read": ["/a"],
             "write": ["/b"], "devices": ["/dev/d"], "run": ["sed", "/bin/ls"], "env": ["TZ"], "events": ["custom"], "memory_mb": 1,
-            "cpu_percent": 1, "processes": 1, "tpc": [],
+            "cpu_percent": 1, "processes": 1, "disk_mb": 1, "tpc": [],
         });
         let (permissions, unknown) = of(&all).expect("they are well formed");
         assert_eq!(unknown, ["tpc"]);

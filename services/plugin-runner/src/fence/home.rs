@@ -17,9 +17,9 @@ use std::{
 };
 
 /// So many files are given at most: a start is no time to go through more.
-const ENTRIES: u32 = 100_000;
+pub(super) const ENTRIES: u32 = 100_000;
 /// Folders lie no deeper in one another than so.
-const DEPTH: u32 = 64;
+pub(super) const DEPTH: u32 = 64;
 
 /// Makes the folder, open to itself alone.
 pub(crate) fn make(home: &Path) -> io::Result<()> {
@@ -89,7 +89,7 @@ impl Gift {
     }
 }
 
-fn open(at: BorrowedFd<'_>, path: impl rustix::path::Arg) -> Result<std::os::fd::OwnedFd, Errno> {
+pub(super) fn open(at: BorrowedFd<'_>, path: impl rustix::path::Arg) -> Result<std::os::fd::OwnedFd, Errno> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     openat(at, path, flags, Mode::empty())
 }

@@ -12,6 +12,8 @@ const MEMORY_MB: u32 = 512;
 const PROCESSES: u32 = 64;
 /// Processor time of one core, in percent, without asking.
 const CPU_PERCENT: u32 = 100;
+/// What its working folder may hold without asking: as much as one file may.
+const DISK_MB: u32 = 256;
 /// Open files: an ordinary plugin has under 30.
 const OPEN_FILES: u64 = 256;
 /// The largest file: what fills a small disk's rest comes to a stop before.
@@ -26,6 +28,8 @@ pub(crate) struct Limits {
     pub cpu_percent: u32,
     /// Processes and threads.
     pub processes: u32,
+    /// What its working folder holds.
+    pub disk_mb: u32,
 }
 
 impl Limits {
@@ -35,6 +39,7 @@ impl Limits {
             memory_bytes: u64::from(granted.memory_mb.unwrap_or(MEMORY_MB)) << 20,
             cpu_percent: granted.cpu_percent.unwrap_or(CPU_PERCENT),
             processes: granted.processes.unwrap_or(PROCESSES),
+            disk_mb: granted.disk_mb.unwrap_or(DISK_MB),
         }
     }
 }

@@ -54,6 +54,7 @@ pub(crate) fn flaws(permissions: &Permissions) -> Vec<(&'static str, String)> {
         ("memory_mb", permissions.memory_mb),
         ("cpu_percent", permissions.cpu_percent),
         ("processes", permissions.processes),
+        ("disk_mb", permissions.disk_mb),
     ] {
         if limit == Some(0) {
             tell(field, "0 is no limit that a plugin could live with".to_owned());

@@ -190,6 +190,13 @@ impl StdioPlugin {
         }));
         drop(turn);
         self.stage.send_replace(Stage::Running);
+        let full = async {
+            match self.fence() {
+                Some(fence) => fence.until_disk_is_full(&self.settings.program.home).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::pin!(full);
         let why = loop {
             let reconfigured = async {
                 self.configs.changed_since(version).await;
@@ -203,6 +210,7 @@ impl StdioPlugin {
                 biased;
                 why = breaks.recv() => break why.unwrap_or_else(|| "it is of no use any more".to_owned()),
                 () = instance.ended() => break "it ended".to_owned(),
+                why = &mut full => break why,
                 () = self.until_wanted(is_unwanted) => {
                     self.bid_farewell(&instance).await;
                     break self.hindered();

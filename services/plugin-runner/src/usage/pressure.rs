@@ -148,6 +148,7 @@ mod tests {
         memory_bytes: 1000,
         cpu_percent: 50,
         processes: 10,
+        disk_mb: 1,
     };
 
     fn after(looks: u32, held: impl Fn(u32) -> Held) -> BTreeSet<Limit> {

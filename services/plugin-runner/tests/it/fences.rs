@@ -382,6 +382,31 @@ async fn memory_beyond_the_limit_is_refused() {
 }
 
 #[tokio::test]
+async fn a_folder_that_holds_too_much_ends_its_plugin_and_keeps_it_from_starting() {
+    let config = FenceConfig {
+        disk_look: Duration::from_millis(20),
+        ..config()
+    };
+    let greedy = Greedy::starting(Some((json!({"disk_mb": 3}), config)));
+    greedy.running().await;
+    greedy
+        .may("os.mkdir('a') or open('a/1', 'wb').write(bytes(2 << 20))")
+        .await;
+    let (starts, code) = (greedy.plugin.starts(), "open('a/2', 'wb').write(bytes(2 << 20))");
+    // It may be ended before it has answered.
+    drop(
+        greedy
+            .plugin
+            .call(Method::CheckIdle, &json!({"code": code}), SOON)
+            .await,
+    );
+    wait_until(SOON, "it is ended", async || greedy.plugin.starts() > starts).await;
+    greedy.does_not_run("holds more than 3 MiB (disk_mb)").await;
+    fs::remove_file(greedy.home().join("a/2")).expect("removes");
+    greedy.running().await;
+}
+
+#[tokio::test]
 async fn a_fork_bomb_comes_to_its_limit() {
     // Each child waits for its parent's end, so that none is left whatever the limit does.
     let bomb = "(lambda pipe: [os.fork() or (os.close(pipe[1]), os.read(pipe[0], 1), os._exit(0)) \

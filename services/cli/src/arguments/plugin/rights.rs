@@ -12,7 +12,8 @@ pub struct PluginApprove {
     /// The plugin.
     pub plugin: PluginName,
     /// A JSON object with what it may do, in place of what its manifest asks for: tcp, listen, udp, raw, unix, read,
-    /// write, devices, run, env, events, memory_mb, cpu_percent, processes.
+    /// write, devices, run, env, events, memory_mb, cpu_percent, processes,
+    /// disk_mb.
     #[arg(long, value_name = "FILE")]
     pub permissions: Option<PathBuf>,
     /// Agree without being asked.
