@@ -10,7 +10,7 @@ use snooze_native::{Library, LoadError, serve};
 use std::{
     fs::File,
     io::{self, BufReader},
-    sync::{Arc, Mutex, PoisonError, Weak},
+    sync::{Arc, Mutex, TryLockError, Weak},
     thread,
     time::Duration,
 };
@@ -35,6 +35,13 @@ pub(crate) enum GuestError {
     Room(#[source] io::Error),
 }
 
+impl GuestError {
+    /// Whether the same bytes may be loaded another time: nothing of them was.
+    pub(crate) fn is_of_the_moment(&self) -> bool {
+        matches!(self, Self::Load(LoadError::Copy(_)) | Self::Room(_) | Self::Hangs)
+    }
+}
+
 /// Where one of it is at work: whether the thread of an earlier start is still there.
 #[derive(Debug, Default)]
 pub(crate) struct Seat(Mutex<Weak<()>>);
@@ -51,8 +58,12 @@ pub(crate) struct Guest {
 /// # Errors
 /// Why it cannot be asked.
 pub(crate) fn start(name: &str, bytes: &[u8], seat: &Seat) -> Result<(Guest, Pipes), GuestError> {
-    // Held until there is a thread, so that two starts at once are none.
-    let mut seat = seat.0.lock().unwrap_or_else(PoisonError::into_inner);
+    // Held until there is a thread. One that hangs while it is opened holds it for as long as it does.
+    let mut seat = match seat.0.try_lock() {
+        Ok(seat) => seat,
+        Err(TryLockError::Poisoned(seat)) => seat.into_inner(),
+        Err(TryLockError::WouldBlock) => return Err(GuestError::Hangs),
+    };
     if seat.strong_count() > 0 {
         return Err(GuestError::Hangs);
     }

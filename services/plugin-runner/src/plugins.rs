@@ -46,6 +46,8 @@ pub(crate) struct OwnWord {
     pub configured: BTreeSet<PluginName>,
     /// Those that it switches off, unless a layer of the policy says otherwise.
     pub disabled: BTreeSet<PluginName>,
+    /// Whether it has plugins at all.
+    pub has_folders: bool,
 }
 
 /// Which plugins there are, as of the last look.

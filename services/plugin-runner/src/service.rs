@@ -183,6 +183,7 @@ fn house(
         on_bus: config.named_on_bus(),
         configured: config.configured(),
         disabled: config.disabled(),
+        has_folders: config.has_plugins(),
     };
     let plugins = Plugins::new(
         bus.clone(),

@@ -133,7 +133,7 @@ pub struct StdioPlugin {
     process_id: watch::Sender<Option<i32>>,
     wanted: watch::Sender<Wanted>,
     fenced: watch::Sender<Fenced>,
-    seat: Seat,
+    seat: Arc<Seat>,
     over: watch::Sender<BTreeSet<Limit>>,
     stop: CancellationToken,
 }
@@ -142,12 +142,17 @@ impl StdioPlugin {
     /// A plugin that is not running yet.
     #[must_use]
     pub fn new(settings: Settings, configs: Arc<ConfigBook>) -> Arc<StdioPlugin> {
-        StdioPlugin::granted(settings, configs, Grant::default())
+        StdioPlugin::granted(settings, configs, Grant::default(), Arc::default())
     }
 
     /// One whose fence is this grant's.
     #[must_use]
-    pub(crate) fn granted(settings: Settings, configs: Arc<ConfigBook>, grant: Grant) -> Arc<StdioPlugin> {
+    pub(crate) fn granted(
+        settings: Settings,
+        configs: Arc<ConfigBook>,
+        grant: Grant,
+        seat: Arc<Seat>,
+    ) -> Arc<StdioPlugin> {
         Arc::new(StdioPlugin {
             settings,
             slot: Mutex::new(Slot::Down("it has not been started yet".to_owned())),
@@ -166,7 +171,7 @@ impl StdioPlugin {
             process_id: watch::Sender::new(None),
             wanted: watch::Sender::new(Wanted::Running),
             fenced: watch::Sender::default(),
-            seat: Seat::default(),
+            seat,
             over: watch::Sender::default(),
             stop: CancellationToken::new(),
         })

@@ -6,6 +6,7 @@
 
 use super::{PluginVoter, Plugins, Roll, round};
 use crate::{
+    packages,
     plugin::{self, Runtime},
     policy::PolicyInForce,
     stdio::Wanted,
@@ -94,9 +95,16 @@ impl Plugins {
         let configured = self.own.configured.iter();
         let configured =
             configured.map(|name| (name, ("missing", "it is configured, and missing".to_owned())));
+        // One that nobody has looked for yet.
+        let installed = packages::installed(policy).into_keys();
+        let installed: Vec<PluginName> = installed.filter(|_| self.own.has_folders).collect();
+        let installed = installed.iter();
+        let installed =
+            installed.map(|name| (name, ("missing", "it is installed, and being fetched".to_owned())));
         let missed = roll.missed.iter();
         let missed = missed.map(|(name, missed)| (name, (missed.cause.as_str(), missed.why.clone())));
         configured
+            .chain(installed)
             .chain(missed)
             .filter(|(name, _)| !is_there(name) && self.is_enabled(policy, name))
             .map(|(name, told)| (name.clone(), told))

@@ -14,6 +14,7 @@ use crate::{
     Config,
     directory::Directory,
     fence::{self, ControlGroups},
+    guest::Seat,
     packages::Shelf,
     plugins::{Plugins, Roll},
     policy::PolicyInForce,
@@ -26,11 +27,15 @@ use snooze_service_runtime::CancellationToken;
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
+    time::Duration,
 };
 use tokio::{
     sync::{mpsc, watch},
     task::{JoinError, JoinSet},
 };
+
+/// How long a look through the folders may take without a word.
+const LONG_LOOK: Duration = Duration::from_secs(30);
 
 /// What the house works with.
 #[derive(Debug)]
@@ -90,6 +95,8 @@ pub(crate) struct House {
     unloaded: BTreeSet<PluginName>,
     /// How often each was started as something else.
     generations: BTreeMap<PluginName, u64>,
+    /// Where libraries are at work, also those that hang.
+    seats: BTreeMap<PluginName, Arc<Seat>>,
     tasks: JoinSet<(Arc<StdioPlugin>, Result<(), HouseError>)>,
     /// All that have not ended, those that are ending among them.
     alive: watch::Sender<Vec<Arc<StdioPlugin>>>,
@@ -113,6 +120,7 @@ impl House {
             running: BTreeMap::new(),
             unloaded: BTreeSet::new(),
             generations: BTreeMap::new(),
+            seats: BTreeMap::new(),
             tasks: JoinSet::new(),
             alive: watch::Sender::default(),
         };
@@ -160,10 +168,17 @@ impl House {
             let looked = look(&orders, &mut known);
             (looked, known)
         });
-        let looked = tokio::select! {
-            looked = looked => looked,
-            // What it knew is on the disk already.
-            () = self.parts.shutdown.cancelled() => return Ok(()),
+        tokio::pin!(looked);
+        let looked = loop {
+            // Cancelling these loses nothing: what it knew is on the disk already.
+            tokio::select! {
+                looked = &mut looked => break looked,
+                () = self.parts.shutdown.cancelled() => return Ok(()),
+                () = tokio::time::sleep(LONG_LOOK) => tracing::error!(
+                    seconds = LONG_LOOK.as_secs(),
+                    "the folders of plugins do not answer; no plugin is started, ended or changed until they do"
+                ),
+            }
         };
         let (looked, known) = looked.map_err(HouseError::Look)?;
         self.parts.known = known;
@@ -255,7 +270,9 @@ impl House {
             if is_wanted && let Some(member) = looked.members.remove(&name) {
                 self.note_approval(held.as_deref(), &member);
                 let generation = self.generations.get(&name).copied().unwrap_or_default();
-                let tenant = Tenant::new(&self.parts, self.control_groups.clone(), member, generation);
+                // A library that hangs is still there when another is to take its place.
+                let seat = self.seats.entry(name).or_default().clone();
+                let tenant = Tenant::new(&self.parts, self.control_groups.clone(), member, generation, seat);
                 born.push((tenant, ended));
             }
         }

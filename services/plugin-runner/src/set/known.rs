@@ -23,6 +23,8 @@ use std::{
 pub(crate) struct Known {
     file: PathBuf,
     places: BTreeMap<PluginName, Place>,
+    /// Whether the file says so too.
+    is_kept: bool,
 }
 
 /// Where a plugin was.
@@ -41,7 +43,12 @@ impl Known {
     /// When there is such a file and it is of no use: then nobody could be missed.
     pub(crate) fn open(file: PathBuf) -> Result<Known, FileError> {
         let places = files::read(&file)?.unwrap_or_default();
-        Ok(Known { file, places })
+        let is_kept = true;
+        Ok(Known {
+            file,
+            places,
+            is_kept,
+        })
     }
 
     /// Takes note of who was found, forgets whom an operator does not want, and returns those who are gone, with the
@@ -65,7 +72,7 @@ impl Known {
         self.places
             .retain(|name, place| folders.contains(&place.folder) && is_enabled(name));
         self.places.extend(there.clone());
-        if self.places != before {
+        if self.places != before || !self.is_kept {
             self.keep();
         }
         let gone = self.places.iter();
@@ -74,8 +81,11 @@ impl Known {
             .collect()
     }
 
-    fn keep(&self) {
-        if let Err(error) = files::replace(&self.file, &self.places, Durability::Synced) {
+    fn keep(&mut self) {
+        let kept = files::replace(&self.file, &self.places, Durability::Synced);
+        // It is tried again at the next look.
+        self.is_kept = kept.is_ok();
+        if let Err(error) = kept {
             tracing::error!(
                 error = one_line(&error),
                 "it cannot be kept which plugins there are; one that vanishes before the next start will not be missed"

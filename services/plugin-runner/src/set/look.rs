@@ -122,6 +122,10 @@ pub(crate) fn look(orders: &Orders, known: &mut Known) -> Looked {
     for folder in &orders.folders {
         looked.places.insert(folder.clone());
         looked.places.extend(folders_in(folder));
+        // A link is changed where it lies.
+        if folder.is_symlink() {
+            looked.places.extend(folder.parent().map(ToOwned::to_owned));
+        }
     }
     let mut over = BTreeSet::new();
     for why in passed_over {
@@ -136,6 +140,15 @@ pub(crate) fn look(orders: &Orders, known: &mut Known) -> Looked {
         let why = Missed::over(format!("it was passed over: {}", one_line(&why)));
         over.insert(name.clone());
         looked.missed.insert(name, Missed { rights, ..why });
+    }
+    // Another of the same name is no stand-in for one that is broken: it would take its vote, and what it was granted.
+    let (found, in_its_place): (Vec<Found>, Vec<Found>) =
+        found.into_iter().partition(|found| !over.contains(&found.name));
+    for other in in_its_place {
+        if let Some(missed) = looked.missed.get_mut(&other.name) {
+            let path = other.path.display();
+            missed.why = format!("{}; {path} has its name and is not run in its place", missed.why);
+        }
     }
     let gone = known.compare(&orders.folders, &found, &over, |name| orders.is_wanted(name));
     let gone = gone.into_iter().map(|(name, why)| (name, Missed::over(why)));

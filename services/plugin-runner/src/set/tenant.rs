@@ -5,6 +5,7 @@
 use super::{HouseError, Member, Parts};
 use crate::{
     fence::{ControlGroups, Fence},
+    guest::Seat,
     hosting,
     plugin::{Plugin, Runtime},
     plugins::Hosted,
@@ -33,6 +34,7 @@ impl Tenant {
         control_groups: Arc<Result<ControlGroups, String>>,
         member: Member,
         generation: u64,
+        seat: Arc<Seat>,
     ) -> Tenant {
         let (found, config) = (&member.found, &parts.config);
         tracing::info!(plugin = %found.name, path = %found.path.display(), "a plugin was found");
@@ -58,7 +60,7 @@ impl Tenant {
             handshake_limit: config.handshake_limit,
             restarts: config.restarts,
         };
-        let process = StdioPlugin::granted(settings, parts.plugins.configs(), member.grant.clone());
+        let process = StdioPlugin::granted(settings, parts.plugins.configs(), member.grant.clone(), seat);
         let hosted = Hosted {
             plugin: Plugin::new(Runtime::Process(process.clone())),
             process,

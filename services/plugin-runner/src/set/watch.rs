@@ -77,7 +77,8 @@ impl Watch {
         }
     }
 
-    /// Watches these folders, and no others. What changed before is not told; whoever asks looks after it.
+    /// Watches these folders, and no others. What changed in one before it was watched cannot be seen, so that a new
+    /// one counts as changed.
     pub(crate) fn these(&mut self, folders: &BTreeSet<PathBuf>) {
         self.look_by = Instant::now() + UNWATCHED;
         let Some(kernel) = &self.kernel else {
@@ -92,7 +93,7 @@ impl Watch {
                 inotify::remove_watch(kernel, watch).unwrap_or_default();
             }
         }
-        let mut failed = None;
+        let (mut failed, mut is_new) = (None, false);
         for folder in folders {
             // Also those that are watched: another folder may have taken the place.
             let watched = if self.watched.len() < LIMIT || self.watched.contains_key(folder) {
@@ -101,7 +102,7 @@ impl Watch {
                 Err(format!("more than {LIMIT} folders"))
             };
             match watched {
-                Ok(watch) => drop(self.watched.insert(folder.clone(), watch)),
+                Ok(watch) => is_new |= self.watched.insert(folder.clone(), watch) != Some(watch),
                 Err(why) => {
                     self.watched.remove(folder);
                     failed.get_or_insert(why);
@@ -109,6 +110,10 @@ impl Watch {
             }
         }
         self.note(failed);
+        if is_new {
+            let now = Instant::now();
+            self.restless = Some((now, now));
+        }
     }
 
     fn note(&mut self, unwatched: Option<String>) {

@@ -99,7 +99,9 @@ impl StdioPlugin {
                 stderr: None,
             }),
             // What was loaded stays in memory, so that the same bytes are not tried again.
-            Err(error @ GuestError::Load(_)) => Err(Unstarted::Held(one_line(&error))),
+            Err(error @ GuestError::Load(_)) if !error.is_of_the_moment() => {
+                Err(Unstarted::Held(one_line(&error)))
+            }
             Err(error) => Err(Unstarted::Failed(one_line(&error))),
         }
     }

@@ -82,7 +82,17 @@ impl StdioPlugin {
             self.stage.send_replace(Stage::Starting);
             self.note_start();
             let born = Instant::now();
-            let parted = match self.launch().await {
+            let limit = self.settings.handshake_limit;
+            // What is cancelled here ends by itself: a library that is opened too late has nobody who asks it.
+            let launched = tokio::select! {
+                launched = self.launch() => launched,
+                () = tokio::time::sleep(limit) => {
+                    Err(Unstarted::Failed(format!("it could not be started within {} s", limit.as_secs())))
+                }
+                () = self.until_wanted(is_unwanted) => continue,
+                () = self.stop.cancelled() => continue,
+            };
+            let parted = match launched {
                 Err(Unstarted::Failed(why)) => Parted::Failed(why),
                 Err(Unstarted::Held(why)) => {
                     self.refused.send_replace(Some(why));

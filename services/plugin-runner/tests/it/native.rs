@@ -138,6 +138,15 @@ async fn s2_one_that_hangs_is_unknown_and_holds_up_neither_others_nor_the_end() 
             hangs && state("tested") == Some(VoteState::Unknown) && state("other") == Some(VoteState::Idle)
         })
         .await;
+    // Another library in its place is not started beside it.
+    let mut other = library();
+    other.push(0);
+    native(&stage, &other);
+    stage
+        .verdict("the one that hangs is in the way of another", |verdict| {
+            of(verdict, "tested").is_some_and(|vote| vote.reason.contains("it hangs in an earlier request"))
+        })
+        .await;
     fs::write(&end, "").expect("writes");
     stage.vote("tested", VoteState::Idle).await;
     runner.stop().await;

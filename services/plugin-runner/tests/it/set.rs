@@ -268,3 +268,35 @@ async fn a_plugin_that_does_not_end_by_itself_has_no_second_process_beside_it() 
     assert_eq!(told, "+-+");
     runner.stop().await;
 }
+
+#[tokio::test]
+async fn s2_another_of_the_same_name_does_not_stand_in_for_one_that_is_broken() {
+    let mut stage = Stage::set().await;
+    stage.policy(json!({"heartbeat_seconds": 0.2})).await;
+    let second = stage.file("second");
+    fs::create_dir(&second).expect("makes the folder");
+    stage.plugin(
+        "redis",
+        &python_plugin("redis", r#"{"is_idle": False, "reason": "in use"}"#),
+    );
+    let other = second.join("redis");
+    fs::write(
+        &other,
+        python_plugin("redis", r#"{"is_idle": True, "reason": "mine now"}"#),
+    )
+    .expect("writes");
+    fs::set_permissions(&other, fs::Permissions::from_mode(0o755)).expect("makes it executable");
+    let mut config = stage.config();
+    config.plugin_folders.push(second);
+    let runner = stage.runner_with(config).await;
+    stage.vote("redis", VoteState::Busy).await;
+    let first = stage.plugin_folder().join("redis");
+    fs::set_permissions(&first, fs::Permissions::from_mode(0o757)).expect("anybody may write it");
+    let broken = stage
+        .verdict("the first is missed", |verdict| {
+            of(verdict, "redis").is_some_and(|vote| vote.reason.contains("is not run in its place"))
+        })
+        .await;
+    assert_eq!(of(&broken, "redis").expect("it votes").state, VoteState::Unknown);
+    runner.stop().await;
+}
