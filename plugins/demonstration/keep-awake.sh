@@ -8,6 +8,15 @@ export LC_ALL=C
 
 answer() { printf '{"result":%s,"id":%s}\n' "$1" "${id:-null}"; }
 
+# Whether there surely is no such file: a folder on the way that is closed to us hides what is in it.
+is_absent() {
+    case $1 in */*) dir=${1%/*} ;; *) dir=. ;; esac
+    until (cd "${dir:-/}") 2>/dev/null; do
+        [ -e "$dir" ] && return 1
+        case $dir in */*) dir=${dir%/*} ;; *) dir=. ;; esac
+    done
+}
+
 while IFS= read -r line; do
     id=$(printf '%s' "$line" | sed -n 's/.*"id": *\([0-9][0-9]*\)[^0-9]*$/\1/p')
     case $line in
@@ -20,10 +29,12 @@ while IFS= read -r line; do
         answer '{"success":true}'
         ;;
     *'"method":"CheckIdle"'*)
-        if [ -e "$file" ]; then
+        if [ -e "$file" ] || [ -L "$file" ]; then
             answer '{"is_idle":false,"reason":"somebody asked to keep this machine awake"}'
-        else
+        elif is_absent "$file"; then
             answer '{"is_idle":true,"reason":"nobody asked to keep this machine awake"}'
+        else
+            answer '{"error":"nobody can see whether the file is there: a folder on its way is closed"}'
         fi
         ;;
     *)

@@ -11,7 +11,7 @@ use crate::interface::{AnsweringDynMut as _, Entry, INTERFACE, MAGIC, Opened, Op
 use libloading::os::unix::{Library as Handle, RTLD_LOCAL, RTLD_NOW};
 use object::{
     Endianness,
-    read::elf::{FileHeader as _, ProgramHeader as _},
+    read::elf::{FileHeader as _, ProgramHeader as _, Sym as _},
 };
 use rustix::{
     fs::{MemfdFlags, SealFlags},
@@ -40,7 +40,7 @@ pub enum LoadError {
     #[error(
         "it is no native plugin: it exports no {SYMBOL}; build it as a `cdylib` with the macro `native!`"
     )]
-    NoPlugin(#[source] libloading::Error),
+    NoPlugin,
     /// Its symbol is not what ours is.
     #[error("it is no native plugin: its {SYMBOL} has another stamp")]
     Stamp,
@@ -93,7 +93,7 @@ impl Library {
     /// # Errors
     /// Why it is not loaded. Of one that the loader took, constructors have run by then.
     pub fn open(bytes: &[u8]) -> Result<Library, LoadError> {
-        look_at(bytes).map_err(LoadError::NotWhole)?;
+        look_at(bytes)?;
         let copy = copy_of(bytes).map_err(LoadError::Copy)?;
         let path = format!("/proc/self/fd/{}", copy.as_raw_fd());
         // SAFETY: its constructors are run, which is to run code that the operator trusts as the runner's own.
@@ -119,9 +119,10 @@ impl Library {
     }
 }
 
-/// Looks whether all that will be mapped is there: the loader maps what is not, and whoever touches it ends.
-fn look_at(bytes: &[u8]) -> Result<(), String> {
-    let told = |error: object::Error| error.to_string();
+/// Looks whether all that will be mapped is there, for the loader maps what is not and whoever touches it ends; and
+/// at its stamp, because to load a library is to run its constructors.
+fn look_at(bytes: &[u8]) -> Result<(), LoadError> {
+    let told = |error: object::Error| LoadError::NotWhole(error.to_string());
     let header = object::elf::FileHeader64::<Endianness>::parse(bytes).map_err(told)?;
     let endian = header.endian().map_err(told)?;
     let mapped = header.program_headers(endian, bytes).map_err(told)?;
@@ -131,34 +132,66 @@ fn look_at(bytes: &[u8]) -> Result<(), String> {
     };
     let is_there =
         |end: Option<u64>| end.is_some_and(|end| usize::try_from(end).is_ok_and(|end| end <= bytes.len()));
-    match mapped.iter().map(end).all(is_there) {
-        true => Ok(()),
-        false => Err("its end is missing".to_owned()),
+    if !mapped.iter().map(end).all(is_there) {
+        return Err(LoadError::NotWhole("its end is missing".to_owned()));
+    }
+    let sections = header.sections(endian, bytes).map_err(told)?;
+    let symbols = sections
+        .symbols(endian, bytes, object::elf::SHT_DYNSYM)
+        .map_err(told)?;
+    let ours = symbols.iter().find(|symbol| {
+        let is_here = symbol.st_shndx(endian) != object::elf::SHN_UNDEF;
+        is_here && symbol.name(endian, symbols.strings()) == Ok(SYMBOL.as_bytes())
+    });
+    let address = ours.ok_or(LoadError::NoPlugin)?.st_value(endian);
+    let stamp = mapped.iter().find_map(|part| {
+        let found = part.data_range(endian, bytes, address, Stamp::SIZE);
+        found.ok().flatten()
+    });
+    stamp.and_then(Stamp::read).ok_or(LoadError::Stamp)?.check()
+}
+
+impl Stamp {
+    const SIZE: u64 = size_of::<Stamp>() as u64;
+
+    /// As its bytes are in a library of this machine.
+    fn read(bytes: &[u8]) -> Option<Stamp> {
+        let (magic, rest) = bytes.split_first_chunk()?;
+        let (interface, rest) = rest.split_first_chunk()?;
+        let (unwinds, _) = rest.split_first_chunk()?;
+        Some(Stamp {
+            magic: *magic,
+            interface: u32::from_ne_bytes(*interface),
+            unwinds: u32::from_ne_bytes(*unwinds),
+        })
+    }
+
+    fn check(self) -> Result<(), LoadError> {
+        if self.magic != MAGIC {
+            return Err(LoadError::Stamp);
+        }
+        if self.interface != INTERFACE {
+            return Err(LoadError::Interface {
+                built: self.interface,
+            });
+        }
+        if self.unwinds != 1 {
+            return Err(LoadError::Aborts);
+        }
+        Ok(())
     }
 }
 
-/// What opens the plugin, once its stamp and its types are known to be ours.
+/// What opens the plugin, whose stamp is known to be ours, once its types are.
 fn checked(handle: &Handle) -> Result<Opening, LoadError> {
-    // SAFETY: of the symbol nothing is read but its stamp, whose layout is the same in every interface, and it is
-    // read only as far as it is known to be one: a pointer to bytes, and unaligned.
-    let symbol = unsafe { handle.get::<*const Stamp>(SYMBOL.as_bytes()) }.map_err(LoadError::NoPlugin)?;
-    let symbol = symbol.into_raw().cast_const();
-    // SAFETY: whoever exports this name exports a static of at least a stamp's size, or is no plugin that anybody
-    // should have trusted; the copy is checked before it is used.
-    let stamp = unsafe { symbol.cast::<Stamp>().read_unaligned() };
-    if stamp.magic != MAGIC {
-        return Err(LoadError::Stamp);
-    }
-    if stamp.interface != INTERFACE {
-        return Err(LoadError::Interface {
-            built: stamp.interface,
-        });
-    }
-    if stamp.unwinds != 1 {
-        return Err(LoadError::Aborts);
-    }
-    // SAFETY: the stamp says that it is an `Entry` of this interface, a static that is as old as the library.
-    let entry = unsafe { &*symbol.cast::<Entry>() };
+    // SAFETY: the library's own table of symbols says that this name is a static whose stamp is that of an `Entry` of
+    // this interface. It is as old as the library, which is not unloaded while this is borrowed.
+    let symbol = unsafe { handle.get::<*const Entry>(SYMBOL.as_bytes()) }.map_err(LoadError::Load)?;
+    let symbol = symbol.into_raw().cast_const().cast::<Entry>();
+    // SAFETY: as above; an `Entry` holds no value that another bit pattern could not be but pointers, which the
+    // loader has written.
+    let entry = unsafe { &*symbol };
+    entry.stamp.check()?;
     let ours = <Opening as stabby::IStable>::REPORT;
     if entry.report != ours {
         return Err(LoadError::Layout {

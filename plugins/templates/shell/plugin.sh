@@ -7,6 +7,15 @@ export LC_ALL=C
 
 answer() { printf '{"result":%s,"id":%s}\n' "$1" "$id"; }
 
+# Whether there surely is no such file: a folder on the way that is closed to us hides what is in it.
+is_absent() {
+    case $1 in */*) dir=${1%/*} ;; *) dir=. ;; esac
+    until (cd "${dir:-/}") 2>/dev/null; do
+        [ -e "$dir" ] && return 1
+        case $dir in */*) dir=${dir%/*} ;; *) dir=. ;; esac
+    done
+}
+
 while IFS= read -r line; do
     # The id is the last thing on a line; what has none that can be read is answered without one.
     case $line in
@@ -28,10 +37,12 @@ while IFS= read -r line; do
         answer '{"success":true}'
         ;;
     '{"method":"CheckIdle"'*)
-        if [ -e "$file" ]; then
+        if [ -e "$file" ] || [ -L "$file" ]; then
             answer '{"is_idle":false,"reason":"the file is there"}'
-        else
+        elif is_absent "$file"; then
             answer '{"is_idle":true,"reason":"there is no file"}'
+        else
+            answer '{"error":"nobody can see whether the file is there: a folder on its way is closed"}'
         fi
         ;;
     *)

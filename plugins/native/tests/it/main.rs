@@ -140,8 +140,16 @@ fn what_is_no_whole_library_is_refused_before_it_is_mapped() {
 }
 
 #[test]
-fn a_program_is_no_library() {
+fn a_program_is_no_plugin() {
     let program = fs::read("/proc/self/exe").expect("this program is there");
     let refused = Library::open(&program).expect_err("it is a program");
-    assert!(matches!(refused, LoadError::Load(_)), "{refused:?}");
+    assert!(matches!(refused, LoadError::NoPlugin), "{refused:?}");
+}
+
+#[test]
+fn nothing_of_a_library_runs_before_its_stamp_is_known() {
+    // Its constructor would end this program.
+    let library = library("trap");
+    let refused = Library::open(&library).expect_err("it is none of ours");
+    assert!(matches!(refused, LoadError::NoPlugin), "{refused:?}");
 }

@@ -15,7 +15,7 @@ use crate::{
 };
 use serde_json::{Map, Value};
 use snooze_schemas::PluginName;
-use snooze_service_runtime::Failure;
+use snooze_service_runtime::{Exit, Failure};
 
 /// Switches a plugin on.
 pub(super) async fn enable(session: &Session, arguments: PluginSetting) -> Result<(), Failure> {
@@ -83,6 +83,7 @@ pub(super) async fn configure(session: &Session, arguments: PluginConfigure) -> 
     };
     let held = match edit {
         Some(edit) => {
+            refuse_own(&edit.sets())?;
             let now = look(session, &layer).await?.0.plugins.remove(plugin.as_str());
             let unset = edit.unsets(now.and_then(|now| now.config).unwrap_or_default());
             refuse_mistakes(session, layer.whose(), plugin, &edit.sets(), &unset).await?;
@@ -108,6 +109,23 @@ pub(super) async fn configure(session: &Session, arguments: PluginConfigure) -> 
         lines.push("  nothing is set here".to_owned());
     }
     print::lines(lines)
+}
+
+/// Refuses what would be kept and have no effect: in a layer these keys are said in another way.
+fn refuse_own(sets: &Map<String, Value>) -> Result<(), Failure> {
+    for (key, instead) in [
+        ("enabled", "`snooze plugin enable` and `disable` switch a plugin"),
+        (
+            "permissions",
+            "`snooze plugin approve` says what a plugin may do; the host's own file may say it here",
+        ),
+    ] {
+        if sets.contains_key(key) {
+            let text = format!("{key} is no configuration: {instead}");
+            return Err(Failure::new(Exit::Usage, text));
+        }
+    }
+    Ok(())
 }
 
 /// How a configuration is changed.
@@ -179,6 +197,16 @@ mod tests {
             Edit::Instead(map(json!({"d": 4}))).of(held()),
             Some(map(json!({"d": 4})))
         );
+    }
+
+    #[test]
+    fn what_would_have_no_effect_is_refused_with_what_has() {
+        for key in ["enabled", "permissions"] {
+            let refused = refuse_own(&map(json!({"a": 1, key: false}))).expect_err("it has no effect");
+            assert_eq!(refused.exit, Exit::Usage);
+            assert!(refused.line.contains("snooze plugin"), "{}", refused.line);
+        }
+        assert!(refuse_own(&map(json!({"runtime": "fleet"}))).is_ok());
     }
 
     #[test]

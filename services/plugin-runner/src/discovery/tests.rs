@@ -214,3 +214,16 @@ fn a_folder_that_everybody_may_change_holds_no_plugin() {
     assert!(found.is_empty());
     assert_eq!(missed(&passed_over), ["open"]);
 }
+
+#[test]
+fn s2_a_manifest_that_is_a_fifo_is_missed_and_nobody_waits_for_it() {
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+    let folder = tempfile::tempdir().expect("a folder");
+    let plugin = folder.path().join("waits");
+    fs::create_dir(&plugin).expect("makes the folder");
+    let mode = Mode::from_raw_mode(0o644);
+    mknodat(CWD, plugin.join("plugin.json"), FileType::Fifo, mode, 0).expect("makes the fifo");
+    let (found, passed_over) = discover(&[folder.path().to_owned()]);
+    assert!(found.is_empty());
+    assert_eq!(missed(&passed_over), ["waits"]);
+}

@@ -4,14 +4,15 @@
 
 use super::{mistakes::Found, places::below};
 use crate::trust::{self, Exposed};
+use rustix::fs::OFlags;
 use sha2::{Digest, Sha256};
 use snooze_schemas::plugin::manifest::{Manifest, PluginKind, ProcessModel};
 use std::{
     collections::BTreeMap,
     fmt::Write,
-    fs::{self, File},
+    fs::{self, File, OpenOptions},
     io::{self, Read},
-    os::unix::fs::PermissionsExt,
+    os::unix::fs::{OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
 };
 
@@ -19,6 +20,20 @@ const EXECUTABLE_BY_ANY: u32 = 0o111;
 
 /// How much of a file is read at once.
 const CHUNK: usize = 64 * 1024;
+
+/// Opens what is a file and nothing else: to open a fifo would wait for whoever writes to it, for ever.
+pub(super) fn open_plain(path: &Path) -> io::Result<File> {
+    let waits_for_nobody = OFlags::NONBLOCK.bits().cast_signed();
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(waits_for_nobody)
+        .open(path)?;
+    if file.metadata()?.is_file() {
+        Ok(file)
+    } else {
+        Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no file"))
+    }
+}
 
 /// Looks for what is started, and returns where it is at the end of all links. What answers on the bus is
 /// started by somebody else, and need not be there.
@@ -86,7 +101,7 @@ fn told(exposed: &Exposed) -> String {
 /// # Errors
 /// When it cannot be read.
 pub fn sha256_of(path: &Path) -> io::Result<String> {
-    let mut file = File::open(path)?;
+    let mut file = open_plain(path)?;
     let mut hasher = Sha256::new();
     let mut chunk = vec![0; CHUNK];
     loop {

@@ -32,8 +32,7 @@ use semver::{Version, VersionReq};
 use serde_json::{Map, Value};
 use snooze_schemas::{PluginName, plugin::manifest::Manifest};
 use std::{
-    fs::File,
-    io::{self, Read},
+    io::Read,
     path::{Path, PathBuf},
 };
 
@@ -204,10 +203,7 @@ fn text_of(path: &Path) -> Result<String, ManifestError> {
     };
     let mut text = String::new();
     // A file may grow while it is read; a fifo or a device has no size.
-    let file = File::open(path).map_err(read)?;
-    if !file.metadata().map_err(read)?.is_file() {
-        return Err(read(io::Error::new(io::ErrorKind::InvalidInput, "it is no file")));
-    }
+    let file = files::open_plain(path).map_err(read)?;
     file.take(SIZE_LIMIT + 1)
         .read_to_string(&mut text)
         .map_err(read)?;
