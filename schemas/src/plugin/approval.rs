@@ -2,7 +2,7 @@
 //!
 //! An approval is for files: whoever changes one of them changes what was approved.
 
-use super::permissions::Permissions;
+use super::permissions::{Permissions, is_false};
 use crate::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -20,6 +20,9 @@ pub struct Approval {
     /// What it may do.
     #[serde(default)]
     pub permissions: Permissions,
+    /// Whether it may be native, which is a part of the runner that nothing fences. A native one is not run without.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub native: bool,
     /// SHA-256 of its manifest, where there was one, in lower-case hexadecimal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub manifest_sha256: Option<String>,
@@ -49,6 +52,9 @@ pub struct Rights {
     /// Who said so; absent where nobody did, and it may do nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub granted_by: Option<Grantor>,
+    /// Whether its manifest says that it is native: a part of the runner that nothing fences.
+    #[serde(skip_serializing_if = "is_false")]
+    pub native: bool,
     /// SHA-256 of its manifest as it is now.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub manifest_sha256: Option<String>,

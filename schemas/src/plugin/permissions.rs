@@ -130,7 +130,7 @@ fn covers(held: &EventType, wanted: &EventType) -> bool {
     held == wanted || (held.as_str() == "custom" && wanted.as_str().starts_with("custom."))
 }
 
-fn is_false(value: &bool) -> bool {
+pub(super) fn is_false(value: &bool) -> bool {
     !value
 }
 

@@ -16,6 +16,9 @@ use std::{
 };
 use tokio::{sync::watch, time::timeout};
 
+/// What a native plugin is, to whoever asks what keeps it from anything.
+pub(crate) const UNFENCED: &str = "anything: it is native, and part of the runner";
+
 /// How long it may take to end once nobody asks it any more.
 const END_LIMIT: Duration = Duration::from_secs(2);
 

@@ -227,11 +227,13 @@ impl Plugin {
             return None;
         };
         let fenced = process.fenced();
-        Some(Rights {
-            not_enforced: fenced.not_enforced,
-            not_granted: fenced.not_granted,
-            ..process.grant().rights(&process.found(), |path| digests.of(path))
-        })
+        let mut rights = process.grant().rights(&process.found(), |path| digests.of(path));
+        // That nothing fences a library is known before it starts.
+        if !rights.native {
+            rights.not_enforced = fenced.not_enforced;
+        }
+        rights.not_granted = fenced.not_granted;
+        Some(rights)
     }
 
     fn start(&self) -> Start {

@@ -44,6 +44,7 @@ pub(super) async fn approve(session: &Session, arguments: PluginApprove) -> Resu
         at: Clocks::real().wall(),
         version: found.version.clone(),
         permissions: wanted.unwrap_or_else(|| found.asked.clone()),
+        native: found.native,
         manifest_sha256: found.files.manifest.clone(),
         entry_sha256: found.files.entry.clone(),
     };
@@ -132,6 +133,7 @@ struct Found {
     version: Option<String>,
     asked: Permissions,
     official: bool,
+    native: bool,
     hosts: Vec<(HostId, Rights)>,
 }
 
@@ -190,6 +192,7 @@ impl Found {
             version: files.manifest.as_ref().map(|_| status.info.version.clone()),
             asked: rights.asked.clone(),
             official: status.info.more.get("official") == Some(&Value::Bool(true)),
+            native: hosts.iter().any(|(_, rights)| rights.native),
             files,
             hosts,
         })
@@ -223,10 +226,11 @@ impl Found {
                 before.by, before.at
             )));
         }
+        lines.extend(permissions::kind(self.native, standing));
         // What has no manifest asks for nothing, and is not granted too much for that.
         let asked = self.files.manifest.as_ref().map_or(grant, |_| &self.asked);
         let held: Vec<&Permissions> = self.hosts.iter().map(|(_, rights)| &rights.granted).collect();
-        lines.extend(permissions::offer(asked, grant, &held));
+        lines.extend(permissions::offer(self.native, asked, grant, &held));
         for (host, rights) in &self.hosts {
             if rights.granted_by == Some(Grantor::HostFile) {
                 lines.push(format!(

@@ -1,7 +1,8 @@
 //! `snooze plugin install`: puts a package where the hosts find it, and says that they are to have it.
 //!
 //! Whoever installs a package vouches for its files: the approval is written in the same change, so that no host ever
-//! has the one without the other. A new version that asks for no more than was granted needs no new yes.
+//! has the one without the other. A new version that asks for no more than was granted needs no new yes, unless it is
+//! native where the one before was not, or the other way round.
 
 use super::{
     plugin_approval::{approved, permissions_of, put},
@@ -24,6 +25,7 @@ use snooze_schemas::{
     host::PluginStatus,
     plugin::{
         approval::{Approval, Installed},
+        manifest::PluginKind,
         permissions::Permissions,
     },
     policy::PluginLayer,
@@ -48,24 +50,21 @@ pub(super) async fn install(session: &Session, arguments: PluginInstall) -> Resu
         Some(_) => None,
     };
     let kept = kept.filter(|kept| asked.beyond(kept).is_empty()).cloned();
+    let native = checked.manifest.kind == PluginKind::Native;
     let consent = match kept {
-        Some(_) => Consent::Given,
-        None => Consent::of(arguments.yes),
+        Some(_) if !permissions::turns(native, standing.as_ref()) => Consent::Given,
+        Some(_) | None => Consent::of(arguments.yes),
     };
     let approval = Approval {
         by: session.user.to_string(),
         at: Clocks::real().wall(),
         version: Some(checked.package.version.clone()),
         permissions: kept.or(wanted).unwrap_or_else(|| asked.clone()),
+        native,
         manifest_sha256: Some(checked.manifest_sha256.clone()),
         entry_sha256: checked.entry_sha256.clone(),
     };
-    print::tell(offer(
-        &checked,
-        &arguments.path,
-        held.as_ref(),
-        &approval.permissions,
-    ));
+    print::tell(offer(&checked, &arguments.path, held.as_ref(), &approval));
     let question = format!("install {plugin} {}, and approve it?", layer.shown());
     confirm(consent, &question).await?;
     let stored = session.bus.artifacts().put(&checked.package.bytes).await;
@@ -110,7 +109,7 @@ pub(super) async fn install(session: &Session, arguments: PluginInstall) -> Resu
 }
 
 /// What a person has to know before saying yes.
-fn offer(checked: &Checked, path: &Path, held: Option<&PluginLayer>, grant: &Permissions) -> Vec<String> {
+fn offer(checked: &Checked, path: &Path, held: Option<&PluginLayer>, approval: &Approval) -> Vec<String> {
     let (package, manifest) = (&checked.package, &checked.manifest);
     let before = held.and_then(|held| held.installed.as_ref());
     let instead = match before {
@@ -138,7 +137,9 @@ fn offer(checked: &Checked, path: &Path, held: Option<&PluginLayer>, grant: &Per
     lines.extend(checked.warnings.iter().map(|odd| format!("odd: {odd}")));
     let standing = held.and_then(|held| held.approved.as_ref());
     let held: Vec<&Permissions> = standing.iter().map(|standing| &standing.permissions).collect();
-    lines.extend(permissions::offer(&manifest.permissions, grant, &held));
+    let (native, grant) = (approval.native, &approval.permissions);
+    lines.extend(permissions::kind(native, standing));
+    lines.extend(permissions::offer(native, &manifest.permissions, grant, &held));
     lines.iter().map(|line| text::printable(line)).collect()
 }
 

@@ -47,7 +47,7 @@ fn row(plugin: &PluginStatus) -> [String; 7] {
     [
         text::printable(&plugin.info.name),
         text::printable(&plugin.info.version),
-        plugin.runtime.clone(),
+        runtime(plugin).to_owned(),
         text::printable(&plugin.state),
         vote.to_owned(),
         format!(
@@ -57,6 +57,14 @@ fn row(plugin: &PluginStatus) -> [String; 7] {
         ),
         plugin.rights.as_ref().map_or("-", vouched).to_owned(),
     ]
+}
+
+/// What it runs as, or would: one that is native is told before it runs.
+fn runtime(plugin: &PluginStatus) -> &str {
+    match &plugin.rights {
+        Some(rights) if rights.native => "native",
+        _ => &plugin.runtime,
+    }
 }
 
 /// Whether anybody said what it may do, and whether that is all that it asks for.
@@ -107,7 +115,7 @@ fn described(plugin: &PluginStatus) -> Vec<String> {
     if info.more.get("official") == Some(&Value::Bool(true)) {
         add("claims", "calls itself official; nobody has looked whether it is");
     }
-    add("runtime", &plugin.runtime);
+    add("runtime", runtime(plugin));
     add("from", &plugin.origin);
     add("state", &plugin.state);
     add("config", &refused_config(plugin));
@@ -146,12 +154,17 @@ fn rights_of(rights: &Rights, name: &str) -> Vec<String> {
         false => lines,
     };
     let granted_by = match &rights.granted_by {
+        None if rights.native => {
+            format!("nobody: it is unvouched, and is not run. `snooze plugin approve {name}` vouches for it")
+        }
         None => format!(
             "nobody: it is unvouched, and may do nothing but compute. `snooze plugin approve {name}` vouches for it"
         ),
         Some(Grantor::HostFile) => "the host's own file".to_owned(),
         Some(Grantor::Approval { by, at }) => format!("{by} at {at:.0}"),
     };
+    let native = rights.native.then(|| permissions::NATIVE.to_owned());
+    add("native", native.into_iter().collect());
     add("asks for", or_nothing(permissions::lines(&rights.asked)));
     add("granted", or_nothing(permissions::lines(&rights.granted)));
     add("granted by", vec![granted_by]);
@@ -250,6 +263,22 @@ mod tests {
         assert_eq!(rights_of(&said, "redis"), expected);
         let unvouched = rights_of(&Rights::default(), "redis").join("\n");
         assert!(unvouched.contains("unvouched") && unvouched.contains("`snooze plugin approve redis`"));
+    }
+
+    #[test]
+    fn what_is_native_is_told_in_the_list_and_of_itself_before_it_runs() {
+        let held: PluginStatus = serde_json::from_value(json!({
+            "info": {"name": "redis"}, "runtime": "-", "origin": "/plugins/redis", "state": "held",
+            "stats": {"calls": 0, "errors": 0, "time_outs": 0, "restarts": 0}, "rights": {"native": true},
+        }))
+        .expect("a status");
+        assert_eq!(row(&held)[2], "native");
+        let told = described(&held).join("\n");
+        assert!(told.contains("runtime     native"), "{told}");
+        assert!(told.contains(permissions::NATIVE), "{told}");
+        assert!(told.contains("it is unvouched, and is not run"), "{told}");
+        let process = rights_of(&rights(json!({"asked": {"udp": true}})), "redis").join("\n");
+        assert!(!process.contains("native"), "{process}");
     }
 
     #[test]

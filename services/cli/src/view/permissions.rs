@@ -1,7 +1,7 @@
 //! What a plugin may do, in the words of somebody who has to decide about it. Pure.
 
 use super::text;
-use snooze_schemas::plugin::permissions::Permissions;
+use snooze_schemas::plugin::{approval::Approval, permissions::Permissions};
 
 /// One line for each permission, in the order in which they weigh: what reaches others first, limits last.
 #[must_use]
@@ -67,9 +67,36 @@ pub fn lines(permissions: &Permissions) -> Vec<String> {
     lines.iter().map(|line| text::printable(line)).collect()
 }
 
+/// What it is to be native, in as many words.
+pub const NATIVE: &str =
+    "it is native: it becomes a part of the runner, nothing fences it, and what it breaks is the runner's";
+
+/// Whether an approval was for the other kind of plugin: one that is native, or one that is not.
+#[must_use]
+pub fn turns(native: bool, standing: Option<&Approval>) -> bool {
+    standing.is_some_and(|standing| standing.native != native)
+}
+
+/// What kind of plugin it is to be, where that weighs.
+#[must_use]
+pub fn kind(native: bool, standing: Option<&Approval>) -> Vec<String> {
+    let mut lines: Vec<String> = native.then(|| NATIVE.to_owned()).into_iter().collect();
+    if let Some(before) = standing.filter(|before| before.native != native) {
+        let (was, is) = match native {
+            true => ("not native", "native"),
+            false => ("native", "a process of its own"),
+        };
+        lines.push(text::printable(&format!(
+            "what {} approved at {:.0} was {was}; this one is {is}",
+            before.by, before.at
+        )));
+    }
+    lines
+}
+
 /// What a plugin is to be allowed, beside what it asks for and what each host allows it until now.
 #[must_use]
-pub fn offer(asked: &Permissions, grant: &Permissions, held: &[&Permissions]) -> Vec<String> {
+pub fn offer(native: bool, asked: &Permissions, grant: &Permissions, held: &[&Permissions]) -> Vec<String> {
     let beyond = |of: &Permissions| -> Vec<String> {
         let all = held.iter().flat_map(|held| lines(&of.beyond(held)));
         match held.is_empty() {
@@ -92,11 +119,13 @@ pub fn offer(asked: &Permissions, grant: &Permissions, held: &[&Permissions]) ->
         }
     };
     let granted = lines(grant);
-    let mut offered = match granted.is_empty() {
-        true => vec![
+    let mut offered = match (native, granted.is_empty()) {
+        (true, true) => vec!["it is to be allowed nothing, and is kept from nothing".to_owned()],
+        (true, false) => vec!["it is to be allowed to, and is not kept from anything else".to_owned()],
+        (false, true) => vec![
             "it is to be allowed nothing but to compute, and to write into its working folder".to_owned(),
         ],
-        false => vec!["it is to be allowed to".to_owned()],
+        (false, false) => vec!["it is to be allowed to".to_owned()],
     };
     offered.extend(granted.into_iter().map(marked));
     let mut add = |title: &str, found: Vec<String>| {
@@ -162,7 +191,7 @@ mod tests {
             of(json!({"read": ["/a", "/b"]})),
         );
         assert_eq!(
-            offer(&asked, &grant, &[&one, &other]),
+            offer(false, &asked, &grant, &[&one, &other]),
             [
                 "it is to be allowed to",
                 "  send and receive over UDP, anywhere; looking up names takes it  (new, more than it asks for)",
@@ -175,13 +204,44 @@ mod tests {
             ]
         );
         let nothing = Permissions::default();
-        assert_eq!(offer(&nothing, &nothing, &[]).len(), 1);
+        assert_eq!(offer(false, &nothing, &nothing, &[]).len(), 1);
         assert!(
-            offer(&asked, &asked, &[])
+            offer(false, &asked, &asked, &[])
                 .iter()
                 .skip(1)
                 .all(|line| line.ends_with("(new)"))
         );
+    }
+
+    #[test]
+    fn what_is_native_is_told_whatever_was_approved_and_a_change_of_kind_both_ways() {
+        let approved = |native: bool| -> Approval {
+            let written =
+                json!({"by": "ada", "at": "2026-01-02T03:04:05Z", "entry_sha256": "b", "native": native});
+            serde_json::from_value(written).expect("an approval")
+        };
+        let (native, process) = (approved(true), approved(false));
+        let lines = [
+            kind(true, None),
+            kind(true, Some(&native)),
+            kind(true, Some(&process)),
+            kind(false, Some(&native)),
+        ]
+        .concat();
+        let told = [
+            NATIVE,
+            NATIVE,
+            NATIVE,
+            "what ada approved at 2026-01-02T03:04:05Z was not native; this one is native",
+            "what ada approved at 2026-01-02T03:04:05Z was native; this one is a process of its own",
+        ];
+        assert_eq!(lines, told);
+        assert!(kind(false, None).is_empty() && kind(false, Some(&process)).is_empty());
+        assert!(turns(true, Some(&process)) && turns(false, Some(&native)));
+        assert!(!turns(true, None) && !turns(true, Some(&native)) && !turns(false, Some(&process)));
+        let nothing = Permissions::default();
+        let offered = offer(true, &nothing, &nothing, &[]).join("|");
+        assert!(!offered.contains("nothing but to compute"), "{offered}");
     }
 
     #[test]

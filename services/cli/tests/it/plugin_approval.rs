@@ -59,6 +59,47 @@ async fn what_is_approved_is_what_was_asked_for_by_whom_for_which_files() {
 }
 
 #[tokio::test]
+async fn what_is_native_is_told_and_approved_as_that() {
+    let place = Place::new().await;
+    place.executor(&["web"]).await;
+    let plugins = place.host("web", json!([status("redis", &rights())])).await;
+    let approve = async |more: &[&str]| {
+        let words = [&["approve", "redis"], more].concat();
+        place.plugin(Role::Administrator, &words).await
+    };
+    let done = approve(&["--yes"]).await;
+    assert_eq!(done.code, Some(0), "{done:?}");
+    assert!(!done.err.contains("native"), "{done:?}");
+    let process = approved(&place, "web").await.expect("is written");
+    assert!(!process.native);
+
+    let mut native = rights();
+    native["native"] = true.into();
+    *plugins.lock().expect("nothing panics") = json!([status("redis", &native)]);
+    let told = "it is native: it becomes a part of the runner, nothing fences it, and what it breaks is the runner's\n";
+    let done = approve(&[]).await;
+    assert_eq!((done.code, done.out.as_str()), (Some(64), ""), "{done:?}");
+    assert!(
+        done.err.contains(told) && done.err.contains("was not native; this one is native"),
+        "{done:?}"
+    );
+    assert_eq!(
+        approved(&place, "web").await,
+        Some(process),
+        "nothing was changed"
+    );
+    let done = approve(&["--yes"]).await;
+    assert_eq!(done.code, Some(0), "{done:?}");
+    assert!(done.err.contains(told), "{done:?}");
+    assert!(approved(&place, "web").await.expect("is written").native);
+    let done = approve(&["--yes"]).await;
+    assert!(
+        done.err.contains(told) && !done.err.contains("was not native"),
+        "{done:?}"
+    );
+}
+
+#[tokio::test]
 async fn without_a_yes_nothing_is_approved() {
     let place = Place::new().await;
     place.executor(&["web"]).await;

@@ -157,6 +157,60 @@ async fn a_version_that_asks_no_more_needs_no_new_yes_and_one_that_asks_more_doe
 }
 
 #[tokio::test]
+async fn a_version_that_turns_native_or_back_is_installed_only_with_a_yes() {
+    let place = Place::new().await;
+    place.executor(&[]).await;
+    let parent = tempfile::tempdir().expect("a folder");
+    let asked = json!({"read": ["/etc/redis"]});
+    let install = async |version: &str, kind: &str, more: &[&str]| {
+        let folder = folder(parent.path(), version, &asked);
+        let path = folder.join("plugin.json");
+        let mut manifest: Value = serde_json::from_slice(&fs::read(&path).expect("reads")).expect("JSON");
+        manifest["type"] = kind.into();
+        fs::write(&path, manifest.to_string()).expect("written");
+        let words = [&["install", text(&folder), "--fleet"], more].concat();
+        place.plugin(Role::Administrator, &words).await
+    };
+    let done = install("1.0.0", "external", &["--yes"]).await;
+    assert_eq!(done.code, Some(0), "{done:?}");
+    assert!(!done.err.contains("native"), "{done:?}");
+    let process = held(&place).await.expect("is written");
+    assert!(!process.approved.as_ref().expect("is written").native);
+
+    let told = "it is native: it becomes a part of the runner, nothing fences it, and what it breaks is the runner's\n";
+    let done = install("2.0.0", "native", &[]).await;
+    assert_eq!((done.code, done.out.as_str()), (Some(64), ""), "{done:?}");
+    for line in [told, "was not native; this one is native", "--yes"] {
+        assert!(done.err.contains(line), "{line:?} in {}", done.err);
+    }
+    assert_eq!(held(&place).await, Some(process), "nothing was changed");
+    let done = install("2.0.1", "native", &["--yes"]).await;
+    assert_eq!(done.code, Some(0), "{done:?}");
+    assert!(done.err.contains(told), "{done:?}");
+    let native = held(&place)
+        .await
+        .expect("is written")
+        .approved
+        .expect("is written");
+    assert!(native.native);
+    assert_eq!(
+        native.permissions,
+        permissions(asked.clone()),
+        "as granted before"
+    );
+
+    let done = install("2.1.0", "native", &[]).await;
+    assert_eq!(done.code, Some(0), "the kind is the same: {done:?}");
+    assert!(done.err.contains(told), "{done:?}");
+    let done = install("3.0.0", "external", &[]).await;
+    assert_eq!((done.code, done.out.as_str()), (Some(64), ""), "{done:?}");
+    assert!(
+        done.err.contains("was native; this one is a process of its own"),
+        "{done:?}"
+    );
+}
+
+#[tokio::test]
 async fn a_host_that_has_others_files_or_is_away_is_told() {
     let place = Place::new().await;
     place.executor(&["away", "old", "web"]).await;

@@ -6,6 +6,7 @@
 use crate::{
     discovery::{Found, sanitised},
     fence,
+    guest::UNFENCED,
     manifest::FILE,
 };
 use serde_json::{Map, Value, json};
@@ -79,6 +80,28 @@ impl Grant {
         })
     }
 
+    /// Whether it was agreed that a plugin is native, where it is.
+    ///
+    /// # Errors
+    /// That nobody said anything of it, or not that.
+    pub(crate) fn admit(&self, found: &Found) -> Result<(), String> {
+        if !found.is_native() || self.by_file {
+            return Ok(());
+        }
+        let why = match &self.approval {
+            Some(approval) if approval.native => return Ok(()),
+            Some(approval) => format!(
+                "what was approved by {} at {} did not say so; approve it again with",
+                approval.by, approval.at
+            ),
+            None => "nobody has approved it; see".to_owned(),
+        };
+        let name = &found.name;
+        Err(format!(
+            "it is native, which makes it a part of the runner, and {why} `snooze plugin approve {name}`"
+        ))
+    }
+
     /// Whether a plugin's files are those that were approved, where an approval is what it runs by.
     ///
     /// # Errors
@@ -111,10 +134,13 @@ impl Grant {
             Ok((manifest, entry)) => (manifest, Some(entry)),
             Err(_) => (None, None),
         };
+        let native = found.is_native();
         Rights {
             asked: asked(found),
             granted: self.permissions.clone(),
             granted_by: self.by(),
+            native,
+            not_enforced: native.then(|| UNFENCED.to_owned()).into_iter().collect(),
             manifest_sha256,
             entry_sha256,
             ..Rights::default()

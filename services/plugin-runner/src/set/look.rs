@@ -74,7 +74,7 @@ pub(crate) enum Cause {
     Missing,
     /// Somebody unloaded it.
     Unloaded,
-    /// What it was granted cannot be granted.
+    /// What it was granted cannot be granted, or was not granted to a native one.
     Held,
     /// Its files are others than were approved.
     OtherFiles,
@@ -217,9 +217,9 @@ impl Orders {
         let grant = self
             .grant_of(&found)
             .map_err(|why| held(why, Cause::Held, &Grant::default()))?;
-        if found.is_native() && grant.by().is_none() {
-            return Err(held(unvouched(&found.name), Cause::Held, &grant));
-        }
+        grant
+            .admit(&found)
+            .map_err(|why| held(why, Cause::Held, &grant))?;
         // Before its files are compared: what changes from here on is another identity at the next look.
         let identity = identity(&grant);
         grant
@@ -231,12 +231,6 @@ impl Orders {
             identity,
         })
     }
-}
-
-fn unvouched(name: &PluginName) -> String {
-    format!(
-        "it is native, which makes it a part of the runner, and nobody has approved it; see `snooze plugin approve {name}`"
-    )
 }
 
 fn unloaded(name: &PluginName) -> String {

@@ -5,7 +5,7 @@
 use super::{StdioPlugin, supervise::Unstarted};
 use crate::{
     fence::Fenced,
-    guest::{self, Guest, GuestError},
+    guest::{self, Guest, GuestError, UNFENCED},
     manifest::{sha256_of, sha256_of_bytes},
     pipes::Pipes,
     process::{self, Ending, Process},
@@ -17,9 +17,6 @@ use tokio::{
     process::ChildStderr,
     task::{JoinError, spawn_blocking},
 };
-
-/// What a native plugin is, to whoever asks what keeps it from anything.
-const UNFENCED: &str = "anything: it is native, and part of the runner";
 
 /// What was started.
 pub(super) enum Instance {

@@ -85,7 +85,7 @@ async fn s2_a_native_plugin_that_nobody_approved_is_not_loaded_and_unknown() {
     assert!(vote.reason.contains("nobody has approved it"), "{}", vote.reason);
     let digest = |name: &str| sha256_of(&stage.plugin_folder().join("tested").join(name)).expect("reads");
     let approved = json!({"tested": {"approved": {
-        "by": "alice", "at": "2026-11-26T12:00:00Z", "permissions": {},
+        "by": "alice", "at": "2026-11-26T12:00:00Z", "permissions": {}, "native": true,
         "manifest_sha256": digest("plugin.json"), "entry_sha256": digest("libtested.so"),
     }}});
     stage.layer(json!({"heartbeat_seconds": 0.2}), approved).await;
@@ -100,6 +100,38 @@ async fn s2_a_native_plugin_that_nobody_approved_is_not_loaded_and_unknown() {
         "{}",
         vote.reason
     );
+    runner.stop().await;
+}
+
+#[tokio::test]
+async fn s2_a_native_plugin_that_was_not_approved_as_one_is_held_and_says_so_beforehand() {
+    let mut stage = Stage::set().await;
+    native(&stage, &library());
+    let digest = |name: &str| sha256_of(&stage.plugin_folder().join("tested").join(name)).expect("reads");
+    let mut approved = json!({"tested": {"approved": {
+        "by": "alice", "at": "2026-11-26T12:00:00Z", "permissions": {},
+        "manifest_sha256": digest("plugin.json"), "entry_sha256": digest("libtested.so"),
+    }}});
+    let beats = json!({"heartbeat_seconds": 0.2});
+    stage.layer(beats.clone(), approved.clone()).await;
+    let runner = stage.runner_as(stage.config()).await;
+    let vote = stage.vote("tested", VoteState::Unknown).await;
+    let told = "it is native, which makes it a part of the runner, and what was approved by alice at \
+                2026-11-26T12:00:00Z did not say so; approve it again with `snooze plugin approve tested`";
+    assert!(vote.reason.contains(told), "{}", vote.reason);
+    let status = listed(&stage, "tested", |status| status.state == "held").await;
+    let rights = status.rights.expect("its files can be read");
+    assert!(rights.native, "{rights:?}");
+    assert!(
+        rights
+            .not_enforced
+            .iter()
+            .any(|fence| fence.contains("part of the runner")),
+        "{rights:?}"
+    );
+    approved["tested"]["approved"]["native"] = true.into();
+    stage.layer(beats, approved).await;
+    stage.vote("tested", VoteState::Idle).await;
     runner.stop().await;
 }
 
