@@ -101,12 +101,23 @@ pub(super) fn unknown_key(key: &str, known: &[impl AsRef<str>]) -> String {
     }
 }
 
+/// A longer name is compared with none: the work grows with the square of it.
+const LONGEST: usize = 48;
+
+/// More names are not compared with one.
+const COMPARED: usize = 256;
+
 /// What was probably meant.
 pub(super) fn likely<'a>(written: &str, known: &'a [impl AsRef<str>]) -> Option<&'a str> {
+    if written.len() > LONGEST {
+        return None;
+    }
     let wanted = squash(written);
     let alike = |name: &str| strsim::normalized_damerau_levenshtein(&wanted, &squash(name));
     known
         .iter()
+        .filter(|name| name.as_ref().len() <= LONGEST)
+        .take(COMPARED)
         .map(|name| (name.as_ref(), alike(name.as_ref())))
         .filter(|(_, likeness)| *likeness >= LIKELY)
         .reduce(|best, next| if next.1 > best.1 { next } else { best })

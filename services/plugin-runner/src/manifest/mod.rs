@@ -4,6 +4,7 @@
 //! told at once, each with its field and its place. It starts nothing, fetches nothing, and grants nothing.
 
 mod dependencies;
+mod effort;
 mod fields;
 mod files;
 mod mistakes;

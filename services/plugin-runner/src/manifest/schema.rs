@@ -3,12 +3,15 @@
 //! It fetches nothing: a schema that refers to another one elsewhere is refused.
 
 use super::{
+    effort,
     mistakes::Found,
-    places::{below, names},
+    places::{below, names, shown},
     shorthand, weight,
     words::{self, ConfigMistake, Secrets},
 };
-use jsonschema::{Draft, Retrieve, Uri, ValidationError, Validator, error::ValidationErrorKind};
+use jsonschema::{
+    Draft, PatternOptions, Retrieve, Uri, ValidationError, Validator, error::ValidationErrorKind,
+};
 use serde_json::{Map, Value};
 use std::{error::Error, fmt};
 
@@ -16,6 +19,9 @@ use std::{error::Error, fmt};
 /// refer to itself, and have itself as its default.
 const DEPTH: usize = 16;
 const PLACES: usize = 4096;
+
+/// One regular expression may take so many bytes. At worst its time is this times the text.
+const PATTERN_SIZE: usize = 256 * 1024;
 
 /// More mistakes of one configuration are not told.
 const LIMIT: usize = 64;
@@ -33,6 +39,31 @@ pub struct ConfigSchema {
 impl fmt::Debug for ConfigSchema {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.debug_tuple("ConfigSchema").field(&self.schema).finish()
+    }
+}
+
+/// How many places defaults may still be looked for, and how much of them may still be put in.
+struct Room {
+    places: usize,
+    parts: usize,
+}
+
+impl Default for Room {
+    fn default() -> Room {
+        Room {
+            places: PLACES,
+            // One more than a configuration may have, so that what had no room is told and never left out silently.
+            parts: effort::PARTS + 1,
+        }
+    }
+}
+
+impl Room {
+    /// The first that is too large still goes in: what comes to too much is refused as a whole.
+    fn holds(&mut self, default: &Value) -> bool {
+        let holds = self.parts > 0;
+        self.parts = self.parts.saturating_sub(effort::parts(default));
+        holds
     }
 }
 
@@ -94,7 +125,13 @@ impl ConfigSchema {
     /// Every mistake in it. No secret is among the words.
     pub fn settle(&self, config: &Map<String, Value>) -> Result<Map<String, Value>, Vec<ConfigMistake>> {
         let mut config = Value::Object(config.clone());
-        self.fill(&mut config, &self.schema, DEPTH, &mut { PLACES });
+        self.fill(&mut config, &self.schema, DEPTH, &mut Room::default());
+        effort::check(&self.schema, &config).map_err(|found| {
+            vec![ConfigMistake {
+                field: shown(&found.pointer),
+                text: found.text,
+            }]
+        })?;
         let mut mistakes: Vec<ConfigMistake> = Vec::new();
         for error in self.validator.iter_errors(&config).take(LIMIT) {
             for mistake in words::mistakes(&error, &self.schema, &self.secrets) {
@@ -111,13 +148,13 @@ impl ConfigSchema {
     }
 
     /// Puts the defaults of `properties` where nothing stands, also through references within the schema.
-    fn fill(&self, value: &mut Value, schema: &Value, depth: usize, left: &mut usize) {
-        let (Some(depth), Some(rest)) = (depth.checked_sub(1), left.checked_sub(1)) else {
+    fn fill(&self, value: &mut Value, schema: &Value, depth: usize, room: &mut Room) {
+        let (Some(depth), Some(places)) = (depth.checked_sub(1), room.places.checked_sub(1)) else {
             return;
         };
-        *left = rest;
+        room.places = places;
         if let Some(other) = self.referred(schema) {
-            self.fill(value, other, depth, left);
+            self.fill(value, other, depth, room);
         }
         let (Value::Object(map), Some(Value::Object(properties))) = (value, schema.get("properties")) else {
             return;
@@ -128,11 +165,12 @@ impl ConfigSchema {
                 .or_else(|| self.referred(property)?.get("default"));
             if let Some(default) = default
                 && !map.contains_key(name)
+                && room.holds(default)
             {
                 map.insert(name.clone(), default.clone());
             }
             if let Some(inner) = map.get_mut(name) {
-                self.fill(inner, property, depth, left);
+                self.fill(inner, property, depth, room);
             }
         }
     }
@@ -145,15 +183,25 @@ impl ConfigSchema {
     /// The defaults that the schema itself refuses: with them no configuration would be right.
     fn wrong_defaults(&self, is_schema: bool) -> Vec<Found> {
         let mut defaults = Value::Object(Map::new());
-        self.fill(&mut defaults, &self.schema, DEPTH, &mut { PLACES });
+        self.fill(&mut defaults, &self.schema, DEPTH, &mut Room::default());
+        let around = if is_schema { "/properties" } else { "" };
+        let default_of = |name: &str| below(&below(&format!("{KEY}{around}"), name), "default");
+        if let Err(found) = effort::check(&self.schema, &defaults) {
+            let name = names(&found.pointer).next();
+            let pointer = name.map_or_else(|| KEY.to_owned(), |name| default_of(&name));
+            let place = match found.pointer.is_empty() {
+                true => "its defaults".to_owned(),
+                false => shown(&found.pointer),
+            };
+            return vec![Found::new(pointer, format!("at {place}: {}", found.text))];
+        }
         let errors = self.validator.iter_errors(&defaults);
         let wrong = errors.filter_map(|error| {
             let name = names(error.instance_path().as_str()).next()?;
             if matches!(error.kind(), ValidationErrorKind::Required { .. }) {
                 return None;
             }
-            let around = if is_schema { "/properties" } else { "" };
-            let pointer = below(&below(&format!("{KEY}{around}"), &name), "default");
+            let pointer = default_of(&name);
             let mistake = words::mistakes(&error, &self.schema, &self.secrets)
                 .into_iter()
                 .next()?;
@@ -189,6 +237,8 @@ fn validator(schema: &Value) -> Result<Validator, Vec<Found>> {
     let built = options
         .should_validate_formats(true)
         .with_retriever(FetchesNothing)
+        // Its time grows with the text alone. The one that looks around goes back over the text without end.
+        .with_pattern_options(PatternOptions::regex().size_limit(PATTERN_SIZE))
         .build(schema);
     built.map_err(|error| match error.kind() {
         ValidationErrorKind::Referencing(why) if is_current => {
@@ -200,7 +250,15 @@ fn validator(schema: &Value) -> Result<Validator, Vec<Found>> {
                 format!("not a draft that is known here: {why}"),
             )]
         }
-        _ => vec![of_the_meta_schema(&error)],
+        _ => {
+            let mut found = of_the_meta_schema(&error);
+            if found.pointer.ends_with("/pattern") {
+                found.text =
+                    "expected a regular expression without look-around and back-references, and not as large"
+                        .to_owned();
+            }
+            vec![found]
+        }
     })
 }
 

@@ -24,6 +24,9 @@ const SECRET_WORDS: [&str; 10] = [
 /// So much of a value is shown.
 const SHOWN: usize = 60;
 
+/// Of more unknown keys in one place the rest is not told.
+const LIMIT: usize = 16;
+
 /// One mistake in a configuration.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ConfigMistake {
@@ -130,7 +133,7 @@ pub(super) fn mistakes(error: &ValidationError<'_>, schema: &Value, secrets: &Se
         ValidationErrorKind::AdditionalProperties { unexpected }
         | ValidationErrorKind::UnevaluatedProperties { unexpected } => {
             let known = known_beside(error, schema);
-            let unknown = unexpected.iter();
+            let unknown = unexpected.iter().take(LIMIT);
             unknown
                 .map(|name| at(name, fields::unknown_key(name, &known)))
                 .collect()
