@@ -56,7 +56,12 @@ async fn what_was_set_for_a_plugin_holds_at_once_and_survives_a_restart() {
     let config: Value = serde_json::from_str(&config).expect("--json is JSON");
     assert_eq!(config, json!({"file": "/nonexistent/keep-awake"}));
 
-    up.ask(&["plugin", "enable", "load-average", "--fleet"]).await;
+    let enabled = up.snooze(&["plugin", "enable", "load-average", "--fleet"]).await;
+    assert_eq!(enabled.code, 0, "{enabled:?}");
+    assert!(
+        enabled.err.contains("nobody vouches for load-average"),
+        "{enabled:?}"
+    );
     wait_for_state(&up, "load-average", "running").await;
     up.end().await;
 }
