@@ -100,24 +100,24 @@ fn signal(meant: &Shown, signal: Signal) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn is_stopped(id: i32) -> bool {
-        let stat = fs::read_to_string(format!("/proc/{id}/stat")).expect("it is there");
-        stat.contains(") T ")
-    }
+    use std::os::unix::process::ExitStatusExt;
 
     #[test]
     fn who_only_has_the_number_is_not_meant() {
-        let mut sleeper = crate::process::sleeper();
-        let found = shown(sleeper.id().cast_signed()).expect("it is there");
-        assert_eq!(found.parent, std::process::id().cast_signed());
+        let [mut stranger, mut meant] = [crate::process::sleeper(), crate::process::sleeper()];
+        let found = |child: &std::process::Child| shown(child.id().cast_signed()).expect("it is there");
+        assert_eq!(found(&stranger).parent, std::process::id().cast_signed());
         let earlier = Shown {
-            born_at: found.born_at - 1,
-            ..found
+            born_at: found(&stranger).born_at - 1,
+            ..found(&stranger)
         };
         end_tree(earlier);
-        assert!(!is_stopped(found.id) && sleeper.try_wait().expect("it is ours").is_none());
-        end_tree(found);
-        assert!(!sleeper.wait().expect("it is ours").success());
+        end_tree(found(&meant));
+        // The first signal that ends it is the one that is told, and a stopped one would not end by this one.
+        let id = Pid::from_raw(earlier.id).expect("a number");
+        rustix::process::kill_process(id, Signal::TERM).expect("it is there");
+        let ended_by = |child: &mut std::process::Child| child.wait().expect("it is ours").signal();
+        assert_eq!(ended_by(&mut stranger), Some(Signal::TERM.as_raw()));
+        assert_eq!(ended_by(&mut meant), Some(Signal::KILL.as_raw()));
     }
 }

@@ -404,6 +404,11 @@ async fn a_folder_that_holds_too_much_ends_its_plugin_and_keeps_it_from_starting
     greedy.does_not_run("holds more than 3 MiB (disk_mb)").await;
     fs::remove_file(greedy.home().join("a/2")).expect("removes");
     greedy.running().await;
+    // At the usual interval it is the start that sees it.
+    let greedy = Greedy::granted(json!({"disk_mb": 3})).await;
+    fs::write(greedy.home().join("full"), vec![1; 4 << 20]).expect("writes");
+    greedy.is_killed();
+    greedy.does_not_run("holds more than 3 MiB (disk_mb)").await;
 }
 
 #[tokio::test]

@@ -174,9 +174,14 @@ impl Greedy {
     /// Kills it, and waits until it runs again.
     pub(crate) async fn is_killed_and_runs_again(&self) {
         let before = self.plugin.starts();
+        self.is_killed();
+        self.runs_again_after(before).await;
+    }
+
+    /// Kills it. What becomes of it then is for the test to wait for.
+    pub(crate) fn is_killed(&self) {
         let process = self.plugin.process_id().and_then(Pid::from_raw);
         kill_process(process.expect("it runs"), Signal::KILL).expect("it is ours");
-        self.runs_again_after(before).await;
     }
 
     /// Waits until it was started more often than so, and runs.

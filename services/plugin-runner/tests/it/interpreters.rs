@@ -74,11 +74,6 @@ async fn what_a_plugin_wrote_itself_is_not_its_interpreter() {
         .await;
     let line = format!("#!{}\n", greedy.home().join("own").display());
     fs::write(greedy.folder.path().join("greedy"), line).expect("writes");
-    let ended = greedy
-        .plugin
-        .process_id()
-        .and_then(rustix::process::Pid::from_raw);
-    rustix::process::kill_process(ended.expect("it runs"), rustix::process::Signal::KILL)
-        .expect("it is ours");
+    greedy.is_killed();
     greedy.does_not_run("lies in its working folder").await;
 }
