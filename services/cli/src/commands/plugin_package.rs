@@ -2,7 +2,8 @@
 //!
 //! Nothing of it is run. It is unpacked to be looked at as a host would, and what was unpacked is gone afterwards.
 
-use snooze_package::{PACKED_LIMIT, Package, pack, unpack};
+use super::plugin_dev::packed;
+use snooze_package::{PACKED_LIMIT, Package, unpack};
 use snooze_plugin_runner::{PluginManifest, sha256_of};
 use snooze_schemas::plugin::manifest::Manifest;
 use snooze_service_runtime::{Exit, Failure};
@@ -26,7 +27,12 @@ impl Checked {
     /// Reads a package, or makes one of a folder, and looks whether a host would take it.
     pub(super) fn of(path: &Path) -> Result<Checked, Failure> {
         let package = match path.is_dir() {
-            true => pack(path).map_err(|error| wrong(path, &error))?,
+            // As its author would: a file that changes on a host later is noticed by its checksum.
+            true => {
+                let manifest =
+                    PluginManifest::read(path).map_err(|error| Failure::from_error(Exit::Usage, &error))?;
+                packed(path, &manifest)?
+            }
             false => Package::read(bytes_of(path)?).map_err(|error| wrong(path, &error))?,
         };
         let failed =

@@ -180,7 +180,7 @@ fn rights_of(rights: &Rights, name: &str) -> Vec<String> {
             .collect(),
     );
     add(
-        "started",
+        "program",
         rights
             .entry_sha256
             .iter()

@@ -1,9 +1,12 @@
 //! `snooze plugin install`, against a real broker, its store of packages and real credentials.
 
-use crate::place::{Place, status};
+use crate::{
+    place::{Place, status},
+    snooze,
+};
 use serde_json::{Value, json};
 use snooze_bus::{ArtifactError, Bus, Role, User, keys};
-use snooze_package::pack;
+use snooze_package::{Package, unpack};
 use snooze_plugin_runner::{PluginManifest, sha256_of};
 use snooze_schemas::{plugin::permissions::Permissions, policy::PluginLayer};
 use std::{
@@ -26,6 +29,18 @@ pub(crate) fn folder(parent: &Path, version: &str, permissions: &Value) -> PathB
     fs::write(&entry, format!("#!/bin/sh\n# {version}\n")).expect("written");
     fs::set_permissions(&entry, fs::Permissions::from_mode(0o755)).expect("it is ours");
     folder
+}
+
+/// The package that its author would make of a folder, and what its manifest is in it.
+pub(crate) async fn packed(folder: &Path) -> (Package, String) {
+    let beside = tempfile::tempdir().expect("a folder");
+    let (file, into) = (beside.path().join("package"), beside.path().join("unpacked"));
+    let done = snooze(&["plugin", "package", text(folder), "--output", text(&file)]).await;
+    assert_eq!(done.code, Some(0), "{done:?}");
+    let package = Package::read(fs::read(&file).expect("it was made")).expect("a package");
+    unpack(&package.bytes, &into).expect("it unpacks");
+    let manifest = PluginManifest::read(&into.join(package.name.as_str())).expect("it is one");
+    (package, manifest.sha256().to_owned())
 }
 
 pub(crate) fn text(path: &Path) -> &str {
@@ -58,7 +73,8 @@ async fn what_is_installed_is_in_the_store_and_is_approved_in_the_same_change() 
     let folder = folder(parent.path(), "1.0.0", &asked);
     let manifest = PluginManifest::read(&folder).expect("it is one");
     let entry = sha256_of(manifest.entry_point()).expect("reads");
-    let rights = json!({"manifest_sha256": manifest.sha256(), "entry_sha256": entry});
+    let (package, manifest_sha256) = packed(&folder).await;
+    let rights = json!({"manifest_sha256": manifest_sha256, "entry_sha256": entry});
     place.host("web", json!([status("redis", &rights)])).await;
 
     let words = ["install", text(&folder), "--fleet", "--yes"];
@@ -76,7 +92,6 @@ async fn what_is_installed_is_in_the_store_and_is_approved_in_the_same_change() 
     ] {
         assert!(done.err.contains(told), "{told:?} in {}", done.err);
     }
-    let package = pack(&folder).expect("packs");
     let held = held(&place).await.expect("is written");
     let installed = held.installed.expect("is written");
     assert_eq!(
@@ -89,7 +104,7 @@ async fn what_is_installed_is_in_the_store_and_is_approved_in_the_same_change() 
         ("ada", Some("1.0.0"))
     );
     assert_eq!(approval.permissions, permissions(asked));
-    assert_eq!(approval.manifest_sha256.as_deref(), Some(manifest.sha256()));
+    assert_eq!(approval.manifest_sha256.as_deref(), Some(&*manifest_sha256));
     assert_eq!(approval.entry_sha256, entry);
     assert!(
         fetched(&place, &package.sha256).await.expect("gets") == package.bytes,
@@ -217,8 +232,8 @@ async fn a_host_that_has_others_files_or_is_away_is_told() {
     let parent = tempfile::tempdir().expect("a folder");
     let folder = folder(parent.path(), "1.0.0", &json!({}));
     // Its program alone is another one.
-    let manifest = PluginManifest::read(&folder).expect("it is one");
-    let other = json!({"manifest_sha256": manifest.sha256(), "entry_sha256": "b"});
+    let (_, manifest_sha256) = packed(&folder).await;
+    let other = json!({"manifest_sha256": manifest_sha256, "entry_sha256": "b"});
     place.host("old", json!([status("redis", &other)])).await;
     place.host("web", json!([])).await;
     let words = ["install", text(&folder), "--fleet", "--yes", "--wait", "2s"];
@@ -246,7 +261,7 @@ async fn what_is_no_package_is_told_by_its_path_and_field_and_nothing_is_written
     for (given, told) in [
         (path("nothing"), "nothing: No such file"),
         (path("text"), "text: "),
-        (path("empty"), "empty: "),
+        (path("empty"), "empty/plugin.json: No such file"),
         (mistaken, "redis-one/plugin.json: "),
         ("/dev/zero".into(), "/dev/zero: no package is larger than 64 MiB"),
     ] {
@@ -258,7 +273,7 @@ async fn what_is_no_package_is_told_by_its_path_and_field_and_nothing_is_written
             "{done:?}"
         );
         assert!(done.err.contains(told), "{told:?} in {}", done.err);
-        if told.contains("plugin.json") {
+        if told.contains("redis-one") {
             assert!(
                 done.err.contains("version: ") && done.err.contains("permissions.read"),
                 "{done:?}"
@@ -278,7 +293,7 @@ async fn i5_who_is_no_administrator_installs_and_uninstalls_nothing() {
     let done = place.plugin(Role::Operator, &words).await;
     assert_eq!((done.code, done.out.as_str()), (Some(4), ""), "{done:?}");
     assert_eq!(held(&place).await, None);
-    let package = pack(&folder).expect("packs");
+    let (package, _) = packed(&folder).await;
     let got = fetched(&place, &package.sha256).await;
     assert!(matches!(got, Err(ArtifactError::NotThere { .. })), "{got:?}");
     let done = place.plugin(Role::Administrator, &words).await;

@@ -2,11 +2,10 @@
 
 use crate::{
     place::Place,
-    plugin_install::{fetched, folder, held, text},
+    plugin_install::{fetched, folder, held, packed, text},
 };
 use serde_json::json;
 use snooze_bus::{ArtifactError, Role};
-use snooze_package::pack;
 
 #[tokio::test]
 async fn what_is_uninstalled_keeps_its_configuration_and_its_package_until_that_is_asked_for() {
@@ -14,7 +13,7 @@ async fn what_is_uninstalled_keeps_its_configuration_and_its_package_until_that_
     place.executor(&["web"]).await;
     let parent = tempfile::tempdir().expect("a folder");
     let folder = folder(parent.path(), "1.0.0", &json!({}));
-    let sha256 = pack(&folder).expect("packs").sha256;
+    let sha256 = packed(&folder).await.0.sha256;
     let plugin = async |words: &[&str]| {
         let done = place.plugin(Role::Administrator, words).await;
         (done.code, format!("{}{}", done.out, done.err))
@@ -60,7 +59,7 @@ async fn a_package_stays_where_nobody_can_say_who_has_it() {
     let place = Place::new().await;
     let parent = tempfile::tempdir().expect("a folder");
     let folder = folder(parent.path(), "1.0.0", &json!({}));
-    let sha256 = pack(&folder).expect("packs").sha256;
+    let sha256 = packed(&folder).await.0.sha256;
     let words = ["install", text(&folder), "--fleet", "--yes"];
     let done = place.plugin(Role::Administrator, &words).await;
     assert_eq!(

@@ -13,6 +13,7 @@ mod test;
 
 use crate::{arguments::Development, home::Home};
 use folder::Folder;
+pub(super) use package::packed;
 use snooze_service_runtime::{CancellationToken, Exit, Failure};
 
 /// Does one of them. `run` goes on until the token is cancelled and ends in order then; of the others what is given up

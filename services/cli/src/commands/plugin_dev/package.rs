@@ -24,7 +24,7 @@ const MANIFEST: &str = "plugin.json";
 pub(super) async fn package(arguments: &PluginPackage) -> Result<(), Failure> {
     let folder = Folder::open(&arguments.folder)?;
     let manifest = folder.ready().await?;
-    let package = packed(&folder, &manifest)?;
+    let package = packed(folder.path(), &manifest)?;
     let output = output(arguments.output.as_deref(), &folder, &package)?;
     let failed =
         |error: io::Error| Failure::new(Exit::Failed, format!("write {}: {error}", output.display()));
@@ -43,9 +43,10 @@ pub(super) async fn package(arguments: &PluginPackage) -> Result<(), Failure> {
     print::lines([format!("{}  {}", package.sha256, output.display())])
 }
 
-fn packed(folder: &Folder, manifest: &PluginManifest) -> Result<Package, Failure> {
+/// Makes a package of a folder as it is, with the checksum of each file and a page for people.
+pub(in crate::commands) fn packed(folder: &Path, manifest: &PluginManifest) -> Result<Package, Failure> {
     let unpackable = |error: &snooze_package::PackError| Failure::from_error(Exit::Usage, error);
-    let mut contents = Contents::read(folder.path()).map_err(|error| unpackable(&error))?;
+    let mut contents = Contents::read(folder).map_err(|error| unpackable(&error))?;
     let stated = manifest.stated();
     let entry_point = contents.files().find(|(path, _)| *path == stated.entry_point);
     if stated.process_model != ProcessModel::Nats && entry_point.is_none() {
