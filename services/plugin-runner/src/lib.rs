@@ -72,7 +72,9 @@ pub use backoff::Restarts;
 pub use config::{Config, SEARCH_PATH};
 pub use events::JournalError;
 pub use files::FileError;
-pub use manifest::{ConfigMistake, ConfigSchema, ManifestError, Mistake, Place, PluginManifest, sha256_of};
+pub use manifest::{
+    ConfigMistake, ConfigSchema, ManifestError, Mistake, Place, PluginManifest, sha256_of, without_secrets,
+};
 pub use policy::PolicyError;
 pub use service::{RunnerError, run};
 pub use set::HouseError;

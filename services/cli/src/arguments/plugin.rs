@@ -150,7 +150,7 @@ pub struct PluginConfigure {
     /// The plugin.
     pub plugin: PluginName,
     /// What to set: a value that is JSON, as 5, true or [1,2], is taken for that, anything else for text. Without
-    /// any, what is set is shown.
+    /// any, what is set is shown: to people without what looks like a secret, and with `--json` whole, as `--file` takes it.
     #[arg(value_name = "KEY=VALUE", value_parser = key_value)]
     pub settings: Vec<(String, Value)>,
     /// A JSON object that takes the place of all that was set here before.

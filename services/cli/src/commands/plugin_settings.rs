@@ -14,6 +14,7 @@ use crate::{
     session::Session,
 };
 use serde_json::{Map, Value};
+use snooze_plugin_runner::without_secrets;
 use snooze_schemas::PluginName;
 use snooze_service_runtime::{Exit, Failure};
 
@@ -104,7 +105,9 @@ pub(super) async fn configure(session: &Session, arguments: PluginConfigure) -> 
         return print::json(&config);
     }
     let mut lines = vec![format!("{plugin} {}:", layer.shown())];
-    lines.extend(config.iter().map(|(key, value)| format!("  {key} = {value}")));
+    if let Value::Object(shown) = without_secrets(&Value::Object(config.clone())) {
+        lines.extend(shown.iter().map(|(key, value)| format!("  {key} = {value}")));
+    }
     if config.is_empty() {
         lines.push("  nothing is set here".to_owned());
     }

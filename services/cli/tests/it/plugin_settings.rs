@@ -26,11 +26,27 @@ async fn what_is_set_is_a_key_and_leaves_the_rest_of_its_layer_alone() {
         "configure",
         "redis-monitor",
         "connection_threshold=3",
-        "redis_url=redis://h",
+        "redis_url=redis://:hunter2@h",
         "--fleet",
     ];
     let done = place.plugin(Role::Administrator, &set).await;
     assert_eq!(done.code, Some(0), "{done:?}");
+    // People see no secret; what a file would be made of is whole.
+    assert!(
+        done.out.contains("connection_threshold = 3") && !done.out.contains("hunter2"),
+        "{done:?}"
+    );
+    let shown = place
+        .plugin(
+            Role::Administrator,
+            &["configure", "redis-monitor", "--fleet", "--json"],
+        )
+        .await;
+    let shown: Value = serde_json::from_str(&shown.out).expect("JSON");
+    assert_eq!(
+        shown,
+        json!({"connection_threshold": 3, "redis_url": "redis://:hunter2@h"})
+    );
     let unset = ["configure", "redis-monitor", "--unset", "redis_url", "--fleet"];
     let done = place.plugin(Role::Administrator, &unset).await;
     assert_eq!(done.code, Some(0), "{done:?}");

@@ -24,7 +24,7 @@ pub(crate) use mistakes::listed;
 pub use mistakes::{ManifestError, Mistake};
 pub use places::Place;
 pub use schema::ConfigSchema;
-pub use words::ConfigMistake;
+pub use words::{ConfigMistake, without_secrets};
 
 use crate::trust;
 use mistakes::Found;

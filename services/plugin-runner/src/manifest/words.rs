@@ -21,6 +21,9 @@ const SECRET_WORDS: [&str; 10] = [
     "connectionstring",
 ];
 
+/// What is told in place of a secret.
+const NOT_SHOWN: &str = "(not shown)";
+
 /// So much of a value is shown.
 const SHOWN: usize = 60;
 
@@ -80,8 +83,32 @@ impl Secrets {
     fn covers(&self, pointer: &str) -> bool {
         places::names(pointer).any(|name| {
             let squashed = fields::squash(&name);
-            self.names.contains(&name) || SECRET_WORDS.iter().any(|word| squashed.contains(word))
+            // Where a secret lies is none.
+            let is_place = squashed.ends_with("file") || squashed.ends_with("path");
+            self.names.contains(&name) || (!is_place && holds_secret_word(&squashed))
         })
+    }
+
+    /// A value as it may be shown: in place of what may be a secret it says so.
+    fn shown(&self, pointer: &str, value: &Value) -> Value {
+        match value {
+            Value::Object(map) => {
+                let below = |name: &String, value| self.shown(&places::below(pointer, name), value);
+                map.iter()
+                    .map(|(name, value)| (name.clone(), below(name, value)))
+                    .collect()
+            }
+            Value::Array(list) => list.iter().map(|value| self.shown(pointer, value)).collect(),
+            Value::Null => Value::Null,
+            _ if self.covers(pointer) => Value::from(NOT_SHOWN),
+            // An address or the text of a connection may hold a password.
+            Value::String(text)
+                if text.contains('@') || (text.contains('=') && holds_secret_word(&fields::squash(text))) =>
+            {
+                Value::from(NOT_SHOWN)
+            }
+            other => other.clone(),
+        }
     }
 
     /// What was found, as far as it may be shown.
@@ -96,6 +123,17 @@ impl Secrets {
             other => brief(other),
         }
     }
+}
+
+fn holds_secret_word(squashed: &str) -> bool {
+    SECRET_WORDS.iter().any(|word| squashed.contains(word))
+}
+
+/// A configuration as it may be shown to people who do not have its schema: what goes by the name of a secret, or
+/// looks like an address or a connection with one, is not in it.
+#[must_use]
+pub fn without_secrets(config: &Value) -> Value {
+    Secrets::default().shown("", config)
 }
 
 fn kind(value: &Value) -> &'static str {

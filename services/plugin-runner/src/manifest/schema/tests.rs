@@ -1,6 +1,6 @@
 //! Configurations as people write them, against both forms of a schema.
 
-use super::*;
+use super::{super::words::without_secrets, *};
 use serde_json::json;
 
 fn map(value: Value) -> Map<String, Value> {
@@ -119,6 +119,24 @@ fn secrets_are_not_shown() {
     for text in &told {
         assert!(!text.contains("hunter2") && !text.contains("4711"), "{text}");
     }
+}
+
+#[test]
+fn a_configuration_is_shown_without_its_secrets_and_with_all_else() {
+    let config = json!({
+        "dsn": "hunter2", "dsn_file": "/etc/dsn", "threshold": 5, "url": "redis://:hunter2@db", "plain": "redis://db",
+        "connection": "host=db password=hunter2", "why": "tokens are counted",
+        "servers": [{"name": "a", "api_key": "hunter2", "token": null}], "passwords": {"any": ["hunter2", 4711]},
+    });
+    assert_eq!(
+        without_secrets(&config),
+        json!({
+            "dsn": "(not shown)", "dsn_file": "/etc/dsn", "threshold": 5, "url": "(not shown)", "plain": "redis://db",
+            "connection": "(not shown)", "why": "tokens are counted",
+            "servers": [{"name": "a", "api_key": "(not shown)", "token": null}],
+            "passwords": {"any": ["(not shown)", "(not shown)"]},
+        })
+    );
 }
 
 #[test]
