@@ -47,6 +47,7 @@ class Methods:
         self._info: Result | None = None
         self._is_initialized = False
         self._is_over = False
+        self._shown: str | None = None
         self._known: dict[str, Callable[[Params], Result]] = {
             "Info": self.info,
             "Configure": self._configure,
@@ -70,7 +71,7 @@ class Methods:
             raise
         # What a plugin returned looked as it should, and was not: its details are no mapping, or cannot be read.
         except Exception as error:
-            _show(error)
+            self._show(error)
             raise Failure(_text_of(error)) from error
 
     def info(self, _params: Params | None = None) -> Result:
@@ -152,8 +153,17 @@ class Methods:
         # A plugin that calls `sys.exit`, or awaits a task that was cancelled, has failed and no more: signals end the
         # process in another way.
         except BaseException as error:
-            _show(error)
+            self._show(error)
             raise Failure(_text_of(error)) from error
+
+    def _show(self, error: BaseException) -> None:
+        """Writes where it came from, once as long as nothing else goes wrong: a plugin is asked for ever."""
+        # A standard error that is closed or full is no reason to leave a request without its answer.
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            shown = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+            if shown != self._shown:
+                self._shown = shown
+                sys.stderr.write(shown)
 
 
 def _read(read: Callable[[Params], Any], params: Params) -> Any:
@@ -165,12 +175,6 @@ def _read(read: Callable[[Params], Any], params: Params) -> Any:
 
 def _unexpected(method: str, said: object, expected: str) -> Failure:
     return Failure(f"{method} returned {type(said).__name__} in place of {expected}")
-
-
-def _show(error: BaseException) -> None:
-    # A standard error that is closed or full is no reason to leave a request without its answer.
-    with contextlib.suppress(OSError, ValueError, AttributeError):
-        traceback.print_exception(type(error), error, error.__traceback__, file=sys.stderr)
 
 
 def _text_of(error: BaseException) -> str:

@@ -197,6 +197,13 @@ def test_the_traceback_stands_on_standard_error(start: Start) -> None:
     assert "line 5, in check_idle" in child.log()
 
 
+def test_what_goes_wrong_again_and_again_is_told_once(start: Start) -> None:
+    child = start(plugin("def check_idle(self, metrics): return 1 / metrics.cpu_usage"))
+    for cpu_usage, told in ((0, 1), (0, 1), (None, 2), (None, 2), (0, 3)):
+        assert "error" in child.ask("CheckIdle", {"metrics": {"cpu_usage": cpu_usage}})
+        assert child.log().count("Traceback") == told
+
+
 def test_async_methods_keep_one_loop(start: Start) -> None:
     body = """
 async def initialize(self):
