@@ -4,12 +4,14 @@ package main
 
 import (
 	"context"
+	_ "embed"
 	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
 	"time"
 
+	"cloudsnooze.local/official/internal/monitor"
 	"cloudsnooze.local/official/internal/settings"
 	"cloudsnooze.local/snooze"
 )
@@ -26,7 +28,11 @@ const (
 // So many names are in the details: the runner keeps few kilobytes of them.
 const namesShown = 10
 
+//go:embed plugin.json
+var manifest []byte
+
 type plugin struct {
+	monitor.Manifest
 	threshold int64
 	ignored   ignored
 	engine    *engine
@@ -34,18 +40,10 @@ type plugin struct {
 	own string
 }
 
-func (*plugin) Info() snooze.Info {
-	return snooze.Info{
-		Name:        "container-monitor",
-		Version:     "1.0.0",
-		DisplayName: "Container Monitor",
-		Author:      "CloudSnooze",
-		Description: "Idle while a Docker or Podman engine runs fewer containers than a threshold, some of them ignored",
-		Category:    "container",
-	}
-}
-
 func (plugin *plugin) Configure(_ context.Context, config snooze.Values) error {
+	if err := plugin.Refuse(config); err != nil {
+		return err
+	}
 	threshold, err := settings.Whole(config, "container_threshold", defaultThreshold, 1)
 	if err != nil {
 		return err
@@ -123,5 +121,5 @@ func (plugin *plugin) Shutdown(context.Context) error {
 }
 
 func main() {
-	snooze.Run(&plugin{threshold: defaultThreshold, engine: reach(defaultSocket), own: ownContainer()})
+	monitor.Run(&plugin{Manifest: monitor.Read(manifest), threshold: defaultThreshold, engine: reach(defaultSocket), own: ownContainer()})
 }

@@ -5,10 +5,12 @@ package main
 
 import (
 	"context"
+	_ "embed"
 	"errors"
 	"fmt"
 	"time"
 
+	"cloudsnooze.local/official/internal/monitor"
 	"cloudsnooze.local/official/internal/settings"
 	"cloudsnooze.local/snooze"
 )
@@ -19,24 +21,20 @@ const questionLimit = 3500 * time.Millisecond
 // The original's default.
 const defaultThreshold = 5
 
+//go:embed plugin.json
+var manifest []byte
+
 type plugin struct {
+	monitor.Manifest
 	threshold int64
 	dsn       settings.Secret
 	server    *server
 }
 
-func (*plugin) Info() snooze.Info {
-	return snooze.Info{
-		Name:        "mysql-monitor",
-		Version:     "1.0.0",
-		DisplayName: "MySQL Connection Monitor",
-		Author:      "CloudSnooze",
-		Description: "Idle while a MySQL or MariaDB server has fewer client connections than a threshold",
-		Category:    "database",
-	}
-}
-
 func (plugin *plugin) Configure(_ context.Context, config snooze.Values) error {
+	if err := plugin.Refuse(config); err != nil {
+		return err
+	}
 	threshold, err := settings.Whole(config, "connection_threshold", defaultThreshold, 1)
 	if err != nil {
 		return err
@@ -121,5 +119,5 @@ func (plugin *plugin) Shutdown(context.Context) error {
 }
 
 func main() {
-	snooze.Run(&plugin{threshold: defaultThreshold})
+	monitor.Run(&plugin{Manifest: monitor.Read(manifest), threshold: defaultThreshold})
 }

@@ -5,12 +5,14 @@ package main
 
 import (
 	"context"
+	_ "embed"
 	"errors"
 	"fmt"
 	"math"
 	"os"
 	"time"
 
+	"cloudsnooze.local/official/internal/monitor"
 	"cloudsnooze.local/official/internal/settings"
 	"cloudsnooze.local/snooze"
 )
@@ -25,7 +27,11 @@ const shortest = time.Second
 // An interactive program that waits uses one to two percent.
 const defaultCPUThreshold = 5
 
+//go:embed plugin.json
+var manifest []byte
+
 type plugin struct {
+	monitor.Manifest
 	wanted wanted
 	cpu    float64
 	// Nil where storage is not looked at.
@@ -42,18 +48,10 @@ type looked struct {
 	err    error
 }
 
-func (*plugin) Info() snooze.Info {
-	return snooze.Info{
-		Name:        "process-monitor",
-		Version:     "1.0.0",
-		DisplayName: "Process Monitor",
-		Author:      "CloudSnooze",
-		Description: "Idle while the named processes and all that they started use little processor time and storage",
-		Category:    "system",
-	}
-}
-
 func (plugin *plugin) Configure(_ context.Context, config snooze.Values) error {
+	if err := plugin.Refuse(config); err != nil {
+		return err
+	}
 	names, err := settings.Texts(config, "processes")
 	if err != nil {
 		return err
@@ -179,5 +177,5 @@ func processes(count int) string {
 func tenths(number float64) float64 { return math.Round(number*10) / 10 }
 
 func main() {
-	snooze.Run(&plugin{cpu: defaultCPUThreshold, proc: proc{root: "/proc", self: os.Getpid()}})
+	monitor.Run(&plugin{Manifest: monitor.Read(manifest), cpu: defaultCPUThreshold, proc: proc{root: "/proc", self: os.Getpid()}})
 }

@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	_ "embed"
 	"errors"
 	"fmt"
 	"reflect"
@@ -12,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"cloudsnooze.local/official/internal/monitor"
 	"cloudsnooze.local/official/internal/settings"
 	"cloudsnooze.local/snooze"
 )
@@ -43,25 +45,21 @@ type made struct {
 	broker broker
 }
 
+//go:embed plugin.json
+var manifest []byte
+
 type plugin struct {
+	monitor.Manifest
 	threshold int64
 	quiet     time.Duration
 	brokers   map[string]made
 	history   history
 }
 
-func (*plugin) Info() snooze.Info {
-	return snooze.Info{
-		Name:        "queue-monitor",
-		Version:     "1.0.0",
-		DisplayName: "Queue Monitor",
-		Author:      "CloudSnooze",
-		Description: "Idle while the named queues of RabbitMQ, NATS JetStream and Redis hold and deliver nothing",
-		Category:    "queue",
-	}
-}
-
 func (plugin *plugin) Configure(_ context.Context, config snooze.Values) error {
+	if err := plugin.Refuse(config); err != nil {
+		return err
+	}
 	threshold, err := settings.Whole(config, "message_threshold", defaultThreshold, 0)
 	if err != nil {
 		return err
@@ -188,5 +186,5 @@ func (plugin *plugin) Shutdown(context.Context) error {
 }
 
 func main() {
-	snooze.Run(&plugin{history: history{}})
+	monitor.Run(&plugin{Manifest: monitor.Read(manifest), history: history{}})
 }

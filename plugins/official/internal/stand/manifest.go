@@ -25,10 +25,15 @@ type Manifest struct {
 
 type schema struct {
 	Properties map[string]json.RawMessage `json:"properties"`
+	// Nil where it is not said, and then there may be more.
+	More *bool `json:"additionalProperties"`
 }
 
-// ManifestHolds checks the manifest in this folder against what the plugin says of itself, and that the README names
-// every field of the configuration.
+// closed says whether it takes no other keys than its own.
+func (schema schema) closed() bool { return schema.More != nil && !*schema.More }
+
+// ManifestHolds checks the manifest in this folder against what the plugin says of itself, that both refuse keys which
+// there are not, and that the README names every field of the configuration.
 func ManifestHolds(t *testing.T) Manifest {
 	t.Helper()
 	text, err := os.ReadFile("plugin.json")
@@ -57,11 +62,26 @@ func ManifestHolds(t *testing.T) Manifest {
 	if !manifest.Official {
 		t.Error("the manifest does not say official")
 	}
+	plugin := StartUnconfigured(t)
+	if said := plugin.Refuses(map[string]any{"tresholt": 1}); !strings.HasPrefix(said, "tresholt ") {
+		t.Errorf("a key that there is not is refused so: %s", said)
+	}
+	if !manifest.Schema.closed() {
+		t.Error("the manifest takes keys that there are not")
+	}
 	readme, err := os.ReadFile("README.md")
 	must(t, err)
 	for field, property := range manifest.Schema.Properties {
 		var below schema
 		must(t, json.Unmarshal(property, &below))
+		if below.Properties != nil {
+			if said := plugin.Refuses(map[string]any{field: map[string]any{"ulr": 1}}); !strings.HasPrefix(said, field+".ulr ") {
+				t.Errorf("a key that there is not is refused so: %s", said)
+			}
+			if !below.closed() {
+				t.Errorf("the manifest takes keys of %s that there are not", field)
+			}
+		}
 		names := []string{field}
 		for name := range below.Properties {
 			names = append(names, field+"."+name)

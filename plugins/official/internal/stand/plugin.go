@@ -95,9 +95,22 @@ func Start(t *testing.T, config map[string]any) *Plugin {
 // StartUnconfigured starts it only.
 func StartUnconfigured(t *testing.T) *Plugin {
 	t.Helper()
+	return StartAmong(t, nil)
+}
+
+// StartAmong starts it only, with these variables in its environment.
+func StartAmong(t *testing.T, variables []string) *Plugin {
+	t.Helper()
 	program, err := os.Executable()
 	must(t, err)
-	return start(t, exec.Command(program))
+	command := exec.Command(program)
+	command.Env = append(environment(), variables...)
+	return start(t, command)
+}
+
+// environment is a plugin's. Where it looks for races it would rest for a second at its end.
+func environment() []string {
+	return []string{"PATH=/usr/bin:/bin", pluginVariable + "=1", "GORACE=atexit_sleep_ms=0"}
 }
 
 // StartCopy starts a copy of it under another name, as another user where `user` is not 0, which takes the superuser.
@@ -133,8 +146,7 @@ func StartCommand(t *testing.T, command *exec.Cmd, config map[string]any) *Plugi
 func start(t *testing.T, command *exec.Cmd) *Plugin {
 	t.Helper()
 	if command.Env == nil {
-		// Where it looks for races it would rest for a second at its end.
-		command.Env = []string{"PATH=/usr/bin:/bin", pluginVariable + "=1", "GORACE=atexit_sleep_ms=0"}
+		command.Env = environment()
 	}
 	in, err := command.StdinPipe()
 	must(t, err)
@@ -221,7 +233,13 @@ func (plugin *Plugin) Refuses(config map[string]any) string {
 // Check asks for its vote.
 func (plugin *Plugin) Check() Vote {
 	plugin.t.Helper()
-	result, failure := plugin.Ask("CheckIdle", map[string]any{"metrics": map[string]any{}})
+	return plugin.CheckAmid(map[string]any{})
+}
+
+// CheckAmid asks for its vote, on a machine with these readings.
+func (plugin *Plugin) CheckAmid(metrics map[string]any) Vote {
+	plugin.t.Helper()
+	result, failure := plugin.Ask("CheckIdle", map[string]any{"metrics": metrics})
 	if failure != "" {
 		return Vote{Unknown: failure}
 	}

@@ -225,6 +225,8 @@ fn expected(kind: &ValidationErrorKind) -> String {
         Kind::Pattern { pattern } => format!("what matches {pattern}"),
         Kind::Format { format } => format!("the format {format}"),
         Kind::FalseSchema => "nothing".to_owned(),
+        // As one of several that are possible: where it is the only one it is told at the field itself.
+        Kind::Required { property } => format!("the field {}", property.as_str().unwrap_or_default()),
         Kind::AnyOf { context } | Kind::OneOfNotValid { context } => alternatives(context),
         Kind::OneOfMultipleValid { .. } => "one of the alternatives, not several".to_owned(),
         other => format!("what {} asks for", other.keyword()),

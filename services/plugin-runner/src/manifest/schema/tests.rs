@@ -90,6 +90,11 @@ fn a_bad_configuration_is_refused_with_path_expected_and_found() {
             "queues[1].kind: expected one of [\"nats\",\"redis\"], found \"kafka\"",
         ]
     );
+    let either = schema(json!({"oneOf": [{"required": ["dsn"]}, {"required": ["dsn_file"]}]}));
+    assert_eq!(
+        refused(&either, json!({})),
+        ["expected the field dsn, or the field dsn_file, found a map"]
+    );
 }
 
 #[test]
