@@ -81,7 +81,7 @@ func (plugin *plugin) Configure(_ context.Context, config snooze.Values) error {
 	return nil
 }
 
-func (plugin *plugin) CheckIdle(ctx context.Context, _ snooze.Metrics) (snooze.Opinion, error) {
+func (plugin *plugin) CheckIdle(ctx context.Context, metrics snooze.Metrics) (snooze.Opinion, error) {
 	if len(plugin.wanted.names)+len(plugin.wanted.lines) == 0 {
 		return snooze.Opinion{}, errors.New("processes is not configured, so nothing is looked at")
 	}
@@ -98,7 +98,7 @@ func (plugin *plugin) CheckIdle(ctx context.Context, _ snooze.Metrics) (snooze.O
 	if since == nil {
 		return snooze.Opinion{}, errors.New("rates are not known yet: they take two checks, with a second between them")
 	}
-	return plugin.judge(used(since, now), now.at.Sub(since.at).Seconds())
+	return plugin.judge(used(since, now), now.at.Sub(since.at).Seconds(), metrics)
 }
 
 // look reads /proc. What hangs is left behind, and waited for by the next check before there is another look.
@@ -129,8 +129,8 @@ func (plugin *plugin) look(ctx context.Context) (*sample, error) {
 	}
 }
 
-// judge is the vote of what was used in so many seconds.
-func (plugin *plugin) judge(usage usage, seconds float64) (snooze.Opinion, error) {
+// judge is the vote of what was used in so many seconds, on a machine with these readings.
+func (plugin *plugin) judge(usage usage, seconds float64, metrics snooze.Metrics) (snooze.Opinion, error) {
 	cpu := tenths(float64(usage.ticks) / ticksPerSecond / seconds * 100)
 	details := snooze.Values{
 		"processes":             usage.processes,
@@ -144,17 +144,23 @@ func (plugin *plugin) judge(usage usage, seconds float64) (snooze.Opinion, error
 	if plugin.io != nil {
 		io := tenths(float64(usage.bytes) / 1024 / seconds)
 		details["io_kbps"], details["io_threshold_kbps"] = io, *plugin.io
+		// What is known of it is no more than all of it.
+		isBusy = isBusy || io >= *plugin.io
 		if usage.missingBytes == "" {
 			said += fmt.Sprintf(", %v KiB/s", io)
 		} else {
-			details["io_kbps"] = nil
-			said += ", storage unknown"
-			if missing == "" {
-				missing = usage.missingBytes
+			machine, unclear := machineBelow(*plugin.io, metrics)
+			details["io_kbps"], details["machine_io_kbps"] = nil, machine
+			switch {
+			case unclear == "":
+				said += fmt.Sprintf(", %v KiB/s of the whole machine", machine)
+			case missing == "":
+				missing = usage.missingBytes + "; " + unclear
+				fallthrough
+			default:
+				said += ", storage unknown"
 			}
 		}
-		// What is known of it is no more than all of it.
-		isBusy = isBusy || io >= *plugin.io
 	}
 	switch {
 	case isBusy:
@@ -165,6 +171,23 @@ func (plugin *plugin) judge(usage usage, seconds float64) (snooze.Opinion, error
 		return snooze.Idle("none of the named processes runs", details), nil
 	}
 	return snooze.Idle(said+", below the threshold", details), nil
+}
+
+// machineBelow is what the disks and networks of the whole machine carry, in KiB/s, which no process on it exceeds, wherever
+// its storage is; and why that does not show that a process stays below the threshold, where it does not. The rate is nil
+// where it is not known.
+func machineBelow(threshold float64, metrics snooze.Metrics) (machine any, unclear string) {
+	const remedy = "run the plugin on NATS as the superuser, or leave io_threshold_kbps out"
+	if metrics.DiskIO == nil || metrics.NetworkTraffic == nil {
+		return nil, "what the whole machine's disks and networks carry is not known either: " + remedy
+	}
+	carried := *metrics.DiskIO + *metrics.NetworkTraffic
+	if !(carried < threshold) {
+		return tenths(carried), fmt.Sprintf(
+			"and the whole machine's disks and networks carry %v KiB/s, not less than io_threshold_kbps, so it may be theirs: %s",
+			tenths(carried), remedy)
+	}
+	return tenths(carried), ""
 }
 
 func processes(count int) string {

@@ -38,21 +38,64 @@ func TestStorageCounts(t *testing.T) {
 	}
 }
 
-func TestStorageThatMayNotBeReadIsUnknownAndNotZero(t *testing.T) {
-	t.Parallel()
+// closed is the plugin with a process whose storage it may not read, as in any fence, and other ones. Its threshold is
+// 1000 KiB/s.
+func closed(t *testing.T, name string, cpu int, others ...string) *stand.Plugin {
+	t.Helper()
+	config := map[string]any{"processes": append(others, name), "cpu_threshold_percent": cpu, "io_threshold_kbps": 1000}
 	if os.Getuid() != 0 {
 		// Nobody but the superuser may look at what is his.
-		config := map[string]any{"command_lines": []string{initial(t)}, "cpu_threshold_percent": 100000, "io_threshold_kbps": 1e9}
-		closed(t, stand.Start(t, config))
-		return
+		config["command_lines"] = []string{initial(t)}
+		return stand.Start(t, config)
 	}
-	script(t, "snooze-closed", wait)
-	config := map[string]any{"processes": []string{"snooze-closed"}, "io_threshold_kbps": 1e9}
-	closed(t, stand.StartCopy(t, "snooze-nobody", 65534, config))
+	script(t, name, wait)
+	return stand.StartCopy(t, "snooze-nobody", 65534, config)
+}
+
+// says asks, with these readings of the machine, until it is no longer too early to say.
+func says(t *testing.T, plugin *stand.Plugin, metrics map[string]any) stand.Vote {
+	t.Helper()
+	var vote stand.Vote
+	stand.WaitUntil(t, "rates are known", func() bool {
+		vote = plugin.CheckAmid(metrics)
+		return !strings.Contains(vote.Unknown, "not known yet")
+	})
+	return vote
+}
+
+func TestStorageThatMayNotBeReadIsUnknownAndNotZero(t *testing.T) {
+	t.Parallel()
+	plugin := closed(t, "snooze-closed-0", 100000)
+	for _, metrics := range []map[string]any{{}, {"disk_io": 1}, {"network_traffic": 1}, {"disk_io": nil, "network_traffic": 1}} {
+		vote := says(t, plugin, metrics)
+		if !strings.Contains(vote.Unknown, "may not be read") || !strings.Contains(vote.Unknown, "not known either") {
+			t.Errorf("%v: %s", metrics, vote)
+		}
+	}
+}
+
+func TestStorageThatMayNotBeReadIsIdleWhereTheWholeMachineUsesLess(t *testing.T) {
+	t.Parallel()
+	plugin := closed(t, "snooze-closed-1", 100000)
+	vote := says(t, plugin, map[string]any{"disk_io": 600.25, "network_traffic": 399})
+	if !vote.Idle || vote.Details["io_kbps"] != nil || vote.Details["machine_io_kbps"] != 999.3 {
+		t.Fatal(vote)
+	}
+	for _, metrics := range []map[string]any{
+		{"disk_io": 1000, "network_traffic": 0}, {"disk_io": 0, "network_traffic": 1000}, {"disk_io": 600, "network_traffic": 400},
+	} {
+		vote := says(t, plugin, metrics)
+		if !strings.Contains(vote.Unknown, "may not be read") || !strings.Contains(vote.Unknown, "carry 1000 KiB/s") {
+			t.Errorf("%v: %s", metrics, vote)
+		}
+	}
+}
+
+func TestProcessorTimeIsBusyWhoeverUsesStorage(t *testing.T) {
+	t.Parallel()
 	script(t, "snooze-busy", spin)
-	config["processes"] = []string{"snooze-closed", "snooze-busy"}
-	vote := becomes(t, stand.StartCopy(t, "snooze-nobody", 65534, config), false)
-	if vote.Details["io_kbps"] != nil {
+	vote := becomes(t, closed(t, "snooze-closed-2", 5, "snooze-busy"), false)
+	if vote.Details["io_kbps"] != nil || !strings.Contains(vote.Reason, "storage unknown") {
 		t.Fatal(vote)
 	}
 }
@@ -64,15 +107,4 @@ func initial(t *testing.T) string {
 	}
 	line, _, _ := strings.Cut(string(text), "\x00")
 	return line
-}
-
-func closed(t *testing.T, plugin *stand.Plugin) {
-	t.Helper()
-	stand.WaitUntil(t, "it says that it may not look", func() bool {
-		vote := plugin.Check()
-		if vote.Unknown == "" {
-			t.Fatal(vote)
-		}
-		return strings.Contains(vote.Unknown, "may not be read")
-	})
 }
