@@ -3,6 +3,7 @@
 
 mod credentials;
 mod demonstration;
+mod official_plugins;
 mod place;
 mod plugin_approval;
 mod plugin_install;
@@ -33,6 +34,11 @@ struct Done {
 
 /// Runs the program with an empty folder as its home.
 async fn snooze(arguments: &[&str]) -> Done {
+    snooze_within(LIMIT, arguments).await
+}
+
+/// The same, for what takes its time.
+async fn snooze_within(limit: Duration, arguments: &[&str]) -> Done {
     let home = tempfile::tempdir().expect("a temporary folder can be made");
     let (out, err) = (home.path().join("out"), home.path().join("err"));
     let environment = BTreeMap::from([("HOME".to_owned(), home.path().as_os_str().to_owned())]);
@@ -40,7 +46,7 @@ async fn snooze(arguments: &[&str]) -> Done {
     let program = Path::new(env!("CARGO_BIN_EXE_snooze"));
     let mut process =
         Process::start_apart(program, &arguments, &environment, &out, &err).expect("the program starts");
-    let ended = wait_for(LIMIT, "the command ends", async || process.ended()).await;
+    let ended = wait_for(limit, "the command ends", async || process.ended()).await;
     let read = |path: &Path| fs::read_to_string(path).expect("both outputs are files");
     Done {
         code: ended.code(),

@@ -1,0 +1,132 @@
+//! The official plugins as they are built, each as its README configures it: what `snooze plugin test` asks of any
+//! plugin, in the fences that its own manifest asks for.
+//!
+//! They are built here by their own script, which takes what their own tests have installed before, or installs it.
+
+use crate::snooze_within;
+use serde_json::{Map, Value};
+use snooze_conformance::build;
+use std::{
+    collections::BTreeSet,
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+/// Compilers and package registries may start cold.
+const BUILD_LIMIT: Duration = Duration::from_secs(240);
+
+/// All are asked at once, each by a hundred processes one after the other, beside all other tests.
+const TEST_LIMIT: Duration = Duration::from_secs(300);
+
+fn official() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../plugins/official")
+}
+
+/// The names of all, which are those of their folders.
+fn names() -> BTreeSet<String> {
+    let entries = fs::read_dir(official()).expect("the official plugins are a part of this tree");
+    let folders = entries.map(|entry| entry.expect("an entry of a folder that was opened").path());
+    let plugins = folders.filter(|folder| folder.join("plugin.json").is_file());
+    plugins
+        .map(|folder| {
+            folder
+                .file_name()
+                .expect("it has one")
+                .to_string_lossy()
+                .into_owned()
+        })
+        .collect()
+}
+
+fn json(path: &Path) -> Value {
+    let text = fs::read_to_string(path).unwrap_or_else(|cause| panic!("{}: {cause}", path.display()));
+    serde_json::from_str(&text).unwrap_or_else(|cause| panic!("{}: {cause}", path.display()))
+}
+
+/// What a host's file says of it in the first example of its README: its configuration, and what it grants it.
+fn example(name: &str) -> (Map<String, Value>, Value) {
+    let readme = official().join(name).join("README.md");
+    let text = fs::read_to_string(&readme).expect("each has one");
+    let (_, after) = text
+        .split_once("\n```json\n")
+        .unwrap_or_else(|| panic!("{} shows no configuration", readme.display()));
+    let (shown, _) = after.split_once("\n```\n").expect("what begins ends");
+    let file: Value = serde_json::from_str(shown).unwrap_or_else(|cause| panic!("{name}: {cause}"));
+    let config = &file["plugins"]["plugin_configs"][name];
+    let mut config = config
+        .as_object()
+        .unwrap_or_else(|| panic!("{name}: the README configures another plugin"))
+        .clone();
+    let granted = config.remove("permissions").unwrap_or_default();
+    (config, granted)
+}
+
+/// A folder in which each plugin is built once, with parents that let a plugin's own user pass.
+async fn built(names: &BTreeSet<String>) -> tempfile::TempDir {
+    let around = tempfile::tempdir().expect("a folder");
+    fs::set_permissions(around.path(), fs::Permissions::from_mode(0o755)).expect("it is ours");
+    for name in names {
+        let out = around.path().join(name);
+        let words = ["./build.sh", name, out.to_str().expect("a plain name")].map(str::to_owned);
+        let made = build(&words, &official(), BUILD_LIMIT).await;
+        made.unwrap_or_else(|cause| panic!("{name}: {cause}"));
+    }
+    around
+}
+
+#[tokio::test]
+async fn each_official_plugin_keeps_the_contract_in_its_fences_as_its_readme_configures_it() {
+    let names = names();
+    assert!(names.len() >= 9, "there are {names:?}");
+    let around = built(&names).await;
+    let asked = names.iter().map(|name| {
+        let folder = around.path().join(name);
+        async move {
+            let (config, _) = example(name);
+            let file = folder.with_extension("config.json");
+            fs::write(&file, Value::Object(config).to_string()).expect("the folder is ours");
+            let paths = [&folder, &file].map(|path| path.to_str().expect("a plain name"));
+            let words = ["plugin", "test", paths[0], "--config", paths[1]];
+            let done = snooze_within(TEST_LIMIT, &words).await;
+            assert_eq!(done.code, Some(0), "{name}: {}{}", done.out, done.err);
+            assert!(!done.out.contains("FAILED"), "{name}: {}", done.out);
+        }
+    });
+    futures_util::future::join_all(asked).await;
+}
+
+#[test]
+fn each_readme_grants_no_more_than_the_manifest_asks_for() {
+    for name in names() {
+        let manifest = json(&official().join(&name).join("plugin.json"));
+        let asked = manifest["permissions"]
+            .as_object()
+            .expect("each asks for something");
+        let (_, granted) = example(&name);
+        let granted = granted.as_object().expect("an example grants something");
+        for (key, granted) in granted {
+            let covers = match (asked.get(key), granted) {
+                // One example has one of the servers that there may be.
+                (Some(Value::Array(asked)), Value::Array(granted)) => {
+                    granted.iter().all(|one| asked.contains(one))
+                }
+                (asked, granted) => asked == Some(granted),
+            };
+            assert!(
+                covers,
+                "{name}: the README grants {key} {granted}, and the manifest asks for {:?}",
+                asked.get(key)
+            );
+        }
+        let limits = asked.iter().filter(|(_, value)| value.is_number());
+        for (key, limit) in limits {
+            assert_eq!(
+                granted.get(key),
+                Some(limit),
+                "{name}: the README leaves {key} out"
+            );
+        }
+    }
+}
