@@ -5,6 +5,7 @@ package main
 
 import (
 	"context"
+	"crypto/x509"
 	_ "embed"
 	"errors"
 	"fmt"
@@ -28,7 +29,9 @@ type plugin struct {
 	monitor.Manifest
 	threshold int64
 	dsn       settings.Secret
-	server    *server
+	// Whom the server's certificate is held to; nil for what the dsn says.
+	authorities *x509.CertPool
+	server      *server
 }
 
 func (plugin *plugin) Configure(_ context.Context, config snooze.Values) error {
@@ -46,17 +49,24 @@ func (plugin *plugin) Configure(_ context.Context, config snooze.Values) error {
 	if !dsn.Given() {
 		return errors.New("dsn is missing: it names the server, as user:password@tcp(host:port)/database")
 	}
+	authorities, err := settings.Authorities(config)
+	if err != nil {
+		return err
+	}
 	// What stands in a file is looked at when it is used: it may come later, or change.
 	if _, inFile := config["dsn_file"]; !inFile {
 		text, err := dsn.Read()
 		if err != nil {
 			return err
 		}
-		if _, err := parse(text); err != nil {
+		if _, err := parse(text, authorities); err != nil {
 			return fmt.Errorf("dsn %w", err)
 		}
 	}
-	plugin.threshold, plugin.dsn = threshold, dsn
+	if !plugin.authorities.Equal(authorities) {
+		plugin.leave()
+	}
+	plugin.threshold, plugin.dsn, plugin.authorities = threshold, dsn, authorities
 	return nil
 }
 
@@ -99,22 +109,25 @@ func (plugin *plugin) turnTo(text string) error {
 	if plugin.server != nil && plugin.server.dsn == text {
 		return nil
 	}
-	server, err := open(text)
+	server, err := open(text, plugin.authorities)
 	if err != nil {
 		return fmt.Errorf("dsn %w", err)
 	}
-	if plugin.server != nil {
-		plugin.server.close()
-	}
+	plugin.leave()
 	plugin.server = server
 	return nil
 }
 
-func (plugin *plugin) Shutdown(context.Context) error {
+// leave closes the connection, where there is one.
+func (plugin *plugin) leave() {
 	if plugin.server != nil {
 		plugin.server.close()
 		plugin.server = nil
 	}
+}
+
+func (plugin *plugin) Shutdown(context.Context) error {
+	plugin.leave()
 	return nil
 }
 

@@ -5,12 +5,16 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"database/sql"
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"strings"
 
+	"cloudsnooze.local/official/internal/bounded"
 	"github.com/go-sql-driver/mysql"
 )
 
@@ -18,6 +22,7 @@ type server struct {
 	dsn  string
 	name string
 	pool *sql.DB
+	read *bounded.Budget
 }
 
 // threads are those of a server, without the one that asked.
@@ -43,8 +48,9 @@ const question = `SELECT CASE
   ELSE 'working' END AS kind, COUNT(*), (SELECT COUNT(*) FROM information_schema.INNODB_CMP)
 FROM information_schema.PROCESSLIST GROUP BY kind`
 
-// parse reads a dsn, and says what is wrong with one without repeating any of it.
-func parse(dsn string) (*mysql.Config, error) {
+// parse reads a dsn, and says what is wrong with one without repeating any of it. With authorities the server is reached
+// by TLS and no other way.
+func parse(dsn string, authorities *x509.CertPool) (*mysql.Config, error) {
 	const form = "is not of the form user:password@tcp(host:port)/database or user:password@unix(/path)/database"
 	config, err := mysql.ParseDSN(dsn)
 	if err != nil {
@@ -57,6 +63,14 @@ func parse(dsn string) (*mysql.Config, error) {
 	if config.Net != "tcp" && config.Net != "unix" {
 		return nil, errors.New(form)
 	}
+	if authorities != nil {
+		host, _, err := net.SplitHostPort(config.Addr)
+		if config.Net != "tcp" || err != nil {
+			return nil, errors.New("names a Unix socket, which ca_file is of no use for")
+		}
+		config.TLS = &tls.Config{RootCAs: authorities, ServerName: host, MinVersion: tls.VersionTLS12}
+		config.AllowFallbackToPlaintext = false
+	}
 	// The question needs no database, and whoever may ask it may have rights on none.
 	config.DBName = ""
 	// The question's own limit holds for all of it, and says what it is. Nothing is ever loaded from this machine's files.
@@ -68,11 +82,13 @@ func parse(dsn string) (*mysql.Config, error) {
 }
 
 // open makes a server of a dsn; it does not connect yet.
-func open(dsn string) (*server, error) {
-	config, err := parse(dsn)
+func open(dsn string, authorities *x509.CertPool) (*server, error) {
+	config, err := parse(dsn, authorities)
 	if err != nil {
 		return nil, err
 	}
+	read := &bounded.Budget{}
+	config.DialFunc = read.Within((&net.Dialer{}).DialContext)
 	connector, err := mysql.NewConnector(config)
 	if err != nil {
 		return nil, errors.New("names settings that the driver does not take")
@@ -80,7 +96,7 @@ func open(dsn string) (*server, error) {
 	pool := sql.OpenDB(connector)
 	pool.SetMaxOpenConns(1)
 	pool.SetMaxIdleConns(1)
-	return &server{dsn: dsn, name: fmt.Sprintf("%s(%s)", config.Net, config.Addr), pool: pool}, nil
+	return &server{dsn: dsn, name: fmt.Sprintf("%s(%s)", config.Net, config.Addr), pool: pool, read: read}, nil
 }
 
 func (server *server) close() {
@@ -91,6 +107,7 @@ func (server *server) close() {
 // threads asks what there is.
 func (server *server) threads(ctx context.Context) (threads, error) {
 	var seen threads
+	server.read.Renew()
 	rows, err := server.pool.QueryContext(ctx, question)
 	if err != nil {
 		return seen, server.explain(err)
@@ -149,6 +166,12 @@ func (server *server) explain(err error) error {
 		}
 	case errors.Is(err, context.DeadlineExceeded):
 		return fmt.Errorf("MySQL at %s did not answer within %s: it hangs or is not reached", server.name, questionLimit)
+	case errors.As(err, new(*tls.CertificateVerificationError)):
+		advice = "its certificate is not one of the authorities that are trusted: name its own in ca_file"
+	case errors.Is(err, mysql.ErrNoTLS):
+		advice = "it has no TLS, which dsn or ca_file asks for"
+	case errors.As(err, &bounded.TooMuchError{}):
+		advice = "is it MySQL that listens there?"
 	case errors.Is(err, fs.ErrPermission):
 		advice = "grant the plugin `tcp` with this port, or `unix` with this path, and let it open the socket"
 	}

@@ -1,20 +1,20 @@
-// Package settings reads what the plugins here have in common in their configuration: whole numbers, lists, and
-// secrets that stand in a file. Its errors name the field, and never show the value of a secret.
+// Package settings reads what the plugins here have in common in their configuration: whole numbers, lists, secrets
+// that stand in a file, and authorities. Its errors name the field, and never show the value of a secret.
 package settings
 
 import (
+	"crypto/x509"
 	"fmt"
 	"io"
 	"math"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"cloudsnooze.local/snooze"
 )
 
-// A larger file is none that somebody wrote a secret into.
-const secretLimit = 64 * 1024
+// A larger file is none that somebody wrote a secret into, and holds more authorities than anybody has of his own.
+const fileLimit = 64 * 1024
 
 // Whole is the whole number of this name, at least `least`, or the other one where there is none.
 func Whole(config snooze.Values, name string, otherwise, least int64) (int64, error) {
@@ -79,70 +79,52 @@ func Object(config snooze.Values, name string) (snooze.Values, error) {
 	return snooze.Values(object), nil
 }
 
-// Secret is a text that may stand in the configuration or in a file that it names.
-type Secret struct {
-	name, text, path string
-}
-
-// SecretOf takes `name`, or the path in `name`_file; both at once are refused, and neither is an empty one. The file
-// is not read here.
-func SecretOf(config snooze.Values, name string) (Secret, error) {
-	secret := Secret{name: name}
-	value, given := config[name]
-	if given {
-		// Not by config.Text, whose error shows the value.
-		text, ok := value.(string)
-		if !ok || text == "" {
-			return Secret{}, fmt.Errorf("%s has to be a text that is not empty", name)
-		}
-		secret.text = text
-	}
-	path, err := config.Text(name+"_file", "")
-	if err != nil {
-		return Secret{}, err
-	}
+// Path is the absolute path of this name, or empty where there is none.
+func Path(config snooze.Values, name string) (string, error) {
+	path, err := config.Text(name, "")
 	switch {
-	case path == "" && config[name+"_file"] != nil:
-		return Secret{}, fmt.Errorf("%s_file is empty", name)
-	case path != "" && given:
-		return Secret{}, fmt.Errorf("%s and %s_file are both there: one of them is enough", name, name)
+	case err != nil:
+		return "", err
+	case path == "" && config[name] != nil:
+		return "", fmt.Errorf("%s is empty", name)
 	case path != "" && !filepath.IsAbs(path):
-		return Secret{}, fmt.Errorf("%s_file has to be an absolute path and is %q", name, path)
+		return "", fmt.Errorf("%s has to be an absolute path and is %q", name, path)
 	}
-	secret.path = path
-	return secret, nil
+	return path, nil
 }
 
-// Given says whether there is one.
-func (secret Secret) Given() bool { return secret.text != "" || secret.path != "" }
-
-// Read is the secret as it is now: a file is read each time, so that a changed one is taken.
-func (secret Secret) Read() (string, error) {
-	if secret.path == "" {
-		return secret.text, nil
+// Authorities are the certificates in `ca_file`, by which a server is known in place of those of the system. They are
+// nil where it is left out.
+func Authorities(config snooze.Values) (*x509.CertPool, error) {
+	path, err := Path(config, "ca_file")
+	if path == "" || err != nil {
+		return nil, err
 	}
-	file, err := os.Open(secret.path)
+	text, err := read(path)
 	if err != nil {
-		return "", fmt.Errorf("%s_file cannot be opened; it has to be granted with `read`: %w", secret.name, err)
+		return nil, fmt.Errorf("ca_file %w", err)
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(text) {
+		return nil, fmt.Errorf("ca_file %s holds no certificate in PEM", path)
+	}
+	return pool, nil
+}
+
+// read is a file that somebody has to have granted, and that is short.
+func read(path string) ([]byte, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("cannot be opened; it has to be granted with `read`: %w", err)
 	}
 	defer file.Close()
 	// One byte more tells what is too long.
-	text, err := io.ReadAll(io.LimitReader(file, secretLimit+1))
+	text, err := io.ReadAll(io.LimitReader(file, fileLimit+1))
 	if err != nil {
-		return "", fmt.Errorf("%s_file cannot be read: %w", secret.name, err)
+		return nil, fmt.Errorf("cannot be read: %w", err)
 	}
-	if len(text) > secretLimit {
-		return "", fmt.Errorf("%s_file %s has more than %d bytes", secret.name, secret.path, secretLimit)
+	if len(text) > fileLimit {
+		return nil, fmt.Errorf("%s has more than %d bytes", path, fileLimit)
 	}
-	content := strings.TrimSpace(string(text))
-	if content == "" {
-		return "", fmt.Errorf("%s_file %s is empty", secret.name, secret.path)
-	}
-	return content, nil
+	return text, nil
 }
-
-// String keeps the secret out of whatever prints it.
-func (secret Secret) String() string { return "***" }
-
-// GoString keeps it out of %#v.
-func (secret Secret) GoString() string { return "***" }

@@ -71,7 +71,7 @@ func TestASecretFileIsReadEachTime(t *testing.T) {
 			t.Fatalf("%q, %v", got, err)
 		}
 	}
-	for _, text := range []string{"", " \n", strings.Repeat("x", secretLimit+1)} {
+	for _, text := range []string{"", " \n", strings.Repeat("x", fileLimit+1)} {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}

@@ -150,6 +150,30 @@ func Garbage(t *testing.T, network, address, text string) string {
 	return listener.Addr().String()
 }
 
+// Endless listens on a loopback port, says this, and then sends for as long as somebody reads; it hands back its address.
+func Endless(t *testing.T, begin string) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	t.Cleanup(func() { listener.Close() })
+	go func() {
+		for {
+			connection, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer connection.Close()
+				more := []byte(strings.Repeat("x", 64*1024))
+				for text := []byte(begin); err == nil; text = more {
+					_, err = connection.Write(text)
+				}
+			}()
+		}
+	}()
+	return listener.Addr().String()
+}
+
 // WaitUntil looks again and again until a condition holds.
 func WaitUntil(t *testing.T, what string, holds func() bool) {
 	t.Helper()
