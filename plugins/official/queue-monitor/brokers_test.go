@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -61,6 +62,10 @@ func TestRabbitMQHoldsDeliversAndRefuses(t *testing.T) {
 	t.Run("a queue that is not there is unknown", func(t *testing.T) {
 		missing := object{"rabbitmq": object{"url": server.url(password), "queues": list("jobs", "none")}}
 		stand.Start(t, missing).Unknown("none", server.address())
+	})
+	t.Run("TLS is held to its authority", func(t *testing.T) {
+		url := strings.Replace(strings.Replace(server.url(password), "http:", "https:", 1), fmt.Sprint(server.port), fmt.Sprint(server.secure), 1)
+		heldToItsAuthority(t, server.certificate, "rabbitmq", object{"url": url, "queues": list("jobs")})
 	})
 	t.Run("a wrong password is unknown and not shown", func(t *testing.T) {
 		wrong := stand.Start(t, object{"rabbitmq": object{"url": server.url("hush"), "queues": list("jobs")}})

@@ -8,38 +8,37 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"path/filepath"
 	"strings"
 
+	"cloudsnooze.local/official/internal/bounded"
 	"cloudsnooze.local/official/internal/settings"
 	"cloudsnooze.local/snooze"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-const natsForm = "nats://user:password@host:4222"
+// A server may ask for TLS whatever the address says.
+var natsForm = form{"nats://user:password@host:4222", nil, []string{"nats", "tls", "ws", "wss"}}
 
 type natsServer struct {
-	url         settings.Secret
+	endpoint
 	credentials string
 	consumers   [][2]string
 	streams     []string
 	// The connection, and the url that it was made with.
 	connection *nats.Conn
 	text       string
+	budget     bounded.Budget
 }
 
 func newNATS(config snooze.Values) (broker, error) {
-	address, err := urlOf(config, natsForm, "nats", "tls", "ws", "wss")
+	endpoint, err := endpointOf(config, natsForm)
 	if err != nil {
 		return nil, err
 	}
-	credentials, err := config.Text("credentials_file", "")
+	credentials, err := settings.Path(config, "credentials_file")
 	if err != nil {
 		return nil, err
-	}
-	if credentials != "" && !filepath.IsAbs(credentials) {
-		return nil, fmt.Errorf("credentials_file has to be an absolute path and is %q", credentials)
 	}
 	consumers, err := pairs(config, "consumers", "stream/consumer")
 	if err != nil {
@@ -52,7 +51,7 @@ func newNATS(config snooze.Values) (broker, error) {
 	if len(consumers)+len(streams) == 0 {
 		return nil, errors.New("consumers is missing: it lists them as stream/consumer; streams may be given instead")
 	}
-	return &natsServer{url: address, credentials: credentials, consumers: consumers, streams: streams}, nil
+	return &natsServer{endpoint: endpoint, credentials: credentials, consumers: consumers, streams: streams}, nil
 }
 
 // pairs is a list of two names each, with the last slash between them.
@@ -80,14 +79,11 @@ func (server *natsServer) close() {
 }
 
 func (server *natsServer) measure(ctx context.Context) (queues []queue, failed []error) {
-	text, err := server.url.Read()
+	text, address, err := server.read()
 	if err != nil {
 		return nil, []error{fmt.Errorf("nats.%w", err)}
 	}
-	address, err := parsed(text, natsForm, "nats", "tls", "ws", "wss")
-	if err != nil {
-		return nil, []error{fmt.Errorf("nats.%w", err)}
-	}
+	server.budget.Renew()
 	if err := server.connect(ctx, text); err != nil {
 		return nil, []error{explainNATS(address.Host, err)}
 	}
@@ -125,7 +121,7 @@ func (server *natsServer) connect(ctx context.Context, text string) error {
 		return nil
 	}
 	server.close()
-	dialer := &dialer{ctx: ctx}
+	dialer := &dialer{ctx: ctx, dial: server.budget.Within((&net.Dialer{}).DialContext)}
 	options := []nats.Option{
 		nats.Name("CloudSnooze queue-monitor"), nats.NoReconnect(), nats.Timeout(questionLimit), nats.SetCustomDialer(dialer),
 		// What is refused later is the answer to a question as well.
@@ -133,6 +129,9 @@ func (server *natsServer) connect(ctx context.Context, text string) error {
 	}
 	if server.credentials != "" {
 		options = append(options, nats.UserCredentials(server.credentials))
+	}
+	if server.authorities != nil {
+		options = append(options, nats.Secure(server.tls("")))
 	}
 	connection, err := nats.Connect(text, options...)
 	if !dialer.inTime() {
@@ -152,11 +151,12 @@ func (server *natsServer) connect(ctx context.Context, text string) error {
 // and none for all.
 type dialer struct {
 	ctx  context.Context
+	dial bounded.Dial
 	stop func() bool
 }
 
 func (dialer *dialer) Dial(network, address string) (net.Conn, error) {
-	connection, err := (&net.Dialer{}).DialContext(dialer.ctx, network, address)
+	connection, err := dialer.dial(dialer.ctx, network, address)
 	if err != nil {
 		return nil, err
 	}

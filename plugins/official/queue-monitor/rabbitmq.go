@@ -8,10 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"net/http"
 	"net/url"
-	"os"
 	"strings"
 
 	"cloudsnooze.local/official/internal/settings"
@@ -21,15 +19,17 @@ import (
 // An answer holds a few numbers.
 const answerLimit = 1024 * 1024
 
+var rabbitForm = form{"http://user:password@host:15672", []string{"http"}, []string{"https"}}
+
 type rabbitMQ struct {
-	url       settings.Secret
+	endpoint
 	vhost     string
 	queues    []string
 	transport *http.Transport
 }
 
 func newRabbitMQ(config snooze.Values) (broker, error) {
-	address, err := urlOf(config, "http://user:password@host:15672", "http", "https")
+	endpoint, err := endpointOf(config, rabbitForm)
 	if err != nil {
 		return nil, err
 	}
@@ -47,50 +47,13 @@ func newRabbitMQ(config snooze.Values) (broker, error) {
 	if len(queues) == 0 {
 		return nil, errors.New("queues is missing: it lists their names")
 	}
-	return &rabbitMQ{address, vhost, queues, &http.Transport{MaxConnsPerHost: 1}}, nil
-}
-
-// urlOf takes the address of a broker from `url` or `url_file`.
-func urlOf(config snooze.Values, form string, schemes ...string) (settings.Secret, error) {
-	address, err := settings.SecretOf(config, "url")
-	if err != nil {
-		return address, err
-	}
-	if !address.Given() {
-		return address, fmt.Errorf("url is missing: it is of the form %s", form)
-	}
-	if _, isText := config["url"]; isText {
-		text, err := address.Read()
-		if err != nil {
-			return address, err
-		}
-		_, err = parsed(text, form, schemes...)
-		return address, err
-	}
-	return address, nil
-}
-
-// parsed reads an address, and says what is wrong with one without repeating any of it: it may hold a password.
-func parsed(text, form string, schemes ...string) (*url.URL, error) {
-	address, err := url.Parse(text)
-	if err == nil {
-		for _, scheme := range schemes {
-			if address.Scheme == scheme && (address.Host != "" || scheme == "unix") {
-				return address, nil
-			}
-		}
-	}
-	return nil, fmt.Errorf("url is not of the form %s", form)
+	return &rabbitMQ{endpoint, vhost, queues, &http.Transport{MaxConnsPerHost: 1, TLSClientConfig: endpoint.tls("")}}, nil
 }
 
 func (rabbit *rabbitMQ) close() { rabbit.transport.CloseIdleConnections() }
 
 func (rabbit *rabbitMQ) measure(ctx context.Context) (queues []queue, failed []error) {
-	text, err := rabbit.url.Read()
-	if err != nil {
-		return nil, []error{fmt.Errorf("rabbitmq.%w", err)}
-	}
-	address, err := parsed(text, "http://user:password@host:15672", "http", "https")
+	_, address, err := rabbit.read()
 	if err != nil {
 		return nil, []error{fmt.Errorf("rabbitmq.%w", err)}
 	}
@@ -166,15 +129,4 @@ func (asked queue) filled(text []byte, name, host string) (queue, error) {
 	}
 	asked.moved = statistics.Delivered
 	return asked, nil
-}
-
-// explain says what failed, where, and what to do.
-func explain(what, where string, err error) error {
-	switch {
-	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):
-		return fmt.Errorf("%s at %s did not answer within %s: it hangs or is not reached", what, where, questionLimit)
-	case errors.Is(err, fs.ErrPermission):
-		return fmt.Errorf("%s at %s may not be reached: %w; grant the plugin `tcp` with this port", what, where, err)
-	}
-	return fmt.Errorf("%s at %s cannot be asked: %w; does it run, and is url right?", what, where, err)
 }

@@ -5,27 +5,31 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
+	"net"
 	"time"
 
+	"cloudsnooze.local/official/internal/bounded"
 	"cloudsnooze.local/official/internal/settings"
 	"cloudsnooze.local/snooze"
 	"github.com/redis/go-redis/v9"
 )
 
-const redisForm = "redis://user:password@host:6379/0 or unix:///path"
+var redisForm = form{"redis://user:password@host:6379/0 or unix:///path", []string{"redis", "unix"}, []string{"rediss"}}
 
 // So many entries are looked at where they have to be counted.
 const countedAtMost = 1000
 
 type redisServer struct {
-	url            settings.Secret
+	endpoint
 	lists, streams []string
 	groups         [][2]string
 	// The client, and the url that it was made with.
 	client *redis.Client
 	text   string
+	budget bounded.Budget
 }
 
 // silent is a log of the client that is not kept: every failure is answered.
@@ -34,7 +38,7 @@ type silent struct{}
 func (silent) Printf(context.Context, string, ...any) {}
 
 func newRedis(config snooze.Values) (broker, error) {
-	address, err := urlOf(config, redisForm, "redis", "rediss", "unix")
+	endpoint, err := endpointOf(config, redisForm)
 	if err != nil {
 		return nil, err
 	}
@@ -54,7 +58,7 @@ func newRedis(config snooze.Values) (broker, error) {
 		return nil, errors.New("lists is missing: it lists their keys; groups or streams may be given instead")
 	}
 	redis.SetLogger(silent{})
-	return &redisServer{url: address, lists: lists, groups: groups, streams: streams}, nil
+	return &redisServer{endpoint: endpoint, lists: lists, groups: groups, streams: streams}, nil
 }
 
 func (server *redisServer) close() {
@@ -66,13 +70,14 @@ func (server *redisServer) close() {
 }
 
 func (server *redisServer) measure(ctx context.Context) (queues []queue, failed []error) {
-	text, err := server.url.Read()
+	text, _, err := server.read()
 	if err != nil {
 		return nil, []error{fmt.Errorf("redis.%w", err)}
 	}
 	if err := server.turnTo(text); err != nil {
 		return nil, []error{fmt.Errorf("redis.%w", err)}
 	}
+	server.budget.Renew()
 	add := func(asked queue, err error) {
 		if err != nil {
 			failed = append(failed, fmt.Errorf("%s: %w", asked.name, server.explain(err)))
@@ -98,20 +103,38 @@ func (server *redisServer) turnTo(text string) error {
 	if server.client != nil && server.text == text {
 		return nil
 	}
-	if _, err := parsed(text, redisForm, "redis", "rediss", "unix"); err != nil {
-		return err
-	}
 	options, err := redis.ParseURL(text)
 	if err != nil {
-		return fmt.Errorf("url is not of the form %s", redisForm)
+		return fmt.Errorf("url is not of the form %s", redisForm.example)
 	}
 	// One connection, one try, and the question's own limit. Users with few rights may not say who they are.
 	options.PoolSize, options.MaxRetries, options.DialerRetries, options.ContextTimeoutEnabled = 1, -1, 1, true
 	options.DialTimeout, options.ReadTimeout, options.WriteTimeout = questionLimit+time.Second, questionLimit+time.Second, questionLimit+time.Second
 	options.Protocol, options.DisableIdentity = 2, true
+	options.Dialer = server.dialer(options.TLSConfig)
 	server.close()
 	server.client, server.text = redis.NewClient(options), text
 	return nil
+}
+
+// dialer connects within the question's time. The client's own has a limit for each connection, which is longer.
+func (server *redisServer) dialer(asked *tls.Config) bounded.Dial {
+	dial := server.budget.Within((&net.Dialer{}).DialContext)
+	if asked == nil {
+		return dial
+	}
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		opened, err := dial(ctx, network, address)
+		if err != nil {
+			return nil, err
+		}
+		secured := tls.Client(opened, server.tls(asked.ServerName))
+		if err := secured.HandshakeContext(ctx); err != nil {
+			opened.Close()
+			return nil, err
+		}
+		return secured, nil
+	}
 }
 
 // stream is a whole one: what it holds is what nobody took out of it.

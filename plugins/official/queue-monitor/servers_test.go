@@ -85,9 +85,19 @@ func escaped(text string) string {
 type natsStand struct {
 	running
 	stream jetstream.JetStream
+	// Nil where it has no TLS.
+	certificate *stand.Certificate
 }
 
-func startNATS(t *testing.T) *natsStand {
+func startNATS(t *testing.T) *natsStand { t.Helper(); return serveNATS(t, nil) }
+
+func startNATSWithTLS(t *testing.T) *natsStand {
+	t.Helper()
+	own := stand.Certify(t)
+	return serveNATS(t, &own)
+}
+
+func serveNATS(t *testing.T, own *stand.Certificate) *natsStand {
 	t.Helper()
 	program := os.Getenv("SNOOZE_NATS_SERVER")
 	if program == "" {
@@ -104,12 +114,17 @@ authorization: { users: [
     publish: ["$JS.API.CONSUMER.INFO.*.*", "$JS.API.STREAM.INFO.*"], subscribe: ["_INBOX.>"] } }
 ] }
 `, port, folder, password, password)
+	var trusted []nats.Option
+	if own != nil {
+		text += fmt.Sprintf("tls: { cert_file: %q, key_file: %q }\n", own.Certificate, own.Key)
+		trusted = append(trusted, nats.RootCAs(own.Authority))
+	}
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	server := &natsStand{running: running{t: t, port: port, command: func() *exec.Cmd { return exec.Command(program, "-c", config) }}}
+	server := &natsStand{certificate: own, running: running{t: t, port: port, command: func() *exec.Cmd { return exec.Command(program, "-c", config) }}}
 	server.answers = func() bool {
-		connection, err := nats.Connect("nats://"+server.address(), nats.UserInfo("boss", password))
+		connection, err := nats.Connect("nats://"+server.address(), append(trusted, nats.UserInfo("boss", password))...)
 		if err != nil {
 			return false
 		}
@@ -150,7 +165,12 @@ func (server *natsStand) publish(stream string) {
 	}
 }
 
-type rabbitStand struct{ running }
+type rabbitStand struct {
+	running
+	// Where it answers by TLS, and with what.
+	secure      int
+	certificate stand.Certificate
+}
 
 // startRabbitMQ starts one with its management API, and an epmd of its own, which it would leave behind else.
 func startRabbitMQ(t *testing.T) *rabbitStand {
@@ -160,7 +180,7 @@ func startRabbitMQ(t *testing.T) *rabbitStand {
 	at := func(name string) string { return filepath.Join(folder, name) }
 	daemon := exec.Command(stand.Program(t, "epmd", "erlang-base"), "-port", fmt.Sprint(epmd), "-address", "127.0.0.1")
 	stand.Serve(t, daemon)
-	server := &rabbitStand{running{t: t, port: stand.Port(t)}}
+	server := &rabbitStand{running{t: t, port: stand.Port(t)}, stand.Port(t), stand.Certify(t)}
 	write := func(name, text string) {
 		if err := os.WriteFile(at(name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
@@ -168,7 +188,9 @@ func startRabbitMQ(t *testing.T) *rabbitStand {
 	}
 	write("plugins", "[rabbitmq_management].")
 	write("rabbit.conf", fmt.Sprintf("listeners.tcp.1 = 127.0.0.1:%d\nmanagement.tcp.ip = 127.0.0.1\nmanagement.tcp.port = %d\n"+
-		"collect_statistics_interval = 1000\ndefault_user = boss\ndefault_pass = boss\n", stand.Port(t), server.port))
+		"collect_statistics_interval = 1000\ndefault_user = boss\ndefault_pass = boss\nmanagement.ssl.ip = 127.0.0.1\nmanagement.ssl.port = %d\n"+
+		"management.ssl.cacertfile = %s\nmanagement.ssl.certfile = %s\nmanagement.ssl.keyfile = %s\n", stand.Port(t), server.port,
+		server.secure, server.certificate.Authority, server.certificate.Certificate, server.certificate.Key))
 	distribution := stand.Port(t)
 	server.command = func() *exec.Cmd {
 		// Debian's own wrapper would change the user.
