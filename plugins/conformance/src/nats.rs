@@ -10,7 +10,7 @@ use crate::{
 };
 use serde_json::{Value, json};
 use snooze_bus::{Bus, Format, KIND, PluginMethod, Subject, VERSION};
-use snooze_schemas::{HostId, PluginName, message};
+use snooze_schemas::{HostId, PluginName, message, plugin::answer::Answer};
 use std::{collections::BTreeMap, time::Duration};
 
 /// What a server says where nobody listens.
@@ -91,7 +91,11 @@ impl NatsPlugin {
             Format::Json => "json",
             Format::MessagePack => "messagepack",
         };
-        let value: Value = snooze_bus::decode(&answer.payload).map_err(|why| odd(why.to_string()))?;
+        let Answer(value) = snooze_bus::decode(&answer.payload).map_err(|why| {
+            let cause =
+                std::error::Error::source(&why).map_or_else(String::new, |cause| format!(" ({cause})"));
+            odd(format!("{why}{cause}"))
+        })?;
         let mut read = wire::body(value, method);
         read.insert("form".to_owned(), form.into());
         Ok(Value::Object(read))

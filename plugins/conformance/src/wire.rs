@@ -4,6 +4,7 @@
 
 use crate::case::{Form, Piece, written_out};
 use serde_json::{Map, Value};
+use snooze_schemas::plugin::answer::Answer;
 
 /// "Method not found" in JSON-RPC 2.0.
 const METHOD_NOT_FOUND: i64 = -32601;
@@ -47,8 +48,9 @@ pub(crate) fn bytes(form: Form, pieces: &[Piece]) -> Vec<u8> {
 /// # Errors
 /// What of the form it breaks.
 pub(crate) fn answer(form: Form, line: &[u8], method: &str) -> Result<Value, String> {
-    let value: Value = serde_json::from_slice(line).map_err(|cause| format!("a line of JSON ({cause})"))?;
-    let Value::Object(answer) = value else {
+    let answer = serde_json::from_slice(line)
+        .map_err(|cause| format!("a line of JSON in which no key stands twice ({cause})"))?;
+    let Answer(Value::Object(answer)) = answer else {
         return Err("a JSON object".to_owned());
     };
     let id = answer.get("id").cloned().unwrap_or_default();
@@ -164,6 +166,17 @@ mod tests {
         assert_eq!(unknown["unknown_method"], true);
         let other = read(Form::Lines, r#"{"error":"Unknown method: Configure","id":1}"#).expect("reads");
         assert_eq!(other["unknown_method"], false);
+    }
+
+    #[test]
+    fn a_line_that_says_a_thing_twice_is_no_answer() {
+        for line in [
+            r#"{"result":{"a":{"b":1,"b":1}},"id":1}"#,
+            r#"{"result":{},"id":1,"id":1}"#,
+        ] {
+            let why = read(Form::Lines, line).expect_err(line);
+            assert!(why.contains("no key stands twice"), "{why}");
+        }
     }
 
     #[test]

@@ -4,9 +4,9 @@
 //! written for who asks for them; its answers are understood from everybody, as are both of the original's
 //! ways to say "error".
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::Serialize;
 use serde_json::{Map, Value};
-use snooze_schemas::EventType;
+use snooze_schemas::{EventType, plugin::answer::Answer};
 
 /// What a plugin can be asked, by its name on the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -94,8 +94,8 @@ pub(crate) enum Line {
     Error(PluginSaid),
     /// An answer to something else, or to nothing: not to be used.
     Stray,
-    /// Not an object of this protocol.
-    Garbage,
+    /// Not an object of this protocol, for this reason.
+    Garbage(String),
 }
 
 /// What a plugin says went wrong.
@@ -108,23 +108,6 @@ pub struct PluginSaid {
     pub unknown_method: bool,
 }
 
-#[derive(Deserialize)]
-struct Answer {
-    #[serde(default)]
-    jsonrpc: Value,
-    #[serde(default)]
-    id: Value,
-    /// None where the line has none; `null` is one, if an empty one.
-    #[serde(default, deserialize_with = "present")]
-    result: Option<Value>,
-    #[serde(default)]
-    error: Value,
-}
-
-fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
-    Value::deserialize(deserializer).map(Some)
-}
-
 /// "Method not found" in JSON-RPC 2.0.
 const METHOD_NOT_FOUND: i64 = -32601;
 
@@ -132,30 +115,36 @@ const METHOD_NOT_FOUND: i64 = -32601;
 ///
 /// An answer without an id, or with `null`, counts only as an error: a plugin that could not read the
 /// request does not know its id. A result has to name the request that it answers, else the second of
-/// two answers to one request would count for the next.
+/// two answers to one request would count for the next; and so has an error that takes a vote away.
 #[must_use]
 pub(crate) fn read(line: &[u8], method: Method, id: u64) -> Line {
-    // A derived reader would take an array of the fields' values for the object.
-    let is_object = line.trim_ascii_start().starts_with(b"{");
-    let Some(answer) = is_object
-        .then(|| serde_json::from_slice::<Answer>(line).ok())
-        .flatten()
-    else {
-        return Line::Garbage;
+    let mut answer = match serde_json::from_slice(line) {
+        Ok(Answer(Value::Object(answer))) => answer,
+        Ok(Answer(_)) => return Line::Garbage("it is no object".to_owned()),
+        Err(error) => return Line::Garbage(error.to_string()),
     };
     // Whoever speaks JSON-RPC may still answer in the original's words; another version of it is neither.
-    if answer.jsonrpc != Value::Null && answer.jsonrpc != JSON_RPC {
-        return Line::Garbage;
+    if let Some(version) = answer.get("jsonrpc")
+        && !version.is_null()
+        && version != JSON_RPC
+    {
+        return Line::Garbage(format!("its jsonrpc is {}", brief(&version.to_string())));
     }
-    let ours = answer.id.as_u64() == Some(id);
-    match (answer.error, answer.result) {
+    let id_of_it = answer.remove("id").unwrap_or_default();
+    let (ours, unnamed) = (id_of_it.as_u64() == Some(id), id_of_it.is_null());
+    let error = answer.remove("error").unwrap_or_default();
+    match (error, answer.remove("result")) {
         (Value::Null, Some(result)) if ours => match result.get("error") {
             Some(error) if !error.is_null() => Line::Error(said(error, method)),
             Some(_) | None => Line::Result(result),
         },
-        (Value::Null, None) if ours || answer.id.is_null() => Line::Garbage,
+        (Value::Null, None) if ours || unnamed => Line::Garbage("it has neither result nor error".to_owned()),
         (Value::Null, _) => Line::Stray,
-        (error, _) if ours || answer.id.is_null() => Line::Error(said(&error, method)),
+        (error, _) if ours || unnamed => {
+            let mut said = said(&error, method);
+            said.unknown_method &= ours || method != Method::CheckIdle;
+            Line::Error(said)
+        }
         (_, _) => Line::Stray,
     }
 }

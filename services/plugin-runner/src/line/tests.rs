@@ -34,7 +34,7 @@ fn an_answer_in_another_json_rpc_is_garbage() {
         r#"{"jsonrpc":2.0,"result":1,"id":7}"#,
         r#"[{"jsonrpc":"2.0","result":1,"id":7}]"#,
     ] {
-        assert_eq!(read(odd), Line::Garbage, "{odd}");
+        assert!(matches!(read(odd), Line::Garbage(_)), "{odd}");
     }
 }
 
@@ -123,7 +123,11 @@ fn an_answer_of_null_is_an_answer_and_none_is_garbage() {
         read(br#"{"result":null,"id":7}"#, Method::CheckIdle, 7),
         Line::Result(Value::Null)
     );
-    assert_eq!(read(br#"{"id":7}"#, Method::CheckIdle, 7), Line::Garbage);
+    let without = read(br#"{"id":7}"#, Method::CheckIdle, 7);
+    assert_eq!(
+        without,
+        Line::Garbage("it has neither result nor error".to_owned())
+    );
     assert_eq!(
         read(br#"{"result":null,"id":6}"#, Method::CheckIdle, 7),
         Line::Stray
@@ -139,12 +143,56 @@ fn a_result_beside_an_empty_error_is_a_result() {
 #[test]
 fn what_is_no_object_of_the_protocol_is_garbage() {
     for line in ["", "hello", "[1]", "7", r#"{"a":1}"#, r#"{"result":NaN,"id":7}"#] {
-        assert_eq!(
-            read(line.as_bytes(), Method::CheckIdle, 7),
-            Line::Garbage,
-            "{line}"
-        );
+        let read = read(line.as_bytes(), Method::CheckIdle, 7);
+        assert!(matches!(read, Line::Garbage(_)), "{line}: {read:?}");
     }
+}
+
+#[test]
+fn s2_a_line_that_says_a_thing_twice_is_no_answer_and_is_told_by_the_key() {
+    for (line, key) in [
+        (r#"{"result":{"is_idle":false,"is_idle":true},"id":7}"#, "is_idle"),
+        (
+            r#"{"result":{"is_idle":false},"result":{"is_idle":true},"id":7}"#,
+            "result",
+        ),
+        (r#"{"result":{"is_idle":true},"id":6,"id":7}"#, "id"),
+        (
+            r#"{"result":{"is_idle":true},"error":"e","error":null,"id":7}"#,
+            "error",
+        ),
+        (
+            r#"{"result":{"is_idle":true,"details":{"a":{"b":1,"b":2}}},"id":7}"#,
+            "b",
+        ),
+        (r#"{"more":{"c":1,"c":1},"result":{"is_idle":true},"id":7}"#, "c"),
+    ] {
+        match read(line.as_bytes(), Method::CheckIdle, 7) {
+            Line::Garbage(why) => assert!(why.contains(&format!("the key {key:?}")), "{line}: {why}"),
+            other => panic!("{line}: {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn s2_only_an_answer_to_the_question_itself_takes_a_vote_away() {
+    let unknown = |line: &str, method| match read(line.as_bytes(), method, 7) {
+        Line::Error(said) => said.unknown_method,
+        other => panic!("{line}: {other:?}"),
+    };
+    assert!(unknown(r#"{"error":"Unknown method","id":7}"#, Method::CheckIdle));
+    assert!(!unknown(
+        r#"{"error":"Unknown method","id":null}"#,
+        Method::CheckIdle
+    ));
+    assert!(!unknown(
+        r#"{"error":{"code":-32601,"message":"no"}}"#,
+        Method::CheckIdle
+    ));
+    assert!(unknown(
+        r#"{"error":"Unknown method","id":null}"#,
+        Method::Initialize
+    ));
 }
 
 #[test]

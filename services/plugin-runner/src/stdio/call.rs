@@ -8,11 +8,21 @@ use crate::{
 use serde::Serialize;
 use serde_json::Value;
 use snooze_schemas::event::Severity;
-use std::{sync::atomic::Ordering, time::Duration};
+use std::{ops::RangeInclusive, sync::atomic::Ordering, time::Duration};
 use tokio::time::{Instant, timeout_at};
 
 /// So many lines that answer something else are dropped in one call before it counts as a flood.
 const STRAY_LIMIT: u32 = 64;
+
+/// The ids of questions have at most 14 digits: so many survive every usual reader and writer of JSON numbers, those of
+/// JavaScript and jq (53 bits) and of Lua (14 digits) among them.
+const IDS: RangeInclusive<u64> = 1..=99_999_999_999_999;
+
+/// The id of a question. Nobody can know it before the question is read: what was written earlier, by whomever,
+/// answers nothing.
+fn drawn() -> u64 {
+    rand::random_range(IDS)
+}
 
 /// Why a call has no result.
 #[derive(Debug, thiserror::Error)]
@@ -33,8 +43,8 @@ pub enum CallError {
     #[error("{0}")]
     Pipe(#[from] PipeError),
     /// It wrote something that is not of the protocol.
-    #[error("it wrote something that is no JSON object of the protocol")]
-    Garbage,
+    #[error("it wrote something that is no JSON object of the protocol: {0}")]
+    Garbage(String),
     /// It wrote answers to questions that were not asked.
     #[error("it floods its stdout with answers that nobody asked for")]
     Flood,
@@ -184,7 +194,7 @@ impl StdioPlugin {
         method: Method,
         params: &impl Serialize,
     ) -> Result<u64, CallError> {
-        let id = self.next_id.fetch_add(1, Ordering::Relaxed);
+        let id = drawn();
         let question = line::request(self.dialect(), method, params, id).map_err(CallError::Write)?;
         pipes.write_line(&question).await?;
         Ok(id)
@@ -202,7 +212,7 @@ impl StdioPlugin {
             match line::read(&pipes.read_line().await?, method, id) {
                 Line::Result(result) => return Ok(result),
                 Line::Error(said) => return Err(CallError::Said(said)),
-                Line::Garbage => return Err(CallError::Garbage),
+                Line::Garbage(why) => return Err(CallError::Garbage(why)),
                 Line::Stray => {
                     self.strays.fetch_add(1, Ordering::Relaxed);
                     strays += 1;

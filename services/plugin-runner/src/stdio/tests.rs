@@ -1,5 +1,7 @@
 //! Hostile children: each costs its own answer, and leaves nothing behind.
 
+mod answers;
+
 use super::*;
 use crate::{line::Method, pipes::PipeError};
 use serde_json::json;
@@ -193,7 +195,7 @@ async fn a_crash_is_no_answer() {
 async fn garbage_is_no_answer() {
     let stand = Stand::of(&python(r#"print("Traceback: idle = True", flush=True)"#)).await;
     stand
-        .costs_the_process(SOON, |error| matches!(error, CallError::Garbage))
+        .costs_the_process(SOON, |error| matches!(error, CallError::Garbage(_)))
         .await;
 }
 
