@@ -59,7 +59,7 @@ pub mod asking {
     pub use crate::{
         config_book::ConfigBook,
         line::{Method, PluginOpinion, PluginSaid},
-        nats_plugin::{NatsPlugin, Reach},
+        nats_plugin::{NatsPlugin, Presence, Reach},
         pipes::PipeError,
         plugin::{AskError, Plugin, Runtime},
         process::Program,

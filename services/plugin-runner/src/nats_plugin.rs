@@ -5,22 +5,24 @@
 //! whether this one is idle, and given events: it says who it is to people, and is configured where it runs.
 
 mod configured;
+mod presence;
+
+pub use presence::Presence;
 
 use crate::{config_book::ConfigBook, line::PluginOpinion, plugin::AskError};
-use configured::{Configured, Settled};
+use configured::Configured;
 use serde::de::DeserializeOwned;
 use snooze_bus::{Bus, BusErrorKind, PluginMethod, RequestError, Subject};
 use snooze_schemas::{
     EventType, HostId, Message, PluginName,
     event::{Event, HandleEvent, HandlerResult},
     metrics::Metrics,
-    plugin::{CheckIdle, CheckIdleResult, Info, PluginInfo, SupportedEvents, SupportedEventsResult},
+    plugin::{
+        CheckIdle, CheckIdleResult, Info, PluginInfo, SupportedEvents, SupportedEventsResult, answer::Answer,
+    },
 };
 use std::{
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 use tokio::time::Instant;
@@ -52,7 +54,9 @@ pub struct NatsPlugin {
     bus: Bus,
     host: HostId,
     name: PluginName,
-    present: AtomicBool,
+    presence: Mutex<Presence>,
+    /// What it said of itself last.
+    introduced: Mutex<Option<PluginInfo>>,
     /// Which events it handles, as it said last; it may be away meanwhile.
     events: Mutex<Option<Vec<EventType>>>,
     configured: Option<Arc<Configured>>,
@@ -81,7 +85,8 @@ impl NatsPlugin {
             bus,
             host,
             name,
-            present: AtomicBool::new(false),
+            presence: Mutex::default(),
+            introduced: Mutex::default(),
             events: Mutex::default(),
         }
     }
@@ -101,7 +106,17 @@ impl NatsPlugin {
     /// Whether somebody answered for it the last time.
     #[must_use]
     pub fn is_present(&self) -> bool {
-        self.present.load(Ordering::Relaxed)
+        self.presence() == Presence::Here
+    }
+
+    /// What the last question showed of who answers for it.
+    #[must_use]
+    pub fn presence(&self) -> Presence {
+        *self.presence.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn note(&self, presence: Presence) {
+        *self.presence.lock().unwrap_or_else(PoisonError::into_inner) = presence;
     }
 
     /// The subject that it is asked on.
@@ -123,15 +138,12 @@ impl NatsPlugin {
         let wanted = configured.wanted()?;
         let settled = configured.settle(&wanted, deadline).await;
         if matches!(settled, Err(AskError::Misconfigured(_))) {
-            self.present.store(true, Ordering::Relaxed);
+            self.note(Presence::Here);
         }
         let settled = settled?;
         let within = deadline.saturating_duration_since(Instant::now());
         let opinion = self.opinion(metrics, host, within).await?;
-        match settled {
-            Settled::Ready => Ok(opinion),
-            Settled::Unheard => Err(AskError::Configuring),
-        }
+        settled.admits().map(|()| opinion)
     }
 
     /// It may have been started anew since it was configured: that is done again before it is asked.
@@ -201,8 +213,17 @@ impl NatsPlugin {
         Ok(answer.events)
     }
 
+    /// What it says of itself; where it does not say it in time, what it said last.
+    ///
+    /// # Errors
+    /// Why nothing is known.
     pub(crate) async fn info(&self, within: Duration) -> Result<PluginInfo, AskError> {
-        self.ask(PluginMethod::Info, &Info {}, within).await
+        let said: Result<PluginInfo, AskError> = self.ask(PluginMethod::Info, &Info {}, within).await;
+        let mut known = self.introduced.lock().unwrap_or_else(PoisonError::into_inner);
+        match said {
+            Ok(said) => Ok(known.insert(said).clone()),
+            Err(error) => known.clone().ok_or(error),
+        }
     }
 
     async fn ask<Q: Message, A: DeserializeOwned>(
@@ -218,16 +239,27 @@ impl NatsPlugin {
         }
         let outcome = self
             .bus
-            .request_bare(&self.subject(method), question, within)
+            .request_bare::<_, Answer>(&self.subject(method), question, within)
             .await;
-        // A plugin need not listen to every method; whether it is there shows in the two that all have.
-        if outcome.is_ok() || matches!(method, PluginMethod::CheckIdle | PluginMethod::Info) {
-            self.present.store(outcome.is_ok(), Ordering::Relaxed);
-            if outcome.is_err() {
+        if let Some(presence) = Presence::shown_by(method, &outcome) {
+            self.note(presence);
+            // Who takes long to say who it is may be at work, and has what it was told.
+            let may_be_gone = match presence {
+                Presence::Here => false,
+                Presence::Slow => method == PluginMethod::CheckIdle,
+                Presence::Absent | Presence::Unknown => true,
+            };
+            if may_be_gone {
                 self.with_configured(Configured::forget);
             }
         }
-        outcome.map_err(|error| match &error {
+        let answer = outcome.map_err(|error| self.unanswered(&error))?;
+        serde_json::from_value(answer.0)
+            .map_err(|error| AskError::Odd(format!("its answer is not what it should be: {error}")))
+    }
+
+    fn unanswered(&self, error: &RequestError) -> AskError {
+        match error {
             RequestError::Bus(denied)
                 if self.reach == Reach::Fleet && denied.kind() == BusErrorKind::Denied =>
             {
@@ -237,8 +269,8 @@ impl NatsPlugin {
                      `snooze credentials host {host} --fleet-plugin {name}`"
                 ))
             }
-            _ => AskError::of_request(&error),
-        })
+            _ => AskError::of_request(error),
+        }
     }
 
     fn subject(&self, method: PluginMethod) -> Subject {

@@ -1,8 +1,8 @@
 //! Whether a plugin on the bus has its configuration, and telling it.
 //!
 //! It starts and ends no plugin, and tells none what its manifest does not allow. **Invariant:** a plugin has the
-//! configuration that it has said it took, since it was last seen to appear; whether it is still the same process
-//! cannot be seen, so it is told again every minute and before each stop.
+//! configuration that it has said it took, or needs none by its own word, since it was last seen to appear; silence is
+//! neither. Whether it is still the same process cannot be seen, so it is told again every minute and before each stop.
 
 mod known;
 
@@ -17,7 +17,7 @@ use serde_json::{Map, Value};
 use snooze_bus::{Bus, PluginMethod, RequestError, Subject};
 use snooze_schemas::{
     HostId, Message, PluginName,
-    plugin::{Configure, Initialize},
+    plugin::{Configure, Initialize, answer::Answer},
 };
 use std::{fmt, sync::Arc, time::Duration};
 use tokio::{
@@ -29,8 +29,13 @@ use tokio::{
 const LIMIT: Duration = Duration::from_secs(15);
 
 /// So many times in a row nobody may listen to `configure` before that is its way: a plugin subscribes to one
-/// subject after the other, and may be asked in between.
-const CONFIRMED: u32 = 2;
+/// subject after the other, and may be asked in between. It is no consent to a configuration: it only says that there
+/// is none to be taken back.
+pub(super) const CONFIRMED: u32 = 2;
+
+/// What becomes of one that answers and does not listen to its configuration.
+const DEAF: &str = "it has a configuration, and nobody listens to `configure`: whether it holds is not known until it \
+                    takes that, or answers `Unknown method`";
 
 /// A plugin's configuration, on its way to it.
 pub(super) struct Configured {
@@ -55,8 +60,24 @@ impl fmt::Debug for Configured {
 pub(super) enum Settled {
     /// It has what it needs.
     Ready,
-    /// Nobody listened to its configuration: it is away, half way there, or needs none. Its answer tells only that.
+    /// Nobody listened to its configuration: it is away or half way there. Its answer tells only which of them.
     Unheard,
+    /// Nobody listens to its configuration, though it was there in between. Its answer tells only whether it still is.
+    Deaf,
+}
+
+impl Settled {
+    /// Whether an opinion counts that came after this.
+    ///
+    /// # Errors
+    /// Why it does not.
+    pub(super) fn admits(self) -> Result<(), AskError> {
+        match self {
+            Self::Ready => Ok(()),
+            Self::Unheard => Err(AskError::Configuring),
+            Self::Deaf => Err(AskError::Misconfigured(DEAF.to_owned())),
+        }
+    }
 }
 
 impl Configured {
@@ -107,6 +128,7 @@ impl Configured {
             match &known.trouble {
                 _ if known.has(wanted) => return Ok(Settled::Ready),
                 None => {}
+                Some(Trouble::Unheard) if known.is_deaf() => return Ok(Settled::Deaf),
                 Some(Trouble::Unheard) => return Ok(Settled::Unheard),
                 Some(Trouble::Away) => return Err(AskError::BusAway),
                 Some(Trouble::Silent) => {
@@ -138,8 +160,10 @@ impl Configured {
         if let Some(why) = self.configs.handed(&self.name).refused {
             return Some(why);
         }
-        match &self.known.borrow().trouble {
+        let known = self.known.borrow();
+        match &known.trouble {
             Some(Trouble::Refused(why)) => Some(why.clone()),
+            Some(Trouble::Unheard) if known.is_deaf() => Some(DEAF.to_owned()),
             Some(Trouble::Unheard | Trouble::Away | Trouble::Silent) | None => None,
         }
     }
@@ -169,9 +193,9 @@ impl Configured {
             (known.has_been_told, known.unheard)
         };
         if !config.is_empty() || has_been_told {
-            let config = config.clone();
+            let (config, is_empty) = (config.clone(), config.is_empty());
             match self.ask(Method::Configure, &Configure { config }).await {
-                Err(Trouble::Unheard) if unheard + 1 >= CONFIRMED => {}
+                Err(Trouble::Unheard) if is_empty && unheard + 1 >= CONFIRMED => {}
                 told => told?,
             }
         }
@@ -203,8 +227,12 @@ impl Configured {
             method: kind,
         };
         let refused = |why: &dyn fmt::Display| Trouble::Refused(format!("{failed}: {why}"));
-        match self.bus.request_bare::<_, Value>(&subject, question, LIMIT).await {
-            Ok(answer) => match line::success(&answer, method) {
+        match self
+            .bus
+            .request_bare::<_, Answer>(&subject, question, LIMIT)
+            .await
+        {
+            Ok(Answer(answer)) => match line::success(&answer, method) {
                 Err(said) if !said.unknown_method => Err(refused(&said)),
                 Ok(()) | Err(_) => Ok(()),
             },

@@ -75,18 +75,20 @@ impl Plugin {
 
     /// What a list of plugins shows of it, without its vote.
     pub async fn status(&self, within: Duration) -> PluginStatus {
+        // First, as it shows whether one on the bus is there.
+        let info = self.info(within).await;
         let (runtime, origin, state) = match &self.runtime {
             Runtime::Process(process) => {
                 let state = process.stage().borrow().as_str();
                 let runtime = if process.is_native() { "native" } else { "process" };
                 (runtime, process.path().display().to_string(), state)
             }
-            Runtime::Nats(plugin) => {
-                let state = if plugin.is_present() { "running" } else { "absent" };
-                (plugin.reach().as_str(), plugin.origin(), state)
-            }
+            Runtime::Nats(plugin) => (
+                plugin.reach().as_str(),
+                plugin.origin(),
+                plugin.presence().as_str(),
+            ),
         };
-        let info = self.info(within).await;
         PluginStatus {
             info,
             runtime: runtime.to_owned(),

@@ -31,8 +31,12 @@ pub(crate) struct Remote {
     config: Arc<Mutex<Value>>,
     /// What it says to a configuration, in place of taking it.
     pub refusal: Arc<Mutex<Option<&'static str>>>,
+    /// What it says to the question whether the host is idle, in place of an opinion.
+    pub verbatim: Arc<Mutex<Option<Vec<u8>>>>,
     /// Whether it takes its time with a configuration.
     pub held: watch::Sender<bool>,
+    /// Whether it takes its time to say who it is.
+    pub shy: watch::Sender<bool>,
     bus: Bus,
     /// Ended, it is away.
     pub listening: JoinSet<()>,
@@ -46,7 +50,9 @@ impl Remote {
             heard: Arc::default(),
             config: Arc::default(),
             refusal: Arc::default(),
+            verbatim: Arc::default(),
             held: watch::Sender::new(false),
+            shy: watch::Sender::new(false),
             bus: stage.server.bus(&user).await,
             listening: JoinSet::new(),
         };
@@ -56,11 +62,13 @@ impl Remote {
         remote
     }
 
-    async fn listen(&mut self, method: &'static str) {
+    /// Listens to one more.
+    pub(crate) async fn listen(&mut self, method: &'static str) {
         let subject = format!("snooze.v1.host.h1.plugin.remote.{method}");
         let mut asked = self.bus.raw_subscribe(&subject).await.expect("it may listen");
         let (heard, config, refusal) = (self.heard.clone(), self.config.clone(), self.refusal.clone());
-        let (mut held, bus) = (self.held.subscribe(), self.bus.clone());
+        let (mut held, mut shy, bus) = (self.held.subscribe(), self.shy.subscribe(), self.bus.clone());
+        let verbatim = self.verbatim.clone();
         self.listening.spawn(async move {
             while let Some(message) = asked.next().await {
                 let body: Value = snooze_bus::decode(&message.payload).expect("a body");
@@ -81,13 +89,21 @@ impl Remote {
                         let config = config.lock().expect("no panic");
                         json!({"is_idle": config["busy"] != true, "reason": config.to_string()})
                     }
+                    ("info", _) => {
+                        drop(shy.wait_for(|shy| !shy).await);
+                        json!({"name": "remote", "version": "2.0.0"})
+                    }
                     ("supported_events", _) => json!({"events": ["custom"]}),
                     ("handle_event", _) => json!({"handled": true, "succeeded": true, "message": "seen"}),
-                    _ => json!({"name": "remote", "success": true}),
+                    _ => json!({"success": true}),
                 };
                 let reply = message.reply.expect("an answer is wanted");
-                let answer = answer.to_string();
-                bus.raw_publish(&reply, None, &[], answer.as_bytes())
+                let verbatim = verbatim.lock().expect("no panic").clone();
+                let answer = match verbatim.filter(|_| method == "check_idle") {
+                    Some(verbatim) => verbatim,
+                    None => answer.to_string().into_bytes(),
+                };
+                bus.raw_publish(&reply, None, &[], &answer)
                     .await
                     .expect("it may answer");
             }

@@ -2,6 +2,7 @@
 //!
 //! Pure: what happened and moments go in. It takes nothing for known of one that may be another by now.
 
+use super::CONFIRMED;
 use serde_json::{Map, Value};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -50,6 +51,11 @@ impl Known {
         self.has(wanted) && since.is_some_and(|since| since < AGAIN)
     }
 
+    /// Whether nobody listens to its configuration, though it was there.
+    pub(super) fn is_deaf(&self) -> bool {
+        self.unheard >= CONFIRMED
+    }
+
     pub(super) fn doubt(&mut self) {
         self.life += 1;
         (self.taken, self.trouble) = (None, None);
@@ -63,7 +69,8 @@ impl Known {
         now: Instant,
     ) {
         self.under_way = false;
-        self.has_been_told |= !config.is_empty();
+        // Where nobody listened there is nobody who has it.
+        self.has_been_told |= !config.is_empty() && outcome != Err(Trouble::Unheard);
         // What one took who is gone is nothing that another has.
         if life != self.life {
             return;
@@ -71,6 +78,7 @@ impl Known {
         match outcome {
             Ok(()) => {
                 self.has_been_told = !config.is_empty();
+                self.unheard = 0;
                 (self.taken, self.trouble) = (Some((config, now)), None);
             }
             Err(trouble) => {
@@ -130,5 +138,18 @@ mod tests {
         assert!(known.has_been_told, "it may have heard of it");
         known.end(0, Map::new(), Ok(()), now);
         assert!(!known.has_been_told);
+    }
+
+    #[test]
+    fn t3_silence_is_no_consent_however_often_it_comes() {
+        let (mut known, config, now) = (Known::default(), map(json!({"a": 1})), Instant::now());
+        for times in 1..=5 {
+            known.end(0, config.clone(), Err(Trouble::Unheard), now);
+            assert!(!known.has(&config), "{times}");
+            assert_eq!(known.is_deaf(), times >= CONFIRMED, "{times}");
+        }
+        assert!(!known.has_been_told, "nobody is there who has it");
+        known.end(0, config.clone(), Ok(()), now);
+        assert!(known.has(&config) && !known.is_deaf());
     }
 }
