@@ -9,6 +9,8 @@ use crate::{
     plugins::Plugins,
     policy::PolicyInForce,
     set::Digests,
+    stdio::Limits,
+    tally::ms,
     usage,
 };
 use futures_util::future::join_all;
@@ -35,8 +37,9 @@ const INFO_LIMIT: Duration = Duration::from_secs(2);
 /// How long the loop may take to answer.
 const LOOP_LIMIT: Duration = Duration::from_secs(2);
 
-/// How long a plugin may take to form an opinion that nobody votes by.
-const CHECK_LIMIT: Duration = Duration::from_secs(5);
+/// How long a plugin may be busy with something else before it is asked for an opinion that nobody votes by. With the
+/// longest time that a policy gives it and that of the loop this stays below what a verb may take.
+const QUEUE_LIMIT: Duration = Duration::from_secs(2);
 
 /// What it looks at.
 #[derive(Debug)]
@@ -105,14 +108,20 @@ impl Inspector {
             Some(metrics) => metrics,
             None => self.newest_readings().await?,
         };
-        let checks = wanted.iter().map(|plugin| self.ask(plugin, &metrics));
+        // As long as for a vote: who is asked by hand must not be ended for what it is allowed otherwise.
+        let own = Duration::from_millis(ms(self.policy.borrow().policy.plugin_timeout_seconds));
+        let limits = Limits {
+            queue: QUEUE_LIMIT.min(own),
+            own,
+        };
+        let checks = wanted.iter().map(|plugin| self.ask(plugin, &metrics, limits));
         let results = join_all(checks).await;
         Ok(PluginChecks { metrics, results })
     }
 
-    async fn ask(&self, plugin: &Arc<Plugin>, metrics: &Metrics) -> PluginCheck {
+    async fn ask(&self, plugin: &Arc<Plugin>, metrics: &Metrics, limits: Limits) -> PluginCheck {
         let asked = Instant::now();
-        let said = plugin.check_idle(metrics, &self.host, CHECK_LIMIT).await;
+        let said = plugin.check_idle(metrics, &self.host, limits).await;
         let took_us = u64::try_from(asked.elapsed().as_micros()).unwrap_or(u64::MAX);
         let name = plugin.name();
         match said.map(opinion_of) {

@@ -96,6 +96,11 @@ impl Plugin {
             Err(error) if error.is_of_work() => {}
             Err(_) => self.voting().was_asked_in_vain(start),
         }
+        // Who could not wait for its turn as long as a question may take has not asked it.
+        let in_haste = limits.queue < limits.own;
+        if in_haste && matches!(&outcome, Err(AskError::Process(CallError::Occupied(_)))) {
+            return outcome;
+        }
         if !matches!(&outcome, Err(AskError::Process(CallError::Starting))) {
             self.latencies.add(asked.elapsed());
         }

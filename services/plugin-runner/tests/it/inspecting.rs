@@ -114,6 +114,81 @@ async fn without_readings_of_ones_own_plugins_are_asked_about_the_newest_sample(
     runner.stop().await;
 }
 
+/// Asks about a processor at 99 %.
+async fn check_by_hand(operator: &Operator, stage: &Stage) -> PluginChecks {
+    let question = CheckPlugins {
+        metrics: Some(Metrics {
+            cpu_usage: Some(99.0),
+            ..Metrics::default()
+        }),
+        ..CheckPlugins::default()
+    };
+    let checks = operator.ask(stage, RunnerVerb::Check, &question).await;
+    checks.expect("answered")
+}
+
+async fn stats_of(operator: &Operator, stage: &Stage) -> snooze_schemas::host::PluginStats {
+    let report: StatsReport = operator
+        .ask(stage, RunnerVerb::Stats, &ReadStats::default())
+        .await
+        .expect("answered");
+    report.plugins[0].stats.clone()
+}
+
+#[tokio::test]
+async fn who_is_asked_by_hand_has_as_long_as_for_its_vote() {
+    let mut stage = Stage::set().await;
+    stage
+        .policy(serde_json::json!({"plugin_timeout_seconds": 0.7}))
+        .await;
+    let hangs = r#"linger(3600) if metrics["cpu_usage"] == 99 else {"is_idle": True}"#;
+    stage.plugin("watcher", &python_plugin("watcher", hangs));
+    let runner = stage.runner().await;
+    stage.vote("watcher", VoteState::Idle).await;
+    let operator = Operator::of(&stage).await;
+    let found = check_by_hand(&operator, &stage).await;
+    assert_eq!(found.results[0].reason, "it did not answer within 700 ms");
+    runner.stop().await;
+}
+
+#[tokio::test]
+async fn who_is_busy_when_it_is_asked_by_hand_is_neither_ended_nor_blamed() {
+    let mut stage = Stage::set().await;
+    stage
+        .policy(serde_json::json!({"plugin_timeout_seconds": 9.8}))
+        .await;
+    let (began, go) = (stage.file("began"), stage.file("go"));
+    let waits = format!(
+        r#"{{"is_idle": True}} if metrics["cpu_usage"] != 99 or os.path.exists({go:?}) else open({began:?}, "w").close() or [linger(0.01) for _ in iter(lambda: os.path.exists({go:?}), True)] and {{"is_idle": True}}"#
+    );
+    stage.plugin("watcher", &python_plugin("watcher", &waits));
+    let runner = stage.runner().await;
+    stage.vote("watcher", VoteState::Idle).await;
+    let operator = Operator::of(&stage).await;
+    let first = check_by_hand(&operator, &stage);
+    let second = async {
+        wait_until(SOON, "it is being asked", async || began.exists()).await;
+        let second = check_by_hand(&operator, &stage).await;
+        std::fs::write(&go, "").expect("writes");
+        second
+    };
+    let (first, second) = tokio::join!(first, second);
+    assert_eq!(first.results[0].state, VoteState::Idle);
+    assert!(
+        second.results[0]
+            .reason
+            .contains("it was busy with an earlier request"),
+        "{second:?}"
+    );
+    let stats = stats_of(&operator, &stage).await;
+    assert_eq!(
+        (stats.time_outs, stats.errors, stats.restarts),
+        (0, 0, 0),
+        "{stats:?}"
+    );
+    runner.stop().await;
+}
+
 #[tokio::test]
 async fn the_newest_lines_of_a_plugins_log_are_shown_and_those_of_others_are_not() {
     let mut stage = Stage::set().await;
