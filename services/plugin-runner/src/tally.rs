@@ -5,7 +5,7 @@
 
 mod standing;
 
-pub(crate) use standing::Fresh;
+pub(crate) use standing::{Anew, Fresh};
 
 use crate::{
     intake::Intake,

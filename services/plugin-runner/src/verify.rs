@@ -11,7 +11,7 @@ use crate::{
     policy::PolicyInForce,
     prepare::Preparations,
     stdio::Limits,
-    tally::{Fresh, ms},
+    tally::{Anew, Fresh, ms},
     votes::{Opinion, built_in},
 };
 use futures_util::future::join_all;
@@ -100,7 +100,7 @@ impl Verifier {
         let metrics = match self.sample(&policy, arrived).await {
             Ok(sample) => {
                 for vote in built_in(&sample, &policy.policy) {
-                    said.insert(vote.voter, Fresh::Said(vote.opinion));
+                    said.insert(vote.voter, Anew::built_in(Fresh::Said(vote.opinion)));
                 }
                 sample_begun_ms = Some(sample.ends_boottime_ms.saturating_sub(sample.covers_ms));
                 Metrics::from(&sample)
@@ -109,7 +109,7 @@ impl Verifier {
                 // Whoever is missing here is unknown anyway; this says why.
                 for name in VoterName::BUILT_IN {
                     let voter = name.parse().expect("a built-in name is valid");
-                    said.insert(voter, Fresh::Unheard(why.clone()));
+                    said.insert(voter, Anew::built_in(Fresh::Unheard(why.clone())));
                 }
                 Metrics::default()
             }
@@ -122,6 +122,7 @@ impl Verifier {
         let asked = self.plugins.voters(&policy).into_iter().map(|(name, voter)| {
             let (metrics, host) = (&metrics, &self.host);
             async move {
+                let terms = Some(voter.asked.terms);
                 let fresh = match (voter.plugin, voter.asked.barred) {
                     (None, why) => Fresh::Said(Opinion::unknown(
                         why.unwrap_or_else(|| "it is missing".to_owned()),
@@ -135,7 +136,7 @@ impl Verifier {
                         Err(error) => Fresh::Said(Opinion::unknown(plugin.unknown(&error))),
                     },
                 };
-                (name, fresh)
+                (name, Anew { terms, fresh })
             }
         });
         said.extend(join_all(asked).await);

@@ -1,7 +1,7 @@
 //! What other tasks ask of the loop, and what it answers them.
 
 use super::{Engine, State, words::log};
-use crate::{policy::PolicyInForce, tally::Fresh};
+use crate::{policy::PolicyInForce, tally::Anew};
 use snooze_schemas::{
     VoterName,
     metrics::Metrics,
@@ -45,7 +45,7 @@ pub(crate) struct Look {
     /// The policy under which it was asked.
     pub policy: Arc<PolicyInForce>,
     /// By voter; who is missing was not asked.
-    pub said: BTreeMap<VoterName, Fresh>,
+    pub said: BTreeMap<VoterName, Anew>,
     /// When the sample for it began, on the boot-time clock; nothing where none came.
     pub sample_begun_ms: Option<u64>,
 }
@@ -65,6 +65,8 @@ impl Engine {
                 drop(reply.send(self.nobody(state, "another policy came into force during the look")));
             }
             Request::Fresh { look, reply } => {
+                // Who came, went or was changed during the look may not have been noticed here yet (T3).
+                self.count_voters(state);
                 let votes = state.tally.fresh_votes(&look.said, &state.policy.policy, now);
                 let mut verdict = self.verdict(state, votes, now);
                 if let Some(begun_ms) = look.sample_begun_ms {

@@ -23,6 +23,22 @@ pub(crate) enum Fresh {
     Unheard(String),
 }
 
+/// What came of asking a voter anew, and of whom it was asked.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Anew {
+    /// The terms under which it voted when it was asked; nothing where it is built in, whose terms are the policy's.
+    pub terms: Option<String>,
+    /// What came of it.
+    pub fresh: Fresh,
+}
+
+impl Anew {
+    /// Of a built-in voter.
+    pub(crate) fn built_in(fresh: Fresh) -> Anew {
+        Anew { terms: None, fresh }
+    }
+}
+
 impl Tally {
     /// All votes as they stand.
     #[must_use]
@@ -99,33 +115,26 @@ impl Tally {
     /// has stood over time. Who says that it is not idle breaks its run; who could not be heard is unknown
     /// in these votes, and its run lives or dies by what is heard of it otherwise (T2).
     ///
-    /// `fresh` holds what every voter said to the question; who is missing in it was not heard.
+    /// `fresh` holds what came of the question to every voter; who is missing in it was not heard, and who is only in
+    /// it is unknown. What was said under other terms than those of now is no answer to what is asked (T3).
     pub(crate) fn fresh_votes(
         &mut self,
-        fresh: &BTreeMap<VoterName, Fresh>,
+        fresh: &BTreeMap<VoterName, Anew>,
         policy: &Policy,
         now: Moment,
     ) -> Vec<Vote> {
         let mut votes = self.votes(policy, now);
-        let new: Vec<VoterName> = fresh
-            .iter()
-            .filter(|(voter, fresh)| {
-                matches!(fresh, Fresh::Said(_)) && !votes.iter().any(|vote| vote.voter == **voter)
-            })
-            .map(|(voter, _)| voter.clone())
+        let new = fresh
+            .keys()
+            .filter(|voter| !votes.iter().any(|vote| vote.voter == **voter));
+        let new: Vec<Vote> = new
+            .map(|voter| self.vote(voter.clone(), Opinion::unknown("it has not voted before"), policy))
             .collect();
-        for voter in new {
-            let unheard = Opinion::unknown("it voted for the first time just now");
-            votes.push(self.vote(voter, unheard, policy));
-        }
+        votes.extend(new);
         for vote in &mut votes {
-            let said = match fresh.get(&vote.voter) {
-                Some(Fresh::Said(said)) => said.clone(),
-                other => {
-                    let why = match other {
-                        Some(Fresh::Unheard(why)) => why,
-                        _ => "it was not asked again",
-                    };
+            let said = match self.said_now(&vote.voter, fresh) {
+                Ok(said) => said,
+                Err(why) => {
                     vote.raw = VoteState::Unknown;
                     vote.idle_ms = 0;
                     vote.reason = Opinion::unknown(why).reason;
@@ -142,6 +151,20 @@ impl Tally {
             }
         }
         votes
+    }
+
+    /// What a voter said in a fresh look, if it is still the one that was asked; else why nothing is known.
+    fn said_now(&self, voter: &VoterName, fresh: &BTreeMap<VoterName, Anew>) -> Result<Opinion, String> {
+        let Some(Anew { terms, fresh }) = fresh.get(voter) else {
+            return Err("it was not asked again".to_owned());
+        };
+        if self.asked.get(voter).map(|asked| &asked.terms) != terms.as_ref() {
+            return Err("it came, went or changed while it was asked".to_owned());
+        }
+        match fresh {
+            Fresh::Said(said) => Ok(said.clone()),
+            Fresh::Unheard(why) => Err(why.clone()),
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! A host's votes over time, told by hand.
 
+mod fresh;
+
 use super::*;
 use snooze_schemas::{
     Timestamp,
@@ -343,65 +345,6 @@ fn t4_a_restart_bridges_a_hole_of_less_than_two_intervals() {
             "a first sample until {first_end}"
         );
     }
-}
-
-#[test]
-fn p3_a_fresh_look_shows_raw_beside_what_has_stood() {
-    let mut desk = Desk::new();
-    for end in [2_000, 3_000] {
-        desk.quiet_second(end);
-    }
-    let fresh = [
-        (voter("cpu"), Fresh::Said(idle())),
-        (
-            voter("redis"),
-            Fresh::Said(Opinion::new(VoteState::Busy, "a client")),
-        ),
-    ]
-    .into();
-    let votes = desk.tally.fresh_votes(&fresh, &desk.policy, at(3_000));
-    let vote = |who: &str| {
-        votes
-            .iter()
-            .find(|vote| vote.voter.as_str() == who)
-            .expect("it votes")
-    };
-    assert_eq!(
-        (vote("cpu").state, vote("cpu").raw, vote("cpu").idle_ms),
-        (VoteState::Idle, VoteState::Idle, 2_000)
-    );
-    assert_eq!(
-        (vote("redis").state, vote("redis").raw, vote("redis").idle_ms),
-        (VoteState::Idle, VoteState::Busy, 0)
-    );
-    assert_eq!(vote("redis").reason, "a client");
-    assert_eq!(
-        vote("memory").raw,
-        VoteState::Unknown,
-        "who was not asked again has not said anything"
-    );
-    assert_eq!(desk.vote("redis", 3_000).idle_ms, 0, "its run is broken for good");
-}
-
-#[test]
-fn t2_who_could_not_be_heard_in_a_fresh_look_keeps_its_run() {
-    let mut desk = Desk::new();
-    for end in [2_000, 3_000] {
-        desk.quiet_second(end);
-    }
-    let fresh = [
-        (voter("cpu"), Fresh::Unheard("no fresh sample".to_owned())),
-        (voter("redis"), Fresh::Said(idle())),
-    ]
-    .into();
-    let votes = desk.tally.fresh_votes(&fresh, &desk.policy, at(3_000));
-    let cpu = votes
-        .iter()
-        .find(|vote| vote.voter.as_str() == "cpu")
-        .expect("it votes");
-    assert_eq!((cpu.raw, cpu.idle_ms), (VoteState::Unknown, 0));
-    assert_eq!(cpu.reason, "no fresh sample");
-    assert_eq!(desk.vote("cpu", 3_000).idle_ms, 2_000, "its samples still abut");
 }
 
 #[test]

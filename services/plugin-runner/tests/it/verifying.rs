@@ -2,14 +2,16 @@
 
 use crate::{
     preparing::{WITHIN, cancel, claim, prepared, verify},
-    stage::{Stage, of, python_plugin},
+    stage::{SOON, Stage, of, python_plugin},
 };
 use serde_json::{Value, json};
 use snooze_bus::RunnerVerb;
 use snooze_schemas::{
     host::{Prepare, PrepareState, Verified},
+    plugin::management::ReloadPlugins,
     verdict::VoteState,
 };
+use snooze_test_harness::wait_until;
 use std::fs;
 
 fn state_of(verified: &Verified, voter: &str) -> (VoteState, VoteState) {
@@ -19,7 +21,8 @@ fn state_of(verified: &Verified, voter: &str) -> (VoteState, VoteState) {
 
 /// Samples are far apart: for the rest of the test none comes by itself, and no plugin is asked by itself.
 async fn between_two_samples(stage: &mut Stage, voter: &str) {
-    stage.policy(json!({"check_interval_seconds": 600})).await;
+    let slow = json!({"check_interval_seconds": 600, "plugin_timeout_seconds": 5});
+    stage.policy(slow).await;
     stage
         .verdict("it has been idle under that policy", |verdict| {
             verdict.policy_revision == "2/0/0" && of(verdict, voter).is_some_and(|vote| vote.idle_ms >= 600)
@@ -135,6 +138,38 @@ async fn p3_a_plugin_is_asked_anew_for_a_verification() {
     let quiet = of(&verified.verdict, "quiet").expect("it votes");
     assert_eq!((quiet.raw, quiet.idle_ms), (VoteState::Busy, 0));
     assert_eq!(state_of(&verified, "cpu").1, VoteState::Idle);
+    runner.stop().await;
+}
+
+#[tokio::test]
+async fn t3_what_one_said_that_was_started_anew_during_the_look_is_no_answer() {
+    let mut stage = Stage::set().await;
+    let (hold, asked, go) = (stage.file("hold"), stage.file("asked"), stage.file("go"));
+    stage.plugin("quick.py", &python_plugin("quick", r#"{"is_idle": True}"#));
+    let waits = format!(
+        r#"{{"is_idle": True}} if not os.path.exists({hold:?}) else open({asked:?}, "w").close() or [linger(0.01) for _ in iter(lambda: os.path.exists({go:?}), True)] and {{"is_idle": True}}"#
+    );
+    stage.plugin("slow.py", &python_plugin("slow", &waits));
+    let runner = stage.runner().await;
+    between_two_samples(&mut stage, "quick").await;
+    fs::write(&hold, "").expect("writes");
+    let look = verify(&stage, 7);
+    let meanwhile = async {
+        wait_until(SOON, "the slow one is asked", async || asked.exists()).await;
+        let plugin = Some("quick".parse().expect("a name"));
+        let reloaded: Value = stage
+            .administrator
+            .request(&stage.verb(RunnerVerb::Reload), &ReloadPlugins { plugin }, WITHIN)
+            .await
+            .expect("it is there");
+        assert!(reloaded["plugins"].is_array(), "{reloaded}");
+        fs::write(&go, "").expect("writes");
+    };
+    let (verified, ()) = tokio::join!(look, meanwhile);
+    assert_eq!(state_of(&verified, "slow").1, VoteState::Idle);
+    let quick = of(&verified.verdict, "quick").expect("it is unknown, and not absent");
+    assert_eq!((quick.raw, quick.idle_ms), (VoteState::Unknown, 0), "{quick:?}");
+    assert!(verified.prepared);
     runner.stop().await;
 }
 
