@@ -8,7 +8,12 @@ use crate::{
     trust::Exposed,
 };
 use snooze_schemas::PluginName;
-use std::{ffi::OsStr, io, path::PathBuf, sync::Arc};
+use std::{
+    ffi::OsStr,
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 /// Why a file or a folder was passed over, for the log.
 #[derive(Debug, thiserror::Error)]
@@ -95,6 +100,15 @@ impl PassedOver {
     pub(crate) fn manifest(&self) -> Option<&Arc<PluginManifest>> {
         match self {
             Self::Unfit { manifest, .. } => manifest.as_ref(),
+            _ => None,
+        }
+    }
+
+    /// Its folder, where it has one.
+    pub(crate) fn folder(&self) -> Option<&Path> {
+        match self {
+            Self::Manifest(mistaken) => Some(&mistaken.folder),
+            Self::Unfit { folder, .. } | Self::Misnamed { folder, .. } => Some(folder),
             _ => None,
         }
     }

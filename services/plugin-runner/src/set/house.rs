@@ -251,7 +251,7 @@ impl House {
     /// Starts and ends what has to be, and tells who there is.
     fn settle(&mut self, mut looked: Looked, anew: &BTreeSet<PluginName>) {
         let running = self.running.iter();
-        let running = running.map(|(name, running)| (name, &running.member.identity));
+        let running = running.map(|(name, running)| (name, &running.member));
         let mut born = Vec::new();
         for step in steps(running, &looked.members, anew) {
             let (name, is_wanted) = match step {
@@ -262,7 +262,10 @@ impl House {
             let held = before
                 .as_ref()
                 .and_then(|before| before.member.grant.approval.clone());
-            if before.is_some() {
+            if let Some(before) = &before {
+                if let Some(member) = looked.members.get_mut(&name) {
+                    member.follow(&before.member, anew.contains(&name));
+                }
                 tracing::info!(plugin = %name, "a plugin is ended, as it is not what is to run");
                 *self.generations.entry(name.clone()).or_default() += 1;
             }

@@ -2,7 +2,7 @@
 //!
 //! It reads files and starts nothing; whoever calls it may have to wait for a disk.
 
-use super::{Digests, Grant, Identity, Known, Member};
+use super::{Digests, Grant, Identity, Known, Member, contents::folders_below};
 use crate::{
     discovery::{self, Found},
     manifest::PluginManifest,
@@ -130,6 +130,9 @@ pub(crate) fn look(orders: &Orders, known: &mut Known) -> Looked {
     let mut over = BTreeSet::new();
     for why in passed_over {
         let name = why.name();
+        looked
+            .places
+            .extend(why.folder().into_iter().flat_map(folders_below));
         if let Some(manifest) = why.manifest() {
             looked.manifests.insert(manifest.name().clone(), manifest.clone());
         }
@@ -165,6 +168,7 @@ pub(crate) fn look(orders: &Orders, known: &mut Known) -> Looked {
         let (name, judged) = (found.name.clone(), orders.judge(found));
         match judged {
             Ok(member) => {
+                looked.places.extend(member.identity.folders().cloned());
                 looked.missed.remove(&name);
                 looked.members.insert(name, member);
             }
@@ -225,11 +229,7 @@ impl Orders {
         grant
             .compare(&found, |path| self.digests.of(path))
             .map_err(|why| held(why, Cause::OtherFiles, &grant))?;
-        Ok(Member {
-            found,
-            grant,
-            identity,
-        })
+        Ok(Member::new(found, grant, identity))
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod blips;
 mod collector;
+mod contents;
 mod events;
 mod fences;
 mod fleet;
