@@ -52,6 +52,9 @@ pub struct Rights {
     /// Who said so; absent where nobody did, and it may do nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub granted_by: Option<Grantor>,
+    /// Which files were approved, where an approval is what it runs by.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub approved: Option<ApprovedFiles>,
     /// Whether its manifest says that it is native: a part of the runner that nothing fences.
     #[serde(skip_serializing_if = "is_false")]
     pub native: bool,
@@ -61,12 +64,35 @@ pub struct Rights {
     /// SHA-256 of what is started or loaded, as it is now.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub entry_sha256: Option<String>,
+    /// Whether what runs was started from another file than lies there now.
+    #[serde(skip_serializing_if = "is_false")]
+    pub replaced: bool,
+    /// Some of the files of its folder that could change unseen: no checksum in its manifest covers them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unchecked: Vec<String>,
+    /// What the host's own file grants and there is no such permission, as it is written there.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub misspelt: Vec<String>,
     /// The fences that this host does not enforce, and why, as of the last start.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub not_enforced: Vec<String>,
     /// What was granted without effect, and why, as of the last start.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub not_granted: Vec<String>,
+}
+
+/// The files that an approval is for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
+pub struct ApprovedFiles {
+    /// The version that was looked at, where there was a manifest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// SHA-256 of the manifest, where there was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub manifest_sha256: Option<String>,
+    /// SHA-256 of what is started or loaded.
+    pub entry_sha256: String,
 }
 
 /// Who granted a plugin what it may do.

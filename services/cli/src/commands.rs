@@ -6,6 +6,7 @@ mod history;
 mod host;
 mod json_file;
 mod plugin_approval;
+mod plugin_description;
 pub(crate) mod plugin_dev;
 mod plugin_hosts;
 mod plugin_inspection;

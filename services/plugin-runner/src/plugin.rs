@@ -233,6 +233,10 @@ impl Plugin {
             rights.not_enforced = fenced.not_enforced;
         }
         rights.not_granted = fenced.not_granted;
+        let started = process.start().file;
+        rights.replaced = *process.stage().borrow() == Stage::Running
+            && started.is_some()
+            && started != FileIdentity::of(process.path());
         Some(rights)
     }
 

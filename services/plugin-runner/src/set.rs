@@ -10,6 +10,7 @@ mod known;
 mod look;
 mod orders;
 mod tenant;
+mod unchecked;
 mod watch;
 
 pub(crate) use digests::Digests;

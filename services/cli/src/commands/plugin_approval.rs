@@ -14,7 +14,7 @@ use crate::{
     arguments::PluginApprove,
     print,
     session::Session,
-    view::{permissions, text},
+    view::{permissions, plugin_files, text},
 };
 use serde_json::{Map, Value};
 use snooze_schemas::{
@@ -226,6 +226,12 @@ impl Found {
                 before.by, before.at
             )));
         }
+        // Once, and not for each host: the files are the same on all of them.
+        lines.extend(
+            self.hosts
+                .iter()
+                .find_map(|(_, rights)| plugin_files::unchecked(rights)),
+        );
         lines.extend(permissions::kind(self.native, standing));
         // What has no manifest asks for nothing, and is not granted too much for that.
         let asked = self.files.manifest.as_ref().map_or(grant, |_| &self.asked);

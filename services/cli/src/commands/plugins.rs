@@ -1,13 +1,15 @@
 //! `snooze plugin list` and `snooze plugin info`: asked of the host's runner.
 
-use super::host::{ask_of, one_host};
+use super::{
+    host::{ask_of, one_host},
+    plugin_description::described,
+};
 use crate::{
     arguments::{PluginInfo, PluginList},
     print,
     session::Session,
-    view::{permissions, text},
+    view::text,
 };
-use serde_json::Value;
 use snooze_bus::{RunnerVerb, Subject};
 use snooze_schemas::{
     HostId, PluginName,
@@ -55,29 +57,29 @@ fn row(plugin: &PluginStatus) -> [String; 7] {
             plugin.stats.calls,
             plugin.stats.errors + plugin.stats.time_outs
         ),
-        plugin.rights.as_ref().map_or("-", vouched).to_owned(),
+        plugin.rights.as_ref().map_or_else(|| "-".to_owned(), vouched),
     ]
 }
 
 /// What it runs as, or would: one that is native is told before it runs.
-fn runtime(plugin: &PluginStatus) -> &str {
+pub(super) fn runtime(plugin: &PluginStatus) -> &str {
     match &plugin.rights {
         Some(rights) if rights.native => "native",
         _ => &plugin.runtime,
     }
 }
 
-/// Whether anybody said what it may do, and whether that is all that it asks for.
-fn vouched(rights: &Rights) -> &'static str {
-    let is_covered = rights.asked.beyond(&rights.granted).is_empty();
-    match (&rights.granted_by, is_covered) {
-        (None, true) => "unvouched",
-        (None, false) => "unvouched, wants more",
-        (Some(Grantor::HostFile), true) => "of the host's file",
-        (Some(Grantor::HostFile), false) => "of the host's file, wants more",
-        (Some(Grantor::Approval { .. }), true) => "approved",
-        (Some(Grantor::Approval { .. }), false) => "approved, wants more",
-    }
+/// Whether anybody said what it may do, whether that is all that it asks for, and whether it was spelt rightly.
+fn vouched(rights: &Rights) -> String {
+    let by = match &rights.granted_by {
+        None => "unvouched",
+        Some(Grantor::HostFile) => "of the host's file",
+        Some(Grantor::Approval { .. }) => "approved",
+    };
+    let mut marks = vec![by];
+    marks.extend((!rights.asked.beyond(&rights.granted).is_empty()).then_some("wants more"));
+    marks.extend((!rights.misspelt.is_empty()).then_some("misspelt"));
+    marks.join(", ")
 }
 
 /// Shows one plugin.
@@ -91,108 +93,6 @@ pub(super) async fn info(session: &Session, arguments: PluginInfo) -> Result<(),
         return print::json(plugin);
     }
     print::lines(described(plugin))
-}
-
-fn described(plugin: &PluginStatus) -> Vec<String> {
-    let info = &plugin.info;
-    let mut lines = vec![text::printable(&info.name)];
-    let mut add = |name: &str, value: &str| {
-        if !value.is_empty() {
-            lines.push(format!("  {name:<11} {}", text::printable(value)));
-        }
-    };
-    add("title", &info.display_name);
-    add("version", &info.version);
-    add("author", &info.author);
-    add("about", &info.description);
-    add(
-        "category",
-        info.more
-            .get("category")
-            .and_then(Value::as_str)
-            .unwrap_or_default(),
-    );
-    if info.more.get("official") == Some(&Value::Bool(true)) {
-        add("claims", "calls itself official; nobody has looked whether it is");
-    }
-    add("runtime", runtime(plugin));
-    add("from", &plugin.origin);
-    add("state", &plugin.state);
-    add("config", &refused_config(plugin));
-    if let Some(vote) = &plugin.vote {
-        let (state, role) = (text::state(vote.state), text::role(vote.role));
-        add("vote", &format!("{state} ({role}): {}", vote.reason));
-    }
-    let stats = &plugin.stats;
-    add("calls", &stats.calls.to_string());
-    add("errors", &stats.errors.to_string());
-    add("time-outs", &stats.time_outs.to_string());
-    add("restarts", &stats.restarts.to_string());
-    if let Some(error) = &stats.last_error {
-        let ago = stats
-            .last_error_age_ms
-            .map(|age| format!(", {} ago", text::millis(age)));
-        add("last error", &format!("{error}{}", ago.unwrap_or_default()));
-    }
-    if let Some(rights) = &plugin.rights {
-        lines.extend(rights_of(rights, &info.name));
-    }
-    lines
-}
-
-/// What it asks for, what it has of it, and from whom.
-fn rights_of(rights: &Rights, name: &str) -> Vec<String> {
-    let mut lines = Vec::new();
-    let mut add = |name: &str, values: Vec<String>| {
-        lines.extend(values.iter().enumerate().map(|(at, value)| {
-            let name = if at == 0 { name } else { "" };
-            format!("  {name:<11} {}", text::printable(value))
-        }));
-    };
-    let or_nothing = |lines: Vec<String>| match lines.is_empty() {
-        true => vec!["nothing".to_owned()],
-        false => lines,
-    };
-    let granted_by = match &rights.granted_by {
-        None if rights.native => {
-            format!("nobody: it is unvouched, and is not run. `snooze plugin approve {name}` vouches for it")
-        }
-        None => format!(
-            "nobody: it is unvouched, and may do nothing but compute. `snooze plugin approve {name}` vouches for it"
-        ),
-        Some(Grantor::HostFile) => "the host's own file".to_owned(),
-        Some(Grantor::Approval { by, at }) => format!("{by} at {at:.0}"),
-    };
-    let native = rights.native.then(|| permissions::NATIVE.to_owned());
-    add("native", native.into_iter().collect());
-    add("asks for", or_nothing(permissions::lines(&rights.asked)));
-    add("granted", or_nothing(permissions::lines(&rights.granted)));
-    add("granted by", vec![granted_by]);
-    add("lacks", permissions::lines(&rights.asked.beyond(&rights.granted)));
-    add("unenforced", rights.not_enforced.clone());
-    add("no effect", rights.not_granted.clone());
-    add(
-        "manifest",
-        rights
-            .manifest_sha256
-            .iter()
-            .map(|sha256| format!("sha256 {sha256}"))
-            .collect(),
-    );
-    add(
-        "program",
-        rights
-            .entry_sha256
-            .iter()
-            .map(|sha256| format!("sha256 {sha256}"))
-            .collect(),
-    );
-    lines
-}
-
-fn refused_config(plugin: &PluginStatus) -> String {
-    let refused = plugin.config_refused.as_ref();
-    refused.map_or_else(String::new, |why| format!("the newest one is refused: {why}"))
 }
 
 async fn ask(
@@ -211,74 +111,20 @@ async fn ask(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
-    use snooze_schemas::host::PluginStats;
-
-    #[test]
-    fn the_last_error_of_a_plugin_says_when_it_was() {
-        let plugin = PluginStatus {
-            info: Default::default(),
-            runtime: "process".to_owned(),
-            origin: "/plugins/redis".to_owned(),
-            state: "running".to_owned(),
-            config_refused: None,
-            vote: None,
-            stats: PluginStats {
-                last_error: Some("it did not answer within 2000 ms".to_owned()),
-                last_error_age_ms: Some(200_000),
-                ..PluginStats::default()
-            },
-            rights: None,
-        };
-        let last = described(&plugin).pop().expect("there are lines");
-        assert_eq!(
-            last,
-            "  last error  it did not answer within 2000 ms, 3 m 20 s ago"
-        );
-    }
+    use serde_json::{Value, json};
 
     fn rights(rights: Value) -> Rights {
         serde_json::from_value(rights).expect("rights")
     }
 
     #[test]
-    fn info_tells_what_is_asked_and_granted_by_whom_and_what_is_not_enforced() {
-        let said = rights(json!({
-            "asked": {"read": ["/a", "/b"]}, "granted": {"read": ["/a"]},
-            "granted_by": {"kind": "approval", "by": "ada", "at": "2026-01-02T03:04:05Z"},
-            "manifest_sha256": "abc", "entry_sha256": "def",
-            "not_enforced": ["memory: no control group"], "not_granted": ["read: /a is not there"],
-        }));
-        let expected = [
-            "  asks for    read /a",
-            "              read /b",
-            "  granted     read /a",
-            "  granted by  ada at 2026-01-02T03:04:05Z",
-            "  lacks       read /b",
-            "  unenforced  memory: no control group",
-            "  no effect   read: /a is not there",
-            "  manifest    sha256 abc",
-            "  started     sha256 def",
-        ];
-        assert_eq!(rights_of(&said, "redis"), expected);
-        let unvouched = rights_of(&Rights::default(), "redis").join("\n");
-        assert!(unvouched.contains("unvouched") && unvouched.contains("`snooze plugin approve redis`"));
-    }
-
-    #[test]
-    fn what_is_native_is_told_in_the_list_and_of_itself_before_it_runs() {
+    fn what_is_native_is_told_in_the_list_before_it_runs() {
         let held: PluginStatus = serde_json::from_value(json!({
             "info": {"name": "redis"}, "runtime": "-", "origin": "/plugins/redis", "state": "held",
             "stats": {"calls": 0, "errors": 0, "time_outs": 0, "restarts": 0}, "rights": {"native": true},
         }))
         .expect("a status");
         assert_eq!(row(&held)[2], "native");
-        let told = described(&held).join("\n");
-        assert!(told.contains("runtime     native"), "{told}");
-        assert!(told.contains(permissions::NATIVE), "{told}");
-        assert!(told.contains("it is unvouched, and is not run"), "{told}");
-        let process = rights_of(&rights(json!({"asked": {"udp": true}})), "redis").join("\n");
-        assert!(!process.contains("native"), "{process}");
     }
 
     #[test]
@@ -288,6 +134,10 @@ mod tests {
             (json!({}), "unvouched"),
             (json!({"asked": {"udp": true}}), "unvouched, wants more"),
             (json!({"granted_by": {"kind": "host_file"}}), "of the host's file"),
+            (
+                json!({"granted_by": {"kind": "host_file"}, "asked": {"udp": true}, "misspelt": ["upd"]}),
+                "of the host's file, wants more, misspelt",
+            ),
             (json!({"granted_by": by}), "approved"),
             (
                 json!({"granted_by": by, "asked": {"udp": true}}),

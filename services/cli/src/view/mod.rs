@@ -9,6 +9,7 @@ pub mod model;
 pub mod narrator;
 pub mod output;
 pub mod permissions;
+pub mod plugin_files;
 pub mod screen;
 pub mod show;
 pub mod terminal;

@@ -6,6 +6,7 @@ mod demonstration;
 mod official_plugins;
 mod place;
 mod plugin_approval;
+mod plugin_approved_files;
 mod plugin_install;
 mod plugin_package;
 mod plugin_question;

@@ -3,6 +3,7 @@
 //! The host's own file goes before what an operator approved on the bus; where neither says anything a plugin may do
 //! nothing. What a manifest asks for grants nothing, and an approval is good for no other files than its own.
 
+use super::unchecked::unchecked;
 use crate::{
     discovery::{Found, sanitised},
     fence,
@@ -11,7 +12,7 @@ use crate::{
 };
 use serde_json::{Map, Value, json};
 use snooze_schemas::plugin::{
-    approval::{Approval, Grantor, Rights},
+    approval::{Approval, ApprovedFiles, Grantor, Rights},
     permissions::Permissions,
 };
 use std::{collections::BTreeMap, io, path::Path, sync::Arc};
@@ -25,6 +26,8 @@ pub(crate) struct Grant {
     pub approval: Option<Arc<Approval>>,
     /// Whether the host's own file says so.
     by_file: bool,
+    /// What that says and there is no such permission.
+    misspelt: Vec<String>,
 }
 
 impl Grant {
@@ -45,13 +48,14 @@ impl Grant {
         if let Some((name, own)) = own {
             let told = |mistake| format!("plugins.plugin_configs.{name}.{mistake}");
             let (permissions, unknown) = fence::granted(own).map_err(told)?;
-            for key in unknown {
+            for key in &unknown {
                 tracing::warn!(plugin = %found.name, key, "a permission is not known, and not granted");
             }
             return Ok(Grant {
                 permissions,
                 approval: None,
                 by_file: true,
+                misspelt: unknown,
             });
         }
         let Some(approval) = approved else {
@@ -65,6 +69,7 @@ impl Grant {
             permissions,
             approval: Some(Arc::new(approval.clone())),
             by_file: false,
+            misspelt: Vec::new(),
         })
     }
 
@@ -139,6 +144,13 @@ impl Grant {
             asked: asked(found),
             granted: self.permissions.clone(),
             granted_by: self.by(),
+            approved: self.approval.as_deref().map(|approval| ApprovedFiles {
+                version: approval.version.clone(),
+                manifest_sha256: approval.manifest_sha256.clone(),
+                entry_sha256: approval.entry_sha256.clone(),
+            }),
+            unchecked: unchecked(found),
+            misspelt: self.misspelt.clone(),
             native,
             not_enforced: native.then(|| UNFENCED.to_owned()).into_iter().collect(),
             manifest_sha256,
@@ -230,11 +242,36 @@ mod tests {
         let grant = Grant::of(&found, &BTreeMap::new(), Some(&approved)).expect("nothing is wrong");
         assert_eq!(grant.compare(&found, crate::manifest::sha256_of), Ok(()));
         std::fs::write(&path, "two").expect("writes");
+        let rights = grant.rights(&found, crate::manifest::sha256_of);
+        let approved = rights.approved.expect("an approval is what it runs by");
+        assert_eq!(
+            approved.entry_sha256,
+            sha256_of_bytes(b"one"),
+            "what was approved"
+        );
+        assert_eq!(
+            rights.entry_sha256,
+            Some(sha256_of_bytes(b"two")),
+            "what lies there"
+        );
         let why = grant
             .compare(&found, crate::manifest::sha256_of)
             .expect_err("it is another file");
         assert!(why.contains("approved by alice at 2026-11-26T12:00:00Z"), "{why}");
         assert!(why.contains("`snooze plugin approve redis`"), "{why}");
+    }
+
+    #[test]
+    fn i4_what_a_file_misspells_is_not_granted_and_told_to_whoever_asks() {
+        let found = found(Path::new("/p/redis"));
+        let own = json!({"permissions": {"udp": true, "tpc": [{"port": 1}]}});
+        let file = [("redis".to_owned(), own.as_object().expect("a map").clone())].into();
+        let grant = Grant::of(&found, &file, None).expect("nothing is wrong");
+        let rights = grant.rights(&found, crate::manifest::sha256_of);
+        assert_eq!(
+            (rights.granted.udp, rights.misspelt),
+            (true, vec!["tpc".to_owned()])
+        );
     }
 
     #[test]

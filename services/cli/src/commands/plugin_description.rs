@@ -1,0 +1,187 @@
+//! `snooze plugin info`: all that is known of one plugin, line by line. Pure.
+
+use super::plugins::runtime;
+use crate::view::{permissions, plugin_files, text};
+use serde_json::Value;
+use snooze_schemas::{
+    host::PluginStatus,
+    plugin::approval::{Grantor, Rights},
+};
+
+/// Everything that there is to tell.
+pub(super) fn described(plugin: &PluginStatus) -> Vec<String> {
+    let info = &plugin.info;
+    let mut lines = vec![text::printable(&info.name)];
+    let mut add = |name: &str, value: &str| {
+        if !value.is_empty() {
+            lines.push(format!("  {name:<11} {}", text::printable(value)));
+        }
+    };
+    add("title", &info.display_name);
+    add("version", &info.version);
+    add("author", &info.author);
+    add("about", &info.description);
+    add(
+        "category",
+        info.more
+            .get("category")
+            .and_then(Value::as_str)
+            .unwrap_or_default(),
+    );
+    if info.more.get("official") == Some(&Value::Bool(true)) {
+        add("claims", "calls itself official; nobody has looked whether it is");
+    }
+    add("runtime", runtime(plugin));
+    add("from", &plugin.origin);
+    add("state", &plugin.state);
+    add("config", &refused_config(plugin));
+    if let Some(vote) = &plugin.vote {
+        let (state, role) = (text::state(vote.state), text::role(vote.role));
+        add("vote", &format!("{state} ({role}): {}", vote.reason));
+    }
+    let stats = &plugin.stats;
+    add("calls", &stats.calls.to_string());
+    add("errors", &stats.errors.to_string());
+    add("time-outs", &stats.time_outs.to_string());
+    add("restarts", &stats.restarts.to_string());
+    if let Some(error) = &stats.last_error {
+        let ago = stats
+            .last_error_age_ms
+            .map(|age| format!(", {} ago", text::millis(age)));
+        add("last error", &format!("{error}{}", ago.unwrap_or_default()));
+    }
+    if let Some(rights) = &plugin.rights {
+        lines.extend(rights_of(rights, &info.name));
+    }
+    lines
+}
+
+/// What it asks for, what it has of it, and from whom.
+fn rights_of(rights: &Rights, name: &str) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut add = |name: &str, values: Vec<String>| {
+        lines.extend(values.iter().enumerate().map(|(at, value)| {
+            let name = if at == 0 { name } else { "" };
+            format!("  {name:<11} {}", text::printable(value))
+        }));
+    };
+    let or_nothing = |lines: Vec<String>| match lines.is_empty() {
+        true => vec!["nothing".to_owned()],
+        false => lines,
+    };
+    let granted_by = match &rights.granted_by {
+        None if rights.native => {
+            format!("nobody: it is unvouched, and is not run. `snooze plugin approve {name}` vouches for it")
+        }
+        None => format!(
+            "nobody: it is unvouched, and may do nothing but compute. `snooze plugin approve {name}` vouches for it"
+        ),
+        Some(Grantor::HostFile) => "the host's own file".to_owned(),
+        Some(Grantor::Approval { by, at }) => format!("{by} at {at:.0}"),
+    };
+    let native = rights.native.then(|| permissions::NATIVE.to_owned());
+    add("native", native.into_iter().collect());
+    add("asks for", or_nothing(permissions::lines(&rights.asked)));
+    add("granted", or_nothing(permissions::lines(&rights.granted)));
+    add("granted by", vec![granted_by]);
+    add("lacks", permissions::lines(&rights.asked.beyond(&rights.granted)));
+    add("unenforced", rights.not_enforced.clone());
+    add("no effect", rights.not_granted.clone());
+    add(
+        "misspelt",
+        rights.misspelt.iter().map(|key| misspelt(key, name)).collect(),
+    );
+    for (about, line) in plugin_files::described(rights, name) {
+        add(about, vec![line]);
+    }
+    lines
+}
+
+fn refused_config(plugin: &PluginStatus) -> String {
+    let refused = plugin.config_refused.as_ref();
+    refused.map_or_else(String::new, |why| format!("the newest one is refused: {why}"))
+}
+
+fn misspelt(key: &str, plugin: &str) -> String {
+    format!(
+        "{key} is no permission and grants nothing: it stands in the host's own file, plugin_configs.{plugin}.permissions"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+    use snooze_schemas::host::PluginStats;
+
+    #[test]
+    fn the_last_error_of_a_plugin_says_when_it_was() {
+        let plugin = PluginStatus {
+            info: Default::default(),
+            runtime: "process".to_owned(),
+            origin: "/plugins/redis".to_owned(),
+            state: "running".to_owned(),
+            config_refused: None,
+            vote: None,
+            stats: PluginStats {
+                last_error: Some("it did not answer within 2000 ms".to_owned()),
+                last_error_age_ms: Some(200_000),
+                ..PluginStats::default()
+            },
+            rights: None,
+        };
+        let last = described(&plugin).pop().expect("there are lines");
+        assert_eq!(
+            last,
+            "  last error  it did not answer within 2000 ms, 3 m 20 s ago"
+        );
+    }
+
+    fn rights(rights: Value) -> Rights {
+        serde_json::from_value(rights).expect("rights")
+    }
+
+    #[test]
+    fn info_tells_what_is_asked_and_granted_by_whom_and_what_is_not_enforced() {
+        let said = rights(json!({
+            "asked": {"read": ["/a", "/b"]}, "granted": {"read": ["/a"]},
+            "granted_by": {"kind": "approval", "by": "ada", "at": "2026-01-02T03:04:05Z"},
+            "manifest_sha256": "abc", "entry_sha256": "def",
+            "misspelt": ["tpc"], "unchecked": ["helper.py"],
+            "not_enforced": ["memory: no control group"], "not_granted": ["read: /a is not there"],
+        }));
+        let expected = [
+            "  asks for    read /a",
+            "              read /b",
+            "  granted     read /a",
+            "  granted by  ada at 2026-01-02T03:04:05Z",
+            "  lacks       read /b",
+            "  unenforced  memory: no control group",
+            "  no effect   read: /a is not there",
+            "  misspelt    tpc is no permission and grants nothing: it stands in the host's own file, \
+             plugin_configs.redis.permissions",
+            "  manifest    sha256 abc, as it lies there now",
+            "  program     sha256 def, as it lies there now",
+        ];
+        let told = rights_of(&said, "redis");
+        assert_eq!(told[..expected.len()], expected);
+        assert!(told[expected.len()].starts_with("  unchecked   "), "{told:?}");
+        let unvouched = rights_of(&Rights::default(), "redis").join("\n");
+        assert!(unvouched.contains("unvouched") && unvouched.contains("`snooze plugin approve redis`"));
+    }
+
+    #[test]
+    fn what_is_native_is_told_in_the_list_and_of_itself_before_it_runs() {
+        let held: PluginStatus = serde_json::from_value(json!({
+            "info": {"name": "redis"}, "runtime": "-", "origin": "/plugins/redis", "state": "held",
+            "stats": {"calls": 0, "errors": 0, "time_outs": 0, "restarts": 0}, "rights": {"native": true},
+        }))
+        .expect("a status");
+        let told = described(&held).join("\n");
+        assert!(told.contains("runtime     native"), "{told}");
+        assert!(told.contains(permissions::NATIVE), "{told}");
+        assert!(told.contains("it is unvouched, and is not run"), "{told}");
+        let process = rights_of(&rights(json!({"asked": {"udp": true}})), "redis").join("\n");
+        assert!(!process.contains("native"), "{process}");
+    }
+}
