@@ -152,11 +152,16 @@ impl Message for ListPlugins {
 pub struct Validate {
     /// Which plugin.
     pub plugin: crate::PluginName,
-    /// Keys that would replace those of the configuration that holds now; the others stay.
+    /// Keys that would be set at that level; the others stay.
     pub config: serde_json::Map<String, serde_json::Value>,
-    /// Keys that no layer would have any more; what the host's own file says of them holds again.
+    /// Keys that this level would not have any more; what a wider one or the host's own file says of them holds
+    /// again.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unset: Vec<String>,
+    /// The level that is to be changed. Where it is absent the keys are laid over all levels, and what is unset is
+    /// unset in all of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub level: Option<crate::plugin::management::ConfigLevel>,
 }
 
 impl Message for Validate {

@@ -43,3 +43,16 @@ pub struct ReloadPlugins {
 impl Message for ReloadPlugins {
     const KIND: &'static str = "reload";
 }
+
+/// For whom a layer of the configuration is; the later ones win.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum ConfigLevel {
+    /// Every host.
+    Fleet,
+    /// The hosts of a group.
+    Group,
+    /// One host.
+    Host,
+}

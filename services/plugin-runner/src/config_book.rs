@@ -144,22 +144,15 @@ impl ConfigBook {
         }
     }
 
-    /// Whether a plugin could have this configuration over the one that holds, without the keys that are unset, for
-    /// which the file speaks again; nothing where no manifest says what it can have.
+    /// Whether a plugin could be configured so by all layers together, over the host's own file; nothing where no
+    /// manifest says what it can have.
     pub(crate) fn check(
         &self,
         plugin: &PluginName,
-        over: &Map<String, Value>,
-        unset: &[String],
+        layers: &Map<String, Value>,
     ) -> Option<Result<(), Vec<ConfigMistake>>> {
-        let (mut config, mut own) = (self.of(plugin), self.in_file(plugin));
-        for key in unset {
-            match own.remove(key) {
-                Some(value) => config.insert(key.clone(), value),
-                None => config.remove(key),
-            };
-        }
-        config.extend(over.clone());
+        let mut config = self.in_file(plugin);
+        config.extend(layers.clone());
         let manifest = self.described().get(plugin)?.manifest.clone();
         let schema = manifest.schema()?;
         Some(schema.settle(&without_own(&config)).map(drop))

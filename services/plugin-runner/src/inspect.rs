@@ -201,7 +201,9 @@ impl Inspector {
     /// Every mistake, or there is none of that name.
     pub(crate) async fn validate(self: Arc<Self>, asked: Validate) -> Result<Validated, Refusal> {
         let name = &asked.plugin;
-        match self.plugins.check_config(name, &asked.config, &asked.unset) {
+        // What holds on this host in the end: a narrower level may say otherwise than the one that is changed.
+        let layers = self.policy.borrow().levels.after(&asked);
+        match self.plugins.check_config(name, &layers) {
             Some(Ok(())) => Ok(Validated { checked: true }),
             Some(Err(mistakes)) => {
                 let text = format!("{name} cannot be configured so: {}", listed(&mistakes));

@@ -261,15 +261,14 @@ impl Plugins {
         self.configs.clone()
     }
 
-    /// Whether a plugin could have this configuration over the one that holds, without the keys that are unset;
-    /// nothing where no manifest says what it can have.
+    /// Whether a plugin could be configured so by the layers of the policy together; nothing where no manifest says
+    /// what it can have.
     pub(crate) fn check_config(
         &self,
         name: &PluginName,
-        over: &Map<String, Value>,
-        unset: &[String],
+        layers: &Map<String, Value>,
     ) -> Option<Result<(), Vec<ConfigMistake>>> {
-        self.configs.check(name, over, unset)
+        self.configs.check(name, layers)
     }
 
     fn roll(&self) -> RwLockReadGuard<'_, Roll> {

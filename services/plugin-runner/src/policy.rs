@@ -4,8 +4,10 @@
 //! reads them again, and after every reconnect. Without a broker the last copy holds, also over a
 //! restart. A policy that cannot hold is refused as a whole, and the one before stays.
 
+mod levels;
 mod source;
 
+pub(crate) use levels::Levels;
 pub(crate) use source::PolicySource;
 
 use crate::tally::ms;
@@ -27,6 +29,8 @@ pub(crate) struct PolicyInForce {
     pub revision: String,
     /// What the layers say of plugins, the narrower laid over the wider.
     pub plugins: BTreeMap<PluginName, PluginLayer>,
+    /// What each level alone says that they are configured with.
+    pub levels: Levels,
     /// Whose word it is.
     pub origin: PolicyOrigin,
 }
@@ -100,6 +104,7 @@ impl PolicyInForce {
             policy,
             revision: "local".to_owned(),
             plugins: BTreeMap::new(),
+            levels: Levels::default(),
             origin: PolicyOrigin::Local,
         })
     }
@@ -114,6 +119,7 @@ impl PolicyInForce {
             policy,
             revision: "unknown".to_owned(),
             plugins: BTreeMap::new(),
+            levels: Levels::default(),
             origin: PolicyOrigin::Unknown(why),
         }
     }
@@ -147,6 +153,7 @@ impl PolicyInForce {
             policy,
             revision,
             plugins,
+            levels: Levels::of(layers),
             origin: PolicyOrigin::Bus,
         })
     }

@@ -11,6 +11,7 @@ use snooze_bus::{RunnerVerb, Subject};
 use snooze_schemas::{
     ErrorCode, GroupName, HostId, PluginName,
     host::{Validate, Validated},
+    plugin::management::ConfigLevel,
 };
 use snooze_service_runtime::{Exit, Failure};
 use std::time::Duration;
@@ -26,6 +27,16 @@ pub(super) enum Whose<'a> {
     Host(&'a HostId),
     Group(&'a GroupName),
     Fleet,
+}
+
+impl Whose<'_> {
+    fn level(self) -> ConfigLevel {
+        match self {
+            Self::Host(_) => ConfigLevel::Host,
+            Self::Group(_) => ConfigLevel::Group,
+            Self::Fleet => ConfigLevel::Fleet,
+        }
+    }
 }
 
 /// What a host said.
@@ -61,6 +72,7 @@ pub(super) async fn refuse_mistakes(
         plugin: plugin.clone(),
         config: config.clone(),
         unset: unset.to_vec(),
+        level: Some(whose.level()),
     };
     let (question, asked) = (&question, hosts.len());
     let answers = hosts

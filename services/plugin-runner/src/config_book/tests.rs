@@ -96,34 +96,20 @@ fn without_an_earlier_one_nothing_is_handed() {
 }
 
 #[test]
-fn a_configuration_is_checked_over_the_one_that_holds() {
+fn a_configuration_is_checked_over_the_file_and_instead_of_the_layers_that_hold() {
     let (book, name, _folder) = described(&json!({"url": "a"}));
-    let check = |over| book.check(&name, &map(over), &[]).expect("there is a schema");
+    book.lay(layer(json!({"limit": 0})));
+    let check = |layers| book.check(&name, &map(layers)).expect("there is a schema");
     assert!(check(json!({"limit": 7})).is_ok());
+    assert!(check(json!({})).is_ok(), "the file's own holds without any layer");
     let mistakes = check(json!({"limit": "x", "lmit": 1, "url": 3})).expect_err("it is wrong");
     assert_eq!(mistakes.len(), 3, "{mistakes:?}");
-    assert_eq!(
-        book.handed(&name).config,
-        Some(map(json!({"url": "a", "limit": 5}))),
-        "nothing has changed"
-    );
+    let refused = book.handed(&name).refused;
+    assert!(refused.is_some(), "nothing has changed: {refused:?}");
     assert!(
-        book.check(&"other".parse().expect("a name"), &Map::new(), &[])
+        book.check(&"other".parse().expect("a name"), &Map::new())
             .is_none()
     );
-}
-
-#[test]
-fn what_is_unset_is_checked_as_the_file_has_it_or_not_at_all() {
-    let (book, name, _folder) = described(&json!({"limit": 3}));
-    book.lay(layer(json!({"limit": 9, "url": "b"})));
-    let check = |unset: &str| {
-        book.check(&name, &Map::new(), &[unset.to_owned()])
-            .expect("there is a schema")
-    };
-    assert!(check("limit").is_ok(), "the file has one");
-    let mistakes = check("url").expect_err("it is needed");
-    assert!(listed(&mistakes).contains("url"), "{mistakes:?}");
 }
 
 #[test]

@@ -24,6 +24,7 @@ mod rights;
 mod set;
 mod shared_user;
 mod stage;
+mod validating;
 mod verifying;
 mod voters;
 mod votes;

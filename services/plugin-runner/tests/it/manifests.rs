@@ -253,6 +253,7 @@ async fn what_a_plugin_cannot_be_configured_with_is_told_before_it_is_written() 
             plugin: plugin.parse().expect("a name"),
             config: own(&config),
             unset: Vec::new(),
+            level: None,
         };
         stage
             .administrator
@@ -288,6 +289,7 @@ async fn what_a_plugin_cannot_be_configured_with_is_told_before_it_is_written() 
         plugin: "redis".parse().expect("a name"),
         config: Map::new(),
         unset: vec!["limit".to_owned()],
+        level: None,
     };
     let subject = stage.verb(RunnerVerb::Validate);
     let told: Validated = stage
