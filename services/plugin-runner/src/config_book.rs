@@ -14,7 +14,7 @@ use snooze_schemas::PluginName;
 use std::{
     collections::BTreeMap,
     fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 use tokio::sync::watch;
 
@@ -23,12 +23,19 @@ use tokio::sync::watch;
 pub struct ConfigBook {
     /// By the name as it was written; the original's files use the plugin's own spelling.
     file: BTreeMap<String, Map<String, Value>>,
-    /// Nothing before the bus was heard.
-    layers: RwLock<Option<BTreeMap<String, Map<String, Value>>>>,
-    /// Those that have a manifest.
-    described: Mutex<BTreeMap<PluginName, Described>>,
+    /// Under one lock, so that nobody is ever handed what was settled by other layers than those that hold.
+    held: Mutex<Held>,
     /// Counts the changes.
     version: watch::Sender<u64>,
+}
+
+/// What changes.
+#[derive(Default)]
+struct Held {
+    /// Nothing before the bus was heard.
+    layers: Option<BTreeMap<String, Map<String, Value>>>,
+    /// Those that have a manifest.
+    described: BTreeMap<PluginName, Described>,
 }
 
 /// A plugin that has a manifest, and what it is handed.
@@ -58,8 +65,7 @@ impl ConfigBook {
     pub fn new(file: BTreeMap<String, Map<String, Value>>) -> ConfigBook {
         ConfigBook {
             file,
-            layers: RwLock::default(),
-            described: Mutex::default(),
+            held: Mutex::default(),
             version: watch::Sender::new(0),
         }
     }
@@ -74,8 +80,9 @@ impl ConfigBook {
     /// Takes what the manifests say of configurations now. A plugin whose manifest is another one was never handed
     /// anything.
     pub(crate) fn describe(&self, manifests: impl IntoIterator<Item = Arc<PluginManifest>>) {
-        let mut described = self.described();
-        let mut before = std::mem::take(&mut *described);
+        let mut held = self.held();
+        let Held { layers, described } = &mut *held;
+        let mut before = std::mem::take(described);
         let mut is_news = false;
         for manifest in manifests {
             let name = manifest.name().clone();
@@ -86,12 +93,12 @@ impl ConfigBook {
                 is_news = true;
                 let handed = Handed::default();
                 let mut plugin = Described { manifest, handed };
-                plugin.settle(&self.of(&name));
+                plugin.settle(&self.under(layers.as_ref(), &name));
                 plugin
             });
             described.insert(name, plugin);
         }
-        drop(described);
+        drop(held);
         if is_news || !before.is_empty() {
             self.version.send_modify(|version| *version += 1);
         }
@@ -101,45 +108,36 @@ impl ConfigBook {
     ///
     /// The first ones put an end to what was handed without them: it is not what holds, also where they are refused.
     pub fn lay(&self, layers: BTreeMap<String, Map<String, Value>>) -> bool {
-        let mut held = self.layers.write().unwrap_or_else(PoisonError::into_inner);
-        let is_first = held.is_none();
-        let changed = held.as_ref() != Some(&layers);
-        *held = Some(layers);
-        drop(held);
+        let mut held = self.held();
+        let is_first = held.layers.is_none();
+        let changed = held.layers.as_ref() != Some(&layers);
+        held.layers = Some(layers);
+        let Held { layers, described } = &mut *held;
         if is_first {
-            let mut described = self.described();
-            described
-                .values_mut()
-                .for_each(|plugin| plugin.handed = Handed::default());
+            let plugins = described.values_mut();
+            plugins.for_each(|plugin| plugin.handed = Handed::default());
         }
         if changed {
-            self.settle();
+            for (name, plugin) in described {
+                plugin.take(name, &self.under(layers.as_ref(), name));
+            }
+        }
+        drop(held);
+        if changed {
             self.version.send_modify(|version| *version += 1);
         }
         changed
     }
 
-    fn settle(&self) {
-        for (name, plugin) in self.described().iter_mut() {
-            let before = plugin.handed.refused.clone();
-            plugin.settle(&self.of(name));
-            if let Some(why) = &plugin.handed.refused
-                && plugin.handed.config.is_some()
-                && before.as_ref() != Some(why)
-            {
-                tracing::warn!(plugin = %name, why, "a plugin's new configuration is refused; it keeps the one that it has");
-            }
-        }
-    }
-
     /// What a plugin is told: where it has no manifest, all that is said.
     #[must_use]
     pub(crate) fn handed(&self, plugin: &PluginName) -> Handed {
-        if let Some(described) = self.described().get(plugin) {
+        let held = self.held();
+        if let Some(described) = held.described.get(plugin) {
             return described.handed.clone();
         }
         Handed {
-            config: Some(self.of(plugin)),
+            config: Some(self.under(held.layers.as_ref(), plugin)),
             refused: None,
         }
     }
@@ -153,13 +151,13 @@ impl ConfigBook {
     ) -> Option<Result<(), Vec<ConfigMistake>>> {
         let mut config = self.in_file(plugin);
         config.extend(layers.clone());
-        let manifest = self.described().get(plugin)?.manifest.clone();
+        let manifest = self.held().described.get(plugin)?.manifest.clone();
         let schema = manifest.schema()?;
         Some(schema.settle(&without_own(&config)).map(drop))
     }
 
-    fn described(&self) -> MutexGuard<'_, BTreeMap<PluginName, Described>> {
-        self.described.lock().unwrap_or_else(PoisonError::into_inner)
+    fn held(&self) -> MutexGuard<'_, Held> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Which change was the last one.
@@ -179,12 +177,18 @@ impl ConfigBook {
     /// `redis_monitor` in a file means the plugin `redis-monitor`: a plugin's name has no underscore.
     #[must_use]
     pub fn of(&self, plugin: &PluginName) -> Map<String, Value> {
+        self.under(self.held().layers.as_ref(), plugin)
+    }
+
+    /// What it is configured with under these layers.
+    fn under(
+        &self,
+        layers: Option<&BTreeMap<String, Map<String, Value>>>,
+        plugin: &PluginName,
+    ) -> Map<String, Value> {
         let mut config = self.in_file(plugin);
-        let layers = self.layers.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some(layer) = layers.as_ref().and_then(|layers| layers.get(plugin.as_str())) {
-            for (key, value) in layer {
-                config.insert(key.clone(), value.clone());
-            }
+        if let Some(layer) = layers.and_then(|layers| layers.get(plugin.as_str())) {
+            config.extend(layer.clone());
         }
         config
     }
@@ -197,6 +201,18 @@ impl ConfigBook {
 }
 
 impl Described {
+    /// Takes a new configuration as [`Described::settle`] does, and says where it is refused.
+    fn take(&mut self, name: &PluginName, config: &Map<String, Value>) {
+        let before = self.handed.refused.clone();
+        self.settle(config);
+        if let Some(why) = &self.handed.refused
+            && self.handed.config.is_some()
+            && before.as_ref() != Some(why)
+        {
+            tracing::warn!(plugin = %name, why, "a plugin's new configuration is refused; it keeps the one that it has");
+        }
+    }
+
     /// Takes a new configuration, where the plugin can have it.
     fn settle(&mut self, config: &Map<String, Value>) {
         let config = without_own(config);

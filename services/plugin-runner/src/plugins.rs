@@ -2,6 +2,7 @@
 //!
 //! It asks none of them anything, and starts and ends none: who has a vote is `voters`', and what runs is the house's.
 
+mod standing;
 mod voters;
 mod wanted;
 
@@ -21,9 +22,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use snooze_bus::Bus;
 use snooze_schemas::{HostId, PluginName, policy::PluginLayer};
+use standing::Standing;
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard},
+    sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
     time::Duration,
 };
 use tokio::sync::watch;
@@ -92,11 +94,10 @@ pub(crate) struct Plugins {
     bus: Bus,
     host: HostId,
     own: OwnWord,
-    roll: RwLock<Roll>,
-    on_bus: Mutex<BTreeMap<PluginName, Arc<Plugin>>>,
     configs: Arc<ConfigBook>,
-    /// The policy that all of them are under.
-    applied: Mutex<Arc<PolicyInForce>>,
+    /// All that changes, under one lock: who is there under which policy is one fact, and nobody ever sees one of a
+    /// policy with those of another. What they are configured with changes only while it is held.
+    standing: RwLock<Standing>,
     /// Counts the changes of the roll.
     changes: watch::Sender<u64>,
 }
@@ -115,10 +116,8 @@ impl Plugins {
             bus,
             host,
             own,
-            roll: RwLock::default(),
-            on_bus: Mutex::default(),
             configs,
-            applied: Mutex::new(policy.clone()),
+            standing: RwLock::new(Standing::under(policy)),
             changes: watch::Sender::new(0),
         };
         plugins.apply(policy);
@@ -128,14 +127,14 @@ impl Plugins {
     /// Takes these for all that there are, and returns those that were not missed before, or for another reason. What
     /// the policy says of them holds when this returns; who votes has to be counted anew.
     pub(crate) fn enrol(&self, roll: Roll) -> BTreeMap<PluginName, Missed> {
-        self.configs.describe(roll.manifests.values().cloned());
         let news = roll.missed.clone();
         let before = {
-            let mut held = self.roll.write().unwrap_or_else(PoisonError::into_inner);
-            std::mem::replace(&mut *held, roll).missed
+            let mut standing = self.changing();
+            self.configs.describe(roll.manifests.values().cloned());
+            let before = std::mem::replace(&mut standing.roll, roll).missed;
+            self.want(&mut standing);
+            before
         };
-        let policy = self.applied().clone();
-        self.want(&policy);
         self.changes.send_modify(|changes| *changes += 1);
         let is_news = |(name, missed): &(PluginName, Missed)| before.get(name) != Some(missed);
         news.into_iter().filter(is_news).collect()
@@ -149,8 +148,8 @@ impl Plugins {
     /// What a next runner has to know of the processes.
     #[must_use]
     pub(crate) fn remember(&self) -> KeptPlugins {
-        let roll = self.roll();
-        let kept = roll.hosted.iter().filter_map(|(name, hosted)| {
+        let standing = self.standing();
+        let kept = standing.roll.hosted.iter().filter_map(|(name, hosted)| {
             let kept = KeptPlugin {
                 votes: !hosted.plugin.has_left(),
                 file: hosted.process.start().file?,
@@ -163,7 +162,7 @@ impl Plugins {
     /// Takes the processes for what an earlier runner knew them as, until they say it themselves. Of a file
     /// that has taken the place of the one that was known nothing is known.
     pub(crate) fn recall(&self, kept: &KeptPlugins) {
-        for (name, hosted) in &self.roll().hosted {
+        for (name, hosted) in &self.standing().roll.hosted {
             let kept = kept.get(name).filter(|kept| !kept.votes);
             let kept = kept.filter(|kept| FileIdentity::of(hosted.process.path()) == Some(kept.file));
             if let Some(kept) = kept {
@@ -183,25 +182,28 @@ impl Plugins {
 
     /// Whether there is anything to say of it: it is here, on the bus, or missed.
     pub(crate) fn knows(&self, name: &PluginName) -> bool {
-        let roll = self.roll();
-        roll.hosted.contains_key(name) || roll.missed.contains_key(name) || self.on_bus().contains_key(name)
+        let standing = self.standing();
+        let roll = &standing.roll;
+        roll.hosted.contains_key(name) || roll.missed.contains_key(name) || standing.on_bus.contains_key(name)
     }
 
     /// Configures, switches on and off as the policy's layers say.
     pub(crate) fn apply(&self, policy: &Arc<PolicyInForce>) {
+        let mut standing = self.changing();
         if policy.origin == PolicyOrigin::Bus {
             let said = policy.plugins.iter();
             let layers = said.filter_map(|(name, layer)| Some((name.to_string(), layer.config.clone()?)));
             self.configs.lay(layers.collect());
         }
-        *self.applied() = policy.clone();
-        self.want(policy);
+        standing.applied = policy.clone();
+        self.want(&mut standing);
     }
 
-    fn want(&self, policy: &PolicyInForce) {
-        let roll = self.roll();
-        let mut on_bus = self.on_bus();
-        let wanted = self.wanted_on_bus(policy, &roll);
+    /// Has those wanted that are to be, by who is there and the policy that they are under.
+    fn want(&self, standing: &mut Standing) {
+        let policy = standing.applied.clone();
+        let wanted = self.wanted_on_bus(&policy, &standing.roll);
+        let Standing { roll, on_bus, .. } = &mut *standing;
         on_bus.retain(|name, plugin| {
             // Of one that has another manifest, or none any more, nothing is known yet.
             let stated = plugin.manifest().map(PluginManifest::sha256);
@@ -220,9 +222,8 @@ impl Plugins {
                 Plugin::described(Runtime::Nats(plugin), manifest)
             });
         }
-        drop(on_bus);
-        for (name, hosted) in &roll.hosted {
-            hosted.process.want(self.wanted(policy, &roll, name));
+        for (name, hosted) in &standing.roll.hosted {
+            hosted.process.want(self.wanted(&policy, standing, name));
         }
     }
 
@@ -237,9 +238,7 @@ impl Plugins {
     /// Every plugin that is wanted, the processes first.
     #[must_use]
     pub(crate) fn all(&self) -> Vec<Arc<Plugin>> {
-        let roll = self.roll();
-        let processes = roll.hosted.values().map(|hosted| hosted.plugin.clone());
-        processes.chain(self.on_bus().values().cloned()).collect()
+        self.standing().all()
     }
 
     /// Those that do not vote, and whose process was started anew since they were asked whether they do.
@@ -271,16 +270,12 @@ impl Plugins {
         self.configs.check(name, layers)
     }
 
-    fn roll(&self) -> RwLockReadGuard<'_, Roll> {
-        self.roll.read().unwrap_or_else(PoisonError::into_inner)
+    fn standing(&self) -> RwLockReadGuard<'_, Standing> {
+        self.standing.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn applied(&self) -> MutexGuard<'_, Arc<PolicyInForce>> {
-        self.applied.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn on_bus(&self) -> MutexGuard<'_, BTreeMap<PluginName, Arc<Plugin>>> {
-        self.on_bus.lock().unwrap_or_else(PoisonError::into_inner)
+    fn changing(&self) -> RwLockWriteGuard<'_, Standing> {
+        self.standing.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -4,7 +4,7 @@
 //! or that was passed over always has a vote, if only *unknown* because it is missing; leaving is no way to be
 //! outvoted (T3).
 
-use super::{PluginVoter, Plugins, Roll, round};
+use super::{PluginVoter, Plugins, Standing, round};
 use crate::{
     packages,
     plugin::{self, Runtime},
@@ -21,14 +21,14 @@ impl Plugins {
     #[must_use]
     pub(crate) fn voters(&self, policy: &PolicyInForce) -> BTreeMap<VoterName, PluginVoter> {
         let mut voters: BTreeMap<VoterName, PluginVoter> = BTreeMap::new();
-        let (all, round, roll) = (self.all(), round(policy), self.roll());
-        for plugin in all {
+        let (standing, round) = (self.standing(), round(policy));
+        for plugin in standing.all() {
             let name = plugin.name();
             if !plugin.votes(round) {
                 continue;
             }
             let voter = VoterName::from(&name);
-            match self.wanted(policy, &roll, &name) {
+            match self.wanted(policy, &standing, &name) {
                 Wanted::Disabled => continue,
                 Wanted::Held(why) => {
                     voters.insert(voter, barred(why));
@@ -37,7 +37,11 @@ impl Plugins {
                 Wanted::Running => {}
             }
             let run_as = match plugin.runtime() {
-                Runtime::Process(_) => roll.hosted.get(&name).map(|hosted| hosted.terms.as_str()),
+                Runtime::Process(_) => standing
+                    .roll
+                    .hosted
+                    .get(&name)
+                    .map(|hosted| hosted.terms.as_str()),
                 Runtime::Nats(plugin) => Some(plugin.reach().as_str()),
             };
             // A `Map` of serde_json keeps its keys in order, so that equal configurations are equal texts.
@@ -56,7 +60,7 @@ impl Plugins {
                 },
             );
         }
-        for (name, (_, why)) in self.missing(policy, &roll) {
+        for (name, (_, why)) in self.missing(policy, &standing) {
             voters
                 .entry(VoterName::from(&name))
                 .or_insert_with(|| barred(why));
@@ -76,7 +80,8 @@ impl Plugins {
     /// How those are that should be there and are not.
     #[must_use]
     pub(crate) fn missing_ones(&self, policy: &PolicyInForce) -> Vec<PluginStatus> {
-        let roll = self.roll();
+        let standing = self.standing();
+        let roll = &standing.roll;
         let status = |(name, (state, why)): (PluginName, (&str, String))| {
             let manifest = roll.manifests.get(&name);
             let mut status = plugin::missing(&name, state, why, manifest.map(Arc::as_ref));
@@ -84,13 +89,17 @@ impl Plugins {
             status.rights = missed.and_then(|missed| missed.rights.as_deref().cloned());
             status
         };
-        self.missing(policy, &roll).into_iter().map(status).collect()
+        self.missing(policy, &standing).into_iter().map(status).collect()
     }
 
     /// Those that should be there and are not, how that is called, and why. Without a vote of theirs nobody would
     /// notice.
-    fn missing(&self, policy: &PolicyInForce, roll: &Roll) -> BTreeMap<PluginName, (&'static str, String)> {
-        let on_bus = self.on_bus();
+    fn missing(
+        &self,
+        policy: &PolicyInForce,
+        standing: &Standing,
+    ) -> BTreeMap<PluginName, (&'static str, String)> {
+        let Standing { roll, on_bus, .. } = standing;
         let is_there = |name: &PluginName| roll.hosted.contains_key(name) || on_bus.contains_key(name);
         let configured = self.own.configured.iter();
         let configured =

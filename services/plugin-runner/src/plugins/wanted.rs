@@ -3,14 +3,14 @@
 //! **Invariant:** nothing runs that depends on what is not there, is switched off or is not run itself, whatever it is
 //! that came between.
 
-use super::{Plugins, Roll};
+use super::{Plugins, Roll, Standing};
 use crate::{config::RUNTIME, nats_plugin::Reach, policy::PolicyInForce, stdio::Wanted};
 use serde_json::Value;
 use snooze_schemas::{PluginName, policy::PluginLayer};
 use std::collections::BTreeSet;
 
 impl Plugins {
-    pub(super) fn wanted(&self, policy: &PolicyInForce, roll: &Roll, name: &PluginName) -> Wanted {
+    pub(super) fn wanted(&self, policy: &PolicyInForce, standing: &Standing, name: &PluginName) -> Wanted {
         if !self.is_enabled(policy, name) {
             return Wanted::Disabled;
         }
@@ -19,7 +19,7 @@ impl Plugins {
                 "it is not known which policy holds until the bus gives one: {why}"
             ));
         }
-        match self.lacks(policy, roll, name) {
+        match self.lacks(policy, standing, name) {
             None => Wanted::Running,
             Some(why) => Wanted::Held(why),
         }
@@ -27,9 +27,9 @@ impl Plugins {
 
     /// What it depends on and cannot rely upon, itself or by what that depends on in turn. Each is looked at once: the
     /// manifests of those that were passed over are known too, and may depend on one another.
-    fn lacks(&self, policy: &PolicyInForce, roll: &Roll, name: &PluginName) -> Option<String> {
+    fn lacks(&self, policy: &PolicyInForce, standing: &Standing, name: &PluginName) -> Option<String> {
         let needs = |name: &PluginName| {
-            let manifest = roll.manifests.get(name);
+            let manifest = standing.roll.manifests.get(name);
             let needed = manifest
                 .into_iter()
                 .flat_map(|manifest| &manifest.stated().dependencies);
@@ -41,7 +41,7 @@ impl Plugins {
             if !seen.insert(needed) {
                 continue;
             }
-            if let Some(why) = self.unreliable(policy, roll, needed) {
+            if let Some(why) = self.unreliable(policy, standing, needed) {
                 return Some(format!("it depends on {needed}, which {why}"));
             }
             ahead.extend(needs(needed));
@@ -50,18 +50,18 @@ impl Plugins {
     }
 
     /// Why nobody can rely upon it, if nobody can.
-    fn unreliable(&self, policy: &PolicyInForce, roll: &Roll, name: &PluginName) -> Option<String> {
+    fn unreliable(&self, policy: &PolicyInForce, standing: &Standing, name: &PluginName) -> Option<String> {
         if !self.is_enabled(policy, name) {
             return Some("is switched off".to_owned());
         }
-        if let Some(hosted) = roll.hosted.get(name) {
+        if let Some(hosted) = standing.roll.hosted.get(name) {
             let told = |why: String| format!("is not run: {why}");
             return hosted.process.unfit().map(told);
         }
-        if let Some(missed) = roll.missed.get(name) {
+        if let Some(missed) = standing.roll.missed.get(name) {
             return Some(format!("is not run: {}", missed.why));
         }
-        let is_there = self.on_bus().contains_key(name);
+        let is_there = standing.on_bus.contains_key(name);
         (!is_there).then(|| "this host does not have".to_owned())
     }
 
