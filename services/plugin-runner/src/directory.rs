@@ -1,14 +1,14 @@
 //! Which plugins this runner hosts, for people with the public `nats` tool: the runner is one service, and each
 //! plugin that it runs and that is switched on is an endpoint of it.
 //!
-//! It only shows. Whoever serves a plugin lists it here and counts its requests.
+//! It only shows. Whoever serves a plugin lists it here; what it is asked is counted where it is asked.
 
 use crate::{
     listening,
     plugin::{Plugin, Runtime},
     stdio::Stage,
 };
-use snooze_bus::{Bus, BusError, Endpoint, RUNNER_SERVICE, RequestCounts, Service, SubjectFilter};
+use snooze_bus::{Bus, BusError, Endpoint, RUNNER_SERVICE, Service, SubjectFilter};
 use snooze_schemas::{HostId, PluginName, Timestamp};
 use snooze_service_runtime::CancellationToken;
 use std::{
@@ -20,13 +20,7 @@ use std::{
 #[derive(Debug)]
 pub(crate) struct Directory {
     host: HostId,
-    served: Mutex<BTreeMap<PluginName, Served>>,
-}
-
-#[derive(Debug, Clone)]
-struct Served {
-    plugin: Arc<Plugin>,
-    counts: Arc<RequestCounts>,
+    served: Mutex<BTreeMap<PluginName, Arc<Plugin>>>,
 }
 
 /// A plugin is listed as long as this lives.
@@ -34,8 +28,6 @@ struct Served {
 pub(crate) struct Listed {
     directory: Arc<Directory>,
     name: PluginName,
-    /// Its requests.
-    pub counts: Arc<RequestCounts>,
 }
 
 impl Drop for Listed {
@@ -57,16 +49,11 @@ impl Directory {
     /// Lists a plugin whose subjects are subscribed to.
     #[must_use]
     pub(crate) fn list(self: &Arc<Self>, plugin: Arc<Plugin>) -> Listed {
-        let (name, counts) = (plugin.name(), Arc::<RequestCounts>::default());
-        let served = Served {
-            plugin,
-            counts: counts.clone(),
-        };
-        self.served().insert(name.clone(), served);
+        let name = plugin.name();
+        self.served().insert(name.clone(), plugin);
         Listed {
             directory: self.clone(),
             name,
-            counts,
         }
     }
 
@@ -102,13 +89,13 @@ impl Directory {
         let served = self.served().clone();
         let shown = served
             .into_iter()
-            .filter_map(|(name, served)| self.endpoint(name, &served));
+            .filter_map(|(name, plugin)| self.endpoint(name, &plugin));
         shown.collect()
     }
 
     /// What is shown of a plugin; nothing while it is switched off or has ended for good.
-    fn endpoint(&self, name: PluginName, served: &Served) -> Option<Endpoint> {
-        let Runtime::Process(process) = served.plugin.runtime() else {
+    fn endpoint(&self, name: PluginName, plugin: &Plugin) -> Option<Endpoint> {
+        let Runtime::Process(process) = plugin.runtime() else {
             return None;
         };
         let state = *process.stage().borrow();
@@ -116,7 +103,7 @@ impl Directory {
             return None;
         }
         let mut metadata = BTreeMap::from([
-            ("runtime".to_owned(), "process".to_owned()),
+            ("runtime".to_owned(), process.runtime().to_owned()),
             ("state".to_owned(), state.as_str().to_owned()),
         ]);
         let info = process.info();
@@ -134,11 +121,11 @@ impl Directory {
             },
             name,
             metadata,
-            counts: served.counts.clone(),
+            counts: plugin.counts(),
         })
     }
 
-    fn served(&self) -> MutexGuard<'_, BTreeMap<PluginName, Served>> {
+    fn served(&self) -> MutexGuard<'_, BTreeMap<PluginName, Arc<Plugin>>> {
         self.served.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

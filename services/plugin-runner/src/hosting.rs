@@ -10,7 +10,7 @@ use crate::{
     stdio::StdioPlugin,
 };
 use serde_json::{Value, json};
-use snooze_bus::{Bus, BusError, Delivery, PluginMethod, RequestCounts, Subject, SubjectFilter, serve};
+use snooze_bus::{Bus, BusError, Delivery, PluginMethod, Subject, SubjectFilter, serve};
 use snooze_schemas::{
     ErrorCode, HostId, Refusal,
     event::HandleEvent,
@@ -19,7 +19,6 @@ use snooze_schemas::{
 };
 use snooze_service_runtime::exit::one_line;
 use std::{sync::Arc, time::Duration};
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// So many questions to one plugin may wait; it answers one at a time anyway.
@@ -58,27 +57,19 @@ pub(crate) async fn host(
     let Some(subscription) = listening::subscribe(&bus, &filter, &shutdown).await? else {
         return Ok(());
     };
-    let listed = directory.list(plugin.clone());
-    let (subscription, counts) = (
-        subscription.counted_by(listed.counts.clone()),
-        listed.counts.clone(),
-    );
-    let handler = move |delivery| answer(plugin.clone(), host.clone(), counts.clone(), delivery);
+    let _listed = directory.list(plugin.clone());
+    let subscription = subscription.counted_by(plugin.counts());
+    let handler = move |delivery| answer(plugin.clone(), host.clone(), delivery);
     serve(subscription, AT_ONCE, GRACE, shutdown.cancelled(), handler).await;
     Ok(())
 }
 
-async fn answer(plugin: Arc<Plugin>, host: HostId, counts: Arc<RequestCounts>, delivery: Delivery) {
-    let asked = Instant::now();
-    let outcome = ask(&plugin, &host, &delivery).await;
-    let failure = match &outcome {
-        Ok(body) => body.get("error").and_then(Value::as_str).map(str::to_owned),
-        Err(refusal) => Some(refusal.message.clone()),
-    };
-    match failure {
-        None => counts.answered(asked.elapsed()),
-        Some(why) => counts.failed(asked.elapsed(), &why),
-    }
+async fn answer(plugin: Arc<Plugin>, host: HostId, delivery: Delivery) {
+    let outcome = ask(&plugin, &host, &delivery).await.unwrap_or_else(|refusal| {
+        // What reaches the plugin is counted there, as what the runner itself asks is.
+        plugin.counts().failed(Duration::ZERO, &refusal.message);
+        Err(refusal)
+    });
     let answered = match outcome {
         Ok(body) => delivery.answer_bare(&body).await,
         Err(refusal) => delivery.answer::<Empty>(Err(refusal)).await,
@@ -88,14 +79,19 @@ async fn answer(plugin: Arc<Plugin>, host: HostId, counts: Arc<RequestCounts>, d
     }
 }
 
-async fn ask(plugin: &Arc<Plugin>, host: &HostId, delivery: &Delivery) -> Result<Value, Refusal> {
+/// What comes of a question; a refusal of its own where the plugin has no part in it.
+async fn ask(
+    plugin: &Arc<Plugin>,
+    host: &HostId,
+    delivery: &Delivery,
+) -> Result<Result<Value, Refusal>, Refusal> {
     let Subject::HostPlugin { method, .. } = delivery.subject() else {
         return Err(Refusal::new(
             ErrorCode::NotFound,
             "nothing answers to this subject",
         ));
     };
-    match method {
+    let outcome = match method {
         PluginMethod::Info => {
             delivery.read::<Info>()?;
             body(&plugin.info(ANSWER_LIMIT).await)
@@ -124,11 +120,14 @@ async fn ask(plugin: &Arc<Plugin>, host: &HostId, delivery: &Delivery) -> Result
                 Err(error) => Err(refusal(&error)),
             }
         }
-        PluginMethod::Configure | PluginMethod::Initialize | PluginMethod::Shutdown => Err(Refusal::new(
-            ErrorCode::Forbidden,
-            "a plugin is configured, enabled and disabled by a configuration key",
-        )),
-    }
+        PluginMethod::Configure | PluginMethod::Initialize | PluginMethod::Shutdown => {
+            return Err(Refusal::new(
+                ErrorCode::Forbidden,
+                "a plugin is configured, enabled and disabled by a configuration key",
+            ));
+        }
+    };
+    Ok(outcome)
 }
 
 fn refusal(error: &AskError) -> Refusal {

@@ -3,6 +3,7 @@
 //! **Invariant:** every question has a time-out, and what is not a plain answer in time is an error,
 //! which its caller shows as unknown.
 
+mod calls;
 mod error;
 mod questions;
 mod status;
@@ -18,9 +19,11 @@ use crate::{
     manifest::PluginManifest,
     nats_plugin::NatsPlugin,
     set::Digests,
-    stdio::{CallError, Stage, Start, StdioPlugin},
+    stdio::{Stage, Start, StdioPlugin},
 };
+use calls::Calls;
 use serde_json::Value;
+use snooze_bus::RequestCounts;
 use snooze_schemas::{
     EventType, PluginName,
     event::Severity,
@@ -30,14 +33,11 @@ use std::{
     collections::BTreeMap,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
 };
-use tokio::{
-    sync::{Semaphore, SemaphorePermit},
-    time::Instant,
-};
+use tokio::sync::{Semaphore, SemaphorePermit};
 use voting::Voting;
 
 /// The key of a plugin's configuration that says which events it gets.
@@ -60,23 +60,13 @@ pub enum Runtime {
 pub struct Plugin {
     runtime: Runtime,
     manifest: Option<Arc<PluginManifest>>,
-    calls: AtomicU64,
-    errors: AtomicU64,
-    time_outs: AtomicU64,
-    last_error: Mutex<Option<LastError>>,
+    calls: Calls,
     latencies: Latencies,
     voting: Mutex<Voting>,
     /// How many preparations of a stop it is at work for.
     preparing: AtomicUsize,
     /// One place for each severity: what is less urgent does not queue up before what is more so.
     turns: [Semaphore; Severity::DESCENDING.len()],
-}
-
-/// The last thing that went wrong with it.
-#[derive(Debug)]
-struct LastError {
-    at: Instant,
-    text: String,
 }
 
 /// Why a plugin gets an event.
@@ -105,10 +95,7 @@ impl Plugin {
         Arc::new(Plugin {
             runtime,
             manifest,
-            calls: AtomicU64::new(0),
-            errors: AtomicU64::new(0),
-            time_outs: AtomicU64::new(0),
-            last_error: Mutex::new(None),
+            calls: Calls::default(),
             latencies: Latencies::default(),
             voting: Mutex::default(),
             preparing: AtomicUsize::new(0),
@@ -266,35 +253,8 @@ impl Plugin {
             || matches!(process.config().get(EVENTS), Some(Value::Object(events)) if !events.is_empty())
     }
 
-    fn count<T>(&self, outcome: Result<T, AskError>) -> Result<T, AskError> {
-        // It was not asked, because there is nobody yet to be asked: no call and no fault, and nothing that is worth
-        // telling once it works.
-        if matches!(
-            &outcome,
-            Err(AskError::Process(CallError::Starting) | AskError::Configuring)
-        ) {
-            return outcome;
-        }
-        self.calls.fetch_add(1, Ordering::Relaxed);
-        // That it does not know a method is an answer, and its right.
-        if let Err(error) = &outcome
-            && !matches!(error, AskError::UnknownMethod)
-        {
-            let counter = if error.is_time_out() {
-                &self.time_outs
-            } else {
-                &self.errors
-            };
-            counter.fetch_add(1, Ordering::Relaxed);
-            *self.last_error() = Some(LastError {
-                at: Instant::now(),
-                text: error.to_string(),
-            });
-        }
-        outcome
-    }
-
-    fn last_error(&self) -> std::sync::MutexGuard<'_, Option<LastError>> {
-        self.last_error.lock().unwrap_or_else(PoisonError::into_inner)
+    /// How often it was asked by whomever, and how that went.
+    pub(crate) fn counts(&self) -> Arc<RequestCounts> {
+        self.calls.counts()
     }
 }

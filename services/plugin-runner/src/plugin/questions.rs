@@ -104,7 +104,7 @@ impl Plugin {
         if !matches!(&outcome, Err(AskError::Process(CallError::Starting))) {
             self.latencies.add(asked.elapsed());
         }
-        self.count(outcome)
+        self.calls.count(asked.elapsed(), outcome)
     }
 
     /// Asks whether the host is idle, for a stop: one on the bus, which may have been started anew unseen, is
@@ -147,6 +147,7 @@ impl Plugin {
         left: Duration,
     ) -> Result<HandlerResult, AskError> {
         let mut preparing = None;
+        let asked = Instant::now();
         let outcome = match &self.runtime {
             Runtime::Process(process) => {
                 let params = |left| {
@@ -168,7 +169,7 @@ impl Plugin {
             }
         };
         drop(preparing);
-        self.count(outcome)
+        self.calls.count(asked.elapsed(), outcome)
     }
 
     /// Which events it handles, as it said when it was introduced. One on the bus that has not said it yet

@@ -8,7 +8,7 @@ use snooze_schemas::{
     host::{PluginStats, PluginStatus},
     plugin::{PluginInfo, inspection::Latency, manifest::Manifest},
 };
-use std::{sync::atomic::Ordering, time::Duration};
+use std::time::Duration;
 
 impl Stage {
     /// What it is called where people see it.
@@ -47,24 +47,14 @@ impl Plugin {
     /// What is counted of it.
     #[must_use]
     pub(crate) fn stats(&self) -> PluginStats {
-        let (restarts, strays) = match &self.runtime {
-            Runtime::Process(process) => (process.restarts(), process.strays()),
-            Runtime::Nats(_) => (0, 0),
-        };
-        let (last_error, last_error_age_ms) = match &*self.last_error() {
-            None => (None, None),
-            Some(error) => {
-                let age = u64::try_from(error.at.elapsed().as_millis()).ok();
-                (Some(error.text.clone()), age)
-            }
-        };
-        PluginStats {
-            calls: self.calls.load(Ordering::Relaxed),
-            errors: self.errors.load(Ordering::Relaxed) + strays,
-            time_outs: self.time_outs.load(Ordering::Relaxed),
-            restarts,
-            last_error,
-            last_error_age_ms,
+        let stats = self.calls.stats();
+        match &self.runtime {
+            Runtime::Process(process) => PluginStats {
+                errors: stats.errors + process.strays(),
+                restarts: process.restarts(),
+                ..stats
+            },
+            Runtime::Nats(_) => stats,
         }
     }
 
@@ -80,8 +70,7 @@ impl Plugin {
         let (runtime, origin, state) = match &self.runtime {
             Runtime::Process(process) => {
                 let state = process.stage().borrow().as_str();
-                let runtime = if process.is_native() { "native" } else { "process" };
-                (runtime, process.path().display().to_string(), state)
+                (process.runtime(), process.path().display().to_string(), state)
             }
             Runtime::Nats(plugin) => (
                 plugin.reach().as_str(),

@@ -41,6 +41,11 @@ impl StdioPlugin {
         manifest.is_some_and(|manifest| manifest.stated().kind == PluginKind::Native)
     }
 
+    /// What it runs in, for people.
+    pub(crate) fn runtime(&self) -> &'static str {
+        if self.is_native() { "native" } else { "process" }
+    }
+
     /// Starts it, where its files are those that its manifest states and those that were approved.
     pub(super) async fn launch(self: &Arc<Self>) -> Result<Launched, Unstarted> {
         let plugin = self.clone();
