@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from jupyter_monitor.activity import Limits, Use
-from snooze_monitor import Question, SettingsError, is_fenced, is_unresolved, read_secret
+from jupyter_monitor.activity import ActivityError, Limits, Use
+from snooze_monitor import Question, SettingsError, advice, read_secret
 
 SOCKET_SECONDS = 3.0
 """For connecting and for each answer; below the limit of the whole question, so that its error says where it hung."""
@@ -30,8 +30,8 @@ ANSWER_LIMIT_BYTES = 4 * 1024 * 1024
 _DENIED = (401, 403)
 
 
-class _DeniedError(Exception):
-    """Whoever asks is not let in."""
+class _AnswerError(Exception):
+    """An answer that is of no use, and what to do about it."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ class Server:
         try:
             return self._question.end()
         except Exception as error:
-            raise RuntimeError(f"Jupyter at {self.target.url}: {self._advice(error)}") from error
+            raise RuntimeError(f"Jupyter at {self.target.url}: {_advice(error)}") from error
 
     def _use(self, limits: Limits) -> Use:
         use = Use()
@@ -128,10 +128,18 @@ class Server:
         if answer.status == 404 and missing is not None:
             return missing, datetime.now(timezone.utc)
         if answer.status in _DENIED:
-            raise _DeniedError(f"it answers {answer.status}: token or token_file has to hold the server's token")
-        if answer.status != 200 or len(body) > ANSWER_LIMIT_BYTES:
-            raise ValueError(
+            raise _AnswerError(f"it answers {answer.status}: token or token_file has to hold the server's token")
+        if answer.status >= 500:
+            raise _AnswerError(
+                f"it answers {answer.status} to api/{what}: it starts, or its own log says what is wrong"
+            )
+        if answer.status != 200:
+            raise _AnswerError(
                 f"it answers {answer.status} to api/{what}: url has to be a Jupyter server's, with its base_url"
+            )
+        if len(body) > ANSWER_LIMIT_BYTES:
+            raise _AnswerError(
+                f"it answers api/{what} with more than {ANSWER_LIMIT_BYTES} bytes: is it a Jupyter server?"
             )
         said = answer.getheader("Date")
         return json.loads(body), parsedate_to_datetime(said) if said else datetime.now(timezone.utc)
@@ -142,26 +150,20 @@ class Server:
             with contextlib.suppress(OSError):
                 opened.shutdown(socket.SHUT_RDWR)
 
-    def _advice(self, error: Exception) -> str:
-        if isinstance(error, (SettingsError, _DeniedError)):
-            text = str(error)
-        elif is_fenced(error):
-            text = f"{error}; permissions.tcp has to name the port, or permissions.unix the socket"
-        elif is_unresolved(error):
-            text = f"{error}; a name that is not in /etc/hosts takes permissions.udp, and has to be right"
-        elif isinstance(error, TimeoutError):
-            text = f"{error}; it hangs, or something in between drops packets"
-        elif isinstance(error, ssl.SSLError):
-            text = f"{error}; ca_file has to hold its authority"
-        elif isinstance(error, json.JSONDecodeError):
-            text = "what answers there is no Jupyter server"
-        elif isinstance(error, http.client.HTTPException):
-            text = f"what answers there does not speak HTTP ({type(error).__name__})"
-        elif isinstance(error, OSError):
-            text = f"{error}; is it running, and does url lead to it?"
-        else:
-            text = str(error)
-        return text
+
+def _advice(error: Exception) -> str:
+    general = advice(error)
+    if general or isinstance(error, (_AnswerError, ActivityError)):
+        return general or str(error)
+    if isinstance(error, ssl.SSLError):
+        return f"{error}; ca_file has to hold its authority"
+    if isinstance(error, (json.JSONDecodeError, RecursionError)):
+        return "what answers there is no Jupyter server"
+    if isinstance(error, http.client.HTTPException):
+        return f"what answers there does not speak HTTP ({type(error).__name__})"
+    if isinstance(error, OSError):
+        return f"{error}; is it running, and does url lead to it?"
+    return str(error)
 
 
 class _UnixConnection(http.client.HTTPConnection):

@@ -5,7 +5,6 @@ A server that cannot be asked is an error and never idle, and so is one that hid
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from snooze_plugin import Busy, Config, Idle, Metrics, Plugin, run
@@ -13,7 +12,7 @@ from snooze_plugin import Busy, Config, Idle, Metrics, Plugin, run
 from postgres_monitor.dsn import Dsn, DsnError
 from postgres_monitor.server import Server
 from postgres_monitor.sessions import Sessions, census
-from snooze_monitor import Question, Settings, about
+from snooze_monitor import Settings, about
 
 THRESHOLD = 1
 """One client is a use. There is no original to follow, and what stops less is the better guess."""
@@ -31,7 +30,7 @@ class PostgresMonitor(Plugin):
         """With the defaults: a server on this machine, and an account without a password."""
         self._threshold = THRESHOLD
         self._ignored: list[str] = []
-        self._reach(Dsn.read(DSN), None)
+        self._server = Server(Dsn.read(DSN), None)
 
     def info(self) -> dict[str, Any]:
         """What the manifest says."""
@@ -53,19 +52,15 @@ class PostgresMonitor(Plugin):
         self._threshold, self._ignored = threshold, ignored
         if (dsn, password_file) != (self._server.dsn, self._server.password_file):
             self._server.close()
-            self._reach(dsn, password_file)
+            self._server = Server(dsn, password_file)
 
     def check_idle(self, metrics: Metrics) -> Idle | Busy:
         """Asks the server for its sessions and counts the clients among them, but for its own."""
-        return self._verdict(self._question.ask(lambda: self._server.ask(lambda run: census(run, self._ignored))))
+        return self._verdict(self._server.ask(lambda run: census(run, self._ignored)))
 
     def shutdown(self) -> None:
         """Closes its connection."""
         self._server.close()
-
-    def _reach(self, dsn: Dsn, password_file: Path | None) -> None:
-        self._server = Server(dsn, password_file)
-        self._question: Question[Sessions] = Question(self._server.interrupt)
 
     def _verdict(self, sessions: Sessions) -> Idle | Busy:
         count = sessions.counted

@@ -16,7 +16,7 @@ from pg8000.native import Connection
 from postgres_monitor.dsn import Dsn
 from postgres_monitor.sessions import Run
 from postgres_monitor.tls import Way, ways
-from snooze_monitor import SettingsError, causes, is_fenced, is_unresolved, read_secret
+from snooze_monitor import Question, SettingsError, advice, causes, is_fenced, is_late, read_secret
 
 T = TypeVar("T")
 
@@ -27,6 +27,8 @@ _REFUSED_THIS_WAY = "28000"
 """invalid_authorization_specification: what pg_hba.conf refuses, perhaps only with TLS, or only without."""
 
 _ADVICE = {
+    "53300": "it has no connection left to ask it by: raise max_connections",
+    "57P03": "it starts or ends, and is asked again",
     "28000": "pg_hba.conf has to let the account in",
     "28P01": "dsn or password_file has to hold the account's password",
     "3D000": "dsn has to name a database that is there, as postgres",
@@ -45,21 +47,16 @@ class Server:
         self.password_file = password_file
         self._connection: Any = None
         self._socket: socket.socket | None = None
+        self._question: Question[Any] = Question(self.interrupt)
 
     def ask(self, question: Callable[[Run], T]) -> T:
         """What the question makes of the connection; `RuntimeError` says what went wrong, where, and what to do."""
-        is_old = self._connection is not None
         try:
-            try:
-                return self._ask(question)
-            # A connection that the server closed meanwhile is opened again; nothing else is tried twice.
-            except Exception as error:
-                if not is_old or _is_late(error):
-                    raise
-                return self._ask(question)
+            answer: T = self._question.ask(lambda: self._ask_twice(question))
         # What is no PostgreSQL can make the driver fail in any way.
         except Exception as error:
             raise RuntimeError(f"PostgreSQL at {self.dsn.address}: {_advice(error)}") from None
+        return answer
 
     def interrupt(self) -> None:
         """Ends what a question of another thread waits for, which then fails."""
@@ -76,6 +73,16 @@ class Server:
                 connection.close()
         if own is not None:
             own.close()
+
+    def _ask_twice(self, question: Callable[[Run], T]) -> T:
+        is_old = self._connection is not None
+        try:
+            return self._ask(question)
+        # A connection that the server closed meanwhile is opened again; nothing else is tried twice.
+        except Exception as error:
+            if not is_old or is_late(error):
+                raise
+            return self._ask(question)
 
     def _ask(self, question: Callable[[Run], T]) -> T:
         try:
@@ -131,12 +138,8 @@ def _may_do_otherwise(error: Exception) -> bool:
     """Whether the server may let one in with TLS who was refused without, or the other way round."""
     if isinstance(error, DatabaseError):
         return _field(error, "C") == _REFUSED_THIS_WAY
-    is_ours = isinstance(error, SettingsError) or _is_late(error) or is_fenced(error)
+    is_ours = isinstance(error, SettingsError) or is_late(error) or is_fenced(error)
     return isinstance(error, (InterfaceError, OSError)) and not is_ours
-
-
-def _is_late(error: Exception) -> bool:
-    return any(isinstance(cause, TimeoutError) for cause in causes(error))
 
 
 def _field(error: DatabaseError, key: str) -> str:
@@ -145,22 +148,15 @@ def _field(error: DatabaseError, key: str) -> str:
 
 
 def _advice(error: Exception) -> str:
+    general = advice(error)
+    if general:
+        return general
     if isinstance(error, DatabaseError):
         code = _field(error, "C")
-        advice = _ADVICE.get(code)
-        return f"{_field(error, 'M')} ({code})" + (f"; {advice}" if advice else "")
-    if isinstance(error, SettingsError):
-        text = str(error)
-    elif is_fenced(error):
-        text = f"{error}; permissions.tcp has to name the port, or permissions.unix the socket"
-    elif is_unresolved(error):
-        text = f"{error}; a name that is not in /etc/hosts takes permissions.udp, and has to be right"
-    elif _is_late(error):
-        text = f"no answer within {SOCKET_SECONDS:g} s; it hangs, or something in between drops packets"
-    elif isinstance(error, InterfaceError) and "refuses SSL" in str(error):
-        text = "it has no TLS, which sslmode of dsn demands"
-    elif isinstance(error, (InterfaceError, OSError)):
-        text = f"{list(causes(error))[-1]}; is it running, and does dsn lead to it?"
-    else:
-        text = "what answers there does not speak the protocol of PostgreSQL"
-    return text
+        what = _ADVICE.get(code)
+        return f"{_field(error, 'M')} ({code})" + (f"; {what}" if what else "")
+    if isinstance(error, InterfaceError) and "refuses SSL" in str(error):
+        return "it has no TLS, which sslmode of dsn demands"
+    if isinstance(error, (InterfaceError, OSError)):
+        return f"{list(causes(error))[-1]}; is it running, and does dsn lead to it?"
+    return "what answers there does not speak the protocol of PostgreSQL"

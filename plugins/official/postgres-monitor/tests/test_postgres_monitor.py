@@ -185,6 +185,14 @@ def test_what_is_no_postgresql_is_unknown(monitor: StartMonitor, words: bytes) -
             assert f"PostgreSQL at 127.0.0.1:{port}" in plugin.fails()
 
 
+@pytest.mark.parametrize("words", [b"R\x7f\xff\xff\xff", b"N\x00\x00\x00\x05"])
+def test_an_answer_without_end_is_unknown_within_its_time(monitor: StartMonitor, words: bytes) -> None:
+    with answering(words, endless=True) as port:
+        plugin = monitor(NAME, dsn=f"postgresql://snooze@127.0.0.1:{port}/postgres?sslmode=disable")
+        for _ in range(2):
+            assert f"PostgreSQL at 127.0.0.1:{port}: " in plugin.fails()
+
+
 def test_a_port_that_hangs_up_is_unknown(monitor: StartMonitor) -> None:
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))

@@ -11,7 +11,7 @@ from snooze_plugin import Busy, Config, Idle, Metrics, Plugin, run
 
 from redis_monitor.clients import Clients, census
 from redis_monitor.server import Server, Target
-from snooze_monitor import Question, Settings, about
+from snooze_monitor import Settings, about
 
 THRESHOLD = 3
 """The original has 3 in its documented configuration and 5 in its code, where its own connection counts: the one that
@@ -28,7 +28,7 @@ class RedisMonitor(Plugin):
         """With the defaults: a server on this machine."""
         self._threshold = THRESHOLD
         self._ignored: list[str] = []
-        self._reach(Target())
+        self._server = Server(Target())
 
     def info(self) -> dict[str, Any]:
         """What the manifest says."""
@@ -44,19 +44,15 @@ class RedisMonitor(Plugin):
         self._threshold, self._ignored = threshold, ignored
         if target != self._server.target:
             self._server.close()
-            self._reach(target)
+            self._server = Server(target)
 
     def check_idle(self, metrics: Metrics) -> Idle | Busy:
         """Asks the server for its clients and counts all but its own connection."""
-        return self._verdict(self._question.ask(lambda: self._server.ask(lambda client: census(client, self._ignored))))
+        return self._verdict(self._server.ask(lambda client: census(client, self._ignored)))
 
     def shutdown(self) -> None:
         """Closes its connection."""
         self._server.close()
-
-    def _reach(self, target: Target) -> None:
-        self._server = Server(target)
-        self._question: Question[Clients] = Question(self._server.close)
 
     def _verdict(self, clients: Clients) -> Idle | Busy:
         count = clients.counted

@@ -14,7 +14,7 @@ from redis.backoff import NoBackoff
 from redis.connection import parse_url
 from redis.retry import Retry
 
-from snooze_monitor import Settings, is_fenced, is_unresolved, read_secret
+from snooze_monitor import Question, Settings, advice, read_secret
 
 T = TypeVar("T")
 
@@ -67,19 +67,27 @@ class Server:
         """Connects at the first question."""
         self.target = target
         self._client: Redis | None = None
+        self._question: Question[Any] = Question(self.close)
 
     def ask(self, question: Callable[[Redis], T]) -> T:
         """What the question makes of the connection; `RuntimeError` says what went wrong, where, and what to do."""
+        try:
+            answer: T = self._question.ask(lambda: self._ask(question))
+        # What is no Redis can make the client fail in any way.
+        except Exception as error:
+            raise RuntimeError(f"Redis at {self.target.address}: {_advice(error)}") from None
+        return answer
+
+    def _ask(self, question: Callable[[Redis], T]) -> T:
         if self._client is None:
             file = self.target.password_file
             self._client = _client(self.target, read_secret("password_file", file) if file else None)
         try:
             return question(self._client)
-        # What is no Redis can make the client fail in any way.
-        except Exception as error:
+        except BaseException:
             # What is still to come belongs to this question: the next one begins anew.
             self.close()
-            raise RuntimeError(f"Redis at {self.target.address}: {_advice(error)}") from None
+            raise
 
     def close(self) -> None:
         """Closes the connection, also under a question of another thread, which then fails."""
@@ -123,8 +131,4 @@ _ADVICE: list[tuple[type[Exception], str]] = [
 
 def _advice(error: Exception) -> str:
     text = str(error).rstrip(".")
-    if is_fenced(error):
-        return f"{text}; permissions.tcp has to name the port, or permissions.unix the socket"
-    if is_unresolved(error):
-        return f"{text}; a name that is not in /etc/hosts takes permissions.udp, and has to be right"
-    return next((f"{text}; {advice}" for kind, advice in _ADVICE if isinstance(error, kind)), text)
+    return advice(error) or next((f"{text}; {what}" for kind, what in _ADVICE if isinstance(error, kind)), text)

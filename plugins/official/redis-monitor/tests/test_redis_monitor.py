@@ -193,6 +193,14 @@ def test_one_that_answers_byte_by_byte_is_unknown_within_its_time(monitor: Start
         assert "Redis at" in monitor(NAME, redis_url=f"redis://127.0.0.1:{port}").fails()
 
 
+@pytest.mark.parametrize("words", [b"+", b"$9000000000\r\n", b"*1\r\n" * 10000])
+def test_an_answer_without_end_is_unknown_within_its_time(monitor: StartMonitor, words: bytes) -> None:
+    with answering(words, endless=True) as port:
+        plugin = monitor(NAME, redis_url=f"redis://127.0.0.1:{port}")
+        for _ in range(2):
+            assert f"Redis at 127.0.0.1:{port}: " in plugin.fails()
+
+
 def test_a_list_without_the_one_that_asks_is_unknown(monitor: StartMonitor) -> None:
     listed = b"id=1 addr=127.0.0.1:1 name= flags=N\n"
     with answering(b":5\r\n$%d\r\n%s\r\n" % (len(listed), listed)) as port:

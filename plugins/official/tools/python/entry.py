@@ -13,4 +13,5 @@ from pathlib import Path
 sys.dont_write_bytecode = True
 here = Path(__file__).resolve()
 sys.path.insert(0, str(here.parent / "lib"))
+importlib.import_module("snooze_monitor").bound_memory()
 importlib.import_module(here.name.replace("-", "_")).main()

@@ -46,14 +46,15 @@ def listens(port: int) -> bool:
 
 
 class Monitor:
-    """A built plugin as a child process, as a runner starts it: with nothing but PATH, LANG and HOME."""
+    """A built plugin as a child process, as a runner starts it: PATH, LANG, HOME and the memory that it asks for."""
 
     def __init__(self, name: str, home: Path) -> None:
         program = Path(os.environ["SNOOZE_BUILT"]) / name / name
+        memory = json.loads((program.parent / "plugin.json").read_text())["permissions"]["memory_mb"] * 1024 * 1024
         self._log = home / f"{name}.log"
         with self._log.open("wb") as stderr:
             self.process = subprocess.Popen(
-                [sys.executable, str(program)],
+                ["prlimit", f"--data={memory}", sys.executable, str(program)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=stderr,
@@ -155,8 +156,8 @@ class Server:
 
 
 @contextlib.contextmanager
-def answering(words: bytes) -> Iterator[int]:
-    """A port where everybody's first words are answered with these, and nothing else is."""
+def answering(words: bytes, endless: bool = False) -> Iterator[int]:
+    """A port where everybody's first words are answered with these, and then with nothing, or with more without end."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen()
@@ -173,6 +174,8 @@ def answering(words: bytes) -> Iterator[int]:
                 with contextlib.suppress(OSError):
                     client.recv(65536)
                     client.sendall(words)
+                    while endless:
+                        client.sendall(bytes(65536))
             for client in taken:
                 client.close()
 

@@ -6,16 +6,17 @@ behind when its time is over. It never has two under way.
 
 from __future__ import annotations
 
-import socket
 import threading
 import time
-from collections.abc import Iterator
 from typing import Callable, Generic, TypeVar
 
 T = TypeVar("T")
 
 LIMIT_SECONDS = 3.5
 """All that a check may take: a runner waits for 5 s, and a plugin answers before it with what went wrong."""
+
+STACK_BYTES = 1024 * 1024
+"""The system's 8 MiB for each thread would be more, of a few threads, than a plugin is granted."""
 
 _ENDING_SECONDS = 0.02
 """How long a question that was interrupted is waited for, so that the next one seldom finds it; many add up."""
@@ -54,8 +55,10 @@ class Question(Generic[T]):
                 failures.append(failure)
 
         self._answers, self._failures = answers, failures
+        before = threading.stack_size(STACK_BYTES)
         self._thread = threading.Thread(target=run, name="question", daemon=True)
         self._thread.start()
+        threading.stack_size(before)
 
     def end(self) -> T:
         """Waits for the answer, for no longer than its limit allows since it began."""
@@ -69,24 +72,3 @@ class Question(Generic[T]):
         if self._failures:
             raise self._failures[0]
         return self._answers[0]
-
-
-def causes(error: BaseException) -> Iterator[BaseException]:
-    """An error and what it came from, the outermost first."""
-    seen: set[int] = set()
-    here: BaseException | None = error
-    while here is not None and id(here) not in seen:
-        seen.add(id(here))
-        yield here
-        here = here.__cause__ or here.__context__
-
-
-def is_fenced(error: BaseException) -> bool:
-    """Whether it is what the fence around a plugin answers to a connection that was not granted."""
-    # Errors of TLS have numbers of their own, which are not the system's.
-    return any(isinstance(cause, PermissionError) and cause.errno is not None for cause in causes(error))
-
-
-def is_unresolved(error: BaseException) -> bool:
-    """Whether a host's name was not found, which inside a fence may be for want of a permission."""
-    return any(isinstance(cause, socket.gaierror) for cause in causes(error))
