@@ -6,9 +6,11 @@ package monitor
 import (
 	"encoding/json"
 	"fmt"
+	"os"
 	"runtime"
 	"slices"
 	"strings"
+	"syscall"
 
 	"cloudsnooze.local/snooze"
 )
@@ -76,8 +78,24 @@ func sorted[Value any](keys map[string]Value) []string {
 	return names
 }
 
-// Run serves the plugin until its input ends, on few processors.
+// Run serves the plugin until its input ends, on few processors and in little memory.
 func Run(plugin snooze.Plugin) {
 	runtime.GOMAXPROCS(min(processors, runtime.GOMAXPROCS(0)))
+	if err := boundMemory(); err != nil {
+		fmt.Fprintf(os.Stderr, "its memory cannot be bounded: %s\n", err)
+	}
 	snooze.Run(plugin)
+}
+
+// boundMemory bounds what this process may hold, where nobody else has.
+func boundMemory() error {
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_DATA, &limit); err != nil {
+		return err
+	}
+	if limit.Cur <= memoryLimit {
+		return nil
+	}
+	limit.Cur = min(memoryLimit, limit.Max)
+	return syscall.Setrlimit(syscall.RLIMIT_DATA, &limit)
 }

@@ -58,13 +58,30 @@ func TestAMachineWithManyProcessorsTakesNoMoreThreads(t *testing.T) {
 	for range 20 {
 		plugin.Idle()
 	}
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", plugin.ID))
+	if threads := number(t, plugin, "status", "\nThreads:"); threads > 20 {
+		t.Fatalf("%d threads", threads)
+	}
+}
+
+func TestItsMemoryIsBoundedWhereNothingFencesIt(t *testing.T) {
+	plugin := stand.StartUnconfigured(t)
+	plugin.Idle()
+	if bytes := number(t, plugin, "limits", "\nMax data size"); bytes != memoryLimit {
+		t.Fatalf("it may hold %d bytes", bytes)
+	}
+}
+
+// number is the one that follows a word in a file of the kernel's about a plugin.
+func number(t *testing.T, plugin *stand.Plugin, file, word string) int {
+	t.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/%s", plugin.ID, file))
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, after, _ := strings.Cut(string(text), "\nThreads:")
-	var threads int
-	if _, err := fmt.Sscan(after, &threads); err != nil || threads > 20 {
-		t.Fatalf("%d threads, %v", threads, err)
+	_, after, _ := strings.Cut(string(text), word)
+	var found int
+	if _, err := fmt.Sscan(after, &found); err != nil {
+		t.Fatal(err)
 	}
+	return found
 }
