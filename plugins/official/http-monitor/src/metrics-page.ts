@@ -54,7 +54,8 @@ export class MetricsPage {
       const own = Math.min(this.#ownRequests ?? usualOwn(now, this.#selector), found.requests);
       return { ...found, requests: found.requests - own, ignored: own };
     } catch (error) {
-      const said = signal.aborted ? "did not answer in time" : why(error);
+      const late = "did not answer in time: it hangs, or something in between drops packets";
+      const said = signal.aborted ? late : why(error);
       throw new Error(`the metrics page ${this.name} ${said}`, { cause: error });
     }
   }
@@ -131,6 +132,9 @@ function why(error: unknown): string {
     case "EAI_AGAIN":
       return `cannot be found (${code}): write an address into metrics_url, or grant permissions.udp to look up names`;
     default:
-      return `cannot be reached (${code})`;
+      // What the parser of HTTP finds has a code of this kind.
+      if (code.startsWith("HPE_"))
+        return `is served by what does not speak HTTP (${code}): correct metrics_url`;
+      return `cannot be reached (${code}): look whether its server hangs up, or correct metrics_url`;
   }
 }

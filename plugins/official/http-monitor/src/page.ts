@@ -89,7 +89,10 @@ function check({ statusCode = 0, headers }: IncomingMessage): void {
   if (statusCode >= 300 && statusCode < 400) {
     throw new Error(`leads elsewhere (${statusCode}): name the page itself in metrics_url`);
   }
-  if (statusCode !== 200) throw new Error(`answers ${statusCode}`);
+  if (statusCode !== 200) {
+    const advice = statusCode >= 500 ? "look into its server's log" : "correct metrics_url";
+    throw new Error(`answers ${statusCode}: ${advice}`);
+  }
   const encoding = headers["content-encoding"] ?? "identity";
   if (encoding !== "identity") throw new Error(`comes as ${encoding}, which nobody asked for`);
 }

@@ -119,6 +119,7 @@ test("a counter that was reset is unknown, and busy where enough was counted sin
 
 test("a server that is down, or has something else there, is unknown, and says what to do", async () => {
   const refusing = `location = /refused { return 403; } location = /page { return 200 "<html></html>\\n"; }
+    location = /broken { return 503; } location = /gone { return 444; }
     location = /zipped { add_header Content-Encoding gzip; return 200 "x\\n"; }`;
   await using nginx = await Nginx.start({ server: refusing });
   const unknown: [string, RegExp][] = [
@@ -126,7 +127,9 @@ test("a server that is down, or has something else there, is unknown, and says w
     ["/page", /is no page of metrics: line 1 is of no metric: "<html><\/html>"/],
     ["/moved", /leads elsewhere \(301\): name the page itself in metrics_url/],
     ["/refused", /refuses us \(403\): correct metrics_user/],
-    ["/ready", /answers 204/],
+    ["/ready", /answers 204: correct metrics_url/],
+    ["/broken", /answers 503: look into its server's log/],
+    ["/gone", /cannot be reached \(ECONNRESET\): look whether its server hangs up, or correct metrics_url/],
     ["/zipped", /comes as gzip/],
   ];
   await using plugin = new Plugin();
@@ -147,7 +150,7 @@ test("a server that hangs is an error within the time that there is, and is aske
   await plugin.begin();
   application.signal("SIGSTOP");
   const asked = performance.now();
-  assert.match((await plugin.check()).error ?? "", /did not answer in time/);
+  assert.match((await plugin.check()).error ?? "", /did not answer in time: it hangs/);
   assert.ok(performance.now() - asked < ANSWERS_WITHIN_MS);
   application.signal("SIGCONT");
   await plugin.idle();
