@@ -76,3 +76,46 @@ pub enum UnpackError {
         source: io::Error,
     },
 }
+
+/// Why what was unpacked is not what its package holds, or why that cannot be told.
+#[derive(Debug, thiserror::Error)]
+pub enum Damage {
+    /// A file or folder of it is not there.
+    #[error("{} is gone", .0.display())]
+    Gone(PathBuf),
+    /// It is something else than a file or a folder, as its package has it.
+    #[error("{} is something else", .0.display())]
+    OtherKind(PathBuf),
+    /// Others may write it than could, or it cannot be read or run any more.
+    #[error("{} has other permissions", .0.display())]
+    OtherMode(PathBuf),
+    /// It has other contents.
+    #[error("{} has other contents", .0.display())]
+    OtherContents(PathBuf),
+    /// It cannot be read just now: nobody can tell.
+    #[error("read {}", path.display())]
+    Unread {
+        /// Which.
+        path: PathBuf,
+        /// What the kernel says.
+        source: io::Error,
+    },
+}
+
+impl Damage {
+    /// Whether nobody can tell, so that there may be none.
+    #[must_use]
+    pub fn is_untold(&self) -> bool {
+        matches!(self, Self::Unread { .. })
+    }
+
+    /// What is known once something could not be read.
+    pub(crate) fn of(path: &std::path::Path, source: io::Error) -> Damage {
+        let path = path.to_owned();
+        match source.kind() {
+            io::ErrorKind::NotFound => Self::Gone(path),
+            io::ErrorKind::NotADirectory => Self::OtherKind(path),
+            _ => Self::Unread { path, source },
+        }
+    }
+}

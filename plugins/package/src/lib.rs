@@ -11,13 +11,15 @@ mod contents;
 mod error;
 mod package;
 mod path;
+mod record;
 mod unpack;
 mod walk;
 
 pub use contents::{Contents, File, LEFT_OUT};
-pub use error::{PackError, UnpackError};
+pub use error::{Damage, PackError, UnpackError};
 pub use package::{Package, pack};
-pub use unpack::unpack;
+pub use record::Record;
+pub use unpack::{install, unpack};
 
 /// What a package may come to, unpacked, in bytes: a native plugin with its debug information, with room to spare.
 pub const UNPACKED_LIMIT: u64 = 256 * 1024 * 1024;

@@ -2,6 +2,7 @@
 
 mod folder;
 mod hostile;
+mod installed;
 mod limits;
 mod reproducible;
 mod truncated;

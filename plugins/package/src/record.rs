@@ -1,0 +1,111 @@
+//! What was unpacked of a package, written down beside it, so that it can be compared later.
+//!
+//! What was added to the folders since is not looked at: interpreters leave files there. It changes nothing.
+
+use crate::{
+    Damage, UNPACKED_LIMIT,
+    unpack::{FOLDER_MODE, mode_of},
+};
+use serde::{Deserialize, Serialize};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    io::{self, Read},
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+};
+
+/// What the record is called, in the folder that the package was unpacked into. No plugin has such a name.
+pub(crate) const FILE: &str = ".package.json";
+
+/// What of a mode says who may do what.
+const MODE: u32 = 0o7777;
+
+/// What was unpacked.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Record {
+    folders: BTreeSet<String>,
+    files: BTreeMap<String, Recorded>,
+}
+
+/// A file that was unpacked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Recorded {
+    sha256: String,
+    executable: bool,
+}
+
+impl Record {
+    /// Reads that of a folder into which a package was [`install`](crate::install)ed.
+    ///
+    /// # Errors
+    /// When there is none, or it is none any more.
+    pub fn read(into: &Path) -> Result<Record, Damage> {
+        let path = into.join(FILE);
+        let mut bytes = Vec::new();
+        fs::File::open(&path)
+            .and_then(|file| file.take(UNPACKED_LIMIT).read_to_end(&mut bytes))
+            .map_err(|error| Damage::of(&path, error))?;
+        serde_json::from_slice(&bytes).map_err(|_| Damage::OtherContents(path))
+    }
+
+    /// Where it lies itself, and all that was unpacked.
+    pub fn paths<'a>(&'a self, into: &'a Path) -> impl Iterator<Item = PathBuf> + 'a {
+        let unpacked = self.folders.iter().chain(self.files.keys());
+        let unpacked = unpacked.map(|below| into.join(below));
+        [into.join(FILE)].into_iter().chain(unpacked)
+    }
+
+    /// Compares what lies there with what was unpacked; a file's SHA-256 is had from `digest`.
+    ///
+    /// # Errors
+    /// What differs first.
+    pub fn compare(&self, into: &Path, digest: impl Fn(&Path) -> io::Result<String>) -> Result<(), Damage> {
+        for below in &self.folders {
+            found(&into.join(below), Kind::Folder, FOLDER_MODE)?;
+        }
+        for (below, recorded) in &self.files {
+            let path = into.join(below);
+            found(&path, Kind::File, mode_of(recorded.executable))?;
+            let sha256 = digest(&path).map_err(|error| Damage::of(&path, error))?;
+            if sha256 != recorded.sha256 {
+                return Err(Damage::OtherContents(path));
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn add_folder(&mut self, below: String) {
+        self.folders.insert(below);
+    }
+
+    pub(crate) fn add_file(&mut self, below: String, sha256: String, executable: bool) {
+        self.files.insert(below, Recorded { sha256, executable });
+    }
+
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
+        serde_json::to_vec(self).expect("names and numbers are JSON")
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Kind {
+    Folder,
+    File,
+}
+
+/// Whether something of this kind and mode lies there, and no link to one.
+fn found(path: &Path, kind: Kind, mode: u32) -> Result<(), Damage> {
+    let found = fs::symlink_metadata(path).map_err(|error| Damage::of(path, error))?;
+    let is_that = match kind {
+        Kind::Folder => found.is_dir(),
+        Kind::File => found.is_file(),
+    };
+    if !is_that {
+        return Err(Damage::OtherKind(path.to_owned()));
+    }
+    if found.permissions().mode() & MODE != mode {
+        return Err(Damage::OtherMode(path.to_owned()));
+    }
+    Ok(())
+}
