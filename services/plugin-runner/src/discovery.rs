@@ -1,9 +1,8 @@
 //! Which plugins there are: the executable files of the configured folders, and the folders in them that
 //! have a manifest, in order.
 //!
-//! It starts nothing. A file that others than its owner and group may change is not run: whoever can
-//! write it would run as the runner does. In a folder where everybody may put files, as `/tmp`, only our own
-//! and the superuser's are run.
+//! It starts nothing. What others than the superuser and the runner's own user may change is not run: whoever can
+//! write it would vote in its place, with whatever it was granted.
 
 mod passed_over;
 
@@ -11,6 +10,7 @@ pub(crate) use passed_over::PassedOver;
 
 use crate::{
     manifest::{self, Candidate, PluginManifest},
+    packages::Shelved,
     trust,
 };
 use passed_over::Mistaken;
@@ -40,6 +40,8 @@ pub(crate) struct Found {
     pub path: PathBuf,
     /// What its author states.
     pub manifest: Option<Arc<PluginManifest>>,
+    /// The package that it was unpacked from, where it was.
+    pub package: Option<Shelved>,
 }
 
 impl Found {
@@ -74,7 +76,7 @@ pub(crate) fn discover(folders: &[PathBuf]) -> (Vec<Found>, Vec<PassedOver>) {
             }
         };
         for path in entries {
-            match look_at(folder, &path) {
+            match look_at(&path) {
                 Ok(Some(plugin)) => match found.iter().find(|other| other.name == plugin.name) {
                     Some(other) => passed_over.push(PassedOver::Hidden {
                         name: plugin.name,
@@ -129,7 +131,7 @@ fn entries_of(folder: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(entries)
 }
 
-fn look_at(folder: &Path, path: &Path) -> Result<Option<Found>, PassedOver> {
+fn look_at(path: &Path) -> Result<Option<Found>, PassedOver> {
     let read = |source| PassedOver::Read {
         path: path.to_owned(),
         source,
@@ -143,12 +145,15 @@ fn look_at(folder: &Path, path: &Path) -> Result<Option<Found>, PassedOver> {
     }
     let file = fs::metadata(path).map_err(read)?;
     if file.is_dir() {
-        return look_into(folder, path);
+        return look_into(path);
     }
     if !file.is_file() || file.permissions().mode() & EXECUTABLE_BY_ANY == 0 {
         return Ok(None);
     }
-    trust::check(folder, path)?;
+    if let Err(why) = trust::check(path) {
+        let path = path.to_owned();
+        return Err(PassedOver::Exposed { path, why });
+    }
     let stem = path
         .file_stem()
         .map(|stem| stem.to_string_lossy())
@@ -158,13 +163,14 @@ fn look_at(folder: &Path, path: &Path) -> Result<Option<Found>, PassedOver> {
             name,
             path: path.to_owned(),
             manifest: None,
+            package: None,
         })),
         None => Err(PassedOver::Nameless(path.to_owned())),
     }
 }
 
 /// A folder that has a manifest is a plugin.
-fn look_into(folder: &Path, path: &Path) -> Result<Option<Found>, PassedOver> {
+fn look_into(path: &Path) -> Result<Option<Found>, PassedOver> {
     match fs::symlink_metadata(path.join(manifest::FILE)) {
         Ok(_) => {}
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -178,7 +184,7 @@ fn look_into(folder: &Path, path: &Path) -> Result<Option<Found>, PassedOver> {
         let folder = path.to_owned();
         PassedOver::Manifest(Box::new(Mistaken { folder, why }))
     };
-    trust::check(folder, path).map_err(|exposed| mistaken(exposed.into()))?;
+    trust::check(path).map_err(|exposed| mistaken(exposed.into()))?;
     let manifest = PluginManifest::read(path).map_err(mistaken)?;
     for warning in manifest.warnings() {
         tracing::warn!(plugin = %manifest.name(), file = %path.join(manifest::FILE).display(), %warning, "a manifest is odd");
@@ -196,6 +202,7 @@ fn look_into(folder: &Path, path: &Path) -> Result<Option<Found>, PassedOver> {
         name: manifest.name().clone(),
         path: manifest.entry_point().to_owned(),
         manifest: Some(Arc::new(manifest)),
+        package: None,
     }))
 }
 

@@ -32,6 +32,7 @@ pub(crate) use grants::PERMISSIONS;
 pub(crate) use limits::Limits;
 pub(crate) use orders::Outcome;
 
+use crate::packages::Shelved;
 use snooze_schemas::{PluginName, plugin::permissions::Permissions};
 use std::{
     collections::BTreeMap,
@@ -127,6 +128,8 @@ pub struct Fence {
     pub plugin: PluginName,
     /// The folder that is its own to read, where it has more than one file.
     pub folder: Option<PathBuf>,
+    /// The package that its files have to be those of, where it was installed.
+    pub(crate) package: Option<Shelved>,
     /// What it may do.
     pub permissions: Permissions,
     /// How plugins are fenced on this host.
@@ -143,6 +146,7 @@ impl Fence {
         Fence {
             plugin,
             folder: None,
+            package: None,
             permissions,
             config: Arc::new(config),
             control_groups: Arc::new(control_groups),

@@ -3,7 +3,7 @@
 //! It reads no contents: a plugin may be large, and what is not surely the same counts as another one.
 
 use serde::{Deserialize, Serialize};
-use std::{fs, os::unix::fs::MetadataExt, path::Path};
+use std::{fs, io, os::unix::fs::MetadataExt, path::Path};
 
 /// What tells one state of a file from another: where it lies on the disk, how long it is, and when it was
 /// changed. The time of the change of its inode cannot be set back by whoever writes it.
@@ -20,8 +20,16 @@ impl FileIdentity {
     /// That of the file that lies there now, at the end of all links; nothing where none can be seen.
     #[must_use]
     pub(crate) fn of(path: &Path) -> Option<FileIdentity> {
-        let file = fs::metadata(path).ok()?;
-        Some(FileIdentity {
+        FileIdentity::read(path).ok()
+    }
+
+    /// The same.
+    ///
+    /// # Errors
+    /// Why none can be seen.
+    pub(crate) fn read(path: &Path) -> io::Result<FileIdentity> {
+        let file = fs::metadata(path)?;
+        Ok(FileIdentity {
             device: file.dev(),
             inode: file.ino(),
             size: file.size(),

@@ -1,19 +1,24 @@
 //! Plugins that are installed from the fleet's store of packages: fetched, unpacked, and taken away again.
 //!
-//! A package is known by its SHA-256, and what is unpacked is never written again: another version lies beside it. It
-//! runs nothing, and grants nothing. What is here stays here without a broker.
+//! A package is known by its SHA-256; another version lies beside it. What is not as it was unpacked is fetched again
+//! and takes its own place. It runs nothing, and grants nothing. What is here stays here without a broker.
 
+mod attempts;
 mod shelf;
+mod standing;
 
-pub(crate) use shelf::{Shelf, installed};
+pub(crate) use shelf::{Shelf, Shelved, installed};
+pub(crate) use standing::Standing;
 
 use crate::{
-    backoff::{Backoff, Restarts},
+    backoff::Restarts,
     manifest::sha256_of_bytes,
     policy::{PolicyInForce, PolicyOrigin},
     stdio::StdioPlugin,
 };
+use attempts::Attempts;
 use snooze_bus::Bus;
+use snooze_package::Package;
 use snooze_schemas::{PluginName, plugin::approval::Installed};
 use snooze_service_runtime::{CancellationToken, exit::one_line};
 use std::{
@@ -50,14 +55,6 @@ pub(crate) struct Packages {
     pub restarts: Restarts,
 }
 
-/// A package that could not be fetched, and when it is tried again.
-#[derive(Debug)]
-struct Failed {
-    sha256: String,
-    backoff: Backoff,
-    again: Instant,
-}
-
 impl Packages {
     /// Has those packages here that the policy says, until shutdown.
     pub(crate) async fn keep(mut self, shutdown: CancellationToken) {
@@ -69,43 +66,38 @@ impl Packages {
     }
 
     async fn follow(&mut self) {
-        let mut failed: BTreeMap<PluginName, Failed> = BTreeMap::new();
+        let mut attempts = Attempts::default();
+        let mut news = self.shelf.news();
         loop {
             let policy = self.policy.borrow_and_update().clone();
+            news.mark_unchanged();
             let wanted = installed(&policy);
-            failed.retain(|name, failed| wanted.get(name).is_some_and(|one| one.sha256 == failed.sha256));
+            attempts.forget_all_but(&wanted);
             self.shelf.forget_all_but(&wanted);
             if policy.origin == PolicyOrigin::Bus {
                 self.tidy(&wanted).await;
             }
             let mut next = Instant::now() + IDLE;
             for (name, package) in &wanted {
-                if self.shelf.has(name, package) {
-                    continue;
+                match self.standing(name, package).await {
+                    // Whoever looks at it again tells when it is known.
+                    Standing::Here | Standing::Unread(_) => continue,
+                    Standing::Absent | Standing::Damaged(_) => attempts.lost(name, &self.restarts),
                 }
-                if let Some(failed) = failed.get(name)
-                    && failed.again > Instant::now()
-                {
-                    next = next.min(failed.again);
+                if let Some(again) = attempts.is_too_early(name) {
+                    next = next.min(again);
                     continue;
                 }
                 match self.fetch(name, package).await {
                     Ok(()) => {
                         tracing::info!(plugin = %name, version = package.version, sha256 = package.sha256, "a plugin's package is here");
-                        failed.remove(name);
+                        attempts.succeeded(name, package);
                         self.shelf.arrived(name);
                     }
                     Err(why) => {
                         tracing::warn!(plugin = %name, why, "a plugin's package could not be fetched; it is tried again");
                         self.shelf.failed(name, why);
-                        let entry = failed.entry(name.clone()).or_insert_with(|| Failed {
-                            sha256: package.sha256.clone(),
-                            backoff: Backoff::default(),
-                            again: Instant::now(),
-                        });
-                        entry.again =
-                            Instant::now() + entry.backoff.failed_after(Duration::ZERO, &self.restarts);
-                        next = next.min(entry.again);
+                        next = next.min(attempts.failed(name, package, &self.restarts));
                     }
                 }
             }
@@ -113,9 +105,17 @@ impl Packages {
             tokio::select! {
                 changed = self.policy.changed() => if changed.is_err() { return },
                 Ok(()) = self.alive.changed() => {}
+                Ok(()) = news.changed() => {}
                 () = sleep_until(next) => {}
             }
         }
+    }
+
+    async fn standing(&self, name: &PluginName, package: &Installed) -> Standing {
+        let (shelf, name, package) = (self.shelf.clone(), name.clone(), package.clone());
+        let looked = tokio::task::spawn_blocking(move || shelf.standing(&name, &package));
+        let lost = |_| Standing::Unread("it was not looked at to the end".to_owned());
+        looked.await.unwrap_or_else(lost)
     }
 
     async fn fetch(&self, name: &PluginName, package: &Installed) -> Result<(), String> {
@@ -129,7 +129,7 @@ impl Packages {
             .map_err(|_| format!("the store did not give it within {} s", FETCH_LIMIT.as_secs()))?
             .map_err(|error| one_line(&error))?;
         let (name, sha256) = (name.clone(), package.sha256.clone());
-        let unpacked = tokio::task::spawn_blocking(move || unpack(&bytes, &name, &sha256, &place));
+        let unpacked = tokio::task::spawn_blocking(move || unpack(bytes, &name, &sha256, &place));
         unpacked
             .await
             .map_err(|_| "it was not unpacked to the end".to_owned())?
@@ -147,23 +147,22 @@ impl Packages {
     }
 }
 
-/// Unpacks a package, where it is what was asked for.
-fn unpack(bytes: &[u8], name: &PluginName, sha256: &str, place: &Path) -> Result<(), String> {
-    let found = sha256_of_bytes(bytes);
+/// Unpacks a package, where it is what was asked for, in place of whatever lies there.
+fn unpack(bytes: Vec<u8>, name: &PluginName, sha256: &str, place: &Path) -> Result<(), String> {
+    let found = sha256_of_bytes(&bytes);
     if found != sha256 {
         return Err(format!("the store gave another package: its SHA-256 is {found}"));
     }
-    if let Some(folder) = place.parent() {
-        // A plugin that has a user of its own passes through it.
+    let package = Package::read(bytes).map_err(|error| one_line(&error))?;
+    if package.name != *name {
+        return Err(format!("it is the package of another plugin than {name}"));
+    }
+    // A plugin that has a user of its own passes through them, and nobody else puts anything there.
+    let above: Vec<&Path> = place.ancestors().skip(1).take(2).collect();
+    for folder in above.into_iter().rev() {
         let made = fs::create_dir_all(folder)
             .and_then(|()| fs::set_permissions(folder, fs::Permissions::from_mode(0o755)));
         made.map_err(|error| format!("make {}: {error}", folder.display()))?;
     }
-    snooze_package::unpack(bytes, place).map_err(|error| one_line(&error))?;
-    if place.join(name.as_str()).is_dir() {
-        return Ok(());
-    }
-    // It would stand in the way of the right one.
-    fs::remove_dir_all(place).map_err(|error| format!("remove {}: {error}", place.display()))?;
-    Err(format!("it is the package of another plugin than {name}"))
+    snooze_package::install(&package.bytes, place).map_err(|error| one_line(&error))
 }

@@ -11,6 +11,7 @@ mod look;
 mod orders;
 mod tenant;
 mod unchecked;
+mod unfit;
 mod watch;
 
 pub(crate) use digests::Digests;
@@ -21,6 +22,7 @@ pub(crate) use house::{House, Parts};
 pub(crate) use known::Known;
 pub(crate) use look::{Cause, Looked, Missed, Orders, look};
 pub(crate) use orders::{Desk, Order};
+pub(crate) use unfit::fit_to_start;
 
 use crate::{discovery::Found, file_identity::FileIdentity};
 use contents::Contents;
@@ -30,6 +32,7 @@ use std::{
     path::PathBuf,
     sync::Arc,
 };
+use unfit::Unfit;
 
 /// So often is a plugin started anew for the sake of files beside its entry point and its manifest alone. One that
 /// writes them itself, where nothing keeps it from that, would start itself anew for ever.
@@ -91,7 +94,7 @@ impl Member {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Identity {
     path: PathBuf,
-    entry: Option<FileIdentity>,
+    entry: FileIdentity,
     manifest: Option<String>,
     contents: Arc<Contents>,
     grant: Grant,
@@ -99,17 +102,21 @@ pub(crate) struct Identity {
 
 impl Identity {
     /// That of what lies there now.
-    pub(crate) fn of(found: &Found, grant: &Grant) -> Identity {
-        Identity {
+    ///
+    /// # Errors
+    /// That this cannot be seen.
+    pub(crate) fn of(found: &Found, grant: &Grant) -> Result<Identity, Unfit> {
+        let entry = FileIdentity::read(&found.path);
+        Ok(Identity {
             path: found.path.clone(),
-            entry: FileIdentity::of(&found.path),
+            entry: entry.map_err(|error| Unfit::unread(&found.path, &error))?,
             manifest: found
                 .manifest
                 .as_ref()
                 .map(|manifest| manifest.sha256().to_owned()),
             contents: Arc::new(Contents::of(found, &grant.permissions)),
             grant: grant.clone(),
-        }
+        })
     }
 
     /// The folders in which its files lie.
@@ -172,12 +179,13 @@ mod tests {
     fn member(text: &str, manifest: &str) -> Member {
         let found = Found {
             name: name(text),
-            path: format!("/nonexistent/{text}").into(),
+            path: "/bin/sh".into(),
             manifest: None,
+            package: None,
         };
         let identity = Identity {
             manifest: Some(manifest.to_owned()),
-            ..Identity::of(&found, &Grant::default())
+            ..Identity::of(&found, &Grant::default()).expect("it is there")
         };
         Member::new(found, Grant::default(), identity)
     }

@@ -192,6 +192,7 @@ impl StdioPlugin {
             name: self.name(),
             path: self.path().clone(),
             manifest: self.settings.manifest.clone(),
+            package: self.fence().and_then(|fence| fence.package.clone()),
         }
     }
 

@@ -1,18 +1,34 @@
 //! Whether somebody else may change what would be run.
 //!
-//! It looks at modes and owners alone, and reads no contents. Whoever may write a file that is run, or put
-//! another in its place, would run as the runner does.
+//! It looks at modes and owners alone, and reads no contents. Only the superuser and the runner's own user may change
+//! a file that is run, or put another in its place: not in its folder, in none above it, and not where a link of them
+//! leads. Whoever else could would vote for the machine, with whatever the plugin was granted.
 
+mod accounts;
+
+use accounts::Accounts;
+use rustix::io::Errno;
 use std::{
-    fs, io,
-    os::unix::fs::{MetadataExt, PermissionsExt},
-    path::{Path, PathBuf},
+    cell::OnceCell,
+    ffi::OsString,
+    fmt,
+    fs::{self, Metadata},
+    io,
+    os::unix::fs::MetadataExt,
+    path::{Component, Path, PathBuf},
 };
 
 const WRITABLE_BY_OTHERS: u32 = 0o002;
+const WRITABLE_BY_GROUP: u32 = 0o020;
 /// A folder such as `/tmp`, where everybody may write but only remove what is theirs.
 const STICKY: u32 = 0o1000;
 const SUPERUSER: u32 = 0;
+
+/// The kernel follows no more links in one path.
+const LINKS: usize = 40;
+
+/// Where an access list beyond the three modes is.
+const ACCESS_LIST: &str = "system.posix_acl_access";
 
 /// Why a file is not to be trusted.
 #[derive(Debug, thiserror::Error)]
@@ -25,50 +41,175 @@ pub enum Exposed {
         /// What the kernel says.
         source: io::Error,
     },
-    /// Everybody may write it.
-    #[error("{} may be written by everybody; it is not run", .0.display())]
-    WritableByOthers(PathBuf),
-    /// Everybody may put files where it is, and somebody else did.
-    #[error("{} belongs to somebody else, in a folder that everybody may write; it is not run", .0.display())]
-    PutByOthers(PathBuf),
+    /// Others may write it, or put files there.
+    #[error("{} may be written by {by}: what is run from there is not the runner's to answer for; `{} {}` closes it",
+        path.display(), by.closed_by(), path.display())]
+    Writable {
+        /// The file, or a folder on the way to it.
+        path: PathBuf,
+        /// Who.
+        by: Writers,
+    },
+    /// It is somebody else's.
+    #[error("{} belongs to user {owner}, who is neither the superuser nor the runner's user; it is not run as long as \
+             it does", path.display())]
+    Foreign {
+        /// The file, or a folder on the way to it.
+        path: PathBuf,
+        /// Whose it is.
+        owner: u32,
+    },
 }
 
-/// Looks at a file or folder, and at the folder that it is in.
+/// Who may write beside the owner.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Writers {
+    /// Everybody.
+    Everybody,
+    /// A group that is not its owner's alone.
+    Group(u32),
+    /// Whoever is on its access list.
+    Listed,
+}
+
+impl Writers {
+    const fn closed_by(self) -> &'static str {
+        match self {
+            Self::Everybody => "chmod o-w",
+            Self::Group(_) => "chmod g-w",
+            Self::Listed => "setfacl -b",
+        }
+    }
+}
+
+impl fmt::Display for Writers {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Everybody => out.write_str("everybody"),
+            Self::Group(group) => write!(out, "group {group}, which others may be in"),
+            Self::Listed => out.write_str("whoever is on its access list"),
+        }
+    }
+}
+
+/// Looks at a file or folder, and at all folders above it, as they are at the end of all links and on the way there.
 ///
 /// # Errors
 /// Who else might change it.
-pub(crate) fn check(folder: &Path, path: &Path) -> Result<(), Exposed> {
-    let unseen = |source| Exposed::Unseen {
-        path: path.to_owned(),
-        source,
-    };
-    let mode = fs::metadata(path).map_err(unseen)?.permissions().mode();
-    let folder_mode = fs::metadata(folder).map_err(unseen)?.permissions().mode();
-    let folder_open = folder_mode & WRITABLE_BY_OTHERS != 0;
-    let replaceable = folder_open && folder_mode & STICKY == 0;
-    if replaceable || mode & WRITABLE_BY_OTHERS != 0 {
-        return Err(Exposed::WritableByOthers(path.to_owned()));
-    }
-    // A link is whose it is, whatever it leads to.
-    let put_by = fs::symlink_metadata(path).map_err(unseen)?.uid();
-    if folder_open && !is_trusted(put_by) {
-        return Err(Exposed::PutByOthers(path.to_owned()));
-    }
-    Ok(())
+pub(crate) fn check(path: &Path) -> Result<(), Exposed> {
+    Trusted::here().check(path)
 }
 
-/// Whether it is us or the superuser.
-fn is_trusted(owner: u32) -> bool {
-    owner == SUPERUSER || owner == rustix::process::geteuid().as_raw()
+/// Whom files may belong to.
+struct Trusted {
+    users: [u32; 2],
+    /// Read only where a group may write something.
+    accounts: OnceCell<Accounts>,
+}
+
+impl Trusted {
+    fn here() -> Trusted {
+        Trusted {
+            users: [SUPERUSER, rustix::process::geteuid().as_raw()],
+            accounts: OnceCell::new(),
+        }
+    }
+
+    fn check(&self, path: &Path) -> Result<(), Exposed> {
+        let whole = std::path::absolute(path).map_err(unseen(path))?;
+        let mut at = PathBuf::from("/");
+        let mut above = seen(&at)?;
+        self.owned(&at, &above)?;
+        let mut left = names(&whole);
+        let mut links = 0;
+        while let Some(name) = left.pop() {
+            if name == ".." {
+                // A folder that was looked at on the way down, or by the path of the link that leads up.
+                at.pop();
+                above = seen(&at)?;
+                continue;
+            }
+            let next = at.join(name);
+            let found = seen(&next)?;
+            if let Some(by) = self.writers(&at, &above)? {
+                if above.mode() & STICKY == 0 {
+                    return Err(Exposed::Writable { path: at, by });
+                }
+                // A link is whose it is, whatever it leads to.
+                self.owned(&next, &found)?;
+            }
+            if found.is_symlink() {
+                links += 1;
+                if links > LINKS {
+                    return Err(unseen(&next)(Errno::LOOP.into()));
+                }
+                let target = fs::read_link(&next).map_err(unseen(&next))?;
+                if target.is_absolute() {
+                    at = PathBuf::from("/");
+                    above = seen(&at)?;
+                }
+                left.extend(names(&target));
+                continue;
+            }
+            self.owned(&next, &found)?;
+            (at, above) = (next, found);
+        }
+        match self.writers(&at, &above)? {
+            // What lies in it is looked at by itself.
+            Some(_) if above.is_dir() && above.mode() & STICKY != 0 => Ok(()),
+            Some(by) => Err(Exposed::Writable { path: at, by }),
+            None => Ok(()),
+        }
+    }
+
+    fn owned(&self, path: &Path, found: &Metadata) -> Result<(), Exposed> {
+        if self.users.contains(&found.uid()) {
+            return Ok(());
+        }
+        Err(Exposed::Foreign {
+            path: path.to_owned(),
+            owner: found.uid(),
+        })
+    }
+
+    /// Who may write it that is not trusted.
+    fn writers(&self, path: &Path, found: &Metadata) -> Result<Option<Writers>, Exposed> {
+        if found.mode() & WRITABLE_BY_OTHERS != 0 {
+            return Ok(Some(Writers::Everybody));
+        }
+        if found.mode() & WRITABLE_BY_GROUP == 0 {
+            return Ok(None);
+        }
+        // Where there is a list, the group's bits are the most that anybody on it may.
+        match rustix::fs::getxattr(path, ACCESS_LIST, &mut [0_u8; 0]) {
+            Ok(_) => return Ok(Some(Writers::Listed)),
+            Err(Errno::NODATA | Errno::OPNOTSUPP | Errno::NOSYS) => {}
+            Err(error) => return Err(unseen(path)(error.into())),
+        }
+        let accounts = self.accounts.get_or_init(Accounts::read);
+        let is_ours = accounts.is_only_of(found.gid(), &self.users);
+        Ok((!is_ours).then_some(Writers::Group(found.gid())))
+    }
+}
+
+fn seen(path: &Path) -> Result<Metadata, Exposed> {
+    fs::symlink_metadata(path).map_err(unseen(path))
+}
+
+/// The names in a path, the first one last.
+fn names(path: &Path) -> Vec<OsString> {
+    let names = path.components().rev().filter_map(|part| match part {
+        Component::Normal(name) => Some(name.to_owned()),
+        Component::ParentDir => Some("..".into()),
+        Component::RootDir | Component::CurDir | Component::Prefix(_) => None,
+    });
+    names.collect()
+}
+
+fn unseen(path: &Path) -> impl FnOnce(io::Error) -> Exposed + use<> {
+    let path = path.to_owned();
+    |source| Exposed::Unseen { path, source }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_we_and_the_superuser_are_trusted() {
-        assert!(is_trusted(rustix::process::geteuid().as_raw()) && is_trusted(SUPERUSER));
-        assert!(!is_trusted(u32::MAX - 7), "a stranger");
-    }
-}
+mod tests;

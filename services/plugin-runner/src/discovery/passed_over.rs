@@ -5,6 +5,7 @@
 use super::{Found, PLUGIN_LIMIT, sanitised};
 use crate::{
     manifest::{self, ManifestError, PluginManifest},
+    set::Cause,
     trust::Exposed,
 };
 use snooze_schemas::PluginName;
@@ -26,12 +27,15 @@ pub(crate) enum PassedOver {
         /// What the kernel says.
         source: io::Error,
     },
-    /// Everybody may write it.
-    #[error("{} may be written by everybody; it is not run", .0.display())]
-    WritableByOthers(PathBuf),
-    /// Everybody may put files where it is, and somebody else did.
-    #[error("{} belongs to somebody else, in a folder that everybody may write; it is not run", .0.display())]
-    PutByOthers(PathBuf),
+    /// Somebody else might change it.
+    #[error("{why}")]
+    Exposed {
+        /// What was to be run.
+        path: PathBuf,
+        /// Who, and where.
+        #[source]
+        why: Exposed,
+    },
     /// Its manifest cannot hold.
     #[error(transparent)]
     Manifest(Box<Mistaken>),
@@ -85,16 +89,6 @@ pub(crate) struct Mistaken {
     pub why: ManifestError,
 }
 
-impl From<Exposed> for PassedOver {
-    fn from(exposed: Exposed) -> PassedOver {
-        match exposed {
-            Exposed::Unseen { path, source } => PassedOver::Read { path, source },
-            Exposed::WritableByOthers(path) => PassedOver::WritableByOthers(path),
-            Exposed::PutByOthers(path) => PassedOver::PutByOthers(path),
-        }
-    }
-}
-
 impl PassedOver {
     /// What its author states, where that could be read.
     pub(crate) fn manifest(&self) -> Option<&Arc<PluginManifest>> {
@@ -113,6 +107,24 @@ impl PassedOver {
         }
     }
 
+    /// What it is missed for.
+    pub(crate) fn cause(&self) -> Cause {
+        let of = |exposed: &Exposed| match exposed {
+            Exposed::Unseen { source, .. } => of_reading(source),
+            Exposed::Writable { .. } | Exposed::Foreign { .. } => Cause::Exposed,
+        };
+        match self {
+            Self::Read { source, .. } => of_reading(source),
+            Self::Exposed { why, .. } => of(why),
+            Self::Manifest(mistaken) => match &mistaken.why {
+                ManifestError::Read { source, .. } => of_reading(source),
+                ManifestError::Exposed(why) => of(why),
+                ManifestError::TooLarge { .. } | ManifestError::Mistaken { .. } => Cause::Missing,
+            },
+            _ => Cause::Missing,
+        }
+    }
+
     /// What would be run of it, where its manifest says so.
     pub(crate) fn found(&self) -> Option<Found> {
         let manifest = self.manifest()?;
@@ -120,6 +132,7 @@ impl PassedOver {
             name: manifest.name().clone(),
             path: manifest.entry_point().to_owned(),
             manifest: Some(manifest.clone()),
+            package: None,
         })
     }
 
@@ -133,12 +146,17 @@ impl PassedOver {
             // A folder's name has no extension: `monitor-1.2` is all of it.
             Self::Manifest(mistaken) => return missed_as(mistaken.folder.file_name()),
             Self::Misnamed { folder, .. } => return missed_as(folder.file_name()),
-            Self::Read { path, .. }
-            | Self::WritableByOthers(path)
-            | Self::PutByOthers(path)
-            | Self::Nameless(path) => path,
+            Self::Read { path, .. } | Self::Exposed { path, .. } | Self::Nameless(path) => path,
         };
         missed_as(path.file_stem())
+    }
+}
+
+/// What is not there is missing; all else may be there, and nobody can tell.
+fn of_reading(error: &io::Error) -> Cause {
+    match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Cause::Missing,
+        _ => Cause::Unread,
     }
 }
 

@@ -1,6 +1,7 @@
 //! Folders of plugins, and what is not run of them.
 
 use super::*;
+use crate::set::Cause;
 
 fn write(folder: &Path, name: &str, mode: u32) {
     let path = folder.join(name);
@@ -50,13 +51,71 @@ fn what_everybody_may_change_is_not_run() {
     write(folder.path(), "open", 0o777);
     let (found, passed_over) = discover(&[folder.path().to_owned()]);
     assert!(found.is_empty());
-    assert!(matches!(passed_over[..], [PassedOver::WritableByOthers(_)]));
+    assert!(matches!(passed_over[..], [PassedOver::Exposed { .. }]));
     write(folder.path(), "open", 0o755);
     fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).expect("sets the mode");
     assert!(
         discover(&[folder.path().to_owned()]).0.is_empty(),
         "another file could take its place"
     );
+}
+
+#[test]
+fn i4_whoever_may_change_a_folder_above_keeps_its_plugins_from_being_run_and_they_are_missed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let plugins = folder.path().join("plugins");
+    fs::create_dir(&plugins).expect("makes");
+    write(&plugins, "redis.py", 0o755);
+    described(&plugins, "mysql", &serde_json::json!({}));
+    assert_eq!(discover(std::slice::from_ref(&plugins)).0.len(), 2);
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o757)).expect("sets the mode");
+    let (found, passed_over) = discover(std::slice::from_ref(&plugins));
+    assert!(found.is_empty(), "{found:?}");
+    assert_eq!(missed(&passed_over), ["mysql", "redis"]);
+    for why in &passed_over {
+        assert_eq!(why.cause(), Cause::Exposed, "it is looked at again");
+        let text = snooze_service_runtime::exit::one_line(why);
+        let hint = format!("`chmod o-w {}`", folder.path().display());
+        assert!(text.contains(&hint) && text.matches(&hint).count() == 1, "{text}");
+    }
+}
+
+#[test]
+fn i4_a_manifest_that_is_a_link_is_as_good_as_where_it_leads() {
+    let (folder, elsewhere) = (
+        tempfile::tempdir().expect("a folder"),
+        tempfile::tempdir().expect("a folder"),
+    );
+    described(folder.path(), "linked", &serde_json::json!({}));
+    let (link, real) = (
+        folder.path().join("linked/plugin.json"),
+        elsewhere.path().join("plugin.json"),
+    );
+    fs::rename(&link, &real).expect("moves");
+    std::os::unix::fs::symlink(&real, &link).expect("links");
+    assert_eq!(
+        discover(&[folder.path().to_owned()]).0.len(),
+        1,
+        "only we may change it"
+    );
+    fs::set_permissions(elsewhere.path(), fs::Permissions::from_mode(0o757)).expect("sets the mode");
+    let (found, passed_over) = discover(&[folder.path().to_owned()]);
+    assert!(found.is_empty());
+    assert_eq!(missed(&passed_over), ["linked"]);
+    assert_eq!(passed_over[0].cause(), Cause::Exposed);
+}
+
+#[test]
+fn s2_what_cannot_be_read_is_told_from_what_is_not_there() {
+    let read = |number| PassedOver::Read {
+        path: "/p/redis".into(),
+        source: io::Error::from_raw_os_error(number),
+    };
+    // EIO, EMFILE, ENOMEM, EACCES; ENOENT.
+    for number in [5, 24, 12, 13] {
+        assert_eq!(read(number).cause(), Cause::Unread);
+    }
+    assert_eq!(read(2).cause(), Cause::Missing);
 }
 
 #[test]
@@ -70,7 +129,7 @@ fn in_a_folder_for_everybody_only_our_own_files_and_the_superusers_are_run() {
         std::os::unix::fs::chown(folder.path().join("ours"), Some(4711), None).expect("gives it away");
         let (found, passed_over) = discover(&[folder.path().to_owned()]);
         assert!(found.is_empty());
-        assert!(matches!(passed_over[..], [PassedOver::PutByOthers(_)]));
+        assert!(matches!(passed_over[..], [PassedOver::Exposed { .. }]));
     }
 }
 
@@ -78,7 +137,10 @@ fn in_a_folder_for_everybody_only_our_own_files_and_the_superusers_are_run() {
 fn s2_what_is_passed_over_is_missed_by_its_name() {
     let missed = |why: PassedOver| why.name().to_string();
     assert_eq!(
-        missed(PassedOver::WritableByOthers("/p/redis_monitor.py".into())),
+        missed(PassedOver::Read {
+            path: "/p/redis_monitor.py".into(),
+            source: io::ErrorKind::Other.into(),
+        }),
         "redis-monitor"
     );
     assert_eq!(missed(PassedOver::Nameless("/p/cpu".into())), "plugin-cpu");

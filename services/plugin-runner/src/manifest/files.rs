@@ -2,8 +2,8 @@
 //!
 //! It runs none of them, and follows links only to see where they end.
 
-use super::{mistakes::Found, places::below};
-use crate::trust::{self, Exposed};
+use super::{ManifestError, mistakes::Found, places::below};
+use crate::trust;
 use rustix::fs::OFlags;
 use sha2::{Digest, Sha256};
 use snooze_schemas::plugin::manifest::{Manifest, PluginKind, ProcessModel};
@@ -35,65 +35,92 @@ pub(super) fn open_plain(path: &Path) -> io::Result<File> {
     }
 }
 
+/// What is wrong with a file that a manifest names.
+pub(super) enum Flaw {
+    /// A mistake of whoever wrote the manifest, or a file that is not as it says.
+    Mistake(Found),
+    /// Nobody can tell, or somebody else might change it.
+    Untold(ManifestError),
+}
+
 /// Looks for what is started, and returns where it is at the end of all links. What answers on the bus is
 /// started by somebody else, and need not be there.
-pub(super) fn entry_point(folder: &Path, manifest: &Manifest) -> Result<PathBuf, Found> {
+pub(super) fn entry_point(folder: &Path, manifest: &Manifest) -> Result<PathBuf, Flaw> {
     let path = folder.join(&manifest.entry_point);
     if manifest.process_model == ProcessModel::Nats {
         return Ok(path);
     }
-    let mistake = |text: String| Found::new("/entry_point", text);
-    let path = resolved(folder, &path).map_err(mistake)?;
-    let mode = fs::metadata(&path).map_err(|error| mistake(error.to_string()))?;
+    let pointer = "/entry_point";
+    let path = resolved(folder, &path, pointer)?;
+    let mode = fs::metadata(&path).map_err(|error| unread(&path, error, pointer))?;
     if manifest.kind == PluginKind::External && mode.permissions().mode() & EXECUTABLE_BY_ANY == 0 {
-        return Err(mistake(format!("{} is not executable", path.display())));
+        let text = format!("{} is not executable", path.display());
+        return Err(Flaw::Mistake(Found::new(pointer, text)));
     }
     Ok(path)
 }
 
 /// Compares the files that the manifest knows with what it says of them.
-pub(super) fn checksums(folder: &Path, stated: &BTreeMap<String, String>) -> Vec<Found> {
-    let differs = |(path, stated): (&String, &String)| {
-        let pointer = below("/checksums", path);
-        let text = match resolved(folder, &folder.join(path)) {
-            Err(text) => text,
-            Ok(path) => match sha256_of(&path) {
-                Err(error) => format!("read {}: {error}", path.display()),
-                Ok(found) if found == *stated => return None,
-                Ok(found) => format!("{} is another file: its SHA-256 is {found}", path.display()),
-            },
-        };
-        Some(Found::new(pointer, text))
-    };
-    stated.iter().filter_map(differs).collect()
+///
+/// # Errors
+/// That this cannot be told of one of them.
+pub(super) fn checksums(
+    folder: &Path,
+    stated: &BTreeMap<String, String>,
+) -> Result<Vec<Found>, ManifestError> {
+    let mut differing = Vec::new();
+    for (path, stated) in stated {
+        match same(folder, path, stated) {
+            Ok(()) => {}
+            Err(Flaw::Mistake(found)) => differing.push(found),
+            Err(Flaw::Untold(why)) => return Err(why),
+        }
+    }
+    Ok(differing)
+}
+
+fn same(folder: &Path, path: &str, stated: &str) -> Result<(), Flaw> {
+    let pointer = below("/checksums", path);
+    let path = resolved(folder, &folder.join(path), &pointer)?;
+    let found = sha256_of(&path).map_err(|error| unread(&path, error, &pointer))?;
+    if found == stated {
+        return Ok(());
+    }
+    let text = format!("{} is another file: its SHA-256 is {found}", path.display());
+    Err(Flaw::Mistake(Found::new(pointer, text)))
 }
 
 /// Where a file of the folder is at the end of all links, when that is below the folder and nobody else may
 /// change anything on the way.
-fn resolved(folder: &Path, path: &Path) -> Result<PathBuf, String> {
-    let said = |path: &Path, error: &io::Error| format!("{}: {error}", path.display());
-    let folder = fs::canonicalize(folder).map_err(|error| said(folder, &error))?;
-    let end = fs::canonicalize(path).map_err(|error| said(path, &error))?;
-    let Ok(below) = end.strip_prefix(&folder) else {
-        return Err(format!(
-            "it leads out of the manifest's folder, to {}",
-            end.display()
-        ));
-    };
-    let mut parent = folder.clone();
-    for part in below.components() {
-        let child = parent.join(part);
-        trust::check(&parent, &child).map_err(|exposed| told(&exposed))?;
-        parent = child;
+fn resolved(folder: &Path, path: &Path, pointer: &str) -> Result<PathBuf, Flaw> {
+    let folder = fs::canonicalize(folder).map_err(|error| unread(folder, error, pointer))?;
+    let end = fs::canonicalize(path).map_err(|error| unread(path, error, pointer))?;
+    let mistake = |text: String| Flaw::Mistake(Found::new(pointer, text));
+    if end.strip_prefix(&folder).is_err() {
+        let shown = end.display();
+        return Err(mistake(format!(
+            "it leads out of the manifest's folder, to {shown}"
+        )));
     }
+    trust::check(path).map_err(|exposed| Flaw::Untold(exposed.into()))?;
     if !end.is_file() {
-        return Err(format!("{} is no file", end.display()));
+        return Err(mistake(format!("{} is no file", end.display())));
     }
     Ok(end)
 }
 
-fn told(exposed: &Exposed) -> String {
-    snooze_service_runtime::exit::one_line(exposed)
+/// What is not there is a mistake; what cannot be read may be as it is stated.
+fn unread(path: &Path, source: io::Error, pointer: &str) -> Flaw {
+    let is_lasting = matches!(
+        source.kind(),
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory | io::ErrorKind::InvalidInput
+    );
+    if is_lasting {
+        let text = format!("{}: {source}", path.display());
+        return Flaw::Mistake(Found::new(pointer, text));
+    }
+    let path = path.to_owned();
+    Flaw::Untold(ManifestError::Read { path, source })
 }
 
 /// A file's SHA-256 in lower-case hexadecimal.

@@ -27,6 +27,7 @@ pub use schema::ConfigSchema;
 pub use words::{ConfigMistake, without_secrets};
 
 use crate::trust;
+use files::Flaw;
 use mistakes::Found;
 use places::Places;
 use semver::{Version, VersionReq};
@@ -68,7 +69,7 @@ impl PluginManifest {
 
     fn read_for(folder: &Path, host_version: &Version) -> Result<PluginManifest, ManifestError> {
         let path = folder.join(FILE);
-        trust::check(folder, &path)?;
+        trust::check(&path)?;
         let text = text_of(&path)?;
         let mistaken = |mistakes| ManifestError::Mistaken {
             path: path.clone(),
@@ -108,8 +109,15 @@ impl PluginManifest {
             },
         };
         let entry_point = if found.is_empty() {
-            found.extend(files::checksums(folder, &manifest.checksums));
-            files::entry_point(folder, &manifest).map_err(|more| found.push(more))
+            found.extend(files::checksums(folder, &manifest.checksums)?);
+            match files::entry_point(folder, &manifest) {
+                Ok(entry_point) => Ok(entry_point),
+                Err(Flaw::Mistake(more)) => {
+                    found.push(more);
+                    Err(())
+                }
+                Err(Flaw::Untold(why)) => return Err(why),
+            }
         } else {
             Err(())
         };
@@ -131,9 +139,9 @@ impl PluginManifest {
     /// Compares the files whose SHA-256 it states once more.
     ///
     /// # Errors
-    /// Which differ.
+    /// Which differ, or that it cannot be told.
     pub fn compare(&self) -> Result<(), ManifestError> {
-        let found = files::checksums(&self.folder, &self.manifest.checksums);
+        let found = files::checksums(&self.folder, &self.manifest.checksums)?;
         if found.is_empty() {
             return Ok(());
         }

@@ -121,7 +121,10 @@ fn what_is_started_is_in_the_folder_executable_and_nobody_elses() {
     told("entry_point: ");
     told("is not executable");
     write(&path, "run", "", 0o757);
-    told("may be written by everybody");
+    let exposed = PluginManifest::read(&path)
+        .expect_err("others may write it")
+        .to_string();
+    assert!(exposed.contains("may be written by everybody"), "{exposed}");
     fs::remove_file(path.join("run")).expect("removes");
     told("No such file");
     std::os::unix::fs::symlink("/bin/sh", path.join("run")).expect("links");

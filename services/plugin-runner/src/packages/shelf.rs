@@ -1,14 +1,16 @@
 //! Where packages lie on the disk, and why those are not there that should be.
 //!
-//! It fetches nothing. What is on it was unpacked whole, and bears the digest that it is known by in its path.
+//! It fetches nothing. What is on it was unpacked whole, bears the digest that it is known by in its path, and is
+//! compared with what was unpacked before it is used.
 
-use crate::{manifest::FILE, policy::PolicyInForce};
+use super::standing::{self, Standing};
+use crate::policy::PolicyInForce;
 use snooze_schemas::{PluginName, plugin::approval::Installed};
 use std::{
     collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 use tokio::sync::watch;
 
@@ -16,9 +18,50 @@ use tokio::sync::watch;
 #[derive(Debug)]
 pub(crate) struct Shelf {
     folder: PathBuf,
-    failures: Mutex<BTreeMap<PluginName, String>>,
-    /// Counts what arrived or failed for another reason.
+    notes: Mutex<Notes>,
+    /// Counts what arrived, failed for another reason, or was found to be damaged.
     news: watch::Sender<u64>,
+}
+
+/// What is known of the packages.
+#[derive(Debug, Default)]
+struct Notes {
+    /// Why some could not be fetched.
+    failures: BTreeMap<PluginName, String>,
+    /// How those were that have been looked at, by where they lie.
+    seen: BTreeMap<PathBuf, Seen>,
+}
+
+/// How one was.
+#[derive(Debug)]
+struct Seen {
+    standing: Standing,
+    mark: Option<String>,
+}
+
+/// A package that a plugin was unpacked from.
+#[derive(Debug, Clone)]
+pub(crate) struct Shelved {
+    /// Where it lies.
+    pub shelf: Arc<Shelf>,
+    /// Whose it is.
+    pub name: PluginName,
+    /// Which it is.
+    pub package: Installed,
+}
+
+impl Shelved {
+    /// Reads all of its files, whatever is known of them.
+    ///
+    /// # Errors
+    /// Why it is not to be run as it is, and whether that is known.
+    pub(crate) fn compare(&self) -> Result<(), (String, Standing)> {
+        let standing = self.shelf.read_anew(&self.name, &self.package);
+        match standing {
+            Standing::Here => Ok(()),
+            _ => Err((self.shelf.why_not(&self.name, &self.package, &standing), standing)),
+        }
+    }
 }
 
 /// The packages that the policy wants to be here.
@@ -34,12 +77,12 @@ impl Shelf {
     pub(crate) fn new(folder: PathBuf) -> Shelf {
         Shelf {
             folder,
-            failures: Mutex::default(),
+            notes: Mutex::default(),
             news: watch::Sender::new(0),
         }
     }
 
-    /// Says when something arrived, or could not be had for another reason.
+    /// Says when something arrived, could not be had for another reason, or was found to be damaged.
     pub(crate) fn news(&self) -> watch::Receiver<u64> {
         self.news.subscribe()
     }
@@ -54,35 +97,86 @@ impl Shelf {
         is_digest.then(|| self.folder.join(name.as_str()).join(sha256))
     }
 
-    /// Whether a package is here.
-    pub(crate) fn has(&self, name: &PluginName, package: &Installed) -> bool {
-        self.place(name, package)
-            .is_some_and(|place| place.join(name.as_str()).join(FILE).is_file())
+    /// How a package stands. It reads the disk: nothing for the loop.
+    pub(crate) fn standing(&self, name: &PluginName, package: &Installed) -> Standing {
+        let Some(place) = self.place(name, package) else {
+            return Standing::Absent;
+        };
+        let last = self.notes().seen.get(&place).and_then(|seen| seen.mark.clone());
+        let (standing, mark) = standing::look(&place, last.as_deref());
+        self.note(place, standing, mark)
     }
 
-    /// Why a package is not here.
-    pub(crate) fn why_not(&self, name: &PluginName, package: &Installed) -> String {
+    /// The same, and reads all of its files.
+    fn read_anew(&self, name: &PluginName, package: &Installed) -> Standing {
+        let Some(place) = self.place(name, package) else {
+            return Standing::Absent;
+        };
+        let (standing, mark) = standing::look(&place, None);
+        self.note(place, standing, mark)
+    }
+
+    /// Whoever fetches hears of what has become of one that was here.
+    fn note(&self, place: PathBuf, standing: Standing, mark: Option<String>) -> Standing {
+        let is_lost = matches!(standing, Standing::Absent | Standing::Damaged(_));
+        let seen = Seen {
+            standing: standing.clone(),
+            mark,
+        };
+        let before = self.notes().seen.insert(place, seen);
+        if is_lost && before.is_some_and(|before| before.standing != standing) {
+            self.tell();
+        }
+        standing
+    }
+
+    /// Why a package is not used.
+    pub(crate) fn why_not(&self, name: &PluginName, package: &Installed, standing: &Standing) -> String {
         let version = &package.version;
-        match self.failures().get(name) {
-            Some(why) => format!("its package, version {version}, is not here: {why}"),
-            None => format!("its package, version {version}, is not here yet"),
+        let failure = self.notes().failures.get(name).cloned();
+        let failed = failure.map(|why| format!(": {why}")).unwrap_or_default();
+        match standing {
+            Standing::Damaged(how) => format!(
+                "its installed files are not those of its package, version {version} ({how}); they are fetched again{failed}"
+            ),
+            Standing::Unread(why) => {
+                format!(
+                    "the files of its package, version {version}, cannot be read: {why}; they are looked at again"
+                )
+            }
+            Standing::Absent | Standing::Here if failed.is_empty() => {
+                format!("its package, version {version}, is not here yet")
+            }
+            Standing::Absent | Standing::Here => {
+                format!("its package, version {version}, is not here{failed}")
+            }
         }
     }
 
     pub(super) fn arrived(&self, name: &PluginName) {
-        self.failures().remove(name);
-        self.news.send_modify(|news| *news += 1);
+        self.notes().failures.remove(name);
+        self.tell();
     }
 
     pub(super) fn failed(&self, name: &PluginName, why: String) {
-        let before = self.failures().insert(name.clone(), why.clone());
+        let before = self.notes().failures.insert(name.clone(), why.clone());
         if before != Some(why) {
-            self.news.send_modify(|news| *news += 1);
+            self.tell();
         }
     }
 
+    fn tell(&self) {
+        self.news.send_modify(|news| *news += 1);
+    }
+
     pub(super) fn forget_all_but(&self, wanted: &BTreeMap<PluginName, Installed>) {
-        self.failures().retain(|name, _| wanted.contains_key(name));
+        let places: Vec<_> = wanted
+            .iter()
+            .filter_map(|(name, package)| self.place(name, package))
+            .collect();
+        let mut notes = self.notes();
+        notes.failures.retain(|name, _| wanted.contains_key(name));
+        notes.seen.retain(|place, _| places.contains(place));
     }
 
     /// Removes what is not wanted and not used.
@@ -99,7 +193,11 @@ impl Shelf {
                     continue;
                 }
                 tracing::info!(folder = %place.display(), "a package that nobody wants is removed");
-                if let Err(error) = fs::remove_dir_all(&place) {
+                let removed = match place.is_dir() && !place.is_symlink() {
+                    true => fs::remove_dir_all(&place),
+                    false => fs::remove_file(&place),
+                };
+                if let Err(error) = removed {
                     tracing::warn!(folder = %place.display(), %error, "a package that nobody wants is still there");
                 }
             }
@@ -108,8 +206,8 @@ impl Shelf {
         }
     }
 
-    fn failures(&self) -> MutexGuard<'_, BTreeMap<PluginName, String>> {
-        self.failures.lock().unwrap_or_else(PoisonError::into_inner)
+    fn notes(&self) -> MutexGuard<'_, Notes> {
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -119,47 +217,4 @@ fn entries_of(folder: &Path) -> Vec<PathBuf> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_digest_that_is_none_is_no_part_of_a_path() {
-        let shelf = Shelf::new("/packages".into());
-        let place = |sha256: &str| {
-            let package = Installed {
-                version: "1.0.0".to_owned(),
-                sha256: sha256.to_owned(),
-            };
-            shelf.place(&"redis".parse().expect("a name"), &package)
-        };
-        let digest = "0a".repeat(32);
-        assert_eq!(place(&digest), Some(Path::new("/packages/redis").join(&digest)));
-        for other in ["", "..", "../../etc", &"0A".repeat(32), &"0a".repeat(33)] {
-            assert_eq!(place(other), None, "{other}");
-        }
-    }
-
-    #[test]
-    fn what_is_not_wanted_is_removed_unless_somebody_runs_from_it() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let shelf = Shelf::new(folder.path().to_owned());
-        let package = |digit: &str| Installed {
-            version: "1.0.0".to_owned(),
-            sha256: digit.repeat(64),
-        };
-        let name: PluginName = "redis".parse().expect("a name");
-        let place = |digit: &str| shelf.place(&name, &package(digit)).expect("a digest");
-        for digit in ["1", "2", "3"] {
-            fs::create_dir_all(place(digit).join("redis")).expect("makes");
-        }
-        let wanted = [(name.clone(), package("1"))].into();
-        let real = fs::canonicalize(place("2")).expect("it is there");
-        shelf.tidy(&wanted, &[real.join("redis/run")]);
-        assert_eq!(
-            ["1", "2", "3"].map(|digit| place(digit).is_dir()),
-            [true, true, false]
-        );
-        shelf.tidy(&BTreeMap::new(), &[]);
-        assert_eq!(entries_of(folder.path()), Vec::<PathBuf>::new());
-    }
-}
+mod tests;

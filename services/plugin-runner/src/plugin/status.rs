@@ -195,7 +195,7 @@ mod tests {
     #[tokio::test]
     async fn a_method_that_it_does_not_know_is_a_call_and_no_error() {
         let plugin = plugin();
-        let answered = plugin.count::<()>(Err(AskError::UnknownMethod));
+        let answered = plugin.calls.count::<()>(LIMIT, Err(AskError::UnknownMethod));
         assert!(answered.is_err());
         let counted = PluginStats {
             calls: 1,
@@ -207,7 +207,9 @@ mod tests {
     #[tokio::test]
     async fn the_last_error_says_how_long_ago_it_was() {
         let plugin = plugin();
-        let failed = plugin.count::<()>(Err(AskError::Said("no disk".to_owned())));
+        let failed = plugin
+            .calls
+            .count::<()>(LIMIT, Err(AskError::Said("no disk".to_owned())));
         assert!(failed.is_err());
         let stats = plugin.status(LIMIT).await.stats;
         assert_eq!((stats.calls, stats.errors), (1, 1));

@@ -4,6 +4,7 @@
 //! nothing. What a manifest asks for grants nothing, and an approval is good for no other files than its own.
 
 use super::unchecked::unchecked;
+use super::{Cause, unfit::Unfit};
 use crate::{
     discovery::{Found, sanitised},
     fence,
@@ -115,7 +116,7 @@ impl Grant {
         &self,
         found: &Found,
         digest: impl Fn(&Path) -> io::Result<String>,
-    ) -> Result<(), String> {
+    ) -> Result<(), Unfit> {
         let Some(approval) = &self.approval else {
             return Ok(());
         };
@@ -127,9 +128,12 @@ impl Grant {
             return Ok(());
         }
         let (name, by, at) = (&found.name, &approval.by, approval.at);
-        Err(format!(
-            "its files are others than were approved by {by} at {at}; look at it with `snooze plugin info {name}` and \
-             approve it with `snooze plugin approve {name}`"
+        Err(Unfit::new(
+            Cause::OtherFiles,
+            format!(
+                "its files are others than were approved by {by} at {at}; look at it with `snooze plugin info {name}` \
+                 and approve it with `snooze plugin approve {name}`"
+            ),
         ))
     }
 
@@ -187,8 +191,8 @@ fn asked(found: &Found) -> Permissions {
 fn digests_of(
     found: &Found,
     digest: impl Fn(&Path) -> io::Result<String>,
-) -> Result<(Option<String>, String), String> {
-    let read = |path: &Path| digest(path).map_err(|error| format!("read {}: {error}", path.display()));
+) -> Result<(Option<String>, String), Unfit> {
+    let read = |path: &Path| digest(path).map_err(|error| Unfit::unread(path, &error));
     let manifest = match &found.manifest {
         Some(manifest) => Some(read(&manifest.folder().join(FILE))?),
         None => None,
@@ -206,6 +210,7 @@ mod tests {
             name: "redis".parse().expect("a name"),
             path: path.to_owned(),
             manifest: None,
+            package: None,
         }
     }
 
@@ -257,6 +262,8 @@ mod tests {
         let why = grant
             .compare(&found, crate::manifest::sha256_of)
             .expect_err("it is another file");
+        assert!(why.is_lasting());
+        let why = why.to_string();
         assert!(why.contains("approved by alice at 2026-11-26T12:00:00Z"), "{why}");
         assert!(why.contains("`snooze plugin approve redis`"), "{why}");
     }
@@ -272,6 +279,25 @@ mod tests {
             (rights.granted.udp, rights.misspelt),
             (true, vec!["tpc".to_owned()])
         );
+    }
+
+    #[test]
+    fn s2_a_file_that_cannot_be_read_is_not_another_file() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("redis");
+        std::fs::write(&path, "one").expect("writes");
+        let found = found(&path);
+        let approved = approval(&sha256_of_bytes(b"one"));
+        let grant = Grant::of(&found, &BTreeMap::new(), Some(&approved)).expect("nothing is wrong");
+        // EIO, EMFILE, ENOMEM, ESTALE.
+        for number in [5, 24, 12, 116] {
+            let failing = |_: &Path| Err(io::Error::from_raw_os_error(number));
+            let unfit = grant.compare(&found, failing).expect_err("nobody can tell");
+            assert_eq!((unfit.cause(), unfit.is_lasting()), (Cause::Unread, false));
+            let why = unfit.to_string();
+            assert!(why.starts_with(&format!("read {}: ", path.display())), "{why}");
+            assert!(!why.contains("approve"), "{why}");
+        }
     }
 
     #[test]

@@ -3,26 +3,28 @@
 //! **Invariant:** of one plugin there is never more than one process; a new one is started when the one before has
 //! ended. It decides nothing: what is to run is `look`'s word, and whether it is switched on that of `plugins`.
 
+mod settling;
+
 use super::{
-    Cause, Digests, Known, Looked, Member, Orders, Step, look,
+    Digests, Known, Orders, look,
     orders::{Desk, Given, Order},
-    steps,
     tenant::Tenant,
     watch::Watch,
 };
 use crate::{
     Config,
+    backoff::Backoff,
     directory::Directory,
     fence::{self, ControlGroups},
     guest::Seat,
     packages::Shelf,
-    plugins::{Plugins, Roll},
+    plugins::Plugins,
     policy::PolicyInForce,
     stdio::StdioPlugin,
     trail::Trail,
 };
 use snooze_bus::{Bus, BusError};
-use snooze_schemas::{ErrorCode, PluginName, Refusal, plugin::approval::Approval};
+use snooze_schemas::{ErrorCode, PluginName, Refusal};
 use snooze_service_runtime::CancellationToken;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -32,6 +34,7 @@ use std::{
 use tokio::{
     sync::{mpsc, watch},
     task::{JoinError, JoinSet},
+    time::{Instant, sleep_until},
 };
 
 /// How long a look through the folders may take without a word.
@@ -90,6 +93,9 @@ pub(crate) struct House {
     orders: mpsc::Receiver<Given>,
     packages: watch::Receiver<u64>,
     watch: Watch,
+    /// When it is looked again although nothing is seen to change, where that may be of use.
+    again: Option<Instant>,
+    backoff: Backoff,
     control_groups: Arc<Result<ControlGroups, String>>,
     running: BTreeMap<PluginName, Tenant>,
     unloaded: BTreeSet<PluginName>,
@@ -116,6 +122,8 @@ impl House {
             parts,
             orders,
             watch: Watch::new(),
+            again: None,
+            backoff: Backoff::default(),
             control_groups: Arc::new(groups),
             running: BTreeMap::new(),
             unloaded: BTreeSet::new(),
@@ -183,6 +191,15 @@ impl House {
         let (looked, known) = looked.map_err(HouseError::Look)?;
         self.parts.known = known;
         self.watch.these(&looked.places);
+        self.again = if looked.may_pass() {
+            let wait = self
+                .backoff
+                .failed_after(Duration::ZERO, &self.parts.config.restarts);
+            Some(Instant::now() + wait)
+        } else {
+            self.backoff = Backoff::default();
+            None
+        };
         self.settle(looked, &anew);
         Ok(())
     }
@@ -211,6 +228,7 @@ impl House {
                 }
                 Ok(()) = self.packages.changed() => self.look(BTreeSet::new()).await?,
                 () = self.watch.changed() => self.look(BTreeSet::new()).await?,
+                () = at(self.again) => self.look(BTreeSet::new()).await?,
             }
         }
         while let Some(ended) = self.tasks.join_next().await {
@@ -247,72 +265,13 @@ impl House {
         self.parts.trail.note(name, order.done());
         Ok(Ok(()))
     }
+}
 
-    /// Starts and ends what has to be, and tells who there is.
-    fn settle(&mut self, mut looked: Looked, anew: &BTreeSet<PluginName>) {
-        let running = self.running.iter();
-        let running = running.map(|(name, running)| (name, &running.member));
-        let mut born = Vec::new();
-        for step in steps(running, &looked.members, anew) {
-            let (name, is_wanted) = match step {
-                Step::End(name) => (name, false),
-                Step::Start(name) | Step::Anew(name) => (name, true),
-            };
-            let before = self.running.remove(&name);
-            let held = before
-                .as_ref()
-                .and_then(|before| before.member.grant.approval.clone());
-            if let Some(before) = &before {
-                if let Some(member) = looked.members.get_mut(&name) {
-                    member.follow(&before.member, anew.contains(&name));
-                }
-                tracing::info!(plugin = %name, "a plugin is ended, as it is not what is to run");
-                *self.generations.entry(name.clone()).or_default() += 1;
-            }
-            let ended = before.map(Tenant::end);
-            if is_wanted && let Some(member) = looked.members.remove(&name) {
-                self.note_approval(held.as_deref(), &member);
-                let generation = self.generations.get(&name).copied().unwrap_or_default();
-                // A library that hangs is still there when another is to take its place.
-                let seat = self.seats.entry(name).or_default().clone();
-                let tenant = Tenant::new(&self.parts, self.control_groups.clone(), member, generation, seat);
-                born.push((tenant, ended));
-            }
-        }
-        let roll = Roll {
-            hosted: born
-                .iter()
-                .map(|(tenant, _)| tenant)
-                .chain(self.running.values())
-                .map(|tenant| (tenant.name().clone(), tenant.hosted.clone()))
-                .collect(),
-            on_bus: looked.on_bus,
-            missed: looked.missed,
-            manifests: looked.manifests,
-        };
-        for (name, missed) in self.parts.plugins.enrol(roll) {
-            tracing::warn!(plugin = %name, why = missed.why, "a plugin is not run");
-            if missed.cause == Cause::OtherFiles {
-                self.parts.trail.note(&name, &missed.why);
-            }
-        }
-        // Only now: what is switched off is not even started.
-        for (tenant, before) in born {
-            let process = tenant.hosted.process.clone();
-            self.alive.send_modify(|alive| alive.push(process));
-            self.tasks.spawn(tenant.live(&self.parts, before));
-            self.running.insert(tenant.name().clone(), tenant);
-        }
-    }
-
-    /// Says which approval a plugin runs by from now on.
-    fn note_approval(&self, before: Option<&Approval>, member: &Member) {
-        if let Some(approval) = member.grant.approval.as_deref()
-            && before != Some(approval)
-        {
-            let what = format!("it runs by what {} approved at {}", approval.by, approval.at);
-            self.parts.trail.note(&member.found.name, &what);
-        }
+/// Never where there is no such time. Cancelling it loses nothing.
+async fn at(time: Option<Instant>) {
+    match time {
+        Some(time) => sleep_until(time).await,
+        None => std::future::pending().await,
     }
 }
 

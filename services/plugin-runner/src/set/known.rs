@@ -3,6 +3,7 @@
 //! A plugin that cannot be found has not left: somebody may have taken away its file, or the right to run it. It is
 //! forgotten only where an operator says so, by switching it off or by configuring its folder no more.
 
+use super::Cause;
 use crate::{
     discovery::Found,
     files::{self, Durability, FileError},
@@ -15,7 +16,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fs, io,
     os::unix::fs::PermissionsExt,
-    path::{Path, PathBuf},
+    path::PathBuf,
 };
 
 /// The plugins that were here, and where.
@@ -52,14 +53,16 @@ impl Known {
     }
 
     /// Takes note of who was found, forgets whom an operator does not want, and returns those who are gone, with the
-    /// reason. Who was passed over is there, and is missed for a reason of its own.
+    /// reason. Who was passed over is there, and is missed for a reason of its own; of who is in a folder that is unread
+    /// nobody can tell.
     pub(crate) fn compare<'a>(
         &mut self,
         folders: &[PathBuf],
+        unread: &BTreeMap<PathBuf, String>,
         found: impl IntoIterator<Item = &'a Found>,
         passed_over: &BTreeSet<PluginName>,
         is_enabled: impl Fn(&PluginName) -> bool,
-    ) -> BTreeMap<PluginName, String> {
+    ) -> BTreeMap<PluginName, (String, Cause)> {
         if folders.is_empty() {
             // Plugins are switched off as a whole, and nobody was looked for.
             return BTreeMap::new();
@@ -77,7 +80,7 @@ impl Known {
         }
         let gone = self.places.iter();
         let gone = gone.filter(|(name, _)| !there.contains_key(*name) && !passed_over.contains(*name));
-        gone.map(|(name, place)| (name.clone(), why(name, &place.path)))
+        gone.map(|(name, place)| (name.clone(), why(name, place, unread)))
             .collect()
     }
 
@@ -108,18 +111,30 @@ fn place_of(found: &Found, folders: &[PathBuf]) -> Option<Place> {
     })
 }
 
-fn why(name: &PluginName, path: &Path) -> String {
+fn why(name: &PluginName, place: &Place, unread: &BTreeMap<PathBuf, String>) -> (String, Cause) {
+    let path = &place.path;
     let shown = path.display();
+    let untold = |why: &str| {
+        (
+            format!("it was here before, and nobody can tell: {why}"),
+            Cause::Unread,
+        )
+    };
+    if let Some(why) = unread.get(&place.folder) {
+        return untold(why);
+    }
     let what = match fs::metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => format!("{shown} is gone"),
-        Err(error) => format!("{shown} cannot be read: {error}"),
+        Err(error) => return untold(&format!("read {shown}: {error}")),
         Ok(found) if found.is_dir() => format!("{} is gone", path.join(manifest::FILE).display()),
         Ok(found) if found.permissions().mode() & 0o111 == 0 => {
             format!("{shown} is not executable any more")
         }
         Ok(_) => format!("{shown} is no plugin any more"),
     };
-    format!("it was here before, and {what}; where it is not wanted, `snooze plugin disable {name}`")
+    let why =
+        format!("it was here before, and {what}; where it is not wanted, `snooze plugin disable {name}`");
+    (why, Cause::Missing)
 }
 
 #[cfg(test)]
@@ -157,8 +172,10 @@ mod tests {
         fn missed(&mut self, folders: &[PathBuf], enabled: bool) -> Vec<String> {
             let (found, passed_over) = discover(folders);
             let passed_over = passed_over.iter().map(PassedOver::name).collect();
-            let missed = self.known.compare(folders, &found, &passed_over, |_| enabled);
-            missed.into_values().collect()
+            let missed = self
+                .known
+                .compare(folders, &BTreeMap::new(), &found, &passed_over, |_| enabled);
+            missed.into_values().map(|(why, _)| why).collect()
         }
     }
 
@@ -197,6 +214,28 @@ mod tests {
             1,
             "its folder is gone as a whole"
         );
+    }
+
+    #[test]
+    fn s2_of_a_plugin_whose_folder_cannot_be_read_nobody_can_tell() {
+        let mut stand = Stand::new();
+        let folders = [stand.plugins()];
+        stand.write(0o755);
+        stand.missed(&folders, true);
+        let unread = [(stand.plugins(), "read /plugins: Input/output error".to_owned())].into();
+        for _ in 0..2 {
+            let none: [&Found; 0] = [];
+            let missed = stand
+                .known
+                .compare(&folders, &unread, none, &BTreeSet::new(), |_| true);
+            let (why, cause) = &missed[&"quiet".parse().expect("a name")];
+            assert_eq!(*cause, Cause::Unread);
+            assert!(
+                why.ends_with("nobody can tell: read /plugins: Input/output error"),
+                "{why}"
+            );
+            stand.restart();
+        }
     }
 
     #[test]

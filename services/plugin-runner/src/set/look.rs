@@ -2,15 +2,20 @@
 //!
 //! It reads files and starts nothing; whoever calls it may have to wait for a disk.
 
-use super::{Digests, Grant, Identity, Known, Member, contents::folders_below};
+mod judgement;
+mod missed;
+
+pub(crate) use judgement::Orders;
+pub(crate) use missed::{Cause, Missed};
+
+use super::{Known, Member, contents::folders_below};
 use crate::{
-    discovery::{self, Found},
+    discovery::{self, Found, PassedOver},
     manifest::PluginManifest,
-    packages::{self, Shelf},
-    policy::{PolicyInForce, PolicyOrigin},
+    packages::{self, Shelved, Standing},
 };
-use serde_json::{Map, Value};
-use snooze_schemas::{PluginName, plugin::approval::Rights};
+use judgement::unloaded;
+use snooze_schemas::PluginName;
 use snooze_service_runtime::exit::one_line;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -21,25 +26,6 @@ use std::{
 
 /// So many folders are watched within one folder of plugins: twice as many as plugins may be run.
 const FOLDER_LIMIT: usize = 512;
-
-/// Where to look, and what an operator says of what is found.
-#[derive(Debug)]
-pub(crate) struct Orders {
-    /// The folders, in order.
-    pub folders: Vec<PathBuf>,
-    /// What the host's own file says of each plugin.
-    pub configs: BTreeMap<String, Map<String, Value>>,
-    /// What that switches off.
-    pub disabled: BTreeSet<PluginName>,
-    /// The policy in force.
-    pub policy: Arc<PolicyInForce>,
-    /// Those that were unloaded.
-    pub unloaded: BTreeSet<PluginName>,
-    /// Digests of files.
-    pub digests: Arc<Digests>,
-    /// Where packages lie.
-    pub shelf: Arc<Shelf>,
-}
 
 /// What came of it.
 #[derive(Debug, Default)]
@@ -56,49 +42,10 @@ pub(crate) struct Looked {
     pub places: BTreeSet<PathBuf>,
 }
 
-/// One that should be there and is not run.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Missed {
-    /// Why, for its vote.
-    pub why: String,
-    /// What kind of reason it is.
-    pub cause: Cause,
-    /// What it wants and may do, where its files can be read.
-    pub rights: Option<Box<Rights>>,
-}
-
-/// Why one is not run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Cause {
-    /// It is not there, or nothing that could be run.
-    Missing,
-    /// Somebody unloaded it.
-    Unloaded,
-    /// What it was granted cannot be granted, or was not granted to a native one.
-    Held,
-    /// Its files are others than were approved.
-    OtherFiles,
-}
-
-impl Cause {
-    /// What it is called where people see it.
-    pub(crate) const fn as_str(self) -> &'static str {
-        match self {
-            Self::Missing => "missing",
-            Self::Unloaded => "unloaded",
-            Self::Held => "held",
-            Self::OtherFiles => "changed",
-        }
-    }
-}
-
-impl Missed {
-    fn over(why: String) -> Missed {
-        Missed {
-            why,
-            cause: Cause::Missing,
-            rights: None,
-        }
+impl Looked {
+    /// Whether something may be otherwise at another look, although nothing is seen to change.
+    pub(crate) fn may_pass(&self) -> bool {
+        self.missed.values().any(|missed| missed.cause.may_pass())
     }
 }
 
@@ -109,12 +56,20 @@ pub(crate) fn look(orders: &Orders, known: &mut Known) -> Looked {
     // What an operator put there by hand goes before what came from the store.
     let mut folders = orders.folders.clone();
     let installed = packages::installed(&orders.policy).into_iter();
+    let mut shelved: BTreeMap<PathBuf, Shelved> = BTreeMap::new();
     for (name, package) in installed.filter(|_| !orders.folders.is_empty()) {
-        match orders.shelf.place(&name, &package) {
-            Some(place) if orders.shelf.has(&name, &package) => folders.push(place),
+        let standing = orders.shelf.standing(&name, &package);
+        match (orders.shelf.place(&name, &package), &standing) {
+            (Some(place), Standing::Here) => {
+                folders.push(place.clone());
+                let shelf = orders.shelf.clone();
+                shelved.insert(place, Shelved { shelf, name, package });
+            }
             _ => {
-                let why = Missed::over(orders.shelf.why_not(&name, &package));
-                looked.missed.insert(name, why);
+                let why = orders.shelf.why_not(&name, &package, &standing);
+                looked
+                    .missed
+                    .insert(name, Missed::over(why, of_standing(&standing)));
             }
         }
     }
@@ -127,9 +82,18 @@ pub(crate) fn look(orders: &Orders, known: &mut Known) -> Looked {
             looked.places.extend(folder.parent().map(ToOwned::to_owned));
         }
     }
-    let mut over = BTreeSet::new();
+    let (mut over, mut unread) = (BTreeSet::new(), BTreeMap::new());
     for why in passed_over {
-        let name = why.name();
+        if let PassedOver::Read { path, .. } = &why
+            && orders.folders.contains(path)
+        {
+            unread.insert(path.clone(), one_line(&why));
+        }
+        let name = match &why {
+            // Where its package lies says nothing to anybody.
+            PassedOver::Read { path, .. } if shelved.contains_key(path) => shelved[path].name.clone(),
+            _ => why.name(),
+        };
         looked
             .places
             .extend(why.folder().into_iter().flat_map(folders_below));
@@ -140,7 +104,7 @@ pub(crate) fn look(orders: &Orders, known: &mut Known) -> Looked {
             let grant = orders.grant_of(&found).unwrap_or_default();
             Box::new(grant.rights(&found, |path| orders.digests.of(path)))
         });
-        let why = Missed::over(format!("it was passed over: {}", one_line(&why)));
+        let why = Missed::over(format!("it was passed over: {}", one_line(&why)), why.cause());
         over.insert(name.clone());
         looked.missed.insert(name, Missed { rights, ..why });
     }
@@ -153,11 +117,19 @@ pub(crate) fn look(orders: &Orders, known: &mut Known) -> Looked {
             missed.why = format!("{}; {path} has its name and is not run in its place", missed.why);
         }
     }
-    let gone = known.compare(&orders.folders, &found, &over, |name| orders.is_wanted(name));
-    let gone = gone.into_iter().map(|(name, why)| (name, Missed::over(why)));
+    let gone = known.compare(&orders.folders, &unread, &found, &over, |name| {
+        orders.is_wanted(name)
+    });
+    let gone = gone
+        .into_iter()
+        .map(|(name, (why, cause))| (name, Missed::over(why, cause)));
     looked.missed.extend(gone);
-    for found in found {
+    for mut found in found {
         looked.places.extend(place_of(&found));
+        let manifest = found.manifest.as_ref();
+        if let Some(folder) = manifest.and_then(|manifest| manifest.folder().parent()) {
+            found.package = shelved.get(folder).cloned();
+        }
         if let Some(manifest) = &found.manifest {
             looked.manifests.insert(found.name.clone(), manifest.clone());
         }
@@ -177,64 +149,17 @@ pub(crate) fn look(orders: &Orders, known: &mut Known) -> Looked {
     }
     for name in &orders.unloaded {
         let missed = looked.missed.entry(name.clone());
-        missed.or_insert_with(|| Missed {
-            cause: Cause::Unloaded,
-            ..Missed::over(unloaded(name))
-        });
+        missed.or_insert_with(|| Missed::over(unloaded(name), Cause::Unloaded));
     }
     looked
 }
 
-impl Orders {
-    fn grant_of(&self, found: &Found) -> Result<Grant, String> {
-        let layer = self.policy.plugins.get(&found.name);
-        let approved = layer.and_then(|layer| layer.approved.as_ref());
-        Grant::of(found, &self.configs, approved)
+const fn of_standing(standing: &Standing) -> Cause {
+    match standing {
+        Standing::Here | Standing::Absent => Cause::Missing,
+        Standing::Damaged(_) => Cause::Damaged,
+        Standing::Unread(_) => Cause::Unread,
     }
-
-    /// Whether nobody has switched it off, as far as that is known.
-    fn is_wanted(&self, name: &PluginName) -> bool {
-        if self.policy.origin != PolicyOrigin::Bus {
-            return true;
-        }
-        let layer = self.policy.plugins.get(name);
-        let said = layer.and_then(|layer| layer.enabled);
-        said.unwrap_or_else(|| !self.disabled.contains(name))
-    }
-
-    /// Whether it may run as it is, and as what.
-    fn judge(&self, found: Found) -> Result<Member, Missed> {
-        let identity = |grant: &Grant| Identity::of(&found, grant);
-        let rights = |grant: &Grant| Some(Box::new(grant.rights(&found, |path| self.digests.of(path))));
-        if self.unloaded.contains(&found.name) {
-            return Err(Missed {
-                why: unloaded(&found.name),
-                cause: Cause::Unloaded,
-                rights: rights(&self.grant_of(&found).unwrap_or_default()),
-            });
-        }
-        let held = |why: String, cause: Cause, grant: &Grant| Missed {
-            why: format!("it is not run: {why}"),
-            cause,
-            rights: rights(grant),
-        };
-        let grant = self
-            .grant_of(&found)
-            .map_err(|why| held(why, Cause::Held, &Grant::default()))?;
-        grant
-            .admit(&found)
-            .map_err(|why| held(why, Cause::Held, &grant))?;
-        // Before its files are compared: what changes from here on is another identity at the next look.
-        let identity = identity(&grant);
-        grant
-            .compare(&found, |path| self.digests.of(path))
-            .map_err(|why| held(why, Cause::OtherFiles, &grant))?;
-        Ok(Member::new(found, grant, identity))
-    }
-}
-
-fn unloaded(name: &PluginName) -> String {
-    format!("it was unloaded; `snooze plugin load {name}` starts it again")
 }
 
 /// Where what is run is at the end of all links.

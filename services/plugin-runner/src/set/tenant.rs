@@ -48,6 +48,7 @@ impl Tenant {
                     .manifest
                     .as_ref()
                     .map(|manifest| manifest.folder().to_owned()),
+                package: found.package.clone(),
                 permissions: member.grant.permissions.clone(),
                 config: Arc::new(config.fence.clone()),
                 control_groups,

@@ -86,6 +86,7 @@ mod tests {
         fs::write(folder.join(FILE), written.to_string()).expect("writes");
         let manifest = PluginManifest::read(folder).expect("it is right");
         Found {
+            package: None,
             name: manifest.name().clone(),
             path: manifest.entry_point().to_owned(),
             manifest: Some(Arc::new(manifest)),

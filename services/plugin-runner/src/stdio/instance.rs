@@ -9,6 +9,7 @@ use crate::{
     manifest::{sha256_of, sha256_of_bytes},
     pipes::Pipes,
     process::{self, Ending, Process},
+    set::fit_to_start,
 };
 use snooze_schemas::plugin::manifest::PluginKind;
 use snooze_service_runtime::exit::one_line;
@@ -65,7 +66,10 @@ impl StdioPlugin {
 
     fn compare(&self, digest: impl Fn(&Path) -> io::Result<String>) -> Result<(), Unstarted> {
         let found = self.found();
-        self.grant.compare(&found, digest).map_err(Unstarted::Held)?;
+        fit_to_start(&found, &self.grant, digest).map_err(|unfit| match unfit.is_lasting() {
+            true => Unstarted::Held(unfit.to_string()),
+            false => Unstarted::Failed(unfit.to_string()),
+        })?;
         match &found.manifest {
             Some(manifest) => manifest
                 .compare()

@@ -28,3 +28,4 @@ mod validating;
 mod verifying;
 mod voters;
 mod votes;
+mod whose;

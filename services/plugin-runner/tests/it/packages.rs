@@ -5,10 +5,10 @@ use crate::{
     stage::{SOON, Stage, of, python_plugin},
 };
 use serde_json::{Value, json};
-use snooze_package::{Package, pack};
+use snooze_package::{Package, install, pack};
 use snooze_schemas::verdict::VoteState;
 use snooze_test_harness::wait_until;
-use std::fs;
+use std::{fs, path::PathBuf};
 
 /// A package of the plugin `redis` that gives this reason.
 fn package(stage: &Stage, reason: &str) -> Package {
@@ -100,5 +100,110 @@ async fn s2_a_package_that_a_plugin_of_the_hosts_own_hides_is_missed_by_a_name_o
     let why = hidden.stats.last_error.expect("it says why");
     assert!(why.contains("redis.py, which has the same name"), "{why}");
     stage.vote("hidden-redis", VoteState::Unknown).await;
+    runner.stop().await;
+}
+
+/// A package with a file in a folder that nobody watches, whose plugin says which process it is.
+fn package_with_library(stage: &Stage) -> Package {
+    let answer = r#"{"is_idle": True, "reason": "whole", "details": {"process": os.getpid()}}"#;
+    let manifest = json!({"name": "redis", "version": "1.0.0", "entry_point": "run"});
+    described(stage, "redis", &python_plugin("redis", answer), &manifest);
+    let folder = stage.plugin_folder().join("redis");
+    fs::create_dir_all(folder.join("lib/deep")).expect("makes");
+    fs::write(folder.join("lib/deep/one.py"), "one").expect("writes");
+    let package = pack(&folder).expect("it can be packed");
+    fs::remove_dir_all(&folder).expect("removes");
+    package
+}
+
+async fn stored(stage: &Stage, package: &Package) {
+    let put = stage.administrator.artifacts().put(&package.bytes).await;
+    put.expect("the store takes it");
+}
+
+/// That its files are told to be damaged and fetched again, and that nobody is told to approve them.
+async fn told_as_damaged(stage: &mut Stage, how: &str) {
+    let verdict = stage
+        .verdict("it is told to be damaged", |verdict| {
+            of(verdict, "redis").is_some_and(|vote| vote.reason.contains(how))
+        })
+        .await;
+    let vote = of(&verdict, "redis").expect("it votes");
+    assert_eq!(vote.state, VoteState::Unknown);
+    for part in [
+        "its installed files are not those of its package, version 1.0.0",
+        "they are fetched again",
+    ] {
+        assert!(vote.reason.contains(part), "{}", vote.reason);
+    }
+    assert!(!vote.reason.contains("approve"), "{}", vote.reason);
+}
+
+/// Has it here although the store has none, so that what is told of damage can be seen before it is repaired.
+fn unpacked(stage: &Stage, package: &Package) -> PathBuf {
+    let place = stage.state().join("packages/redis").join(&package.sha256);
+    install(&package.bytes, &place).expect("a package");
+    place
+}
+
+#[tokio::test]
+async fn s2_an_installed_package_that_is_damaged_is_told_and_repairs_itself() {
+    let mut stage = Stage::set().await;
+    let package = package_with_library(&stage);
+    let place = unpacked(&stage, &package);
+    stage.layer(quick(), installed(&package)).await;
+    let runner = stage.runner().await;
+    stage.vote("redis", VoteState::Idle).await;
+    fs::write(place.join("redis/run"), "#!/bin/sh").expect("writes");
+    told_as_damaged(&mut stage, "run has other contents").await;
+    let status = listed(&stage, "redis", |status| status.state == "damaged").await;
+    assert!(
+        status
+            .stats
+            .last_error
+            .is_some_and(|why| !why.contains("approve"))
+    );
+    stored(&stage, &package).await;
+    stage.vote("redis", VoteState::Idle).await;
+    runner.stop().await;
+    // What nobody saw is seen by the next runner, and what was cut off by a loss of power is in nobody's way.
+    let library = place.join("redis/lib/deep/one.py");
+    for harm in ["a file", "all but a folder"] {
+        match harm {
+            "a file" => fs::remove_file(&library).expect("removes"),
+            _ => {
+                fs::rename(
+                    &place,
+                    place.with_file_name(format!(".{}.unfinished", package.sha256)),
+                )
+                .expect("moves");
+                fs::create_dir_all(place.join("redis")).expect("makes");
+            }
+        }
+        let runner = stage.runner().await;
+        stage.vote("redis", VoteState::Idle).await;
+        assert_eq!(fs::read_to_string(&library).expect(harm), "one");
+        let beside = fs::read_dir(place.parent().expect("a folder")).expect("reads");
+        assert_eq!(beside.count(), 1, "{harm}");
+        runner.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn s2_each_start_of_an_installed_plugin_compares_all_of_its_files_with_its_package() {
+    let mut stage = Stage::set().await;
+    let package = package_with_library(&stage);
+    let place = unpacked(&stage, &package);
+    stage.layer(quick(), installed(&package)).await;
+    let runner = stage.runner().await;
+    let vote = stage.vote("redis", VoteState::Idle).await;
+    // In a folder that nobody watches.
+    fs::write(place.join("redis/lib/deep/one.py"), "two").expect("writes");
+    let process = vote.evidence["process"].as_i64().expect("a number");
+    let process = rustix::process::Pid::from_raw(i32::try_from(process).expect("small")).expect("a process");
+    rustix::process::kill_process(process, rustix::process::Signal::KILL).expect("it runs");
+    told_as_damaged(&mut stage, "one.py has other contents").await;
+    stored(&stage, &package).await;
+    stage.vote("redis", VoteState::Idle).await;
     runner.stop().await;
 }

@@ -49,6 +49,7 @@ impl Stand {
     fn contents(&self) -> Contents {
         let manifest = PluginManifest::read(self.folder.path()).expect("it is right");
         let found = Found {
+            package: None,
             name: "tested".parse().expect("a name"),
             path: self.path("run"),
             manifest: Some(std::sync::Arc::new(manifest)),

@@ -1,0 +1,156 @@
+//! Files and folders that somebody else might change, and those that nobody else can.
+
+use super::*;
+use std::os::unix::fs::{PermissionsExt, chown, symlink};
+
+/// Nobody's group is known to be their own.
+fn strict() -> Trusted {
+    Trusted {
+        accounts: OnceCell::from(Accounts::default()),
+        ..Trusted::here()
+    }
+}
+
+fn mode(path: &Path, mode: u32) {
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("sets the mode");
+}
+
+/// A folder for nobody else with a file in a folder in it.
+fn stand() -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let inner = folder.path().join("plugins");
+    fs::create_dir(&inner).expect("makes");
+    let file = inner.join("redis");
+    fs::write(&file, "").expect("writes");
+    mode(&file, 0o755);
+    mode(&inner, 0o755);
+    (folder, file)
+}
+
+/// Makes a file somebody else's, and says whom to trust so that it is: only the superuser can give a file away, and
+/// whoever is not is somebody else to the superuser.
+fn given_away(path: &Path) -> Trusted {
+    if rustix::process::geteuid().is_root() {
+        std::os::unix::fs::lchown(path, Some(4711), None).expect("gives it away");
+    }
+    Trusted {
+        users: [SUPERUSER, SUPERUSER],
+        ..strict()
+    }
+}
+
+#[track_caller]
+fn told(trusted: &Trusted, path: &Path, part: &str) {
+    let why = trusted.check(path).expect_err("it is exposed").to_string();
+    assert!(why.contains(part), "{why}");
+}
+
+#[test]
+fn what_only_we_and_the_superuser_may_change_is_trusted() {
+    let (_folder, file) = stand();
+    strict().check(&file).expect("it is ours alone");
+    strict()
+        .check(Path::new("/bin/sh"))
+        .expect("links of the system's");
+    assert!(Trusted::here().users.contains(&SUPERUSER));
+}
+
+#[test]
+fn i4_whoever_may_write_the_file_its_folder_or_one_above_keeps_it_from_being_run() {
+    let (folder, file) = stand();
+    let inner = file.parent().expect("a folder").to_owned();
+    for path in [&file, &inner, &folder.path().to_owned()] {
+        for (bits, part) in [(0o002, "by everybody"), (0o020, "by group ")] {
+            mode(path, 0o755 | bits);
+            told(&strict(), &file, part);
+            told(&strict(), &file, &format!("-w {}`", path.display()));
+            mode(path, 0o755);
+        }
+    }
+    strict().check(&file).expect("all are closed again");
+}
+
+#[test]
+fn i4_a_file_or_folder_of_another_user_keeps_it_from_being_run() {
+    let (_folder, file) = stand();
+    let trusted = given_away(&file);
+    told(&trusted, &file, " belongs to user ");
+    let (_folder, file) = stand();
+    let trusted = given_away(file.parent().expect("a folder"));
+    told(&trusted, &file, " belongs to user ");
+}
+
+#[test]
+fn where_everybody_may_put_files_only_ours_are_trusted() {
+    let (_folder, file) = stand();
+    let inner = file.parent().expect("a folder");
+    for open in [0o1777, 0o1775] {
+        mode(inner, open);
+        strict()
+            .check(&file)
+            .expect("it is ours, and nobody else removes it");
+        strict()
+            .check(inner)
+            .expect("what lies in it is looked at by itself");
+    }
+    let link = inner.join("link");
+    symlink(&file, &link).expect("links");
+    let trusted = given_away(&link);
+    told(&trusted, &link, " belongs to user ");
+}
+
+#[test]
+fn i4_a_link_is_followed_and_all_that_it_passes_is_looked_at() {
+    let (_folder, file) = stand();
+    let (elsewhere, _) = stand();
+    let (link, way) = (
+        elsewhere.path().join("link"),
+        elsewhere.path().join("plugins/way"),
+    );
+    symlink(&way, &link).expect("links");
+    symlink(file.parent().expect("a folder"), &way).expect("links");
+    let path = link.join("../plugins/redis");
+    strict().check(&path).expect("all is ours");
+    for open in [
+        file.parent().expect("a folder"),
+        &elsewhere.path().join("plugins"),
+        elsewhere.path(),
+    ] {
+        mode(open, 0o777);
+        told(
+            &strict(),
+            &path,
+            &format!("{} may be written by everybody", open.display()),
+        );
+        mode(open, 0o755);
+    }
+    let round = elsewhere.path().join("round");
+    symlink("round", &round).expect("links");
+    assert!(
+        matches!(strict().check(&round), Err(Exposed::Unseen { .. })),
+        "it has no end"
+    );
+    symlink("nowhere", elsewhere.path().join("broken")).expect("links");
+    assert!(strict().check(&elsewhere.path().join("broken")).is_err());
+}
+
+#[test]
+fn a_group_of_the_owners_own_is_nobody_else() {
+    let (folder, file) = stand();
+    let (user, group) = (
+        rustix::process::geteuid().as_raw(),
+        rustix::process::getegid().as_raw(),
+    );
+    let accounts = Accounts::of(&format!("me:x:{user}:{group}:::"), &format!("mine:x:{group}:me"));
+    let trusted = Trusted {
+        accounts: OnceCell::from(accounts),
+        ..Trusted::here()
+    };
+    // As a process with the mask 002 makes them.
+    for path in [&file, file.parent().expect("a folder"), folder.path()] {
+        chown(path, None, Some(group)).expect("it is our own");
+        mode(path, 0o775);
+    }
+    trusted.check(&file).expect("nobody else is in it");
+    told(&strict(), &file, "which others may be in");
+}
