@@ -7,8 +7,13 @@
 //! What it does not reach is a grandchild in a group of its own whose parent has ended: that needs the control
 //! group, where there is one.
 
+mod endings;
+
+pub(crate) use endings::{Ending, StartError};
+
 use crate::{
     fence::{self, ControlGroup, Entering, Entry, Fence, Fenced, Outcome},
+    file_identity::FileIdentity,
     kin,
     pipes::Pipes,
 };
@@ -18,7 +23,6 @@ use rustix::{
     process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open},
 };
 use std::{
-    fmt,
     os::{
         fd::OwnedFd,
         unix::process::{CommandExt, ExitStatusExt},
@@ -48,57 +52,6 @@ pub struct Program {
     pub fence: Option<Fence>,
 }
 
-/// How a process ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Ending {
-    /// It returned this code by itself.
-    Exited {
-        /// 0 is success.
-        code: i32,
-    },
-    /// A signal ended it, ours or another.
-    Signalled {
-        /// Its number.
-        signal: i32,
-    },
-    /// It was killed and did not go within the limit: it hangs in the kernel.
-    Unkillable,
-    /// The kernel would not say.
-    Untold,
-}
-
-impl fmt::Display for Ending {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Exited { code } => write!(out, "it ended with exit code {code}"),
-            Self::Signalled { signal } => write!(out, "it was ended by signal {signal}"),
-            Self::Unkillable => out.write_str("it was killed and hangs in the kernel"),
-            Self::Untold => out.write_str("it ended, and the kernel does not say how"),
-        }
-    }
-}
-
-/// Why a process could not be started.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum StartError {
-    /// The executable could not be run.
-    #[error("run {}", path.display())]
-    Run {
-        /// The executable.
-        path: PathBuf,
-        /// What the kernel says.
-        source: std::io::Error,
-    },
-    /// The end of the process cannot be watched.
-    #[error("watch for the end of {}", path.display())]
-    Watch {
-        /// The executable.
-        path: PathBuf,
-        /// What the kernel says.
-        source: std::io::Error,
-    },
-}
-
 /// A running process, and the group that it leads.
 #[derive(Debug)]
 pub(crate) struct Process {
@@ -120,6 +73,14 @@ pub(crate) struct Process {
 /// # Errors
 /// When it cannot be run, or its end cannot be watched; then it has been killed again.
 pub(crate) fn start(program: &Program) -> Result<(Process, Pipes, ChildStderr), StartError> {
+    start_as(program, None)
+}
+
+/// The same, where what is run is this file, if one was looked at: another is not run in its fences.
+pub(crate) fn start_as(
+    program: &Program,
+    seen: Option<FileIdentity>,
+) -> Result<(Process, Pipes, ChildStderr), StartError> {
     let run = |source| StartError::Run {
         path: program.path.clone(),
         source,
@@ -127,7 +88,7 @@ pub(crate) fn start(program: &Program) -> Result<(Process, Pipes, ChildStderr), 
     let (theirs, ours) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC).map_err(|error| run(error.into()))?;
     let fence = program.fence.as_ref();
     let entry = fence
-        .map(|fence| Entry::of(program, fence))
+        .map(|fence| Entry::of(program, fence, seen))
         .transpose()
         .map_err(run)?;
     let first = fence.map_or(&program.path, |fence| &fence.config.program);

@@ -9,7 +9,7 @@ use super::{
     orders::{Fenced, Orders, Outcome},
     reach, system_calls, user,
 };
-use crate::process;
+use crate::{file_identity::FileIdentity, process};
 use std::{convert::Infallible, fs, io::Write, os::unix::net::UnixStream, process::ExitCode};
 
 /// The code of a process that did not become the plugin, as of a shell that cannot run a program.
@@ -60,8 +60,20 @@ fn enter(socket: &UnixStream, orders: &Orders) -> Result<Infallible, String> {
         not_granted,
     });
     tell(socket, &fenced).map_err(failed("tell the runner"))?;
+    still_that(orders)?;
     let error = process::replace_this_by(&orders.path);
     Err(format!("run {}: {error}", orders.path.display()))
+}
+
+/// Whether what is run now is the file that was looked at, so far as anybody can tell.
+fn still_that(orders: &Orders) -> Result<(), String> {
+    match orders.seen {
+        Some(seen) if FileIdentity::of(&orders.path) != Some(seen) => Err(format!(
+            "{} was changed after it was looked at; it is looked at again",
+            orders.path.display()
+        )),
+        Some(_) | None => Ok(()),
+    }
 }
 
 /// Joins the control group. Where that cannot be, what it would have limited is limited otherwise.

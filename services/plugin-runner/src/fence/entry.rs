@@ -9,7 +9,7 @@ use super::{
     home,
     orders::Orders,
 };
-use crate::process::Program;
+use crate::{file_identity::FileIdentity, process::Program};
 use std::{
     io,
     os::{
@@ -37,8 +37,8 @@ pub(crate) struct Started {
 }
 
 impl Entry {
-    /// Makes the plugin's working folder and its control group.
-    pub(crate) fn of(program: &Program, fence: &Fence) -> io::Result<Entry> {
+    /// Makes the plugin's working folder and its control group. What is run is this file, where one was looked at.
+    pub(crate) fn of(program: &Program, fence: &Fence, seen: Option<FileIdentity>) -> io::Result<Entry> {
         let folder = &program.home;
         home::make(folder)
             .map_err(|error| io::Error::other(format!("make its folder {}: {error}", folder.display())))?;
@@ -82,6 +82,7 @@ impl Entry {
         }
         let orders = Orders {
             path: program.path.clone(),
+            seen,
             folder: fence.folder.clone(),
             home: folder.clone(),
             search_path: program.search_path.clone(),

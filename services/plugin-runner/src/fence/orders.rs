@@ -1,5 +1,6 @@
 //! What the runner and the process that becomes a plugin say to one another: one JSON object each way.
 
+use crate::file_identity::FileIdentity;
 use serde::{Deserialize, Serialize};
 use snooze_schemas::plugin::permissions::Permissions;
 use std::path::PathBuf;
@@ -9,6 +10,8 @@ use std::path::PathBuf;
 pub(crate) struct Orders {
     /// The executable that it becomes.
     pub path: PathBuf,
+    /// Which file that was when it was looked at; nothing where nobody has.
+    pub seen: Option<FileIdentity>,
     /// Its own folder to read.
     pub folder: Option<PathBuf>,
     /// Its working folder, which it writes.

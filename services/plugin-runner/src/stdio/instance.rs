@@ -55,7 +55,7 @@ impl StdioPlugin {
         }
         let compared = spawn_blocking(move || plugin.compare(sha256_of));
         compared.await.map_err(lost)??;
-        let started = process::start(&self.settings.program);
+        let started = process::start_as(&self.settings.program, self.start().file);
         let (process, pipes, stderr) = started.map_err(|error| Unstarted::Failed(one_line(&error)))?;
         Ok(Launched {
             instance: Instance::Process(Box::new(process)),

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use snooze_plugin_runner::sha256_of;
 use snooze_schemas::{plugin::approval::Grantor, verdict::VoteState};
 use snooze_test_harness::wait_until;
-use std::fs;
+use std::{fs, os::unix::fs::PermissionsExt};
 
 fn manifest(file: &str) -> Value {
     json!({
@@ -107,5 +107,45 @@ async fn i4_the_hosts_own_file_goes_before_an_approval() {
     let rights = rights.expect("it has");
     assert_eq!(rights.granted_by, Some(Grantor::HostFile));
     assert!(rights.granted.is_empty());
+    runner.stop().await;
+}
+
+#[tokio::test]
+async fn i4_what_takes_the_place_of_an_approved_file_after_it_was_compared_is_not_run() {
+    let mut stage = Stage::set().await;
+    let (swap, ran) = (stage.file("swap"), stage.file("ran"));
+    let idle = |reason: &str| format!(r#"{{"is_idle": True, "reason": "{reason}"}}"#);
+    let manifest = json!({"name": "reader", "version": "1.0.0", "entry_point": "run"});
+    described(
+        &stage,
+        "reader",
+        &python_plugin("reader", &idle("approved")),
+        &manifest,
+    );
+    let mut layer = approved(&stage, "/etc/hosts");
+    layer["reader"]["approved"]["permissions"] = json!({"write": [stage.file("")]});
+    fs::write(&swap, format!("#!/bin/sh\necho ran > {}\n", ran.display())).expect("writes");
+    // Between the comparison and the start: what fences itself is a script that swaps the file, and fences itself then.
+    let mut config = stage.config();
+    let fencing = stage.file("fencing");
+    let (run, program) = (stage.plugin_folder().join("reader/run"), &config.fence.program);
+    let script = format!(
+        "#!/bin/sh\nif [ -e {swap} ]; then chmod 755 {swap}; mv {swap} {run}; fi\nexec {program} \"$@\"\n",
+        swap = swap.display(),
+        run = run.display(),
+        program = program.display(),
+    );
+    fs::write(&fencing, script).expect("writes");
+    fs::set_permissions(&fencing, fs::Permissions::from_mode(0o755)).expect("sets the mode");
+    config.fence.program = fencing;
+    stage.layer(json!({"heartbeat_seconds": 0.2}), layer).await;
+    let runner = stage.runner_as(config).await;
+    stage
+        .verdict("it is held for its other file", |verdict| {
+            of(verdict, "reader").is_some_and(|vote| vote.reason.contains("others than were approved"))
+        })
+        .await;
+    assert!(!swap.exists(), "it was swapped");
+    assert!(!ran.exists(), "it was run with what another was granted");
     runner.stop().await;
 }
