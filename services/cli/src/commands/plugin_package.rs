@@ -7,7 +7,14 @@ use snooze_package::{PACKED_LIMIT, Package, unpack};
 use snooze_plugin_runner::{PluginManifest, sha256_of};
 use snooze_schemas::plugin::manifest::Manifest;
 use snooze_service_runtime::{Exit, Failure};
-use std::{error::Error, fmt::Display, fs::File, io::Read, path::Path};
+use std::{
+    error::Error,
+    fmt::Display,
+    fs::{File, Permissions},
+    io::Read,
+    os::unix::fs::PermissionsExt,
+    path::Path,
+};
 
 /// A package that a host would take.
 pub(super) struct Checked {
@@ -37,7 +44,10 @@ impl Checked {
         };
         let failed =
             |error: &dyn Display| Failure::new(Exit::Failed, format!("unpack {}: {error}", path.display()));
-        let temporary = tempfile::tempdir().map_err(|error| failed(&error))?;
+        // Nobody else's, whatever mask the person has: what others may change is not looked at any further.
+        let own = Permissions::from_mode(0o700);
+        let temporary = tempfile::Builder::new().permissions(own).tempdir();
+        let temporary = temporary.map_err(|error| failed(&error))?;
         let unpacked = temporary.path().join("package");
         unpack(&package.bytes, &unpacked).map_err(|error| wrong(path, &error))?;
         let folder = unpacked.join(package.name.as_str());

@@ -18,6 +18,8 @@ fn mode(path: &Path, mode: u32) {
 /// A folder for nobody else with a file in a folder in it.
 fn stand() -> (tempfile::TempDir, PathBuf) {
     let folder = tempfile::tempdir().expect("a folder");
+    // Whatever mask the test has.
+    mode(folder.path(), 0o755);
     let inner = folder.path().join("plugins");
     fs::create_dir(&inner).expect("makes");
     let file = inner.join("redis");
