@@ -80,3 +80,82 @@ pub(crate) fn fit_to_start(
     }
     grant.compare(found, digest)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        manifest::{PluginManifest, sha256_of},
+        packages::{Shelf, Shelved},
+    };
+    use snooze_schemas::plugin::approval::Installed;
+    use std::{
+        fs::{self, Permissions},
+        os::unix::fs::PermissionsExt,
+        sync::Arc,
+    };
+
+    fn mode(path: &Path, mode: u32) {
+        fs::set_permissions(path, Permissions::from_mode(mode)).expect("sets the mode");
+    }
+
+    #[test]
+    fn i4_nothing_is_started_that_others_may_change_or_that_is_not_what_was_installed() {
+        let (source, state) = (
+            tempfile::tempdir().expect("a folder"),
+            tempfile::tempdir().expect("a folder"),
+        );
+        mode(state.path(), 0o755);
+        let manifest = r#"{"name":"redis","version":"1.0.0","entry_point":"run"}"#;
+        for (name, text) in [
+            ("plugin.json", manifest),
+            ("run", "#!/bin/sh"),
+            ("helper.py", "one"),
+        ] {
+            fs::write(source.path().join(name), text).expect("writes");
+        }
+        mode(&source.path().join("run"), 0o755);
+        let packed = snooze_package::pack(source.path()).expect("a plugin");
+        let shelved = Shelved {
+            shelf: Arc::new(Shelf::new(state.path().join("packages"))),
+            name: packed.name,
+            package: Installed {
+                version: packed.version,
+                sha256: packed.sha256,
+            },
+        };
+        let place = shelved.shelf.place(&shelved.name, &shelved.package);
+        let place = place.expect("a digest");
+        snooze_package::install(&packed.bytes, &place).expect("a package");
+        mode(&state.path().join("packages"), 0o755);
+        mode(&state.path().join("packages/redis"), 0o755);
+        let manifest = PluginManifest::read(&place.join("redis")).expect("it is right");
+        let found = Found {
+            name: shelved.name.clone(),
+            path: manifest.entry_point().to_owned(),
+            manifest: Some(Arc::new(manifest)),
+            package: Some(shelved),
+        };
+        let cause = || match fit_to_start(&found, &Grant::default(), sha256_of) {
+            Ok(()) => None,
+            Err(unfit) => {
+                assert!(
+                    !unfit.is_lasting() && !unfit.to_string().contains("approve"),
+                    "{unfit}"
+                );
+                Some(unfit.cause())
+            }
+        };
+        assert_eq!(cause(), None);
+        mode(state.path(), 0o757);
+        assert_eq!(cause(), Some(Cause::Exposed));
+        mode(state.path(), 0o755);
+        // No checksum of a manifest's, and of the same length.
+        fs::write(place.join("redis/helper.py"), "two").expect("writes");
+        assert_eq!(cause(), Some(Cause::Damaged));
+        snooze_package::install(&packed.bytes, &place).expect("a package");
+        assert_eq!(cause(), None);
+        fs::remove_dir_all(&place).expect("removes");
+        assert_eq!(cause(), Some(Cause::Unread), "nothing can be seen of it");
+    }
+}

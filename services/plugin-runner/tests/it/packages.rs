@@ -190,7 +190,7 @@ async fn s2_an_installed_package_that_is_damaged_is_told_and_repairs_itself() {
 }
 
 #[tokio::test]
-async fn s2_each_start_of_an_installed_plugin_compares_all_of_its_files_with_its_package() {
+async fn s2_damage_that_nobody_saw_is_told_before_its_plugin_is_started_again() {
     let mut stage = Stage::set().await;
     let package = package_with_library(&stage);
     let place = unpacked(&stage, &package);

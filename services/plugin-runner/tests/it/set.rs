@@ -36,6 +36,12 @@ async fn order<M: Message>(stage: &Stage, verb: RunnerVerb, order: &M) -> Result
     answer.map_err(|error| error.refusal().unwrap_or_else(|| panic!("{error}")).code)
 }
 
+/// Has it look through the folders.
+pub(crate) async fn look_again(stage: &Stage) {
+    let looked = order(stage, RunnerVerb::Reload, &ReloadPlugins::default()).await;
+    looked.expect("it looks");
+}
+
 fn name(text: &str) -> snooze_schemas::PluginName {
     text.parse().expect("a name")
 }
@@ -158,9 +164,7 @@ async fn t3_an_unloaded_plugin_is_unknown_and_has_no_process_until_it_is_loaded(
     })
     .await;
     // Neither a look through the folders nor being switched on loads it.
-    order(&stage, RunnerVerb::Reload, &ReloadPlugins::default())
-        .await
-        .expect("it looks");
+    look_again(&stage).await;
     stage.layer(json!({}), json!({"quiet": {"enabled": true}})).await;
     let status = listed(&stage, "quiet", |_| true).await;
     assert_eq!(status.state, "unloaded");

@@ -2,6 +2,7 @@
 
 use crate::{
     manifests::listed,
+    set::look_again,
     stage::{Stage, python_plugin},
 };
 use serde_json::json;
@@ -17,10 +18,12 @@ async fn i4_a_plugin_below_a_folder_that_others_may_write_is_unknown_until_it_is
     let mut stage = Stage::set().await;
     stage.policy(json!({"heartbeat_seconds": 0.2})).await;
     stage.plugin("quiet.py", &python_plugin("quiet", r#"{"is_idle": True}"#));
+    let runner = stage.runner().await;
+    stage.vote("quiet", VoteState::Idle).await;
     // Above the folder of plugins, where nobody watches.
     let above = stage.file("");
     mode(&above, 0o702);
-    let runner = stage.runner().await;
+    look_again(&stage).await;
     let vote = stage.vote("quiet", VoteState::Unknown).await;
     let told = format!(
         "{} may be written by everybody",
