@@ -56,7 +56,7 @@ pub struct NatsPlugin {
     name: PluginName,
     presence: Mutex<Presence>,
     /// What it said of itself last.
-    introduced: Mutex<Option<PluginInfo>>,
+    introduced: Mutex<Option<Box<PluginInfo>>>,
     /// Which events it handles, as it said last; it may be away meanwhile.
     events: Mutex<Option<Vec<EventType>>>,
     configured: Option<Arc<Configured>>,
@@ -221,8 +221,11 @@ impl NatsPlugin {
         let said: Result<PluginInfo, AskError> = self.ask(PluginMethod::Info, &Info {}, within).await;
         let mut known = self.introduced.lock().unwrap_or_else(PoisonError::into_inner);
         match said {
-            Ok(said) => Ok(known.insert(said).clone()),
-            Err(error) => known.clone().ok_or(error),
+            Ok(said) => {
+                *known = Some(Box::new(said.clone()));
+                Ok(said)
+            }
+            Err(error) => known.as_deref().cloned().ok_or(error),
         }
     }
 
