@@ -4,20 +4,25 @@
 //! Whatever goes wrong between question and answer, the process is killed and started again after a
 //! back-off, because nothing is known any more of where in its pipes the next answer would begin.
 
+mod attend;
 mod call;
 mod handshake;
 mod instance;
+mod shown;
 mod slot;
+mod stage;
 mod supervise;
 mod turns;
 
 pub use call::{CallError, Limits};
+pub(crate) use stage::Start;
+pub use stage::{Stage, Wanted};
 
 use crate::{
     backoff::Restarts,
     config_book::{ConfigBook, Handed},
     discovery::Found,
-    fence::{Fence, Fenced},
+    fence::Fenced,
     file_identity::FileIdentity,
     guest::Seat,
     line::{Dialect, PluginSaid},
@@ -35,66 +40,12 @@ use snooze_schemas::{
 };
 use std::{
     collections::BTreeSet,
-    path::PathBuf,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, Mutex, PoisonError, atomic::AtomicU64},
     time::Duration,
 };
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use turns::{Turns, Urgency};
-
-/// What a process is doing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stage {
-    /// Being started and introduced.
-    Starting,
-    /// Answering.
-    Running,
-    /// Waiting to be started again.
-    Restarting,
-    /// Not started: it cannot have the configuration that it was given, and was never given another.
-    Misconfigured,
-    /// Switched off by the configuration.
-    Disabled,
-    /// Not run as things are: what it depends on is not there, its files are others than were approved, and the like.
-    Held,
-    /// Ended for good.
-    Stopped,
-}
-
-/// What the configuration wants of a plugin.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Wanted {
-    /// It is to run.
-    Running,
-    /// It is not to run.
-    Disabled,
-    /// It is not to run as things are, for this reason.
-    Held(String),
-}
-
-impl Wanted {
-    /// How it is shown that it does not run, and why; nothing where it is to run.
-    fn instead(&self) -> Option<(Stage, &str)> {
-        match self {
-            Self::Running => None,
-            Self::Disabled => Some((Stage::Disabled, "it is disabled")),
-            Self::Held(why) => Some((Stage::Held, why)),
-        }
-    }
-}
-
-/// A start of a process.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Start {
-    /// Which one it was; 0 before the first.
-    pub count: u64,
-    /// What was started.
-    pub file: Option<FileIdentity>,
-}
 
 /// How a plugin is run.
 #[derive(Debug, Clone)]
@@ -196,33 +147,9 @@ impl StdioPlugin {
         }
     }
 
-    /// Which events it says it handles, as it said when it was last introduced; nothing before the first time.
-    #[must_use]
-    pub fn events(&self) -> Option<Arc<[EventType]>> {
-        self.events.borrow().clone()
-    }
-
-    /// What the configuration says of it, the runner's own keys among it.
-    #[must_use]
-    pub fn config(&self) -> Map<String, Value> {
-        self.configs.of(&self.name())
-    }
-
     /// What it is told of it.
     fn handed(&self) -> Handed {
         self.configs.handed(&self.name())
-    }
-
-    /// Why the newest configuration is not the one that it has, if it is not.
-    #[must_use]
-    pub fn config_refused(&self) -> Option<String> {
-        self.handed().refused
-    }
-
-    /// What its author states of it.
-    #[must_use]
-    pub fn manifest(&self) -> Option<&Arc<PluginManifest>> {
-        self.settings.manifest.as_ref()
     }
 
     fn dialect(&self) -> Dialect {
@@ -230,12 +157,6 @@ impl StdioPlugin {
             Some(ProcessModel::JsonRpc) => Dialect::JsonRpc,
             Some(ProcessModel::Process | ProcessModel::Nats) | None => Dialect::Original,
         }
-    }
-
-    /// How many processes were started for it so far.
-    #[must_use]
-    pub fn starts(&self) -> u64 {
-        self.start().count
     }
 
     /// Its newest start.
@@ -250,11 +171,6 @@ impl StdioPlugin {
         start.file = file;
     }
 
-    /// How long it may take to introduce itself.
-    pub(crate) fn handshake_limit(&self) -> Duration {
-        self.settings.handshake_limit
-    }
-
     /// What the next one finds who has a turn.
     fn put(&self, slot: Slot) {
         *self.slot.lock().unwrap_or_else(PoisonError::into_inner) = slot;
@@ -265,98 +181,6 @@ impl StdioPlugin {
         let turn = self.turns.turn(Urgency::Supervision).await;
         self.put(Slot::Down(why.to_owned()));
         drop(turn);
-    }
-
-    /// What it says of itself; nothing before it has been asked for the first time.
-    #[must_use]
-    pub fn info(&self) -> watch::Receiver<Option<Map<String, Value>>> {
-        self.info.subscribe()
-    }
-
-    /// What the process is doing.
-    #[must_use]
-    pub fn stage(&self) -> watch::Receiver<Stage> {
-        self.stage.subscribe()
-    }
-
-    /// The id of the process while there is one.
-    #[must_use]
-    pub fn process_id(&self) -> Option<i32> {
-        *self.process_id.borrow()
-    }
-
-    /// The same, to be followed.
-    pub(crate) fn process_ids(&self) -> watch::Receiver<Option<i32>> {
-        self.process_id.subscribe()
-    }
-
-    /// What it has complained about.
-    pub(crate) fn log(&self) -> &LogBook {
-        &self.log
-    }
-
-    /// What of its fence is not enforced, and what was granted without effect, as of its last start.
-    #[must_use]
-    pub fn fenced(&self) -> Fenced {
-        self.fenced.borrow().clone()
-    }
-
-    /// Says so where it is another fence than at the start before.
-    fn note_fenced(&self, fenced: Fenced) {
-        let is_news = self.fenced.send_if_modified(|known| {
-            let is_news = *known != fenced;
-            *known = fenced;
-            is_news
-        });
-        if !is_news {
-            return;
-        }
-        let Fenced {
-            not_enforced,
-            not_granted,
-        } = self.fenced();
-        if !not_enforced.is_empty() {
-            tracing::warn!(plugin = %self.name(), not_enforced = not_enforced.join("; "), "a plugin is not fenced in every way");
-        }
-        if !not_granted.is_empty() {
-            tracing::info!(plugin = %self.name(), not_granted = not_granted.join("; "), "a plugin was granted what has no effect");
-        }
-    }
-
-    /// What keeps it from reaching further.
-    pub(crate) fn fence(&self) -> Option<&Fence> {
-        self.settings.program.fence.as_ref()
-    }
-
-    /// The limits of which it has used most for some time.
-    pub(crate) fn over(&self) -> BTreeSet<Limit> {
-        self.over.borrow().clone()
-    }
-
-    /// Says so of those that are new.
-    pub(crate) fn note_over(&self, over: &BTreeSet<Limit>) {
-        let known = self.over.send_replace(over.clone());
-        for limit in over.difference(&known) {
-            tracing::warn!(plugin = %self.name(), ?limit, "a plugin has used most of a limit for some time");
-        }
-    }
-
-    /// The executable.
-    #[must_use]
-    pub fn path(&self) -> &PathBuf {
-        &self.settings.program.path
-    }
-
-    /// How often it was started after the first time.
-    #[must_use]
-    pub fn restarts(&self) -> u64 {
-        self.restarts.load(Ordering::Relaxed)
-    }
-
-    /// How many answers to nothing were dropped.
-    #[must_use]
-    pub fn strays(&self) -> u64 {
-        self.strays.load(Ordering::Relaxed)
     }
 
     /// Switches it on or off; the supervisor sees to it.

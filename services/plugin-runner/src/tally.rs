@@ -3,9 +3,13 @@
 //! Pure: samples, answers and moments go in, votes come out. It decides nothing about the host; it
 //! only never says *idle* of anything that it did not hear in time.
 
+mod kept;
 mod standing;
+mod times;
 
+pub(crate) use kept::KeptTally;
 pub(crate) use standing::{Anew, Fresh};
+pub(crate) use times::{hole_limit_ms, interval_ms, ms};
 
 use crate::{
     intake::Intake,
@@ -13,16 +17,8 @@ use crate::{
     runs::{Runs, Terms},
     votes::{BuiltIn, Opinion, built_in},
 };
-use serde::{Deserialize, Serialize};
 use snooze_schemas::{VoterName, metrics::Metrics, policy::Policy, sample::Sample};
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
-
-/// How late a sample may be beyond two intervals before it counts as missing: what a machine under load
-/// takes to measure and to send.
-const LATENESS_MS: u64 = 500;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Why a plugin is idle that is at work for us.
 const AT_WORK: &str = "it was idle, and is at work before the stop";
@@ -62,14 +58,6 @@ pub(crate) enum Remark {
     Changed(Vec<VoterName>),
 }
 
-/// What is kept over a restart of the runner (T4).
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct KeptTally {
-    runs: Runs,
-    intake: Intake,
-    grace_from_boottime_ms: u64,
-}
-
 /// The votes of one host.
 #[derive(Debug)]
 pub(crate) struct Tally {
@@ -100,30 +88,6 @@ impl Tally {
             resumed: BTreeSet::new(),
             objection: None,
             grace_from_boottime_ms: 0,
-        }
-    }
-
-    /// Goes on with what an earlier runner of this boot kept, over one hole of less than two intervals (T4).
-    #[must_use]
-    pub(crate) fn resume(boot_id: String, kept: KeptTally, interval_ms: u64) -> Tally {
-        let mut intake = kept.intake;
-        intake.bridge_once(interval_ms);
-        Tally {
-            resumed: kept.runs.voters().cloned().collect(),
-            runs: kept.runs,
-            intake,
-            grace_from_boottime_ms: kept.grace_from_boottime_ms,
-            ..Tally::new(boot_id)
-        }
-    }
-
-    /// What a later runner of this boot can go on with.
-    #[must_use]
-    pub(crate) fn keep(&self) -> KeptTally {
-        KeptTally {
-            runs: self.runs.clone(),
-            intake: self.intake.clone(),
-            grace_from_boottime_ms: self.grace_from_boottime_ms,
         }
     }
 
@@ -256,36 +220,6 @@ impl Tally {
             .unwrap_or_default()
     }
 
-    /// Age of the newest sample on the boot-time clock; since the boot where there is none.
-    #[must_use]
-    pub(crate) fn sample_age_ms(&self, now: Moment) -> u64 {
-        let end = self
-            .newest
-            .as_ref()
-            .map_or(0, |newest| newest.sample.ends_boottime_ms);
-        now.boottime_ms.saturating_sub(end)
-    }
-
-    /// What is left of boot grace (S6).
-    #[must_use]
-    pub(crate) fn boot_grace_left_ms(&self, policy: &Policy, now: Moment) -> u64 {
-        self.grace_from_boottime_ms
-            .saturating_add(ms(policy.boot_grace_minutes * 60.0))
-            .saturating_sub(now.boottime_ms)
-    }
-
-    /// After how long without a sample the built-in votes are unknown. How long a sample covers does not
-    /// matter here: one that covers an hour is old as soon as any other.
-    #[must_use]
-    pub(crate) fn silence_ms(policy: &Policy) -> u64 {
-        interval_ms(policy).saturating_mul(2).saturating_add(LATENESS_MS)
-    }
-
-    /// How far apart two answers of a plugin may be.
-    fn gap_ms(policy: &Policy) -> u64 {
-        Self::silence_ms(policy).saturating_add(ms(policy.plugin_timeout_seconds))
-    }
-
     fn jumped(&mut self, jump: Jump, now: Moment) -> Remark {
         self.runs.break_all();
         self.grace_from_boottime_ms = now.boottime_ms;
@@ -317,25 +251,6 @@ impl Tally {
             vec![Remark::Changed(changed)]
         }
     }
-}
-
-/// The time between two samples, as the policy wants it; never less than a millisecond.
-#[must_use]
-pub(crate) fn interval_ms(policy: &Policy) -> u64 {
-    ms(policy.check_interval_seconds).max(1)
-}
-
-/// The longest hole that a restart of the runner may leave: less than two intervals (T4).
-#[must_use]
-pub(crate) fn hole_limit_ms(interval_ms: u64) -> u64 {
-    interval_ms.saturating_mul(2).saturating_sub(1)
-}
-
-/// Seconds of a policy as milliseconds; what is no number of seconds is none at all.
-#[must_use]
-pub(crate) fn ms(seconds: f64) -> u64 {
-    let duration = Duration::try_from_secs_f64(seconds).unwrap_or_default();
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

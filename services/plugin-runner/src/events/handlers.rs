@@ -4,20 +4,25 @@
 //! Who is known begins at once. Only a plugin that has not introduced itself since the runner's start is
 //! waited for, beside those that are at work, and takes its place when it has.
 
+mod terms;
+
+pub(crate) use terms::covers;
+
 use super::Known;
 use crate::{
-    plugin::{EVENTS, EVENTS_LIMIT, Plugin},
+    plugin::{EVENTS_LIMIT, Plugin},
     plugins::Plugins,
     policy::PolicyInForce,
 };
 use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use serde_json::{Map, Value};
-use snooze_schemas::{EventType, PluginName, plugin::manifest::EventTerms};
+use snooze_schemas::{EventType, PluginName};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
     time::Duration,
 };
+use terms::{Said, said};
 
 /// The priority of a handler that nobody gave one: between the original's two examples, 100 and none.
 const DEFAULT_PRIORITY: i64 = 50;
@@ -184,70 +189,6 @@ async fn handler_of(
     Some((priority, handler))
 }
 
-/// What the configuration and the manifest say of an event.
-#[derive(Debug, PartialEq)]
-enum Said {
-    /// The plugin gets it, by these terms.
-    Gets(Map<String, Value>),
-    /// It gets others, and no more.
-    GetsOthers,
-    /// Nothing at all: it has to be asked.
-    Nothing,
-}
-
-/// Where the configuration says which events a plugin gets, or else its manifest, it gets no others. What the
-/// configuration does not say of one is as in the manifest.
-fn said(
-    config: &Map<String, Value>,
-    stated: Option<&BTreeMap<EventType, EventTerms>>,
-    event_type: &EventType,
-) -> Said {
-    let terms = stated.and_then(|events| terms(events, event_type));
-    let mut settings = match (config.get(EVENTS), stated, terms) {
-        (Some(Value::Object(events)), _, _) => match entry(events, event_type) {
-            Some(settings) => settings.clone(),
-            None => return Said::GetsOthers,
-        },
-        (_, Some(_), Some(_)) => Map::new(),
-        (_, Some(_), None) => return Said::GetsOthers,
-        (_, None, _) => return Said::Nothing,
-    };
-    if let Some(terms) = terms {
-        settings.entry("priority").or_insert(Value::from(terms.priority));
-        settings.entry("enabled").or_insert(Value::from(terms.enabled));
-    }
-    Said::Gets(settings)
-}
-
-/// What a manifest states of this type: under its own name, else under a name that stands for it.
-fn terms<'a>(events: &'a BTreeMap<EventType, EventTerms>, event_type: &EventType) -> Option<&'a EventTerms> {
-    let wide = || {
-        events
-            .iter()
-            .find(|(name, _)| covers(name.as_str(), event_type))
-            .map(|(_, terms)| terms)
-    };
-    events.get(event_type).or_else(wide)
-}
-
-/// What is configured for this type: under its own name, else under a name that stands for it.
-fn entry<'a>(events: &'a Map<String, Value>, event_type: &EventType) -> Option<&'a Map<String, Value>> {
-    let exact = events.get(event_type.as_str());
-    let wide = || {
-        events
-            .iter()
-            .find(|(name, _)| covers(name, event_type))
-            .map(|(_, settings)| settings)
-    };
-    exact.or_else(wide)?.as_object()
-}
-
-/// `custom` stands for every `custom.*` too.
-pub(crate) fn covers(name: &str, event_type: &EventType) -> bool {
-    let wanted = event_type.as_str();
-    name == wanted || (name == "custom" && wanted.starts_with("custom."))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -302,61 +243,5 @@ mod tests {
             (known, 2),
             "the other may still come"
         );
-    }
-
-    #[test]
-    fn e3_the_priorities_of_the_manifest_count_where_the_configuration_does_not_say() {
-        let event_type: EventType = "custom.backup".parse().expect("a type");
-        let stated: BTreeMap<EventType, EventTerms> = serde_json::from_value(json!({
-            "custom": {"priority": 70},
-            "cloud.spot.interrupt": {"priority": 100, "enabled": false},
-        }))
-        .expect("they are terms");
-        let said = |config: Value, event_type: &EventType| {
-            let config = config.as_object().expect("a map").clone();
-            match super::said(&config, Some(&stated), event_type) {
-                Said::Gets(settings) => Value::Object(settings),
-                other => Value::from(format!("{other:?}")),
-            }
-        };
-        let backup = |over: Value| said(json!({"events": {"custom.backup": over}}), &event_type);
-        assert_eq!(
-            said(json!({}), &event_type),
-            json!({"priority": 70, "enabled": true})
-        );
-        assert_eq!(
-            backup(json!({"priority": 5})),
-            json!({"priority": 5, "enabled": true})
-        );
-        assert_eq!(
-            backup(json!({"enabled": false})),
-            json!({"priority": 70, "enabled": false})
-        );
-        let spot: EventType = "cloud.spot.interrupt".parse().expect("a type");
-        assert_eq!(said(json!({}), &spot), json!({"priority": 100, "enabled": false}));
-        let others = json!("GetsOthers");
-        assert_eq!(said(json!({"events": {"custom": {}}}), &spot), others);
-        assert_eq!(
-            said(json!({}), &"system.disk.low".parse().expect("a type")),
-            others
-        );
-        assert_eq!(super::said(&Map::new(), None, &spot), Said::Nothing);
-    }
-
-    #[test]
-    fn custom_stands_for_every_custom_type_and_nothing_else_does() {
-        let backup: EventType = "custom.backup".parse().expect("a type");
-        assert!(covers("custom", &backup));
-        assert!(covers("custom.backup", &backup));
-        assert!(!covers("custom.other", &backup));
-        assert!(!covers("cloud", &"cloud.spot.interrupt".parse().expect("a type")));
-    }
-
-    #[test]
-    fn the_exact_type_beats_the_wide_one() {
-        let events = json!({"custom": {"priority": 1}, "custom.backup": {"priority": 2}});
-        let events = events.as_object().expect("a map");
-        let settings = entry(events, &"custom.backup".parse().expect("a type")).expect("it is there");
-        assert_eq!(settings["priority"], 2);
     }
 }

@@ -1,6 +1,8 @@
 //! A host's votes over time, told by hand.
 
+mod clocks;
 mod fresh;
+mod terms;
 
 use super::*;
 use snooze_schemas::{
@@ -75,41 +77,6 @@ fn redis(tally: &Tally, now: u64) -> Vote {
         .expect("it votes")
 }
 
-#[test]
-fn s13_a_voter_that_is_at_work_before_the_stop_is_held_however_long_it_takes() {
-    let mut tally = Tally::new(BOOT.to_owned());
-    tally.ask_these(plugin("a"), &policy());
-    tally.sample(&sample(1, 1_000, 1.0), &policy(), at(1_000));
-    let idle = Opinion {
-        state: VoteState::Idle,
-        ..Opinion::unknown("no clients")
-    };
-    for second in 1..=5 {
-        tally.answer(&voter("redis"), "a", at(second * 1_000), idle.clone(), &policy());
-    }
-    let before = redis(&tally, 5_000);
-    assert_eq!((before.state, before.idle_ms), (VoteState::Idle, 4_000));
-    // Far longer than the gap between two answers may be.
-    for second in 6..=60 {
-        tally.hold(&voter("redis"), "a", at(second * 1_000), &policy());
-    }
-    let held = redis(&tally, 60_000);
-    assert_eq!((held.state, held.idle_ms), (VoteState::Idle, 4_000));
-    tally.answer(&voter("redis"), "a", at(61_000), idle.clone(), &policy());
-    assert_eq!(
-        redis(&tally, 61_000).idle_ms,
-        4_000,
-        "the time at work does not count"
-    );
-    tally.answer(&voter("redis"), "a", at(62_000), idle.clone(), &policy());
-    assert_eq!(redis(&tally, 62_000).idle_ms, 5_000);
-    // A hole stays one, and who was busy is not held.
-    tally.hold(&voter("redis"), "a", at(70_000), &policy());
-    assert_eq!(redis(&tally, 70_000).state, VoteState::Unknown);
-    tally.answer(&voter("redis"), "a", at(71_000), idle, &policy());
-    assert_eq!(redis(&tally, 71_000).idle_ms, 0);
-}
-
 fn voter(name: &str) -> VoterName {
     name.parse().expect("a voter name")
 }
@@ -157,6 +124,41 @@ impl Desk {
             .find(|vote| vote.voter.as_str() == who)
             .expect("it votes")
     }
+}
+
+#[test]
+fn s13_a_voter_that_is_at_work_before_the_stop_is_held_however_long_it_takes() {
+    let mut tally = Tally::new(BOOT.to_owned());
+    tally.ask_these(plugin("a"), &policy());
+    tally.sample(&sample(1, 1_000, 1.0), &policy(), at(1_000));
+    let idle = Opinion {
+        state: VoteState::Idle,
+        ..Opinion::unknown("no clients")
+    };
+    for second in 1..=5 {
+        tally.answer(&voter("redis"), "a", at(second * 1_000), idle.clone(), &policy());
+    }
+    let before = redis(&tally, 5_000);
+    assert_eq!((before.state, before.idle_ms), (VoteState::Idle, 4_000));
+    // Far longer than the gap between two answers may be.
+    for second in 6..=60 {
+        tally.hold(&voter("redis"), "a", at(second * 1_000), &policy());
+    }
+    let held = redis(&tally, 60_000);
+    assert_eq!((held.state, held.idle_ms), (VoteState::Idle, 4_000));
+    tally.answer(&voter("redis"), "a", at(61_000), idle.clone(), &policy());
+    assert_eq!(
+        redis(&tally, 61_000).idle_ms,
+        4_000,
+        "the time at work does not count"
+    );
+    tally.answer(&voter("redis"), "a", at(62_000), idle.clone(), &policy());
+    assert_eq!(redis(&tally, 62_000).idle_ms, 5_000);
+    // A hole stays one, and who was busy is not held.
+    tally.hold(&voter("redis"), "a", at(70_000), &policy());
+    assert_eq!(redis(&tally, 70_000).state, VoteState::Unknown);
+    tally.answer(&voter("redis"), "a", at(71_000), idle, &policy());
+    assert_eq!(redis(&tally, 71_000).idle_ms, 0);
 }
 
 #[test]
@@ -227,88 +229,6 @@ fn t2_a_late_busy_sample_is_not_overlooked() {
 }
 
 #[test]
-fn t1_a_suspend_breaks_every_run_and_begins_boot_grace_again() {
-    let mut desk = Desk::new();
-    for end in [100_000, 101_000, 102_000] {
-        desk.quiet_second(end);
-    }
-    assert_eq!(desk.tally.boot_grace_left_ms(&desk.policy, at(102_000)), 0);
-    let woken = Moment {
-        monotonic_ms: 102_100,
-        boottime_ms: 702_100,
-        real_ms: 702_100,
-    };
-    assert!(matches!(
-        desk.tally.look(woken)[..],
-        [Remark::Jumped(Jump::Suspended { .. })]
-    ));
-    let votes = desk.tally.votes(&desk.policy, at(102_100));
-    assert!(votes.iter().all(|vote| vote.idle_ms == 0), "{votes:?}");
-    assert_eq!(desk.tally.boot_grace_left_ms(&desk.policy, woken), 60_000);
-}
-
-#[test]
-fn t1_a_clock_that_is_set_breaks_every_run() {
-    let mut desk = Desk::new();
-    for end in [100_000, 101_000] {
-        desk.quiet_second(end);
-    }
-    let set = Moment {
-        real_ms: -5_000_000,
-        ..at(101_500)
-    };
-    assert!(matches!(
-        desk.tally.look(set)[..],
-        [Remark::Jumped(Jump::RealTimeSet { .. })]
-    ));
-    assert_eq!(desk.vote("cpu", 101_500).idle_ms, 0);
-}
-
-#[test]
-fn s6_boot_grace_counts_from_the_boot() {
-    let tally = Tally::new(BOOT.to_owned());
-    assert_eq!(tally.boot_grace_left_ms(&policy(), at(20_000)), 40_000);
-    assert_eq!(tally.boot_grace_left_ms(&policy(), at(60_000)), 0);
-}
-
-#[test]
-fn t3_a_reconfigured_plugin_breaks_every_run_and_its_old_answer_counts_for_nothing() {
-    let mut desk = Desk::new();
-    for end in [2_000, 3_000] {
-        desk.quiet_second(end);
-    }
-    let policy = desk.policy.clone();
-    let remarks = desk.tally.ask_these(plugin("b"), &policy);
-    assert_eq!(remarks, [Remark::Changed(vec![voter("redis")])]);
-    assert_eq!(desk.vote("cpu", 3_000).idle_ms, 0);
-    assert_eq!(desk.vote("redis", 3_000).state, VoteState::Unknown);
-    desk.tally
-        .answer(&voter("redis"), "a", at(3_100), idle(), &policy);
-    assert_eq!(
-        desk.vote("redis", 3_100).state,
-        VoteState::Unknown,
-        "asked under the old terms"
-    );
-}
-
-#[test]
-fn t3_a_changed_threshold_or_role_breaks_every_run() {
-    let changes: [fn(&mut Policy); 2] = [
-        |policy| policy.cpu_threshold_percent = 20.0,
-        |policy| policy.voters.entry(voter("cpu")).or_default().role = Some(Role::Advisory),
-    ];
-    for change in changes {
-        let mut desk = Desk::new();
-        for end in [2_000, 3_000] {
-            desk.quiet_second(end);
-        }
-        change(&mut desk.policy);
-        desk.quiet_second(4_000);
-        assert_eq!(desk.vote("redis", 4_000).idle_ms, 0);
-    }
-}
-
-#[test]
 fn i2_a_repeated_sample_makes_nobody_idle_and_says_so() {
     let mut desk = Desk::new();
     for end in [2_000, 3_000] {
@@ -324,109 +244,6 @@ fn i2_a_repeated_sample_makes_nobody_idle_and_says_so() {
     assert_eq!((cpu.state, cpu.idle_ms), (VoteState::Unknown, 0));
     assert!(cpu.reason.contains("repeated"), "{}", cpu.reason);
     assert_eq!(desk.vote("redis", 4_000).idle_ms, 0);
-}
-
-#[test]
-fn t4_a_restart_bridges_a_hole_of_less_than_two_intervals() {
-    for (first_end, expected) in [(5_900, 3_000), (6_100, 1_000)] {
-        let mut desk = Desk::new();
-        for end in [2_000, 3_000] {
-            desk.quiet_second(end);
-        }
-        let text = serde_json::to_string(&desk.tally.keep()).expect("writes");
-        let kept = serde_json::from_str(&text).expect("reads");
-        desk.tally = Tally::resume(BOOT.to_owned(), kept, 1_000);
-        desk.tally.ask_these(plugin("a"), &desk.policy);
-        desk.seq += 2;
-        desk.late(first_end, first_end, 1.0);
-        assert_eq!(
-            desk.vote("cpu", first_end).idle_ms,
-            expected,
-            "a first sample until {first_end}"
-        );
-    }
-}
-
-#[test]
-fn t3_votes_after_a_new_policy_are_made_under_it() {
-    let mut desk = Desk::new();
-    for end in [2_000, 3_000] {
-        desk.quiet_second(end);
-    }
-    desk.policy.cpu_threshold_percent = 0.5;
-    let policy = desk.policy.clone();
-    let remarks = desk.tally.ask_these(plugin("a"), &policy);
-    assert_eq!(remarks, [Remark::Changed(vec![voter("cpu")])]);
-    let cpu = desk.vote("cpu", 3_000);
-    assert_eq!((cpu.state, cpu.idle_ms), (VoteState::Busy, 0));
-    assert_eq!(cpu.evidence["threshold"], 0.5);
-    assert_eq!(
-        desk.vote("redis", 3_000).idle_ms,
-        0,
-        "its run broke with the others"
-    );
-}
-
-#[test]
-fn t4_a_plugins_run_bridges_a_restart_of_less_than_two_intervals_and_no_more() {
-    for (first_answer, expected) in [(4_999, 2_999), (5_000, 0)] {
-        let mut desk = Desk::new();
-        for end in [2_000, 3_000] {
-            desk.quiet_second(end);
-        }
-        desk.tally = Tally::resume(BOOT.to_owned(), desk.tally.keep(), 1_000);
-        desk.tally.ask_these(plugin("a"), &desk.policy);
-        desk.seq += 2;
-        desk.late(4_500, 4_500, 1.0);
-        let policy = desk.policy.clone();
-        desk.tally
-            .answer(&voter("redis"), "a", at(first_answer), idle(), &policy);
-        assert_eq!(
-            desk.vote("redis", first_answer).idle_ms,
-            expected,
-            "{first_answer}"
-        );
-        desk.tally
-            .answer(&voter("redis"), "a", at(first_answer + 2_900), idle(), &policy);
-        assert_eq!(
-            desk.vote("redis", first_answer + 2_900).idle_ms,
-            expected + 2_900,
-            "from then on it is as ever"
-        );
-    }
-}
-
-#[test]
-fn t4_every_break_of_a_run_is_counted() {
-    let mut desk = Desk::new();
-    for end in [2_000, 3_000] {
-        desk.quiet_second(end);
-    }
-    let before = desk.tally.breaks();
-    let policy = desk.policy.clone();
-    desk.tally
-        .answer(&voter("redis"), "a", at(3_100), idle(), &policy);
-    assert_eq!(desk.tally.breaks(), before);
-    let busy = Opinion::new(VoteState::Busy, "a client");
-    desk.tally.answer(&voter("redis"), "a", at(3_200), busy, &policy);
-    assert_eq!(desk.tally.breaks(), before + 1);
-}
-
-#[test]
-fn s2_who_is_required_and_missing_is_unknown() {
-    let mut desk = Desk::new();
-    let missing = AskedVoter {
-        terms: "barred".to_owned(),
-        barred: Some("it is missing".to_owned()),
-    };
-    desk.tally
-        .ask_these([(voter("redis"), missing)].into(), &desk.policy);
-    desk.late(2_000, 2_000, 1.0);
-    let redis = desk.vote("redis", 2_000);
-    assert_eq!(
-        (redis.state, redis.role, redis.reason.as_str()),
-        (VoteState::Unknown, Role::Required, "it is missing")
-    );
 }
 
 #[test]

@@ -16,6 +16,7 @@ mod manifests;
 mod micro;
 mod native;
 mod nats_plugins;
+mod nats_silence;
 mod packages;
 mod plugins;
 mod preparing;
