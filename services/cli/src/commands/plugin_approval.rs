@@ -7,6 +7,7 @@ use super::{
     json_file,
     plugin_hosts::{Said, ask_about, names},
     plugin_layer::{Layer, change_if, look},
+    plugin_revocation::revoke,
     plugin_validation::hosts,
     question::{Consent, confirm},
 };
@@ -59,19 +60,6 @@ pub(super) async fn approve(session: &Session, arguments: PluginApprove) -> Resu
         return print::json(&approval);
     }
     print::lines([format!("{plugin} is approved {}.", layer.shown())])
-}
-
-async fn revoke(session: &Session, layer: &Layer, plugin: &PluginName) -> Result<(), Failure> {
-    if approved(look(session, layer).await?.0.plugins.get(plugin.as_str())).is_none() {
-        let text = format!("nothing is approved for {plugin} {}", layer.shown());
-        return Err(Failure::new(Exit::Refused, text));
-    }
-    change_if(session, layer, plugin, |held| {
-        held.approved = None;
-        Ok(())
-    })
-    .await?;
-    print::lines([format!("{plugin} is no longer approved {}.", layer.shown())])
 }
 
 /// What a layer approves of a plugin.

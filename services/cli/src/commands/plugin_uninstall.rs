@@ -4,13 +4,14 @@
 //! nobody can say so.
 
 use super::{
+    plugin_elsewhere::{elsewhere, still_approved, still_installed},
     plugin_install::of_store,
     plugin_layer::{Layer, change, look},
     plugin_validation::AT_ONCE,
 };
 use crate::{arguments::PluginUninstall, print, session::Session};
 use futures_util::{StreamExt, stream};
-use snooze_schemas::policy::ConfigLayer;
+use snooze_schemas::{PluginName, policy::ConfigLayer};
 use snooze_service_runtime::{Exit, Failure};
 use std::collections::BTreeSet;
 
@@ -28,13 +29,18 @@ pub(super) async fn uninstall(session: &Session, arguments: PluginUninstall) -> 
         return Err(Failure::new(Exit::Refused, text));
     };
     change(session, &layer, plugin, |held| {
-        (held.installed, held.approved, held.enabled) = (None, None, None);
+        (held.installed, held.approved) = (None, None);
+        // That it was switched on was for this package, and would have it looked for on the bus. That it was switched
+        // off holds for one that lies there otherwise, too.
+        if held.enabled == Some(true) {
+            held.enabled = None;
+        }
         if arguments.config {
             held.config = None;
         }
     })
     .await?;
-    print::lines([format!("{plugin} is no longer installed {}.", layer.shown())])?;
+    tell(session, &layer, plugin).await?;
     if !arguments.package {
         return Ok(());
     }
@@ -49,6 +55,31 @@ pub(super) async fn uninstall(session: &Session, arguments: PluginUninstall) -> 
     let deleted = session.bus.artifacts().delete(&installed.sha256).await;
     deleted.map_err(|error| of_store(&error))?;
     print::lines(["Its package is deleted."])
+}
+
+/// Says what is taken back, and what still holds there.
+async fn tell(session: &Session, layer: &Layer, plugin: &PluginName) -> Result<(), Failure> {
+    let others = match elsewhere(session, layer, plugin).await {
+        Ok(others) => others,
+        Err(failure) => {
+            print::talk(&format!(
+                "nobody can say whether another level has {plugin} installed there: {}",
+                failure.line
+            ));
+            return print::lines([taken_back(layer, plugin)]);
+        }
+    };
+    let installed = still_installed(layer, &others);
+    let first = match installed.is_empty() {
+        true => format!("{plugin} is no longer installed {}.", layer.shown()),
+        false => taken_back(layer, plugin),
+    };
+    let approved = still_approved(layer, &others);
+    print::lines([first].into_iter().chain(installed).chain(approved))
+}
+
+fn taken_back(layer: &Layer, plugin: &PluginName) -> String {
+    format!("The installation of {plugin} {} is taken back.", layer.shown())
 }
 
 /// The layers that still name a package.

@@ -8,6 +8,7 @@ mod place;
 mod plugin_approval;
 mod plugin_approved_files;
 mod plugin_install;
+mod plugin_levels;
 mod plugin_package;
 mod plugin_question;
 mod plugin_run;

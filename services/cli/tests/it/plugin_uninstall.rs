@@ -34,7 +34,8 @@ async fn what_is_uninstalled_keeps_its_configuration_and_its_package_until_that_
     let (code, said) = plugin(&["uninstall", "redis", "--fleet"]).await;
     assert_eq!(code, Some(0), "{said}");
     let left = held(&place).await.expect("its configuration is kept");
-    assert_eq!((left.installed, left.approved, left.enabled), (None, None, None));
+    let off = Some(false);
+    assert_eq!((left.installed, left.approved, left.enabled), (None, None, off));
     assert!(left.config.is_some());
     assert!(fetched(&place, &sha256).await.is_ok(), "its package is kept");
     let (code, said) = plugin(&["uninstall", "redis", "--fleet"]).await;
@@ -43,6 +44,7 @@ async fn what_is_uninstalled_keeps_its_configuration_and_its_package_until_that_
 
     install(&["--fleet"]).await;
     install(&["--host", "web"]).await;
+    assert_eq!(plugin(&["enable", "redis", "--fleet"]).await.0, Some(0));
     let (code, said) = plugin(&["uninstall", "redis", "--fleet", "--config", "--package"]).await;
     assert_eq!(code, Some(0), "{said}");
     assert!(said.contains("still installed on the host web"), "{said}");
@@ -71,7 +73,7 @@ async fn a_package_stays_where_nobody_can_say_who_has_it() {
     let done = place.plugin(Role::Administrator, &words).await;
     assert_eq!(done.code, Some(1), "{done:?}");
     assert!(
-        done.out.contains("no longer installed") && done.err.contains("package stays"),
+        done.out.contains("is taken back") && done.err.contains("package stays"),
         "{done:?}"
     );
     assert!(fetched(&place, &sha256).await.is_ok());

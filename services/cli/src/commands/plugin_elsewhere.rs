@@ -1,0 +1,106 @@
+//! What other layers say of a plugin on the same hosts: what is taken back in one of them may still hold by another.
+
+use super::{
+    host::{enrolled, query_one},
+    plugin_layer::{Layer, look},
+    plugin_validation::AT_ONCE,
+};
+use crate::{session::Session, view::text};
+use futures_util::{StreamExt, stream};
+use snooze_schemas::{
+    GroupName, PluginName,
+    plugin::approval::{Approval, Installed},
+    policy::PluginLayer,
+};
+use snooze_service_runtime::Failure;
+use std::collections::BTreeSet;
+
+/// So many are told; of more a person learns their number.
+const TOLD: usize = 10;
+
+/// The other layers that say something of a plugin, the narrower before the wider.
+pub(super) async fn elsewhere(
+    session: &Session,
+    layer: &Layer,
+    plugin: &PluginName,
+) -> Result<Vec<(Layer, PluginLayer)>, Failure> {
+    let looks = around(session, layer).await?.into_iter().map(|layer| async move {
+        let held = look(session, &layer).await?.0.plugins.remove(plugin.as_str());
+        Ok::<_, Failure>(held.map(|held| (layer, held)))
+    });
+    let mut looks = stream::iter(looks).buffered(AT_ONCE);
+    let mut found = Vec::new();
+    while let Some(looked) = looks.next().await {
+        found.extend(looked?);
+    }
+    Ok(found)
+}
+
+/// All other layers that hold on one of its hosts.
+async fn around(session: &Session, layer: &Layer) -> Result<Vec<Layer>, Failure> {
+    let group_of = |group: &str| group.parse::<GroupName>().ok().map(Layer::Group);
+    match layer {
+        Layer::Host(host) => {
+            let hosts = query_one(session, host).await?.hosts;
+            let groups = hosts.iter().filter_map(|report| group_of(&report.group));
+            Ok(groups.take(1).chain([Layer::Fleet]).collect())
+        }
+        Layer::Group(group) => {
+            let hosts = enrolled(session).await?.into_iter();
+            let hosts = hosts.filter(|report| report.group == group.as_str());
+            let hosts = hosts.map(|report| Layer::Host(report.host));
+            Ok(hosts.chain([Layer::Fleet]).collect())
+        }
+        Layer::Fleet => {
+            let hosts = enrolled(session).await?;
+            let groups: BTreeSet<&str> = hosts.iter().map(|report| report.group.as_str()).collect();
+            let groups: Vec<Layer> = groups.into_iter().filter_map(group_of).collect();
+            let hosts = hosts.into_iter().map(|report| Layer::Host(report.host));
+            Ok(hosts.chain(groups).collect())
+        }
+    }
+}
+
+/// A line for each layer by which it still holds, where there are any. On one host only the narrowest does.
+pub(super) fn still<T>(
+    layer: &Layer,
+    others: &[(Layer, PluginLayer)],
+    what: &str,
+    of: impl Fn(&PluginLayer) -> Option<&T>,
+    told: impl Fn(&T) -> String,
+) -> Vec<String> {
+    let mut held: Vec<_> = others
+        .iter()
+        .filter_map(|(layer, held)| Some((layer, of(held)?)))
+        .collect();
+    if matches!(layer, Layer::Host(_)) {
+        held.truncate(1);
+    }
+    let mut lines: Vec<String> = held
+        .iter()
+        .take(TOLD)
+        .map(|(layer, held)| {
+            let line = format!("It is still {what} {}: {}.", layer.shown(), told(held));
+            text::printable(&line)
+        })
+        .collect();
+    if held.len() > TOLD {
+        lines.push(format!(
+            "It is still {what} by {} more layers.",
+            held.len() - TOLD
+        ));
+    }
+    lines
+}
+
+/// Those by which it is still approved.
+pub(super) fn still_approved(layer: &Layer, others: &[(Layer, PluginLayer)]) -> Vec<String> {
+    let told = |held: &Approval| format!("by {} at {:.0}", held.by, held.at);
+    still(layer, others, "approved", |held| held.approved.as_ref(), told)
+}
+
+/// Those by which it is still installed.
+pub(super) fn still_installed(layer: &Layer, others: &[(Layer, PluginLayer)]) -> Vec<String> {
+    let told = |held: &Installed| format!("version {}", held.version);
+    still(layer, others, "installed", |held| held.installed.as_ref(), told)
+}
