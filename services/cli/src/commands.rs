@@ -14,6 +14,7 @@ mod plugin_inspection;
 mod plugin_install;
 mod plugin_layer;
 mod plugin_package;
+mod plugin_presence;
 mod plugin_revocation;
 mod plugin_running;
 mod plugin_settings;

@@ -3,7 +3,7 @@
 //! A host that is away says nothing, and that is told: silence is no word about its plugins.
 
 use super::plugin_validation::AT_ONCE;
-use crate::session::Session;
+use crate::{session::Session, view::text};
 use futures_util::{StreamExt, stream};
 use snooze_bus::{RunnerVerb, Subject};
 use snooze_schemas::{
@@ -63,6 +63,21 @@ async fn ask(session: &Session, host: HostId, question: &ListPlugins) -> Said {
             Some(_) | None => Said::Away,
         },
     }
+}
+
+/// The plugins that a host has, by their names as they may be shown; none where it does not answer.
+pub(super) async fn all_of(session: &Session, host: &HostId) -> Vec<String> {
+    let subject = Subject::Runner {
+        host: host.clone(),
+        verb: RunnerVerb::Plugins,
+    };
+    let question = ListPlugins::default();
+    let answer = session.bus.request::<_, PluginList>(&subject, &question, WITHIN);
+    let plugins = answer.await.map(|list| list.plugins).unwrap_or_default();
+    plugins
+        .iter()
+        .map(|plugin| text::printable(&plugin.info.name))
+        .collect()
 }
 
 /// The first of them, on one line.

@@ -4,11 +4,12 @@
 //! who change two plugins at once lose nothing.
 
 use super::{
-    host::{one_host, refuse_unknown},
+    host::{enrolled, one_host, refuse_unknown},
     plugin_validation::Whose,
 };
 use crate::{
     arguments::Level,
+    print,
     session::{Session, of_bus},
 };
 use snooze_bus::{Bucket, WriteError, keys};
@@ -17,6 +18,7 @@ use snooze_schemas::{
     policy::{ConfigLayer, PluginLayer},
 };
 use snooze_service_runtime::{Exit, Failure};
+use std::collections::BTreeSet;
 
 /// Each attempt fails only because somebody else wrote the same key in between.
 const ATTEMPTS: usize = 8;
@@ -33,7 +35,10 @@ impl Layer {
     pub(super) async fn of(session: &Session, level: Level) -> Result<Layer, Failure> {
         match (level.fleet, level.group) {
             (true, _) => Ok(Layer::Fleet),
-            (false, Some(group)) => Ok(Layer::Group(group)),
+            (false, Some(group)) => {
+                warn_of_empty(session, &group).await;
+                Ok(Layer::Group(group))
+            }
             (false, None) => {
                 let host = one_host(session, level.host).await?;
                 refuse_unknown(session, &host).await?;
@@ -66,6 +71,26 @@ impl Layer {
             Self::Fleet => "on every host".to_owned(),
         }
     }
+}
+
+/// Says that no host is in a group, and which groups there are. A group may be told of before its first host comes.
+async fn warn_of_empty(session: &Session, group: &GroupName) {
+    // Only executors know who is in which group; what they do not say is not told.
+    let Ok(known) = enrolled(session).await else {
+        return;
+    };
+    let groups: BTreeSet<&str> = known.iter().map(|report| report.group.as_str()).collect();
+    if groups.contains(group.as_str()) {
+        return;
+    }
+    let groups: Vec<&str> = groups.into_iter().collect();
+    let there = match groups.as_slice() {
+        [] => "no host is enrolled at all".to_owned(),
+        groups => format!("the hosts are in {}", groups.join(", ")),
+    };
+    print::talk(&format!(
+        "no host is in the group {group}, so it holds for nobody until one comes; {there}"
+    ));
 }
 
 /// Changes what a layer says of a plugin, and returns what it says then.

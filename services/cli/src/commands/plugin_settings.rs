@@ -4,9 +4,9 @@
 
 use super::{
     json_file,
-    plugin_hosts::{Said, ask_about, names},
     plugin_layer::{Layer, change, look},
-    plugin_validation::{hosts, refuse_mistakes},
+    plugin_presence::{warn_before_disabling, warn_before_enabling},
+    plugin_validation::refuse_mistakes,
 };
 use crate::{
     arguments::{PluginConfigure, PluginSetting},
@@ -15,7 +15,6 @@ use crate::{
 };
 use serde_json::{Map, Value};
 use snooze_plugin_runner::without_secrets;
-use snooze_schemas::PluginName;
 use snooze_service_runtime::{Exit, Failure};
 
 /// Switches a plugin on.
@@ -30,8 +29,9 @@ pub(super) async fn disable(session: &Session, arguments: PluginSetting) -> Resu
 
 async fn switch(session: &Session, arguments: PluginSetting, enabled: bool) -> Result<(), Failure> {
     let layer = Layer::of(session, arguments.level).await?;
-    if enabled {
-        warn_of_unvouched(session, &layer, &arguments.plugin).await;
+    match enabled {
+        true => warn_before_enabling(session, &layer, &arguments.plugin).await,
+        false => warn_before_disabling(session, &layer, &arguments.plugin).await,
     }
     change(session, &layer, &arguments.plugin, |plugin| {
         plugin.enabled = Some(enabled);
@@ -39,35 +39,6 @@ async fn switch(session: &Session, arguments: PluginSetting, enabled: bool) -> R
     .await?;
     let done = if enabled { "enabled" } else { "disabled" };
     print::lines([format!("{} is {done} {}.", arguments.plugin, layer.shown())])
-}
-
-/// Says where nobody vouches for a plugin that is to run. It may do nothing there, so it is no reason not to.
-async fn warn_of_unvouched(session: &Session, layer: &Layer, plugin: &PluginName) {
-    // Whoever cannot be asked about is warned of by the host's own list.
-    let Ok(hosts) = hosts(session, layer.whose()).await else {
-        return;
-    };
-    let said = ask_about(session, hosts, plugin).await.into_iter();
-    let unvouched: Vec<_> = said
-        .filter_map(|(host, said)| match said {
-            Said::Has(status)
-                if status
-                    .rights
-                    .as_ref()
-                    .is_some_and(|rights| rights.granted_by.is_none()) =>
-            {
-                Some(host)
-            }
-            Said::Has(_) | Said::Nothing | Said::Away => None,
-        })
-        .collect();
-    if !unvouched.is_empty() {
-        print::talk(&format!(
-            "nobody vouches for {plugin} on {}: it runs there and may do nothing but compute; look at it with `snooze \
-             plugin info {plugin}` and approve it with `snooze plugin approve {plugin}`",
-            names(&unvouched)
-        ));
-    }
 }
 
 /// Shows or changes what a plugin is configured with.

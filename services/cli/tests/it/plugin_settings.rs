@@ -1,6 +1,6 @@
 //! `snooze plugin enable`, `disable` and `configure`, against a real broker.
 
-use crate::place::Place;
+use crate::place::{Place, rights, status};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use snooze_bus::{Bucket, Role, keys};
@@ -90,6 +90,34 @@ async fn i5_who_is_no_administrator_changes_no_plugin() {
         .await;
     assert_eq!((done.code, done.err.lines().count()), (Some(4), 1), "{done:?}");
     assert!(place.layer(keys::FLEET).await.plugins.is_empty());
+}
+
+#[tokio::test]
+async fn a_plugin_or_group_that_nobody_has_is_warned_of_with_those_that_there_are() {
+    let place = Place::new().await;
+    place.executor(&["web"]).await;
+    place.host("web", json!([status("redis", &rights())])).await;
+    let switch = async |words: &[&str]| {
+        let done = place.plugin(Role::Administrator, words).await;
+        assert_eq!(done.code, Some(0), "{done:?}");
+        done.err
+    };
+    for verb in ["enable", "disable"] {
+        let told = switch(&[verb, "nope", "--fleet"]).await;
+        assert!(
+            told.contains("there is no plugin nope on web") && told.contains("web has redis"),
+            "{told}"
+        );
+        let told = switch(&[verb, "redis", "--fleet"]).await;
+        assert!(!told.contains("there is no plugin"), "{told}");
+    }
+    let told = switch(&["disable", "redis", "--group", "nobody"]).await;
+    assert!(
+        told.contains("no host is in the group nobody") && told.contains("in default"),
+        "{told}"
+    );
+    let told = switch(&["disable", "redis", "--group", "default"]).await;
+    assert_eq!(told, "");
 }
 
 #[tokio::test]
