@@ -142,7 +142,7 @@ impl fmt::Display for Obstacle {
             }
             Self::Stale { age_ms, limit_ms } => write!(
                 out,
-                "The last sample is {} old; at most {} is allowed.",
+                "The newest sample that it told of is {} old by now; at most {} is allowed. It tells when a vote changes, and at each heartbeat.",
                 duration(*age_ms),
                 duration(*limit_ms)
             ),
