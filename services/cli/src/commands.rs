@@ -5,6 +5,7 @@ mod explain;
 mod history;
 mod host;
 mod json_file;
+mod named_file;
 mod plugin_approval;
 mod plugin_description;
 pub(crate) mod plugin_dev;

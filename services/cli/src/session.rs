@@ -1,19 +1,15 @@
-//! A person's connection to the bus: found by the arguments or in the state folder, and what goes wrong
-//! with it as one line. It never starts anything.
+//! A person's connection to the bus, and what goes wrong with it as one line. It never starts anything.
 
-use crate::{
-    arguments::Connection,
-    home::Home,
-    state_folder::{BusAddress, StateError, StateFolder},
-    unanswered,
-};
-use snooze_bus::{Bus, BusConfig, BusError, BusErrorKind, BusStatus, RequestError, Role, holder_of};
+mod place;
+
+pub(crate) use place::running;
+
+use crate::{arguments::Connection, home::Home, unanswered};
+use place::Place;
+use snooze_bus::{Bus, BusConfig, BusError, BusErrorKind, BusStatus, RequestError, Role};
 use snooze_schemas::{HostId, Message, SourceName, ops::Query, ops::QueryResult};
 use snooze_service_runtime::{Exit, Failure};
-use std::{
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::time::Duration;
 
 /// A person waits; a server that is there answers within milliseconds.
 const CONNECT_WITHIN: Duration = Duration::from_secs(3);
@@ -26,6 +22,7 @@ pub(crate) struct Session {
     pub(crate) bus: Bus,
     /// The name in the credentials: who asks, and the source of the events that are sent.
     pub(crate) user: SourceName,
+    role: Role,
 }
 
 impl Session {
@@ -46,7 +43,11 @@ impl Session {
         })
         .await
         .map_err(|error| of_bus(&error))?;
-        Ok(Session { bus, user })
+        Ok(Session {
+            bus,
+            user,
+            role: place.role,
+        })
     }
 
     /// Waits until the server denies what was sent, and says what: a denial comes by itself, and the
@@ -55,10 +56,7 @@ impl Session {
         let mut status = self.bus.status();
         let is_final = |status: &BusStatus| matches!(status, BusStatus::Fatal(_));
         match status.wait_for(is_final).await.as_deref() {
-            Ok(BusStatus::Fatal(why)) => {
-                let text = format!("these credentials do not permit it: {why}");
-                Failure::new(Exit::Refused, text)
-            }
+            Ok(BusStatus::Fatal(why)) => Failure::new(Exit::Refused, not_permitted(self.role, why)),
             // Nobody will say any more; whoever waits for an answer ends by its own time-out.
             Ok(BusStatus::Connected | BusStatus::Disconnected) | Err(_) => std::future::pending().await,
         }
@@ -93,118 +91,6 @@ impl Session {
     }
 }
 
-/// Where the bus is, and who asks.
-struct Place {
-    server: String,
-    credentials: Option<PathBuf>,
-    role: Role,
-    user: String,
-}
-
-impl Place {
-    fn find(connection: &Connection, home: &Home) -> Result<Place, Failure> {
-        let usage = |error: &StateError| Failure::from_error(Exit::Usage, error);
-        let state = StateFolder::locate(connection.state.as_deref(), home);
-        let left = match &state {
-            Ok(state) => state.bus_address().map_err(|error| usage(&error)),
-            Err(error) => Err(usage(error)),
-        };
-        match (&connection.server, &connection.credentials) {
-            (server, Some(credentials)) => {
-                let (role, user) = user_of(credentials)?;
-                let server = match server {
-                    Some(server) => server.clone(),
-                    None => running(&state.map_err(|error| usage(&error))?, left?)?.server,
-                };
-                Ok(Place {
-                    server,
-                    credentials: Some(credentials.clone()),
-                    role,
-                    user,
-                })
-            }
-            // The server that `snooze up` left is the one that its credentials are for, however it is named.
-            (Some(server), None) => match left {
-                Ok(Some(address)) if is_same(server, &address.server) => Ok(Place::of(address)),
-                _ => Ok(Place {
-                    server: server.clone(),
-                    credentials: None,
-                    role: Role::Operator,
-                    user: "operator".to_owned(),
-                }),
-            },
-            (None, None) => {
-                let state = state.map_err(|error| usage(&error))?;
-                Ok(Place::of(running(&state, left?)?))
-            }
-        }
-    }
-
-    fn of(address: BusAddress) -> Place {
-        Place {
-            server: address.server,
-            credentials: Some(address.credentials),
-            role: Role::Administrator,
-            user: address.user,
-        }
-    }
-}
-
-fn is_same(one: &str, other: &str) -> bool {
-    let plain = |url: &str| url.trim().trim_end_matches('/').to_ascii_lowercase();
-    plain(one) == plain(other)
-}
-
-/// The address in the state folder, where the broker behind it runs.
-pub(crate) fn running(state: &StateFolder, left: Option<BusAddress>) -> Result<BusAddress, Failure> {
-    let root = state.root().display();
-    let away = |what: &str| {
-        let text = format!(
-            "{what}: start `snooze up`, name the state folder of the one that runs with --state, or say where the bus is with --server and --credentials"
-        );
-        Failure::new(Exit::BusUnreachable, text)
-    };
-    match left {
-        None => Err(away(&format!("no bus is known in the state folder {root}"))),
-        Some(address) => match state.broker_runs() {
-            Ok(true) => Ok(address),
-            Ok(false) => Err(away(&format!(
-                "the `snooze up` of the state folder {root} is not running"
-            ))),
-            Err(error) => Err(Failure::from_error(Exit::Usage, &error)),
-        },
-    }
-}
-
-/// Role and name of a user, as the file says that was made for it; else from that file's name,
-/// `<role>-<name>.creds`.
-fn user_of(credentials: &Path) -> Result<(Role, String), Failure> {
-    let text = std::fs::read_to_string(credentials).map_err(|error| {
-        let text = format!("read the credentials in {}: {error}", credentials.display());
-        Failure::new(Exit::Usage, text)
-    })?;
-    if let Some(holder) = holder_of(&text) {
-        return Ok(holder);
-    }
-    let stem = credentials
-        .file_stem()
-        .and_then(|stem| stem.to_str())
-        .unwrap_or_default();
-    let found = Role::ALL.into_iter().find_map(|role| {
-        Some((
-            role,
-            stem.strip_prefix(role.as_str())?.strip_prefix('-')?.to_owned(),
-        ))
-    });
-    found.ok_or_else(|| {
-        let text = format!(
-            "{} does not say whose credentials it holds: name it <role>-<name>.creds, as operator-ada.creds",
-            credentials.display()
-        );
-        Failure::new(Exit::Usage, text)
-    })
-}
-
 /// A failure of the bus, with the exit code that tells a script whether it is worth trying again.
 pub(crate) fn of_bus(error: &BusError) -> Failure {
     let exit = match error.kind() {
@@ -216,100 +102,38 @@ pub(crate) fn of_bus(error: &BusError) -> Failure {
     Failure::from_error(exit, error)
 }
 
+/// Whose credentials it takes, where these are not enough. What the server calls what was denied is no word of ours,
+/// and only told to whom everything should be permitted.
+fn not_permitted(role: Role, why: &str) -> String {
+    let (whose, holder) = match role {
+        Role::Administrator => return format!("these credentials do not permit it: {why}"),
+        Role::Operator => ("an administrator's", "administrator"),
+        _ => ("an operator's or an administrator's", "operator"),
+    };
+    format!(
+        "this needs {whose} credentials, and these are of the role {}: `snooze credentials {holder} NAME` makes some \
+         where `snooze up` keeps its keys, and --credentials names them",
+        role.as_str()
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use snooze_bus::{Keys, User};
-    use snooze_schemas::Timestamp;
-
-    /// A state folder in which a broker seems to run, for as long as the answer is kept.
-    fn left() -> (tempfile::TempDir, Connection, impl Drop) {
-        let temporary = tempfile::tempdir().expect("a folder");
-        let root = temporary.path().join("state");
-        let state = StateFolder::locate(Some(&root), &Home::default()).expect("given");
-        state.create().expect("made");
-        let address = BusAddress {
-            server: "nats://127.0.0.1:4333".to_owned(),
-            credentials: state.path("creds/administrator-ada.creds"),
-            user: "ada".to_owned(),
-        };
-        state.set_bus_address(&address).expect("written");
-        let lock = std::fs::File::create(state.path("broker.lock")).expect("made");
-        lock.lock().expect("taken");
-        let connection = Connection {
-            state: Some(root),
-            ..Connection::default()
-        };
-        (temporary, connection, LockHeld(lock))
-    }
-
-    struct LockHeld(std::fs::File);
-
-    impl Drop for LockHeld {
-        fn drop(&mut self) {
-            self.0.unlock().expect("it was taken");
-        }
-    }
 
     #[test]
-    fn the_same_server_by_its_address_keeps_the_credentials_that_belong_to_it() {
-        let (_temporary, mut connection, _lock) = left();
-        let user = |connection: &Connection| {
-            let place = Place::find(connection, &Home::default()).expect("known");
-            (place.role, place.credentials.is_some())
-        };
-        connection.server = Some("nats://127.0.0.1:4333/".to_owned());
-        assert_eq!(user(&connection), (Role::Administrator, true));
-        connection.server = Some("nats://elsewhere:4222".to_owned());
-        assert_eq!(user(&connection), (Role::Operator, false));
-    }
-
-    #[test]
-    fn a_broker_that_has_ended_is_told_from_one_that_does_not_answer() {
-        let (_temporary, connection, lock) = left();
-        Place::find(&connection, &Home::default())
-            .map(|_| ())
-            .expect("it runs");
-        drop(lock);
-        let failure = Place::find(&connection, &Home::default())
-            .map(|_| ())
-            .expect_err("it has ended");
-        assert_eq!(failure.exit, Exit::BusUnreachable);
-        for part in ["is not running", "--state", "--credentials"] {
-            assert!(failure.line.contains(part), "{part:?} in {}", failure.line);
-        }
-    }
-
-    #[test]
-    fn whoever_finds_no_bus_is_told_where_it_was_looked_for() {
-        let temporary = tempfile::tempdir().expect("a folder");
-        let connection = Connection {
-            state: Some(temporary.path().join("nothing")),
-            ..Connection::default()
-        };
-        let failure = Place::find(&connection, &Home::default())
-            .map(|_| ())
-            .expect_err("no bus");
-        assert!(failure.line.contains("/nothing"), "{}", failure.line);
-    }
-
-    #[test]
-    fn a_credentials_file_says_whose_it_is_whatever_it_is_called() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let of = |name: &str, text: &str| {
-            let path = folder.path().join(name);
-            std::fs::write(&path, text).expect("a folder of our own can be written");
-            user_of(&path).map_err(|failure| failure.exit)
-        };
-        let ada = User::named(Role::Operator, "ada").expect("a name");
-        let made = Keys::generate()
-            .credentials(&ada, Timestamp::UNIX_EPOCH)
-            .expect("signs");
-        assert_eq!(of("foo.creds", &made), Ok((Role::Operator, "ada".to_owned())));
-        let set_up = Ok((Role::SetUp, "set-up".to_owned()));
-        assert_eq!(of("set-up-set-up.creds", "by somebody else"), set_up);
-        assert_eq!(of("ada.creds", "by somebody else"), Err(Exit::Usage));
-        let missing = user_of(&folder.path().join("operator-ada.creds"));
-        assert_eq!(missing.map_err(|failure| failure.exit), Err(Exit::Usage));
+    fn i5_who_may_not_do_something_is_told_whose_credentials_it_takes() {
+        let why = "Permissions Violation for Publish to \"$KV.snooze_config.fleet\"";
+        let of_operator = not_permitted(Role::Operator, why);
+        assert!(
+            of_operator.contains("needs an administrator's credentials")
+                && of_operator.contains("snooze credentials administrator")
+                && !of_operator.contains("KV"),
+            "{of_operator}"
+        );
+        let of_dashboard = not_permitted(Role::Dashboard, why);
+        assert!(of_dashboard.contains("an operator's or"), "{of_dashboard}");
+        let of_administrator = not_permitted(Role::Administrator, why);
+        assert!(of_administrator.contains(why), "{of_administrator}");
     }
 }

@@ -1,35 +1,29 @@
-//! A small JSON file that a person names: read whole, and no further than it may be long.
+//! A small JSON file that a person names, read as what it should be.
 
+use super::named_file;
 use serde::de::DeserializeOwned;
 use snooze_service_runtime::{Exit, Failure};
-use std::{fs::File, io::Read, path::Path};
+use std::path::Path;
 
-/// Configurations and readings are far shorter; what is longer, or never ends as a device does, is something else.
+/// Configurations and readings are far shorter; what is longer is something else.
 const LONGEST: u64 = 1024 * 1024;
 
-/// Reads it as what it should be, which is named in the failure.
-pub(super) fn read<T: DeserializeOwned>(file: &Path, what: &str) -> Result<T, Failure> {
-    let usage = |why: String| Failure::new(Exit::Usage, format!("{}: {why}", file.display()));
-    let mut text = Vec::new();
-    File::open(file)
-        .and_then(|opened| opened.take(LONGEST + 1).read_to_end(&mut text))
-        .map_err(|error| usage(error.to_string()))?;
-    if u64::try_from(text.len()).is_ok_and(|length| length > LONGEST) {
-        return Err(usage(format!("longer than {} KiB", LONGEST / 1024)));
-    }
-    serde_json::from_slice(&text).map_err(|error| usage(format!("not {what}: {error}")))
+/// Reads it as what it should be, which is named in the failure. Cancelling it loses what was read of a pipe.
+pub(super) async fn read<T: DeserializeOwned>(file: &Path, what: &str) -> Result<T, Failure> {
+    let text = named_file::read(file, LONGEST).await?;
+    serde_json::from_slice(&text).map_err(|error| {
+        let text = format!("{}: not {what}: {error}", file.display());
+        Failure::new(Exit::Usage, text)
+    })
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::{Map, Value};
-
-    #[test]
-    fn what_never_ends_is_read_no_further_than_it_may_be_long() {
-        let read = read::<Map<String, Value>>(Path::new("/dev/zero"), "a JSON object");
-        let failure = read.expect_err("it is refused");
-        assert_eq!(failure.exit, Exit::Usage);
-        assert!(failure.line.contains("longer than 1024 KiB"), "{}", failure.line);
+/// The same where a file is named at all.
+pub(super) async fn read_if_named<T: DeserializeOwned>(
+    file: Option<&Path>,
+    what: &str,
+) -> Result<Option<T>, Failure> {
+    match file {
+        Some(file) => read(file, what).await.map(Some),
+        None => Ok(None),
     }
 }

@@ -33,7 +33,7 @@ use std::{collections::BTreeMap, path::Path};
 /// Approves a plugin, or takes that back.
 pub(super) async fn approve(session: &Session, arguments: PluginApprove) -> Result<(), Failure> {
     let plugin = &arguments.plugin;
-    let wanted = arguments.permissions.as_deref().map(permissions_of).transpose()?;
+    let wanted = permissions_of(arguments.permissions.as_deref()).await?;
     let layer = Layer::of(session, arguments.level).await?;
     if arguments.revoke {
         return revoke(session, &layer, plugin).await;
@@ -83,10 +83,13 @@ pub(super) fn put(
     Ok(())
 }
 
-/// The permissions in a person's file. Where one is misspelt, less would be granted than it says.
-pub(super) fn permissions_of(file: &Path) -> Result<Permissions, Failure> {
+/// The permissions in a person's file, where one is named. Where one is misspelt, less would be granted than it says.
+pub(super) async fn permissions_of(file: Option<&Path>) -> Result<Option<Permissions>, Failure> {
+    let Some(file) = file else {
+        return Ok(None);
+    };
     let usage = |why: String| Failure::new(Exit::Usage, format!("{}: {why}", file.display()));
-    let written: Value = json_file::read(file, "a JSON object")?;
+    let written: Value = json_file::read(file, "a JSON object").await?;
     if !written.is_object() {
         let text = "not a JSON object with permissions, as {\"tcp\": [{\"port\": 6379}], \"read\": [\"/etc/redis\"]}";
         return Err(usage(text.to_owned()));
@@ -94,7 +97,7 @@ pub(super) fn permissions_of(file: &Path) -> Result<Permissions, Failure> {
     let config = Map::from_iter([("permissions".to_owned(), written)]);
     let (permissions, unknown) = snooze_plugin_runner::fence::granted(&config).map_err(usage)?;
     match unknown.as_slice() {
-        [] => Ok(permissions),
+        [] => Ok(Some(permissions)),
         unknown => Err(usage(format!(
             "there is no permission {}; `snooze plugin approve --help` names all that there are",
             unknown.join(", ")

@@ -24,10 +24,8 @@ use std::time::Duration;
 
 /// Shows what plugins say of readings.
 pub(super) async fn check(session: &Session, arguments: PluginCheck) -> Result<(), Failure> {
-    let metrics = arguments.metrics.as_deref();
-    let metrics = metrics
-        .map(|file| json_file::read::<Metrics>(file, "readings, as {\"cpu_usage\": 1.5, …}"))
-        .transpose()?;
+    let what = "readings, as {\"cpu_usage\": 1.5, …}";
+    let metrics = json_file::read_if_named::<Metrics>(arguments.metrics.as_deref(), what).await?;
     let question = CheckPlugins {
         plugin: arguments.plugin,
         metrics,

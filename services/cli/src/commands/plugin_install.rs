@@ -38,8 +38,8 @@ const PACE: Duration = Duration::from_millis(500);
 
 /// Installs a plugin.
 pub(super) async fn install(session: &Session, arguments: PluginInstall) -> Result<(), Failure> {
-    let wanted = arguments.permissions.as_deref().map(permissions_of).transpose()?;
-    let checked = Checked::of(&arguments.path)?;
+    let wanted = permissions_of(arguments.permissions.as_deref()).await?;
+    let checked = Checked::of(&arguments.path).await?;
     let plugin = &checked.package.name;
     let layer = Layer::of(session, arguments.level).await?;
     let held = look(session, &layer).await?.0.plugins.remove(plugin.as_str());

@@ -2,19 +2,12 @@
 //!
 //! Nothing of it is run. It is unpacked to be looked at as a host would, and what was unpacked is gone afterwards.
 
-use super::plugin_dev::packed;
+use super::{named_file, plugin_dev::packed};
 use snooze_package::{PACKED_LIMIT, Package, unpack};
 use snooze_plugin_runner::{PluginManifest, sha256_of};
 use snooze_schemas::plugin::manifest::Manifest;
 use snooze_service_runtime::{Exit, Failure};
-use std::{
-    error::Error,
-    fmt::Display,
-    fs::{File, Permissions},
-    io::Read,
-    os::unix::fs::PermissionsExt,
-    path::Path,
-};
+use std::{error::Error, fmt::Display, fs::Permissions, os::unix::fs::PermissionsExt, path::Path};
 
 /// A package that a host would take.
 pub(super) struct Checked {
@@ -32,7 +25,7 @@ pub(super) struct Checked {
 
 impl Checked {
     /// Reads a package, or makes one of a folder, and looks whether a host would take it.
-    pub(super) fn of(path: &Path) -> Result<Checked, Failure> {
+    pub(super) async fn of(path: &Path) -> Result<Checked, Failure> {
         let package = match path.is_dir() {
             // As its author would: a file that changes on a host later is noticed by its checksum.
             true => {
@@ -40,7 +33,10 @@ impl Checked {
                     PluginManifest::read(path).map_err(|error| Failure::from_error(Exit::Usage, &error))?;
                 packed(path, &manifest)?
             }
-            false => Package::read(bytes_of(path)?).map_err(|error| wrong(path, &error))?,
+            false => {
+                let bytes = named_file::read(path, PACKED_LIMIT).await?;
+                Package::read(bytes).map_err(|error| wrong(path, &error))?
+            }
         };
         let failed =
             |error: &dyn Display| Failure::new(Exit::Failed, format!("unpack {}: {error}", path.display()));
@@ -68,19 +64,6 @@ impl Checked {
             package,
         })
     }
-}
-
-fn bytes_of(path: &Path) -> Result<Vec<u8>, Failure> {
-    let usage = |why: &dyn Display| Failure::new(Exit::Usage, format!("{}: {why}", path.display()));
-    let mut bytes = Vec::new();
-    File::open(path)
-        .and_then(|opened| opened.take(PACKED_LIMIT + 1).read_to_end(&mut bytes))
-        .map_err(|error| usage(&error))?;
-    if u64::try_from(bytes.len()).is_ok_and(|length| length > PACKED_LIMIT) {
-        let text = format!("no package is larger than {} MiB", PACKED_LIMIT / (1024 * 1024));
-        return Err(usage(&text));
-    }
-    Ok(bytes)
 }
 
 fn wrong(path: &Path, error: &(dyn Error + 'static)) -> Failure {

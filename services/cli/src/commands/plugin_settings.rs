@@ -46,7 +46,7 @@ pub(super) async fn configure(session: &Session, arguments: PluginConfigure) -> 
     let layer = Layer::of(session, arguments.level).await?;
     let plugin = &arguments.plugin;
     let edit = match &arguments.file {
-        Some(file) => Some(Edit::Instead(json_file::read(file, "a JSON object")?)),
+        Some(file) => Some(Edit::Instead(json_file::read(file, "a JSON object").await?)),
         None if arguments.settings.is_empty() && arguments.unset.is_empty() => None,
         None => Some(Edit::Keys {
             set: arguments.settings,

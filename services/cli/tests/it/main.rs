@@ -3,6 +3,7 @@
 
 mod credentials;
 mod demonstration;
+mod named_files;
 mod official_plugins;
 mod place;
 mod plugin_approval;

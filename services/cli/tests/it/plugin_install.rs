@@ -263,7 +263,7 @@ async fn what_is_no_package_is_told_by_its_path_and_field_and_nothing_is_written
         (path("text"), "text: "),
         (path("empty"), "empty/plugin.json: No such file"),
         (mistaken, "redis-one/plugin.json: "),
-        ("/dev/zero".into(), "/dev/zero: no package is larger than 64 MiB"),
+        ("/dev/zero".into(), "/dev/zero: it is no regular file and no pipe"),
     ] {
         let words = ["install", text(&given), "--fleet", "--yes"];
         let done = place.plugin(Role::Administrator, &words).await;

@@ -2,11 +2,17 @@
 //!
 //! The only reader of the real environment.
 
+use rustix::fs::OFlags;
 use std::{
     collections::BTreeMap,
-    io,
+    fs::OpenOptions,
+    io::{self, Read},
+    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
 };
+
+/// Configurations are a few KiB long; what is longer is something else.
+const LONGEST: u64 = 4 * 1024 * 1024;
 
 /// Files and variables.
 pub trait Source {
@@ -26,7 +32,7 @@ pub struct RealSource;
 
 impl Source for RealSource {
     fn read(&self, path: &Path) -> io::Result<Option<String>> {
-        match std::fs::read_to_string(path) {
+        match text_of(path) {
             Ok(text) => Ok(Some(text)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
@@ -42,6 +48,27 @@ impl Source for RealSource {
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
             .collect()
     }
+}
+
+/// The text of a regular file: to open a fifo would wait for whoever writes to it, for ever.
+fn text_of(path: &Path) -> io::Result<String> {
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(OFlags::NONBLOCK.bits().cast_signed())
+        .open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "it is no regular file",
+        ));
+    }
+    let mut text = String::new();
+    file.take(LONGEST + 1).read_to_string(&mut text)?;
+    if u64::try_from(text.len()).is_ok_and(|length| length > LONGEST) {
+        let why = format!("it is longer than {} KiB", LONGEST / 1024);
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
+    }
+    Ok(text)
 }
 
 /// Files and variables that were written down: for tests, and for a demonstration that reads nothing.
@@ -76,5 +103,24 @@ impl Source for FixedSource {
 
     fn variables(&self) -> Vec<(String, String)> {
         self.variables.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+
+    #[test]
+    fn what_is_no_regular_file_is_refused_and_not_waited_for() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let pipe = folder.path().join("snooze.json");
+        mknodat(CWD, &pipe, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).expect("a fifo");
+        for path in [pipe.as_path(), Path::new("/dev/zero")] {
+            let why = RealSource.read(path).expect_err("it is no file").to_string();
+            assert!(why.contains("no regular file"), "{why}");
+        }
+        let absent = RealSource.read(Path::new("/no/such/file.json"));
+        assert_eq!(absent.expect("that is no failure"), None);
     }
 }

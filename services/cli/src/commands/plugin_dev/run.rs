@@ -28,10 +28,10 @@ pub(super) async fn run(
     shutdown: CancellationToken,
 ) -> Result<(), Failure> {
     let folder = Folder::open(&arguments.folder)?;
-    let config = arguments.config.as_deref();
-    let config = config
-        .map(|file| json_file::read::<Map<String, Value>>(file, "a JSON object"))
-        .transpose()?;
+    let config = json_file::read_if_named::<Map<String, Value>>(arguments.config.as_deref(), "a JSON object");
+    let Some(config) = shutdown.run_until_cancelled(config).await.transpose()? else {
+        return Ok(());
+    };
     let scratch = Scratch::make()?;
     let state = scratch.path().join("state");
     let laid = Box::pin(Alone::lay(&state, arguments.nats_server.clone(), home));

@@ -24,10 +24,8 @@ use tokio::time::Instant;
 /// Tests a plugin, prints what was found, and fails where anything is wrong.
 pub(super) async fn test(arguments: &PluginTest) -> Result<(), Failure> {
     let folder = Folder::open(&arguments.folder)?;
-    let config = arguments.config.as_deref();
-    let config = config
-        .map(|file| json_file::read::<Map<String, Value>>(file, "a JSON object"))
-        .transpose()?;
+    let config =
+        json_file::read_if_named::<Map<String, Value>>(arguments.config.as_deref(), "a JSON object").await?;
     let mut findings = Findings::default();
     look_into(&folder, &config.unwrap_or_default(), arguments, &mut findings).await?;
     if let Some(file) = &arguments.junit {
