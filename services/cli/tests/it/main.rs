@@ -17,6 +17,7 @@ mod plugin_running;
 mod plugin_settings;
 mod plugin_templates;
 mod plugin_test;
+mod plugin_test_native;
 mod plugin_uninstall;
 mod plugin_whole;
 mod watch;

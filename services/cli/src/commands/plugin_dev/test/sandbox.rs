@@ -1,6 +1,7 @@
 //! The plugin in its fences: by the runner's own code, with what its manifest asks for as if it were granted.
 //!
-//! What the kernel of this machine does not enforce of them is said.
+//! What the kernel of this machine does not enforce of them is said. One that is native is loaded as a runner does it,
+//! into this program: nothing fences it, and that is said too.
 
 use super::{Findings, Scratch, form_of};
 use serde_json::{Map, Value};
@@ -10,6 +11,7 @@ use snooze_plugin_runner::{
     asking::{ConfigBook, Method, Plugin, Program, Runtime, Settings, Stage, StdioPlugin, Unattended},
     fence::{Fence, FenceConfig},
 };
+use snooze_schemas::plugin::manifest::PluginKind;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::{
     task::AbortHandle,
@@ -89,7 +91,12 @@ impl Sandbox {
             true => Ok(()),
             false => Err(("a plugin that runs".to_owned(), tried.why_not().await)),
         };
-        let law = "It starts in its fences with what its manifest asks for, takes its configuration and makes ready.";
+        let law = match self.manifest.stated().kind {
+            PluginKind::External => {
+                "It starts in its fences with what its manifest asks for, takes its configuration and makes ready."
+            }
+            PluginKind::Native => "It is loaded, takes its configuration and makes ready.",
+        };
         let named = ("fences", "it-starts", law);
         findings.add_with_log(named, begun, kept, || tried.process.complaints(LAST_WORDS));
         if !runs {
