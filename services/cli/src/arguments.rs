@@ -1,20 +1,28 @@
 //! What may be typed. Parsing only: nothing here reads a file or speaks to the bus.
 
+mod credentials;
+mod looking;
 mod plugin;
 mod plugin_dev;
+mod requests;
 mod values;
 
+pub use credentials::{Credentials, Holder};
+pub use looking::{Explain, History, Since, Status};
 pub use plugin::{
-    Level, Plugin, PluginApprove, PluginCheck, PluginConfigure, PluginCredentials, PluginInfo, PluginInstall,
-    PluginList, PluginLoad, PluginLogs, PluginReload, PluginSetting, PluginStats, PluginUninstall,
+    AtHost, Level, Plugin, PluginApprove, PluginCheck, PluginConfigure, PluginCredentials, PluginInfo,
+    PluginInstall, PluginList, PluginLoad, PluginLogs, PluginReload, PluginSetting, PluginStats,
+    PluginUninstall,
 };
+
+pub use requests::{Event, EventSend, Freeze, Lease, Postpone, Wake};
 
 pub use plugin_dev::{Development, Language, PluginNew, PluginPackage, PluginRun, PluginTest};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use snooze_schemas::{EventType, HostId, PluginName, Timestamp};
-use std::{path::PathBuf, time::Duration};
-use values::{Reason, duration, json_object, maybe_path, since};
+use snooze_schemas::HostId;
+use std::path::PathBuf;
+use values::maybe_path;
 
 /// Stops the machines that nobody is using, and never one that somebody is.
 #[derive(Debug, Parser)]
@@ -154,187 +162,6 @@ pub struct Up {
 #[derive(Debug, Clone, Copy, Args)]
 pub struct Output {
     /// Print JSON.
-    #[arg(long, short = 'j')]
-    pub json: bool,
-}
-
-/// Arguments of `status`.
-#[derive(Debug, Args)]
-pub struct Status {
-    /// Only this host.
-    pub host: Option<HostId>,
-    /// Keep showing it until Ctrl-C; with --json an object a line, one a second.
-    #[arg(long)]
-    pub watch: bool,
-    /// How it is printed.
-    #[command(flatten)]
-    pub output: Output,
-}
-
-/// Arguments of `explain`.
-#[derive(Debug, Args)]
-pub struct Explain {
-    /// The host; needed where there are several.
-    pub host: Option<HostId>,
-    /// How it is printed.
-    #[command(flatten)]
-    pub output: Output,
-}
-
-/// Arguments of `history`.
-#[derive(Debug, Args)]
-pub struct History {
-    /// Only this host.
-    #[arg(long)]
-    pub host: Option<HostId>,
-    /// How many entries, the newest ones; 20, or with --since all of them up to 10000.
-    #[arg(long, short = 'n', value_parser = clap::value_parser!(u16).range(1..=10_000))]
-    pub limit: Option<u16>,
-    /// Only entries since this time (2026-01-31T12:00:00Z) or for so long (90s, 15m, 8h, 7d).
-    #[arg(long, value_parser = since)]
-    pub since: Option<Since>,
-    /// How it is printed.
-    #[command(flatten)]
-    pub output: Output,
-}
-
-/// From when on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Since {
-    /// A point in time.
-    Time(Timestamp),
-    /// So long before now.
-    Ago(Duration),
-}
-
-/// Commands about events.
-#[derive(Debug, Subcommand)]
-pub enum Event {
-    /// File an event of your own; answered once it is filed.
-    Send(EventSend),
-}
-
-/// Arguments of `event send`.
-#[derive(Debug, Args)]
-pub struct EventSend {
-    /// What happened, as backup.started or custom.backup.started.
-    #[arg(value_name = "TYPE")]
-    pub event_type: EventType,
-    /// The host that it concerns; the whole fleet where absent.
-    #[arg(long)]
-    pub host: Option<HostId>,
-    /// 0 info, 1 warning, 2 urgent, 3 critical; no more than the credentials allow.
-    #[arg(long, default_value = "0", value_parser = clap::value_parser!(u8).range(0..=3))]
-    pub severity: u8,
-    /// Something can be done about it for so long (90s, 15m).
-    #[arg(long, value_parser = duration)]
-    pub within: Option<Duration>,
-    /// An id of your own: the same id is filed once.
-    #[arg(long)]
-    pub id: Option<snooze_schemas::EventId>,
-    /// What else is known, a JSON object.
-    #[arg(long, value_name = "JSON", value_parser = json_object)]
-    pub data: Option<serde_json::Map<String, serde_json::Value>>,
-    /// How the answer is printed.
-    #[command(flatten)]
-    pub output: Output,
-}
-
-/// Arguments of `freeze`.
-#[derive(Debug, Args)]
-pub struct Freeze {
-    /// Why; people see it wherever a stop is missing.
-    #[arg(long, value_parser = Reason, default_value = "by hand")]
-    pub reason: String,
-}
-
-/// Arguments of `lease`.
-#[derive(Debug, Args)]
-pub struct Lease {
-    /// The host.
-    pub host: HostId,
-    /// For how long (90s, 15m, 8h); a lease always expires.
-    #[arg(long = "for", value_name = "DURATION", value_parser = duration, default_value = "1h")]
-    pub duration: Duration,
-    /// Why.
-    #[arg(long, value_parser = Reason, default_value = "by hand")]
-    pub reason: String,
-    /// Names the lease: the same id replaces it.
-    #[arg(long, default_value = "cli")]
-    pub id: String,
-}
-
-/// Arguments of `postpone`.
-#[derive(Debug, Args)]
-pub struct Postpone {
-    /// The host.
-    pub host: HostId,
-    /// For how long (90s, 15m, 8h).
-    #[arg(long = "for", value_name = "DURATION", value_parser = duration, default_value = "30m")]
-    pub duration: Duration,
-    /// Why.
-    #[arg(long, value_parser = Reason, default_value = "by hand")]
-    pub reason: String,
-}
-
-/// Arguments of `wake`.
-#[derive(Debug, Args)]
-pub struct Wake {
-    /// The host.
-    pub host: HostId,
-    /// Why.
-    #[arg(long, value_parser = Reason, default_value = "by hand")]
-    pub reason: String,
-}
-
-/// Whom credentials are made for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Holder {
-    /// A plugin that connects by itself and serves one host: name it, and the host with --host.
-    Plugin,
-    /// A plugin that runs elsewhere and serves any host.
-    FleetPlugin,
-    /// A source of your own events; --host and --severity bound what it may send.
-    Source,
-    /// A person who looks, asks, freezes and wakes.
-    Operator,
-    /// An operator who may change the configuration as well.
-    Administrator,
-    /// A program that shows and changes nothing.
-    Dashboard,
-    /// The services on one watched machine, named after the host.
-    Host,
-    /// An executor.
-    Executor,
-    /// An event gateway.
-    Gateway,
-}
-
-/// Arguments of `credentials`.
-#[derive(Debug, Args)]
-pub struct Credentials {
-    /// Whom they are for.
-    #[arg(value_enum)]
-    pub holder: Holder,
-    /// The plugin's, source's, person's, host's or service's name.
-    pub name: String,
-    /// A plugin's host; the only hosts that a source may name, for a source may be given several times.
-    #[arg(long, value_name = "HOST")]
-    pub host: Vec<HostId>,
-    /// A plugin that serves every host and that this host may ask; may be given several times.
-    #[arg(long, value_name = "PLUGIN")]
-    pub fleet_plugin: Vec<PluginName>,
-    /// How urgent a source's events may be at most: 0 info, 1 warning, 2 urgent, 3 critical.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(0..=3))]
-    pub severity: Option<u8>,
-    /// Give the name these rights to send events in place of others that it has; a source, an operator and an
-    /// administrator of one name share them.
-    #[arg(long)]
-    pub replace: bool,
-    /// A file that is not there yet; else `creds/<role>-<name>.creds` in the state folder.
-    #[arg(long, short = 'o', value_name = "FILE")]
-    pub output: Option<PathBuf>,
-    /// Print where they are, the broker's address and the prefix of answers as JSON.
     #[arg(long, short = 'j')]
     pub json: bool,
 }

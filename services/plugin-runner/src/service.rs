@@ -1,30 +1,33 @@
 //! The service: puts the parts together and runs them until shutdown.
 
+mod error;
+
+pub use error::RunnerError;
+
 use crate::{
     Config,
     config_book::ConfigBook,
     directory::Directory,
     engine::{self, Engine},
-    events::{self, Desk, JournalError},
-    fence,
-    files::{self, FileError},
+    events::{self, Desk},
+    fence, files,
     inspect::Inspector,
     keep::Keep,
     leftovers::Leftovers,
     listening,
     packages::{Packages, Shelf},
     plugins::{OwnWord, Plugins},
-    policy::{PolicyError, PolicyInForce, PolicySource},
+    policy::{PolicyInForce, PolicySource},
     prepare::{self, Preparations},
     samples::SampleFeed,
-    set::{self, Digests, House, HouseError, Known},
+    set::{self, Digests, House, Known},
     trail::{self, Trail},
     usage::pressure,
     verbs::{Places, Verbs},
     verify::Verifier,
 };
-use snooze_bus::{Bus, BusError, BusStatus, Subject, SubjectFilter, serve};
-use snooze_service_runtime::{AgentId, CancellationToken, TaskError, Tasks};
+use snooze_bus::{Bus, BusStatus, Subject, SubjectFilter, serve};
+use snooze_service_runtime::{AgentId, CancellationToken, Tasks};
 use std::{collections::BTreeSet, convert::Infallible, sync::Arc, time::Duration};
 use tokio::sync::{mpsc, watch};
 
@@ -40,38 +43,6 @@ const VERBS: usize = 1024;
 
 /// How long answers that are under way may take after shutdown.
 const VERBS_GRACE: Duration = Duration::from_secs(2);
-
-/// Why the runner could not start, or ended.
-#[derive(Debug, thiserror::Error)]
-pub enum RunnerError {
-    /// The folder of its journals is of no use.
-    #[error("make the runner's state folder")]
-    StateFolder(#[source] FileError),
-    /// The journal of events is of no use, and without it events could be handled twice.
-    #[error("open the journal of events")]
-    EventJournal(#[source] JournalError),
-    /// The journal of preparations is of no use, and without it an old claim could not be refused.
-    #[error("open the journal of preparations")]
-    PrepareJournal(#[source] FileError),
-    /// The list of the plugins that were here is of no use, and without it none could be missed.
-    #[error("open the list of the plugins that were here")]
-    KnownPlugins(#[source] FileError),
-    /// The folders of plugins could not be looked through.
-    #[error("start the plugins")]
-    Plugins(#[source] HouseError),
-    /// The policy of the host's own file cannot hold.
-    #[error("read the host's own policy")]
-    LocalPolicy(#[source] PolicyError),
-    /// The bus denies what the runner needs.
-    #[error("listen on the bus")]
-    Listen(#[source] BusError),
-    /// The bus was lost for good.
-    #[error("the bus denies what the runner needs: {0}")]
-    Denied(String),
-    /// A part of it ended.
-    #[error(transparent)]
-    Part(#[from] TaskError),
-}
 
 /// Whom the verbs ask.
 struct Asked {

@@ -53,12 +53,9 @@ pub enum Plugin {
 /// Arguments of `plugin list`.
 #[derive(Debug, Args)]
 pub struct PluginList {
-    /// The host; needed where there are several.
-    #[arg(long)]
-    pub host: Option<HostId>,
-    /// How it is printed.
+    /// Which host is asked.
     #[command(flatten)]
-    pub output: Output,
+    pub at: AtHost,
 }
 
 /// Arguments of `plugin info`.
@@ -66,12 +63,9 @@ pub struct PluginList {
 pub struct PluginInfo {
     /// The plugin.
     pub plugin: PluginName,
-    /// The host; needed where there are several.
-    #[arg(long)]
-    pub host: Option<HostId>,
-    /// How it is printed.
+    /// Which host is asked.
     #[command(flatten)]
-    pub output: Output,
+    pub at: AtHost,
 }
 
 /// Arguments of `plugin check`.
@@ -79,15 +73,13 @@ pub struct PluginInfo {
 pub struct PluginCheck {
     /// The plugin; all where absent.
     pub plugin: Option<PluginName>,
-    /// A JSON object with the readings: cpu_usage, memory_usage, network_traffic, disk_io, gpu_usage, timestamp.
+    /// A JSON object with the readings: cpu_usage, memory_usage, network_traffic, disk_io, gpu_usage, timestamp; `-`
+    /// is standard input.
     #[arg(long, value_name = "FILE")]
     pub metrics: Option<PathBuf>,
-    /// The host; needed where there are several.
-    #[arg(long)]
-    pub host: Option<HostId>,
-    /// How it is printed.
+    /// Which host is asked.
     #[command(flatten)]
-    pub output: Output,
+    pub at: AtHost,
 }
 
 /// Arguments of `plugin logs`.
@@ -98,12 +90,9 @@ pub struct PluginLogs {
     /// How many lines, the newest ones; the runner keeps 500.
     #[arg(long, short = 'n', default_value = "100", value_parser = clap::value_parser!(u16).range(1..=500))]
     pub lines: u16,
-    /// The host; needed where there are several.
-    #[arg(long)]
-    pub host: Option<HostId>,
-    /// How it is printed.
+    /// Which host is asked.
     #[command(flatten)]
-    pub output: Output,
+    pub at: AtHost,
 }
 
 /// Arguments of `plugin stats`.
@@ -111,6 +100,14 @@ pub struct PluginLogs {
 pub struct PluginStats {
     /// The plugin; all where absent.
     pub plugin: Option<PluginName>,
+    /// Which host is asked.
+    #[command(flatten)]
+    pub at: AtHost,
+}
+
+/// Which host is asked, and how its answer is printed.
+#[derive(Debug, Clone, Args)]
+pub struct AtHost {
     /// The host; needed where there are several.
     #[arg(long)]
     pub host: Option<HostId>,
@@ -153,7 +150,7 @@ pub struct PluginConfigure {
     /// any, what is set is shown: to people without what looks like a secret, and with `--json` whole, as `--file` takes it.
     #[arg(value_name = "KEY=VALUE", value_parser = key_value)]
     pub settings: Vec<(String, Value)>,
-    /// A JSON object that takes the place of all that was set here before.
+    /// A JSON object that takes the place of all that was set here before; `-` is standard input.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["settings", "unset"])]
     pub file: Option<PathBuf>,
     /// A key that is no longer set here; a wider level, or the host's own file, may still set it.

@@ -30,8 +30,8 @@ pub(super) async fn check(session: &Session, arguments: PluginCheck) -> Result<(
         plugin: arguments.plugin,
         metrics,
     };
-    let found: PluginChecks = ask(session, arguments.host, RunnerVerb::Check, &question).await?;
-    if arguments.output.json {
+    let found: PluginChecks = ask(session, arguments.at.host, RunnerVerb::Check, &question).await?;
+    if arguments.at.output.json {
         return print::json(&found);
     }
     let rows = found.results.iter().map(|check| {
@@ -54,8 +54,8 @@ pub(super) async fn logs(session: &Session, arguments: PluginLogs) -> Result<(),
         plugin: arguments.plugin,
         lines: arguments.lines.into(),
     };
-    let found: PluginLog = ask(session, arguments.host, RunnerVerb::Logs, &question).await?;
-    if arguments.output.json {
+    let found: PluginLog = ask(session, arguments.at.host, RunnerVerb::Logs, &question).await?;
+    if arguments.at.output.json {
         return print::json(&found);
     }
     let lines = found.lines.iter();
@@ -67,8 +67,8 @@ pub(super) async fn stats(session: &Session, arguments: PluginStats) -> Result<(
     let question = ReadStats {
         plugin: arguments.plugin,
     };
-    let found: StatsReport = ask(session, arguments.host, RunnerVerb::Stats, &question).await?;
-    if arguments.output.json {
+    let found: StatsReport = ask(session, arguments.at.host, RunnerVerb::Stats, &question).await?;
+    if arguments.at.output.json {
         return print::json(&found);
     }
     let rows: Vec<[String; 10]> = found.plugins.iter().map(row).collect();

@@ -5,13 +5,13 @@ use super::{
     plugins::table,
 };
 use crate::{
-    arguments::{Output, PluginLoad, PluginReload},
+    arguments::{AtHost, PluginLoad, PluginReload},
     print,
     session::Session,
 };
 use snooze_bus::{RunnerVerb, Subject};
 use snooze_schemas::{
-    HostId, Message,
+    Message,
     host::PluginList,
     plugin::management::{LoadPlugin, ReloadPlugins, UnloadPlugin},
 };
@@ -22,14 +22,7 @@ pub(super) async fn load(session: &Session, arguments: PluginLoad) -> Result<(),
     let question = LoadPlugin {
         plugin: arguments.plugin,
     };
-    ask(
-        session,
-        arguments.host,
-        RunnerVerb::Load,
-        &question,
-        arguments.output,
-    )
-    .await
+    ask(session, arguments.at, RunnerVerb::Load, &question).await
 }
 
 /// Ends a plugin until it is loaded.
@@ -37,14 +30,7 @@ pub(super) async fn unload(session: &Session, arguments: PluginLoad) -> Result<(
     let question = UnloadPlugin {
         plugin: arguments.plugin,
     };
-    ask(
-        session,
-        arguments.host,
-        RunnerVerb::Unload,
-        &question,
-        arguments.output,
-    )
-    .await
+    ask(session, arguments.at, RunnerVerb::Unload, &question).await
 }
 
 /// Looks through the folders again.
@@ -52,30 +38,22 @@ pub(super) async fn reload(session: &Session, arguments: PluginReload) -> Result
     let question = ReloadPlugins {
         plugin: arguments.plugin,
     };
-    ask(
-        session,
-        arguments.host,
-        RunnerVerb::Reload,
-        &question,
-        arguments.output,
-    )
-    .await
+    ask(session, arguments.at, RunnerVerb::Reload, &question).await
 }
 
 async fn ask<M: Message>(
     session: &Session,
-    host: Option<HostId>,
+    at: AtHost,
     verb: RunnerVerb,
     question: &M,
-    output: Output,
 ) -> Result<(), Failure> {
-    let host = one_host(session, host).await?;
+    let host = one_host(session, at.host).await?;
     let subject = Subject::Runner {
         host: host.clone(),
         verb,
     };
     let found: PluginList = ask_of(session, &host, &subject, question).await?;
-    match output.json {
+    match at.output.json {
         true => print::json(&found),
         false => print::lines(table(&found)),
     }

@@ -20,8 +20,8 @@ use snooze_service_runtime::{Exit, Failure};
 
 /// Lists the plugins of a host.
 pub(super) async fn list(session: &Session, arguments: PluginList) -> Result<(), Failure> {
-    let found = ask(session, arguments.host, None).await?;
-    if arguments.output.json {
+    let found = ask(session, arguments.at.host, None).await?;
+    if arguments.at.output.json {
         return print::json(&found);
     }
     print::lines(table(&found))
@@ -84,12 +84,12 @@ fn vouched(rights: &Rights) -> String {
 
 /// Shows one plugin.
 pub(super) async fn info(session: &Session, arguments: PluginInfo) -> Result<(), Failure> {
-    let found = ask(session, arguments.host, Some(arguments.plugin.clone())).await?;
+    let found = ask(session, arguments.at.host, Some(arguments.plugin.clone())).await?;
     let Some(plugin) = found.plugins.first() else {
         let text = format!("there is no plugin {} on this host", arguments.plugin);
         return Err(Failure::new(Exit::Refused, text));
     };
-    if arguments.output.json {
+    if arguments.at.output.json {
         return print::json(plugin);
     }
     print::lines(described(plugin))

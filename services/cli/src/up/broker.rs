@@ -5,27 +5,30 @@
 //! The lock file is open in it across that change, so the lock is held exactly as long as the broker
 //! lives, and a next start waits for it instead of opening the same store twice.
 
+mod candidates;
+mod error;
+mod files;
+mod version;
+
+pub use candidates::{candidates, checkout};
+pub use error::BrokerError;
+
 use crate::{arguments, state_folder::StateFolder};
+use files::{remove_files, tail, url_in};
 use rustix::{
     fs::{FlockOperation, Mode, OFlags},
     process::{Pid, Signal},
 };
-use serde::Deserialize;
 use std::{
-    ffi::OsStr,
     fs, io,
-    os::unix::{
-        fs::{MetadataExt, OpenOptionsExt},
-        process::CommandExt,
-    },
+    os::unix::{fs::OpenOptionsExt, process::CommandExt},
     path::{Path, PathBuf},
     process::Stdio,
     time::Duration,
 };
 use tokio::process::Child;
+use version::is_new_enough;
 
-/// The oldest release with atomic batches, which the limits rest on.
-const OLDEST: (u32, u32) = (2, 12);
 /// A start takes a tenth of a second; a large store on a slow disk some seconds.
 const START_LIMIT: Duration = Duration::from_secs(15);
 /// It flushes and closes in well under a second; after this it is killed, which loses nothing that it
@@ -41,80 +44,6 @@ const LOOK: Duration = Duration::from_millis(10);
 pub struct Broker {
     child: Child,
     url: String,
-}
-
-/// Why there is no broker.
-#[derive(Debug, thiserror::Error)]
-pub enum BrokerError {
-    /// No nats-server is installed.
-    #[error(
-        "there is no nats-server: run nats/server/install.sh, or put version 2.12 or newer on the PATH, \
-         or name one with --nats-server"
-    )]
-    Find,
-    /// It does not say its version.
-    #[error("{} does not run", path.display())]
-    Version {
-        /// The nats-server.
-        path: PathBuf,
-        /// The cause.
-        source: io::Error,
-    },
-    /// It is too old.
-    #[error("{} is {found}, but 2.12 or newer is needed: run nats/server/install.sh", path.display())]
-    TooOld {
-        /// The nats-server.
-        path: PathBuf,
-        /// What it says of itself.
-        found: String,
-    },
-    /// It cannot be started.
-    #[error("the broker cannot be started")]
-    Spawn(#[source] io::Error),
-    /// It ended at once.
-    #[error("the broker ended at once ({status}); its log {} ends with:\n{tail}", log.display())]
-    Ended {
-        /// How.
-        status: std::process::ExitStatus,
-        /// Its log.
-        log: PathBuf,
-        /// The last lines of it.
-        tail: String,
-    },
-    /// It said no port in time.
-    #[error("the broker was not ready after {} s; see {}", START_LIMIT.as_secs(), log.display())]
-    NotReady {
-        /// Its log.
-        log: PathBuf,
-    },
-    /// Its end cannot be waited for.
-    #[error("the broker cannot be waited for")]
-    Wait(#[source] io::Error),
-}
-
-/// Where a nats-server is looked for, in this order: the folders of the path, then `.tools/bin` of the
-/// checkout in whose `target` this program lies. Never a folder that merely happens to be the current one:
-/// who runs `snooze up` in somebody else's folder must not run somebody else's program.
-#[must_use]
-pub fn candidates(program: &Path, search: Option<&OsStr>) -> Vec<PathBuf> {
-    let on_path = search.map(std::env::split_paths).into_iter().flatten();
-    on_path
-        .filter(|folder| folder.is_absolute())
-        .chain(checkout(program).map(|root| root.join(".tools/bin")))
-        .map(|folder| folder.join("nats-server"))
-        .filter(|path| is_executable(path))
-        .collect()
-}
-
-/// The checkout that a program was built in.
-#[must_use]
-pub fn checkout(program: &Path) -> Option<&Path> {
-    let target = program.ancestors().find(|folder| folder.ends_with("target"))?;
-    target.parent()
-}
-
-fn is_executable(path: &Path) -> bool {
-    fs::metadata(path).is_ok_and(|found| found.is_file() && found.mode() & 0o111 != 0)
 }
 
 /// The first of these that is new enough.
@@ -153,7 +82,7 @@ async fn check_version(path: &Path) -> Result<(), BrokerError> {
         source,
     })?;
     let found = String::from_utf8_lossy(&output.stdout).trim().to_owned();
-    if version(&found).is_some_and(|version| version >= OLDEST) {
+    if is_new_enough(&found) {
         Ok(())
     } else {
         Err(BrokerError::TooOld {
@@ -161,18 +90,6 @@ async fn check_version(path: &Path) -> Result<(), BrokerError> {
             found,
         })
     }
-}
-
-/// Major and minor of `nats-server: v2.12.1`.
-fn version(text: &str) -> Option<(u32, u32)> {
-    let (_, numbers) = text.rsplit_once('v')?;
-    let mut numbers = numbers.split('.');
-    Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
-}
-
-#[derive(Deserialize)]
-struct Ports {
-    nats: Vec<String>,
 }
 
 impl Broker {
@@ -313,55 +230,9 @@ pub fn become_broker(arguments: &arguments::Broker) -> io::Error {
         .exec()
 }
 
-/// The address in the ports file, once it is there. The folder was empty when the broker was started, and
-/// what the file is called depends on the name and the process that it runs under.
-fn url_in(ports: &Path) -> Option<String> {
-    let entries = fs::read_dir(ports).ok()?;
-    entries.flatten().find_map(|entry| {
-        let path = entry.path();
-        path.extension().filter(|extension| *extension == "ports")?;
-        // Half a file is no JSON yet, and is read again.
-        let ports: Ports = serde_json::from_slice(&fs::read(path).ok()?).ok()?;
-        ports.nats.into_iter().next()
-    })
-}
-
-fn remove_files(folder: &Path) -> io::Result<()> {
-    for entry in fs::read_dir(folder)? {
-        fs::remove_file(entry?.path())?;
-    }
-    Ok(())
-}
-
-/// The last lines of a log, for an error's text; empty where it cannot be read.
-fn tail(log: &Path) -> String {
-    const LINES: usize = 10;
-    let text = fs::read_to_string(log).unwrap_or_default();
-    let lines: Vec<&str> = text.lines().collect();
-    lines[lines.len().saturating_sub(LINES)..].join("\n")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn only_a_server_with_atomic_batches_is_new_enough() {
-        for (text, new) in [
-            ("nats-server: v2.12.0", true),
-            ("nats-server: v2.15.1-beta.2", true),
-            ("nats-server: v3.0.0", true),
-            ("nats-server: v2.9.10", false),
-            ("", false),
-            ("something else", false),
-        ] {
-            assert_eq!(
-                version(text).is_some_and(|version| version >= OLDEST),
-                new,
-                "{text}"
-            );
-        }
-    }
 
     /// A checkout and a folder of the path, each with a nats-server that says this version.
     fn servers(on_path: &str, in_checkout: &str) -> (tempfile::TempDir, Vec<PathBuf>) {
@@ -401,17 +272,5 @@ mod tests {
             "{error}"
         );
         assert!(matches!(first_new_enough(&[]).await, Err(BrokerError::Find)));
-    }
-
-    #[test]
-    fn no_program_of_the_current_folder_is_run() {
-        let elsewhere = Path::new("/usr/local/bin/snooze");
-        assert_eq!(
-            candidates(elsewhere, Some(OsStr::new(".::target"))),
-            Vec::<PathBuf>::new()
-        );
-        assert_eq!(checkout(elsewhere), None);
-        let built = Path::new("/src/target/release/deps/snooze");
-        assert_eq!(checkout(built), Some(Path::new("/src")));
     }
 }

@@ -1,26 +1,24 @@
 //! What `snooze up` is going to run, settled before anything is started.
 
+mod asked;
+
 use super::{
     broker,
     demonstration::{self, STOPPED_SECONDS},
     host::Host,
 };
 use crate::{
-    arguments::{Cloud, Up},
+    arguments::Up,
     home::Home,
     state_folder::{StateError, StateFolder},
     view::{model::Preface, show, terminal::TerminalLook},
 };
-use serde_json::{Map, Value, json};
+use asked::{clouds, layer_of, load};
+use serde_json::{Map, json};
 use snooze_executor::provider::{Clouds, Permission, Target, simulated::SimulatedCloud};
-use snooze_schemas::{
-    SourceName,
-    policy::{ConfigLayer, Policy},
-};
+use snooze_schemas::{SourceName, policy::ConfigLayer};
 use snooze_service_runtime::{
-    Clocks, Exit, Failure, LoadedConfig, LocalConfig, Notice,
-    config::{self, PluginsConfig, RealSource},
-    exit::one_line,
+    Clocks, Exit, Failure, LocalConfig, Notice, config::PluginsConfig, exit::one_line,
 };
 use std::{
     hash::{DefaultHasher, Hash, Hasher},
@@ -221,48 +219,6 @@ impl Plan {
             require_isolation: false,
             configs: [("keep-awake".to_owned(), keep_awake)].into_iter().collect(),
         }
-    }
-}
-
-/// The configuration that holds, or none for the demonstration.
-fn load(arguments: &Up) -> Result<Option<LoadedConfig>, Failure> {
-    let loaded = match (&arguments.config, arguments.cloud) {
-        (Some(path), _) => config::load(&RealSource, Some(path)),
-        (None, Cloud::Aws) => config::load(&RealSource, None),
-        (None, Cloud::Simulated) => return Ok(None),
-    };
-    loaded.map(Some).map_err(Failure::from)
-}
-
-/// The policy as a layer, after the keys were seen to make one.
-fn layer_of(policy: Map<String, Value>) -> Result<ConfigLayer, Failure> {
-    let layer = ConfigLayer {
-        policy,
-        ..ConfigLayer::default()
-    };
-    match Policy::from_layers([&layer]) {
-        Ok(_) => Ok(layer),
-        Err(error) => Err(Failure::from_error(Exit::Usage, &error)),
-    }
-}
-
-fn clouds(cloud: Cloud) -> Result<(Clouds, Option<Arc<SimulatedCloud>>), Failure> {
-    match cloud {
-        Cloud::Simulated => {
-            let simulated = SimulatedCloud::default();
-            let clouds = Clouds::default().with_simulated(simulated.clone());
-            Ok((clouds, Some(Arc::new(simulated))))
-        }
-        #[cfg(feature = "aws")]
-        Cloud::Aws => {
-            let aws = snooze_executor::provider::aws::AwsCloud::new(None);
-            Ok((Clouds::default().with_aws(aws), None))
-        }
-        #[cfg(not(feature = "aws"))]
-        Cloud::Aws => Err(Failure::new(
-            Exit::Usage,
-            "this program was built without EC2: run `make build CLOUD=aws`, or use --cloud simulated",
-        )),
     }
 }
 

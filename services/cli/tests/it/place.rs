@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use snooze_bus::{Bucket, Bus, EXECUTOR_QUEUE, Role, RunnerVerb, Subject, SubjectFilter, User, keys};
 use snooze_schemas::{
     ErrorCode, Refusal,
-    host::{ListPlugins, PluginList},
+    host::{ListPlugins, PluginList, Validate, Validated},
     ops::{HostReport, Query, QueryResult},
     plugin::management::{LoadPlugin, ReloadPlugins, UnloadPlugin},
     policy::ConfigLayer,
@@ -93,7 +93,7 @@ impl Place {
         });
     }
 
-    /// A host whose runner lists these plugins.
+    /// A host whose runner lists these plugins, and refuses every configuration in the words that it was asked in.
     pub(crate) async fn host(&self, name: &str, plugins: Value) -> Plugins {
         let host = name.parse().expect("a host id");
         let bus = self.server.bus(&User::host(&host)).await;
@@ -109,6 +109,13 @@ impl Place {
                     Subject::Runner { verb, .. } => *verb,
                     other => panic!("{other} is none of a runner's"),
                 };
+                if verb == RunnerVerb::Validate {
+                    let asked: Validate = delivery.read().expect("it is of this kind");
+                    let text = serde_json::to_string(&asked).expect("it was JSON");
+                    let refused = Err::<Validated, _>(Refusal::new(ErrorCode::BadRequest, text));
+                    delivery.answer(refused).await.expect("answers");
+                    continue;
+                }
                 let asked = match verb {
                     RunnerVerb::Plugins => delivery.read::<ListPlugins>().map(|asked| asked.plugin),
                     RunnerVerb::Load => delivery.read::<LoadPlugin>().map(|asked| Some(asked.plugin)),

@@ -121,6 +121,25 @@ async fn a_plugin_or_group_that_nobody_has_is_warned_of_with_those_that_there_ar
 }
 
 #[tokio::test]
+async fn a_host_is_asked_about_a_configuration_at_the_level_that_is_changed() {
+    let place = Place::new().await;
+    place.executor(&["web"]).await;
+    place.host("web", json!([])).await;
+    for (level, named) in [
+        (&["--host", "web"][..], "host"),
+        (&["--group", "default"], "group"),
+        (&["--fleet"], "fleet"),
+    ] {
+        let words = [&["configure", "redis", "n=1"], level].concat();
+        let done = place.plugin(Role::Administrator, &words).await;
+        assert_eq!(done.code, Some(64), "{done:?}");
+        let asked = format!("\"level\":\"{named}\"");
+        assert!(done.err.contains(&asked), "{asked} in {}", done.err);
+    }
+    assert!(place.layer(keys::FLEET).await.plugins.is_empty());
+}
+
+#[tokio::test]
 async fn a_configuration_that_is_no_object_is_refused_before_anything_is_written() {
     let place = Place::new().await;
     let folder = tempfile::tempdir().expect("a temporary folder can be made");

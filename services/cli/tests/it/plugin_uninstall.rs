@@ -78,3 +78,25 @@ async fn a_package_stays_where_nobody_can_say_who_has_it() {
     );
     assert!(fetched(&place, &sha256).await.is_ok());
 }
+
+#[tokio::test]
+async fn i5_who_is_no_administrator_installs_and_uninstalls_nothing() {
+    let place = Place::new().await;
+    place.executor(&[]).await;
+    let parent = tempfile::tempdir().expect("a folder");
+    let folder = folder(parent.path(), "1.0.0", &json!({}));
+    let words = ["install", text(&folder), "--fleet", "--yes"];
+    let done = place.plugin(Role::Operator, &words).await;
+    assert_eq!((done.code, done.out.as_str()), (Some(4), ""), "{done:?}");
+    assert_eq!(held(&place).await, None);
+    let (package, _) = packed(&folder).await;
+    let got = fetched(&place, &package.sha256).await;
+    assert!(matches!(got, Err(ArtifactError::NotThere { .. })), "{got:?}");
+    let done = place.plugin(Role::Administrator, &words).await;
+    assert_eq!(done.code, Some(0), "{done:?}");
+    let done = place
+        .plugin(Role::Operator, &["uninstall", "redis", "--fleet"])
+        .await;
+    assert_eq!(done.code, Some(4), "{done:?}");
+    assert!(held(&place).await.is_some());
+}

@@ -11,7 +11,8 @@ use std::{path::PathBuf, time::Duration};
 pub struct PluginInstall {
     /// A package, or a plugin's folder with a plugin.json, which is made one.
     pub path: PathBuf,
-    /// A JSON object with what it may do, in place of what its manifest asks for, as for `plugin approve`.
+    /// A JSON object with what it may do, in place of what its manifest asks for, as for `plugin approve`;
+    /// `-` is standard input.
     #[arg(long, value_name = "FILE")]
     pub permissions: Option<PathBuf>,
     /// Agree without being asked.

@@ -1,6 +1,6 @@
 //! The arguments of `snooze plugin approve`, `load`, `unload`, `reload` and `credentials`.
 
-use super::Level;
+use super::{AtHost, Level};
 use crate::arguments::{Credentials, Holder, Output};
 use clap::Args;
 use snooze_schemas::{HostId, PluginName};
@@ -13,7 +13,7 @@ pub struct PluginApprove {
     pub plugin: PluginName,
     /// A JSON object with what it may do, in place of what its manifest asks for: tcp, listen, udp, raw, unix, read,
     /// write, devices, run, env, events, memory_mb, cpu_percent, processes,
-    /// disk_mb.
+    /// disk_mb; `-` is standard input.
     #[arg(long, value_name = "FILE")]
     pub permissions: Option<PathBuf>,
     /// Agree without being asked.
@@ -36,12 +36,9 @@ pub struct PluginApprove {
 pub struct PluginLoad {
     /// The plugin.
     pub plugin: PluginName,
-    /// The host; needed where there are several.
-    #[arg(long)]
-    pub host: Option<HostId>,
-    /// How it is printed.
+    /// Which host is asked.
     #[command(flatten)]
-    pub output: Output,
+    pub at: AtHost,
 }
 
 /// Arguments of `plugin reload`.
@@ -49,12 +46,9 @@ pub struct PluginLoad {
 pub struct PluginReload {
     /// Start this one anew, whether it has changed or not; else only what has changed.
     pub plugin: Option<PluginName>,
-    /// The host; needed where there are several.
-    #[arg(long)]
-    pub host: Option<HostId>,
-    /// How it is printed.
+    /// Which host is asked.
     #[command(flatten)]
-    pub output: Output,
+    pub at: AtHost,
 }
 
 /// Arguments of `plugin credentials`.

@@ -2,10 +2,12 @@
 //!
 //! Pure: the same manifest gives the same text.
 
+mod markdown;
+
+use markdown::{block, code, line, paragraph, table};
 use serde_json::{Map, Value, json};
 use snooze_plugin_runner::PluginManifest;
 use snooze_schemas::plugin::{manifest::Manifest, permissions::Permissions};
-use std::fmt::Write;
 
 /// What JSON Schema asks of a value, and how that is said.
 const ALLOWED: [(&str, &str); 12] = [
@@ -198,57 +200,6 @@ fn events(page: &mut String, stated: &Manifest) {
     table(page, ["event", "priority, larger first", "gets it"], rows);
 }
 
-fn paragraph(page: &mut String, text: &str) {
-    page.push_str(text);
-    page.push_str("\n\n");
-}
-
-fn block(page: &mut String, value: &Value) {
-    // Control characters are escaped in JSON, so that no line of it can end the block but by these three.
-    let text = format!("{value:#}").replace("```", "\\u0060\\u0060\\u0060");
-    write!(page, "```json\n{text}\n```\n\n").expect("a text takes whatever is written to it");
-}
-
-fn table<const N: usize>(page: &mut String, header: [&str; N], rows: impl Iterator<Item = [String; N]>) {
-    let mut put = |cells: &[String]| {
-        page.push_str(&format!("| {} |\n", cells.join(" | ")));
-    };
-    put(&header.map(str::to_owned));
-    put(&[const { String::new() }; N].map(|_| "---".to_owned()));
-    rows.for_each(|row| put(&row));
-    page.push('\n');
-}
-
-/// A text that stays on its line and in its cell, and is nothing but text.
-fn line(text: &str) -> String {
-    let mut shown = String::new();
-    for c in text.chars() {
-        match c {
-            '|' | '<' | '>' | '`' | '*' | '_' | '[' | ']' | '\\' | '#' => {
-                shown.push('\\');
-                shown.push(c);
-            }
-            c if c.is_control() => shown.push(' '),
-            c => shown.push(c),
-        }
-    }
-    shown.trim().to_owned()
-}
-
-/// A text as it is typed.
-fn code(text: &str) -> String {
-    let text: String = text
-        .chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect();
-    // Within a table a bar ends the cell even here.
-    let text = text.replace('|', "\\|");
-    match text.contains('`') {
-        true => format!("`` {text} ``"),
-        false => format!("`{text}`"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -303,12 +254,5 @@ mod tests {
         ] {
             assert!(page.contains(said), "{said}\n\n{page}");
         }
-    }
-
-    #[test]
-    fn what_an_author_writes_stays_text() {
-        assert_eq!(line("a | <b> `c`\n# d"), "a \\| \\<b\\> \\`c\\` \\# d");
-        assert_eq!(code("a|b\n"), "`a\\|b `");
-        assert_eq!(code("`"), "`` ` ``");
     }
 }
