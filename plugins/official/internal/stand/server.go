@@ -123,6 +123,35 @@ func state(process int) string {
 // Garbage listens on a loopback port, answers whatever comes with this text, and hands back its address.
 func Garbage(t *testing.T, network, address, text string) string {
 	t.Helper()
+	return answer(t, network, address, func(connection net.Conn) {
+		if _, err := connection.Write([]byte(text)); err != nil {
+			return
+		}
+		// Until the other side has had enough.
+		buffer := make([]byte, 4096)
+		for {
+			if _, err := connection.Read(buffer); err != nil {
+				return
+			}
+		}
+	})
+}
+
+// Endless listens on a loopback port, says this, and then sends for as long as somebody reads; it hands back its address.
+func Endless(t *testing.T, begin string) string {
+	t.Helper()
+	more := []byte(strings.Repeat("x", 64*1024))
+	return answer(t, "tcp", "127.0.0.1:0", func(connection net.Conn) {
+		var err error
+		for text := []byte(begin); err == nil; text = more {
+			_, err = connection.Write(text)
+		}
+	})
+}
+
+// answer listens, hands each connection over, and closes it afterwards.
+func answer(t *testing.T, network, address string, to func(net.Conn)) string {
+	t.Helper()
 	listener, err := net.Listen(network, address)
 	must(t, err)
 	t.Cleanup(func() { listener.Close() })
@@ -134,40 +163,7 @@ func Garbage(t *testing.T, network, address, text string) string {
 			}
 			go func() {
 				defer connection.Close()
-				if _, err := connection.Write([]byte(text)); err != nil {
-					return
-				}
-				// Until the other side has had enough.
-				buffer := make([]byte, 4096)
-				for {
-					if _, err := connection.Read(buffer); err != nil {
-						return
-					}
-				}
-			}()
-		}
-	}()
-	return listener.Addr().String()
-}
-
-// Endless listens on a loopback port, says this, and then sends for as long as somebody reads; it hands back its address.
-func Endless(t *testing.T, begin string) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	must(t, err)
-	t.Cleanup(func() { listener.Close() })
-	go func() {
-		for {
-			connection, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer connection.Close()
-				more := []byte(strings.Repeat("x", 64*1024))
-				for text := []byte(begin); err == nil; text = more {
-					_, err = connection.Write(text)
-				}
+				to(connection)
 			}()
 		}
 	}()

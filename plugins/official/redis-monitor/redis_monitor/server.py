@@ -125,10 +125,15 @@ _ADVICE: list[tuple[type[Exception], str]] = [
     (exceptions.AuthenticationError, "redis_url or password_file has to hold the user and password"),
     (exceptions.TimeoutError, "it hangs, or something in between drops packets"),
     (exceptions.InvalidResponse, "what answers there does not speak the protocol of Redis"),
+    (RecursionError, "what answers there does not speak the protocol of Redis"),
+    (exceptions.BusyLoadingError, "it starts, and is asked again"),
     (exceptions.ConnectionError, "is it running, and does redis_url lead to it?"),
 ]
 
 
 def _advice(error: Exception) -> str:
     text = str(error).rstrip(".")
+    # The client has no error of its own for it.
+    if "max number of clients" in text:
+        return f"{text}: raise maxclients"
     return advice(error) or next((f"{text}; {what}" for kind, what in _ADVICE if isinstance(error, kind)), text)

@@ -193,7 +193,21 @@ def test_one_that_answers_byte_by_byte_is_unknown_within_its_time(monitor: Start
         assert "Redis at" in monitor(NAME, redis_url=f"redis://127.0.0.1:{port}").fails()
 
 
-@pytest.mark.parametrize("words", [b"+", b"$9000000000\r\n", b"*1\r\n" * 10000])
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (b"-LOADING Redis is loading the dataset in memory\r\n", "it starts, and is asked again"),
+        (b"-ERR max number of clients reached\r\n", "raise maxclients"),
+        (b"*1\r\n" * 10000, "does not speak the protocol of Redis"),
+    ],
+    ids=["loading", "full", "deep"],
+)
+def test_a_server_that_cannot_answer_now_says_why(monitor: StartMonitor, words: bytes, says: str) -> None:
+    with answering(words) as port:
+        assert says in monitor(NAME, redis_url=f"redis://127.0.0.1:{port}").fails()
+
+
+@pytest.mark.parametrize("words", [b"+", b"$9000000000\r\n", b"*1000000000\r\n"])
 def test_an_answer_without_end_is_unknown_within_its_time(monitor: StartMonitor, words: bytes) -> None:
     with answering(words, endless=True) as port:
         plugin = monitor(NAME, redis_url=f"redis://127.0.0.1:{port}")
