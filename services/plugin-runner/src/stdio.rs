@@ -80,6 +80,8 @@ pub struct StdioPlugin {
     grant: Grant,
     /// Why its files are not run as they are.
     refused: watch::Sender<Option<String>>,
+    /// Why its newest process did not take its configuration, if it did not.
+    not_taken: Mutex<Option<String>>,
     process_id: watch::Sender<Option<i32>>,
     wanted: watch::Sender<Wanted>,
     fenced: watch::Sender<Fenced>,
@@ -117,6 +119,7 @@ impl StdioPlugin {
             configs,
             grant,
             refused: watch::Sender::default(),
+            not_taken: Mutex::default(),
             process_id: watch::Sender::new(None),
             wanted: watch::Sender::new(Wanted::Running),
             fenced: watch::Sender::default(),

@@ -228,7 +228,12 @@ fn state_of(status: &PluginStatus, has_it: bool) -> String {
         (true, _) | (false, "") => String::new(),
         (false, origin) => format!(", still from {origin}"),
     };
-    let why = match &status.stats.last_error {
+    // One that is installed for the first time has not been asked anything yet.
+    let why = status
+        .config_refused
+        .as_ref()
+        .or(status.stats.last_error.as_ref());
+    let why = match why {
         Some(why) if status.state != "running" => format!(": {why}"),
         Some(_) | None => String::new(),
     };

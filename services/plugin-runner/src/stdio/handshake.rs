@@ -9,7 +9,7 @@ use crate::{
     pipes::Pipes,
 };
 use serde_json::{Map, Value};
-use std::{fmt::Display, time::Duration};
+use std::{fmt::Display, sync::PoisonError, time::Duration};
 use tokio::time::timeout;
 
 /// How long a plugin may take to tidy up when it is told that it will be ended, and to end by itself after its
@@ -41,9 +41,12 @@ impl StdioPlugin {
         self.info.send_replace(Some(info));
         // It was there before the process was started, and what was taken once stays.
         let config = self.handed().config.unwrap_or_default();
-        if !config.is_empty() {
-            self.configure(pipes, &config).await?;
-        }
+        let taken = match config.is_empty() {
+            true => Ok(()),
+            false => self.configure(pipes, &config).await,
+        };
+        *self.not_taken.lock().unwrap_or_else(PoisonError::into_inner) = taken.as_ref().err().cloned();
+        taken?;
         self.initialize(pipes).await?;
         self.learn_events(pipes).await?;
         Ok(config)

@@ -13,7 +13,7 @@ use snooze_schemas::{EventType, plugin::inspection::Limit};
 use std::{
     collections::BTreeSet,
     path::PathBuf,
-    sync::{Arc, atomic::Ordering},
+    sync::{Arc, PoisonError, atomic::Ordering},
     time::Duration,
 };
 use tokio::sync::watch;
@@ -34,7 +34,13 @@ impl StdioPlugin {
     /// Why the newest configuration is not the one that it has, if it is not.
     #[must_use]
     pub fn config_refused(&self) -> Option<String> {
-        self.handed().refused
+        let refused = self.handed().refused;
+        refused.or_else(|| {
+            self.not_taken
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .clone()
+        })
     }
 
     /// What its author states of it.

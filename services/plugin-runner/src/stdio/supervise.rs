@@ -3,7 +3,7 @@
 //! It asks nothing itself: what comes between its start and its end is `attend`'s.
 
 use super::{Stage, StdioPlugin, Wanted, instance::Launched};
-use crate::backoff::Backoff;
+use crate::{backoff::Backoff, config_book::Handed};
 use std::sync::{Arc, atomic::Ordering};
 use tokio::time::Instant;
 
@@ -49,7 +49,7 @@ impl StdioPlugin {
                 });
                 tokio::select! {
                     // Other files are another plugin, which is started in its place.
-                    () = self.until_configured(), if !refused => {}
+                    () = self.until_handed(|handed| handed.config.is_some()), if !refused => {}
                     () = self.until_wanted(is_unwanted) => {}
                     () = self.stop.cancelled() => {}
                 }
@@ -58,6 +58,7 @@ impl StdioPlugin {
             self.stage.send_replace(Stage::Starting);
             self.note_start();
             let born = Instant::now();
+            let given = self.handed().config;
             let limit = self.settings.handshake_limit;
             // What is cancelled here ends by itself: a library that is opened too late has nobody who asks it.
             let launched = tokio::select! {
@@ -110,6 +111,8 @@ impl StdioPlugin {
             self.stage.send_replace(Stage::Restarting);
             tokio::select! {
                 () = tokio::time::sleep(wait) => {}
+                // What went wrong may have been the configuration: whoever mends it waits for nothing.
+                () = self.until_handed(|handed| handed.config != given) => backoff = Backoff::default(),
                 () = self.until_wanted(is_unwanted) => {}
                 () = self.stop.cancelled() => {}
             }
@@ -133,11 +136,11 @@ impl StdioPlugin {
         }
     }
 
-    /// Waits until there is a configuration that it can have. Cancelling it loses nothing.
-    async fn until_configured(&self) {
+    /// Waits until what it is given is so. Cancelling it loses nothing.
+    async fn until_handed(&self, so: impl Fn(&Handed) -> bool) {
         loop {
             let version = self.configs.version();
-            if self.handed().config.is_some() {
+            if so(&self.handed()) {
                 return;
             }
             self.configs.changed_since(version).await;

@@ -75,6 +75,16 @@ impl Stand {
 
     /// One that has this manifest, over the simplest.
     pub(super) fn described(script: &str, over: Option<Value>, handshake_limit: Duration) -> Stand {
+        let restarts = Restarts {
+            first: Duration::from_millis(10),
+            longest: Duration::from_millis(50),
+            ..Restarts::default()
+        };
+        Stand::restarted(script, over, handshake_limit, restarts)
+    }
+
+    /// One that is started again after so long.
+    fn restarted(script: &str, over: Option<Value>, handshake_limit: Duration, restarts: Restarts) -> Stand {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("plugin");
         fs::write(&path, script).expect("writes");
@@ -98,11 +108,7 @@ impl Stand {
             name: "tested".parse().expect("a name"),
             manifest,
             handshake_limit,
-            restarts: Restarts {
-                first: Duration::from_millis(10),
-                longest: Duration::from_millis(50),
-                ..Restarts::default()
-            },
+            restarts,
         };
         let plugin = StdioPlugin::new(settings, configs);
         let task = tokio::spawn(plugin.clone().supervise());

@@ -19,6 +19,35 @@ async fn a_plugin_that_refuses_its_configuration_does_not_answer() {
     );
 }
 
+#[tokio::test]
+async fn who_mends_a_configuration_that_was_refused_does_not_wait_for_the_next_try() {
+    let choosy = python(HONEST).replace(
+        r#"elif request["method"] != "CheckIdle":"#,
+        r#"elif request["method"] == "Configure":
+        say({"success": True} if request["params"]["config"] == {"dsn": 1} else {"error": "dsn is missing"}, id)
+    elif request["method"] != "CheckIdle":"#,
+    );
+    let restarts = Restarts {
+        first: Duration::from_secs(3600),
+        longest: Duration::from_secs(3600),
+        ..Restarts::default()
+    };
+    let stand = Stand::restarted(&choosy, None, SOON, restarts);
+    stand.configured(&json!({"other": 1}));
+    let mut stage = stand.plugin.stage();
+    drop(
+        stage
+            .wait_for(|stage| *stage == Stage::Restarting)
+            .await
+            .expect("it lives"),
+    );
+    let why = stand.plugin.config_refused().expect("it is told why");
+    assert!(why.contains("dsn is missing"), "{why}");
+    stand.configured(&json!({"dsn": 1}));
+    stand.running().await;
+    assert_eq!(stand.plugin.config_refused(), None);
+}
+
 /// A plugin that says what it was configured with. The first time it waits, while it is told, for the file
 /// `go`, having made the file `told`.
 fn configurable() -> String {
