@@ -22,8 +22,8 @@ const NAMES: usize = 4096;
 /// So deep below the plugin's own folder.
 const DEPTH: usize = 8;
 
-/// What others write beside the code of a plugin, by using it.
-const LEFT_BEHIND: [&str; 2] = ["__pycache__", "node_modules"];
+/// What builds and interpreters leave beside the code of a plugin. An entry point in one of them counts all the same.
+const LEFT_BEHIND: [&str; 3] = ["__pycache__", "node_modules", "target"];
 
 /// The files of a plugin, as they are now.
 #[derive(Clone, PartialEq, Default)]

@@ -92,6 +92,7 @@ fn t3_every_file_of_a_plugins_folder_counts_that_it_does_not_write_itself() {
         "__pycache__/run.pyc",
         "lib/__pycache__/er.pyc",
         "node_modules/a/index.js",
+        "target/debug/run",
     ] {
         let text = fs::read_to_string(stand.path(name)).unwrap_or_default();
         stand.write(name, &text);
