@@ -37,4 +37,35 @@ impl FileIdentity {
             changed: (file.ctime(), file.ctime_nsec()),
         })
     }
+
+    /// Whether the file that lies there now is this very one, unchanged.
+    #[must_use]
+    pub(crate) fn is_still_at(self, path: &Path) -> bool {
+        FileIdentity::of(path) == Some(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_was_written_replaced_or_removed_is_another_one() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("run");
+        let write = |text: &str| {
+            fs::write(&path, text).expect("written");
+            FileIdentity::of(&path).expect("it is there")
+        };
+        let first = write("one");
+        assert!(first.is_still_at(&path));
+        let second = write("longer");
+        assert!(!first.is_still_at(&path) && second.is_still_at(&path));
+        let beside = folder.path().join("beside");
+        fs::write(&beside, "longer").expect("written");
+        fs::rename(&beside, &path).expect("replaced");
+        assert!(!second.is_still_at(&path), "the same contents, and another file");
+        fs::remove_file(&path).expect("removed");
+        assert!(!second.is_still_at(&path));
+    }
 }

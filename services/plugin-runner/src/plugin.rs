@@ -222,8 +222,7 @@ impl Plugin {
         rights.not_granted = fenced.not_granted;
         let started = process.start().file;
         rights.replaced = *process.stage().borrow() == Stage::Running
-            && started.is_some()
-            && started != FileIdentity::of(process.path());
+            && started.is_some_and(|started| !started.is_still_at(process.path()));
         Some(rights)
     }
 

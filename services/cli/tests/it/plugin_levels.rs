@@ -36,7 +36,11 @@ async fn a_revocation_says_which_level_still_approves_and_no_more_than_is_true()
         of_fleet.contains("still approved on the host web: by ada") && of_fleet.contains(group),
         "{of_fleet}"
     );
-    said(&place, &revoke, LEVELS[1]).await;
+    let of_group = said(&place, &revoke, LEVELS[1]).await;
+    assert!(
+        of_group.contains("still approved on the host web: by ada") && !of_group.contains("on every host:"),
+        "{of_group}"
+    );
     let none = said(&place, &revoke, LEVELS[0]).await;
     assert_eq!(none, "redis is no longer approved on the host web.\n");
 
