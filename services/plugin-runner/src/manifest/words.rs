@@ -176,6 +176,17 @@ pub(super) fn mistakes(error: &ValidationError<'_>, schema: &Value, secrets: &Se
                 .map(|name| at(name, fields::unknown_key(name, &known)))
                 .collect()
         }
+        ValidationErrorKind::OneOfMultipleValid { .. } => {
+            let fields = required_alternatives(error, schema);
+            let text = match fields.is_empty() {
+                true => "expected one of the alternatives, not several".to_owned(),
+                false => format!("expected one of the fields {}, not several", fields.join(", ")),
+            };
+            vec![ConfigMistake {
+                field: places::shown(pointer),
+                text,
+            }]
+        }
         kind => {
             let found = secrets.found(pointer, error.instance());
             vec![ConfigMistake {
@@ -194,6 +205,16 @@ fn known_beside(error: &ValidationError<'_>, schema: &Value) -> Vec<String> {
         Some(Value::Object(properties)) => properties.keys().cloned().collect(),
         _ => Vec::new(),
     }
+}
+
+/// The fields that each alternative requires, where the schema's alternatives do nothing else.
+fn required_alternatives<'a>(error: &ValidationError<'_>, schema: &'a Value) -> Vec<&'a str> {
+    let alternatives = schema
+        .pointer(error.schema_path().as_str())
+        .and_then(Value::as_array);
+    let required = |one: &'a Value| Some(one.get("required")?.as_array()?.first()?.as_str()?);
+    let fields: Option<Vec<&str>> = alternatives.and_then(|all| all.iter().map(required).collect());
+    fields.unwrap_or_default()
 }
 
 /// What should have been there.
@@ -228,7 +249,6 @@ fn expected(kind: &ValidationErrorKind) -> String {
         // As one of several that are possible: where it is the only one it is told at the field itself.
         Kind::Required { property } => format!("the field {}", property.as_str().unwrap_or_default()),
         Kind::AnyOf { context } | Kind::OneOfNotValid { context } => alternatives(context),
-        Kind::OneOfMultipleValid { .. } => "one of the alternatives, not several".to_owned(),
         other => format!("what {} asks for", other.keyword()),
     }
 }

@@ -95,6 +95,15 @@ fn a_bad_configuration_is_refused_with_path_expected_and_found() {
         refused(&either, json!({})),
         ["expected the field dsn, or the field dsn_file, found a map"]
     );
+    assert_eq!(
+        refused(&either, json!({"dsn": "a", "dsn_file": "/b"})),
+        ["expected one of the fields dsn, dsn_file, not several"]
+    );
+    let both = schema(json!({"oneOf": [{"minProperties": 1}, {"maxProperties": 2}]}));
+    assert_eq!(
+        refused(&both, json!({"a": 1})),
+        ["expected one of the alternatives, not several"]
+    );
 }
 
 #[test]
