@@ -212,7 +212,7 @@ fn required_alternatives<'a>(error: &ValidationError<'_>, schema: &'a Value) -> 
     let alternatives = schema
         .pointer(error.schema_path().as_str())
         .and_then(Value::as_array);
-    let required = |one: &'a Value| Some(one.get("required")?.as_array()?.first()?.as_str()?);
+    let required = |one: &'a Value| one.get("required")?.as_array()?.first()?.as_str();
     let fields: Option<Vec<&str>> = alternatives.and_then(|all| all.iter().map(required).collect());
     fields.unwrap_or_default()
 }
