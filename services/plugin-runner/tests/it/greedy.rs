@@ -64,10 +64,12 @@ impl Drop for Greedy {
     }
 }
 
-/// What is the test's own beside the plugin's: open to everybody, so that only the fence keeps it away.
+/// What is the test's own beside the plugin's: open to everybody, so that only the fence keeps it away, and sticky, so
+/// that nobody takes the plugin's own file away.
 pub(crate) fn place() -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a folder");
-    open_to_all(folder.path());
+    let open = fs::Permissions::from_mode(0o1777);
+    fs::set_permissions(folder.path(), open).expect("sets the mode");
     folder
 }
 
