@@ -51,8 +51,8 @@ pub enum Exposed {
         by: Writers,
     },
     /// It is somebody else's.
-    #[error("{} belongs to user {owner}, who is neither the superuser nor the runner's user; it is not run as long as \
-             it does", path.display())]
+    #[error("{} belongs to user {owner}, who is neither the superuser nor the runner's user: what is run from there is \
+             not the runner's to answer for; `chown` gives it to one of them", path.display())]
     Foreign {
         /// The file, or a folder on the way to it.
         path: PathBuf,

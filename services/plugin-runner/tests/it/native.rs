@@ -115,10 +115,15 @@ async fn s2_a_native_plugin_that_was_not_approved_as_one_is_held_and_says_so_bef
     let beats = json!({"heartbeat_seconds": 0.2});
     stage.layer(beats.clone(), approved.clone()).await;
     let runner = stage.runner_as(stage.config()).await;
-    let vote = stage.vote("tested", VoteState::Unknown).await;
     let told = "it is native, which makes it a part of the runner, and what was approved by alice at \
                 2026-11-26T12:00:00Z did not say so; approve it again with `snooze plugin approve tested`";
-    assert!(vote.reason.contains(told), "{}", vote.reason);
+    // Before the layer has come nobody has approved anything.
+    stage
+        .verdict("it is told what was not said", |verdict| {
+            of(verdict, "tested")
+                .is_some_and(|vote| vote.state == VoteState::Unknown && vote.reason.contains(told))
+        })
+        .await;
     let status = listed(&stage, "tested", |status| status.state == "held").await;
     let rights = status.rights.expect("its files can be read");
     assert!(rights.native, "{rights:?}");
