@@ -80,8 +80,8 @@ pub struct StdioPlugin {
     grant: Grant,
     /// Why its files are not run as they are.
     refused: watch::Sender<Option<String>>,
-    /// Why its newest process did not take its configuration, if it did not.
-    not_taken: Mutex<Option<String>>,
+    /// The configuration that its newest process did not take, if there is one, and why.
+    not_taken: Mutex<Option<(Map<String, Value>, String)>>,
     process_id: watch::Sender<Option<i32>>,
     wanted: watch::Sender<Wanted>,
     fenced: watch::Sender<Fenced>,

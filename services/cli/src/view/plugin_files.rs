@@ -47,7 +47,7 @@ fn compared(approved: &ApprovedFiles, rights: &Rights, plugin: &str) -> impl Ite
         Some(version) => format!("version {version}"),
         None => "without a manifest".to_owned(),
     };
-    let mut differs = Vec::new();
+    let (mut differs, mut unseen) = (Vec::new(), Vec::new());
     for (what, then, now) in [
         (
             "plugin.json",
@@ -60,23 +60,26 @@ fn compared(approved: &ApprovedFiles, rights: &Rights, plugin: &str) -> impl Ite
             rights.entry_sha256.as_ref(),
         ),
     ] {
-        if then != now {
+        if then.is_some() && now.is_none() {
+            unseen.push(format!("{what} is not there, or cannot be read just now"));
+        } else if then != now {
             let then = then.map_or("none".to_owned(), |sha256| format!("sha256 {sha256}"));
             differs.push(format!("another file for {what}: {then}"));
         }
     }
-    let is_same = differs.is_empty();
-    let first = match is_same {
-        true => format!("{version}, these very files"),
-        false => format!("{version}, and not these files"),
+    let first = match (differs.is_empty(), unseen.is_empty()) {
+        (true, true) => format!("{version}, these very files"),
+        (true, false) => format!("{version}, and nobody can tell whether it is these files"),
+        (false, _) => format!("{version}, and not these files"),
     };
-    let remedy = (!is_same).then(|| {
+    // Only what was read to its end is another file, and only then is there something to do.
+    let remedy = (!differs.is_empty()).then(|| {
         format!(
             "it is not run with files that were not approved: put the approved ones back, or look at these and \
              `snooze plugin approve {plugin}`"
         )
     });
-    [first].into_iter().chain(differs).chain(remedy)
+    [first].into_iter().chain(differs).chain(unseen).chain(remedy)
 }
 
 #[cfg(test)]
@@ -122,6 +125,16 @@ mod tests {
         let bare =
             told(json!({"approved": {"entry_sha256": "bb"}, "manifest_sha256": "aa", "entry_sha256": "bb"}));
         assert!(bare.contains("another file for plugin.json: none"), "{bare}");
+        let unread = told(json!({"approved": approved, "manifest_sha256": "aa"}));
+        assert!(
+            unread.contains("nobody can tell")
+                && unread.contains("what is started is not there, or cannot be read"),
+            "{unread}"
+        );
+        assert!(
+            !unread.contains("approve redis") && !unread.contains("put the approved"),
+            "{unread}"
+        );
         let started = told(json!({"entry_sha256": "bb", "replaced": true}));
         assert!(
             started.contains("runs: what runs was started from another file"),

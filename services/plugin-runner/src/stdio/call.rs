@@ -138,10 +138,8 @@ impl StdioPlugin {
         let mut lent = Lent::out_of(&self.slot, turn).map_err(|why| self.down(why))?;
         let wire = lent.wire();
         // What it would say under its old configuration is not what it is asked (T3).
-        if method == Method::CheckIdle
-            && wire.version != self.configs.version()
-            && self.handed().config.is_none_or(|config| wire.config != config)
-        {
+        let is_other = || self.handed().config.is_none_or(|config| wire.config != config);
+        if method == Method::CheckIdle && wire.version != self.configs.version() && is_other() {
             lent.give_back();
             return Err(CallError::NotRunning(
                 "its new configuration is on its way".to_owned(),

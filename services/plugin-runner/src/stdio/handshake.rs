@@ -39,13 +39,16 @@ impl StdioPlugin {
             Err(_) => return Err(format!("Info: {}", CallError::TimedOut(limit))),
         };
         self.info.send_replace(Some(info));
-        // It was there before the process was started, and what was taken once stays.
-        let config = self.handed().config.unwrap_or_default();
+        // It was there before the process was started; layers that came since may have left none that it can have.
+        let Some(config) = self.handed().config else {
+            return Err("there is no configuration any more that it can have".to_owned());
+        };
         let taken = match config.is_empty() {
             true => Ok(()),
             false => self.configure(pipes, &config).await,
         };
-        *self.not_taken.lock().unwrap_or_else(PoisonError::into_inner) = taken.as_ref().err().cloned();
+        let not_taken = taken.as_ref().err().map(|why| (config.clone(), why.clone()));
+        *self.not_taken.lock().unwrap_or_else(PoisonError::into_inner) = not_taken;
         taken?;
         self.initialize(pipes).await?;
         self.learn_events(pipes).await?;

@@ -55,7 +55,14 @@ impl StdioPlugin {
         }
         let compared = spawn_blocking(move || plugin.compare(sha256_of));
         compared.await.map_err(lost)??;
-        let started = process::start_as(&self.settings.program, self.start().file);
+        // Without it nobody could tell right before it begins whether it is the file that was compared.
+        let Some(seen) = self.start().file else {
+            let path = self.path().display();
+            return Err(Unstarted::Failed(format!(
+                "{path} could not be seen when it was to be started"
+            )));
+        };
+        let started = process::start_as(&self.settings.program, Some(seen));
         let (process, pipes, stderr) = started.map_err(|error| Unstarted::Failed(one_line(&error)))?;
         Ok(Launched {
             instance: Instance::Process(Box::new(process)),

@@ -34,13 +34,13 @@ impl StdioPlugin {
     /// Why the newest configuration is not the one that it has, if it is not.
     #[must_use]
     pub fn config_refused(&self) -> Option<String> {
-        let refused = self.handed().refused;
-        refused.or_else(|| {
-            self.not_taken
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .clone()
-        })
+        let handed = self.handed();
+        let not_taken = self.not_taken.lock().unwrap_or_else(PoisonError::into_inner);
+        // What was refused before is not said of what it is given now.
+        let of_now = not_taken
+            .as_ref()
+            .filter(|(config, _)| handed.config.as_ref() == Some(config));
+        handed.refused.or_else(|| of_now.map(|(_, why)| why.clone()))
     }
 
     /// What its author states of it.

@@ -44,8 +44,32 @@ async fn who_mends_a_configuration_that_was_refused_does_not_wait_for_the_next_t
     let why = stand.plugin.config_refused().expect("it is told why");
     assert!(why.contains("dsn is missing"), "{why}");
     stand.configured(&json!({"dsn": 1}));
+    assert_eq!(stand.plugin.config_refused(), None, "this one was not refused");
     stand.running().await;
     assert_eq!(stand.plugin.config_refused(), None);
+}
+
+#[tokio::test]
+async fn s2_who_is_started_while_its_configuration_is_taken_away_does_not_vote_by_none() {
+    let slow = python(HONEST).replace(
+        "calls = 0\n",
+        "calls = 0\nopen('told', 'w').close()\nwhile not os.path.exists('go'): linger(0.01)\n",
+    );
+    let schema = json!({"type": "object", "properties": {"limit": {"type": "integer"}}});
+    let stand = Stand::described(&slow, Some(json!({ "config_schema": schema })), SOON);
+    let (told, go) = (stand.folder.path().join("told"), stand.folder.path().join("go"));
+    wait_until(SOON, "it is started", async || told.exists()).await;
+    // The first layers, after which what the file alone said holds no more.
+    stand.configured(&json!({"limit": "many"}));
+    fs::write(go, "").expect("writes");
+    let mut stage = stand.plugin.stage();
+    let settled = stage.wait_for(|stage| matches!(stage, Stage::Running | Stage::Misconfigured));
+    let settled = *tokio::time::timeout(SOON, settled)
+        .await
+        .expect("in time")
+        .expect("it lives");
+    assert_eq!(settled, Stage::Misconfigured);
+    assert!(stand.check(BRIEF).await.is_err());
 }
 
 /// A plugin that says what it was configured with. The first time it waits, while it is told, for the file
