@@ -98,7 +98,7 @@ func (plugin *plugin) CheckIdle(ctx context.Context, metrics snooze.Metrics) (sn
 	if since == nil {
 		return snooze.Opinion{}, errors.New("rates are not known yet: they take two checks, with a second between them")
 	}
-	return plugin.judge(used(since, now), now.at.Sub(since.at).Seconds(), metrics)
+	return plugin.judge(since, now, metrics)
 }
 
 // look reads /proc. What hangs is left behind, and waited for by the next check before there is another look.
@@ -129,8 +129,9 @@ func (plugin *plugin) look(ctx context.Context) (*sample, error) {
 	}
 }
 
-// judge is the vote of what was used in so many seconds, on a machine with these readings.
-func (plugin *plugin) judge(usage usage, seconds float64, metrics snooze.Metrics) (snooze.Opinion, error) {
+// judge is the vote of what was used between two looks, on a machine with these readings.
+func (plugin *plugin) judge(since, now *sample, metrics snooze.Metrics) (snooze.Opinion, error) {
+	usage, seconds := used(since, now), now.at.Sub(since.at).Seconds()
 	cpu := tenths(float64(usage.ticks) / ticksPerSecond / seconds * 100)
 	details := snooze.Values{
 		"processes":             usage.processes,
@@ -149,7 +150,7 @@ func (plugin *plugin) judge(usage usage, seconds float64, metrics snooze.Metrics
 		if usage.missingBytes == "" {
 			said += fmt.Sprintf(", %v KiB/s", io)
 		} else {
-			machine, unclear := machineBelow(*plugin.io, metrics)
+			machine, unclear := machineBelow(*plugin.io, since, now, metrics)
 			details["io_kbps"], details["machine_io_kbps"] = nil, machine
 			switch {
 			case unclear == "":
@@ -173,21 +174,27 @@ func (plugin *plugin) judge(usage usage, seconds float64, metrics snooze.Metrics
 	return snooze.Idle(said+", below the threshold", details), nil
 }
 
-// machineBelow is what the disks and networks of the whole machine carry, in KiB/s, which no process on it exceeds, wherever
-// its storage is; and why that does not show that a process stays below the threshold, where it does not. The rate is nil
-// where it is not known.
-func machineBelow(threshold float64, metrics snooze.Metrics) (machine any, unclear string) {
+// machineBelow is what the disks and network cards of the whole machine carried between two looks, in KiB/s; and why that
+// does not show that a process stays below the threshold, where it does not. The rate is nil where it is not known.
+//
+// The counters hold the whole time between, the readings only that of the newest sample: questions may have been missed.
+// But who reads the counters does not know which are of real cards; who took the readings does, and has none without one.
+func machineBelow(threshold float64, since, now *sample, metrics snooze.Metrics) (machine any, unclear string) {
 	const remedy = "run the plugin on NATS as the superuser, or leave io_threshold_kbps out"
 	if metrics.DiskIO == nil || metrics.NetworkTraffic == nil {
 		return nil, "what the whole machine's disks and networks carry is not known either: " + remedy
 	}
-	carried := *metrics.DiskIO + *metrics.NetworkTraffic
-	if !(carried < threshold) {
-		return tenths(carried), fmt.Sprintf(
-			"and the whole machine's disks and networks carry %v KiB/s, not less than io_threshold_kbps, so it may be theirs: %s",
-			tenths(carried), remedy)
+	carried, unclear := now.machine.since(since.machine)
+	if unclear != "" {
+		return nil, unclear + ": " + remedy
 	}
-	return tenths(carried), ""
+	most := max(carried, *metrics.DiskIO+*metrics.NetworkTraffic)
+	if !(most < threshold) {
+		return tenths(most), fmt.Sprintf(
+			"and the whole machine's disks and networks carry %v KiB/s, not less than io_threshold_kbps, so it may be theirs: %s",
+			tenths(most), remedy)
+	}
+	return tenths(most), ""
 }
 
 func processes(count int) string {

@@ -48,6 +48,8 @@ type sample struct {
 	processes map[identity]*process
 	// Those that were named, and all below them.
 	members map[identity]bool
+	// Nil where storage was not looked at.
+	machine *machine
 }
 
 // proc is the folder where the kernel shows processes, and the number of the one that must not count itself.
@@ -62,7 +64,7 @@ func (proc proc) look(wanted wanted, withIO bool, before *sample) (*sample, erro
 	if err != nil {
 		return nil, fmt.Errorf("%s cannot be read, grant the plugin `read` of it: %w", proc.root, err)
 	}
-	now := &sample{time.Now(), map[identity]*process{}, map[identity]bool{}}
+	now := &sample{at: time.Now(), processes: map[identity]*process{}, members: map[identity]bool{}}
 	byNumber := map[int]*process{}
 	for _, entry := range entries {
 		number, err := strconv.Atoi(entry.Name())
@@ -91,6 +93,7 @@ func (proc proc) look(wanted wanted, withIO bool, before *sample) (*sample, erro
 	}
 	now.spread(byNumber)
 	if withIO {
+		var numbers []int
 		for member := range now.members {
 			isThere, err := proc.readBytes(now.processes[member])
 			if err != nil {
@@ -100,8 +103,12 @@ func (proc proc) look(wanted wanted, withIO bool, before *sample) (*sample, erro
 			if !isThere {
 				delete(now.processes, member)
 				delete(now.members, member)
+				continue
 			}
+			numbers = append(numbers, member.number)
 		}
+		slices.Sort(numbers)
+		now.machine = proc.machine(numbers)
 	}
 	return now, nil
 }
@@ -111,7 +118,7 @@ func (before *sample) withoutMembers() *sample {
 	if before == nil {
 		return nil
 	}
-	return &sample{before.at, before.processes, map[identity]bool{}}
+	return &sample{before.at, before.processes, map[identity]bool{}, before.machine}
 }
 
 // spread makes everything below a member one.
