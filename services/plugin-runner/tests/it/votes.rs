@@ -4,7 +4,10 @@ use crate::stage::{SOON, Stage, of};
 use serde_json::json;
 use snooze_bus::{Subject, User};
 use snooze_plugin_runner::RunnerError;
-use snooze_schemas::{sample::Sample, verdict::VoteState};
+use snooze_schemas::{
+    sample::Sample,
+    verdict::{Verdict, VoteState},
+};
 use snooze_service_runtime::CancellationToken;
 use snooze_test_harness::wait_for;
 use std::{collections::BTreeMap, time::Duration};
@@ -39,19 +42,27 @@ async fn t6_a_change_the_naptime_and_a_heartbeat_are_what_is_published() {
     stage.policy(json!({"heartbeat_seconds": 3})).await;
     let runner = stage.runner().await;
     stage.vote("cpu", VoteState::Idle).await;
-    let reached = stage
+    let mut before = stage
         .verdict("the run reached the naptime", |verdict| {
             of(verdict, "cpu").is_some_and(|vote| vote.idle_ms >= 600)
         })
         .await;
-    // Ten samples a second change figures all the time; none of that is a verdict.
-    let next = stage.verdict("it is the next one", |_| true).await;
-    assert_eq!(next.seq, reached.seq + 1);
-    let distance = next.uptime_ms - reached.uptime_ms;
-    assert!(
-        (2_900..8_000).contains(&distance),
-        "the heartbeat came after {distance} ms"
-    );
+    // Ten samples a second change figures all the time; none of that is a verdict. What changed on a machine that
+    // was busy for a moment, as a sample that came late, is one.
+    let shape = |verdict: &Verdict| {
+        let votes = verdict.votes.iter();
+        let votes = votes.map(|vote| (vote.voter.clone(), vote.state, vote.raw, vote.idle_ms >= 600));
+        votes.collect::<Vec<_>>()
+    };
+    let distance = loop {
+        let next = stage.verdict("it is the next one", |_| true).await;
+        assert_eq!(next.seq, before.seq + 1);
+        if shape(&next) == shape(&before) {
+            break next.uptime_ms - before.uptime_ms;
+        }
+        before = next;
+    };
+    assert!(distance >= 2_900, "the heartbeat came after {distance} ms");
     stage.collector.cpu(Some(50.0));
     let busy = stage.vote("cpu", VoteState::Busy).await;
     assert_eq!(busy.idle_ms, 0);
