@@ -52,6 +52,7 @@ mod usage;
 mod verbs;
 mod verify;
 mod votes;
+mod working_folder;
 
 /// The pieces that ask a plugin, without a host around them: for benchmarks, and for whoever tries a
 /// plugin by itself.

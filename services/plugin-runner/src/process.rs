@@ -111,6 +111,8 @@ pub(crate) fn start_as(
         .env("PATH", &program.search_path)
         .env("LANG", "C.UTF-8")
         .env("HOME", &program.home)
+        // Its working folder is its home: what it wrote there is no part of its program.
+        .env("PYTHONNOUSERSITE", "1")
         .current_dir(&program.home)
         .stdin(stdin)
         .stdout(Stdio::piped())

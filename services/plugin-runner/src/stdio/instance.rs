@@ -10,6 +10,7 @@ use crate::{
     pipes::Pipes,
     process::{self, Ending, Process},
     set::fit_to_start,
+    working_folder::{self, Owner},
 };
 use snooze_schemas::plugin::manifest::PluginKind;
 use snooze_service_runtime::exit::one_line;
@@ -53,7 +54,7 @@ impl StdioPlugin {
         if self.is_native() {
             return spawn_blocking(move || plugin.load()).await.map_err(lost)?;
         }
-        let compared = spawn_blocking(move || plugin.compare(sha256_of));
+        let compared = spawn_blocking(move || plugin.compare(sha256_of).and_then(|()| plugin.make_ready()));
         compared.await.map_err(lost)??;
         // Without it nobody could tell right before it begins whether it is the file that was compared.
         let Some(seen) = self.start().file else {
@@ -83,6 +84,20 @@ impl StdioPlugin {
                 .map_err(|error| Unstarted::Failed(one_line(&error))),
             None => Ok(()),
         }
+    }
+
+    /// Looks that it finds nothing in its working folder that another one left there.
+    fn make_ready(&self) -> Result<(), Unstarted> {
+        let program = &self.settings.program;
+        // What has no fence writes where it likes.
+        if program.fence.is_none() {
+            return Ok(());
+        }
+        let entry = sha256_of(&program.path)
+            .map_err(|error| Unstarted::Failed(format!("read {}: {error}", program.path.display())))?;
+        let manifest = self.manifest().map(|manifest| manifest.sha256());
+        let owner = Owner::of(&entry, manifest, &self.grant.permissions);
+        working_folder::make_ready(&program.home, &owner).map_err(Unstarted::Failed)
     }
 
     /// What is loaded are the bytes that were compared.

@@ -341,7 +341,7 @@ async fn the_environment_is_what_was_granted() {
     let names: Vec<&String> = seen.as_object().expect("a map").keys().collect();
     // LC_CTYPE is Python's own.
     let names: Vec<_> = names.into_iter().filter(|name| *name != "LC_CTYPE").collect();
-    assert_eq!(names, ["GRANTED", "HOME", "LANG", "PATH"]);
+    assert_eq!(names, ["GRANTED", "HOME", "LANG", "PATH", "PYTHONNOUSERSITE"]);
     assert_eq!(seen["GRANTED"], "yes");
     let descriptors = greedy.may("sorted(os.listdir('/proc/self/fd'))").await;
     // The fourth one lists them.

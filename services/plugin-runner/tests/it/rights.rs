@@ -85,6 +85,37 @@ async fn i4_what_was_approved_is_granted_to_the_approved_files_and_to_no_others(
 }
 
 #[tokio::test]
+async fn i4_what_one_version_left_in_its_home_is_no_part_of_the_next() {
+    let mut stage = Stage::set().await;
+    let home = r#"__import__("os").environ["HOME"]"#;
+    let first = python_plugin(
+        "reader",
+        &format!(r#"{{"is_idle": open({home} + "/left", "w").close() is None, "reason": "the first"}}"#),
+    );
+    described(&stage, "reader", &first, &manifest("/nowhere"));
+    stage.policy(json!({"heartbeat_seconds": 0.2})).await;
+    let runner = stage.runner_as(stage.config()).await;
+    assert_eq!(stage.vote("reader", VoteState::Idle).await.reason, "the first");
+    let second = python_plugin(
+        "reader",
+        &format!(
+            r#"{{"is_idle": True, "reason": "the second finds %s" % __import__("os").listdir({home})}}"#
+        ),
+    );
+    fs::write(stage.plugin_folder().join("reader/run"), second).expect("writes");
+    let verdict = stage
+        .verdict("the second votes", |verdict| {
+            of(verdict, "reader").is_some_and(|vote| vote.reason.contains("the second"))
+        })
+        .await;
+    assert_eq!(
+        of(&verdict, "reader").expect("it votes").reason,
+        "the second finds []"
+    );
+    runner.stop().await;
+}
+
+#[tokio::test]
 async fn i4_the_hosts_own_file_goes_before_an_approval() {
     let mut stage = Stage::set().await;
     let file = stage.file("secret");
