@@ -117,23 +117,17 @@ pub(crate) fn private_folder(path: &Path) -> Result<(), FileError> {
     })
 }
 
-/// Makes the runner's state folder, and below it that of the plugins' own folders.
+/// Makes the runner's state folder, and below it those of the plugins' own folders and of packages. Says which of these
+/// cannot be made, as where one is on a disk that is only read: only what needs it has to go without.
 ///
-/// Plugins that have users of their own pass through both, without looking into them; what else lies there is
+/// Plugins that have users of their own pass through all of them, without looking into them; what else lies there is
 /// closed to others by its own mode. That is so only where they come so far at all: a folder that somebody has
 /// closed above stays as it is.
 ///
 /// # Errors
-/// When one of them cannot be made.
-pub(crate) fn state_folders(state: &Path, plugins: &Path) -> Result<(), FileError> {
+/// When the state folder itself cannot be made.
+pub(crate) fn state_folders(state: &Path, below: &[PathBuf]) -> Result<Vec<FileError>, FileError> {
     let have_users = rustix::process::geteuid().is_root();
-    let pass = |path: &Path| {
-        let set = fs::set_permissions(path, fs::Permissions::from_mode(0o711));
-        set.map_err(|source| FileError::Write {
-            path: path.to_owned(),
-            source,
-        })
-    };
     let above = state.parent().filter(|above| have_users && !above.exists());
     if let Some(above) = above {
         private_folder(above)?;
@@ -141,13 +135,25 @@ pub(crate) fn state_folders(state: &Path, plugins: &Path) -> Result<(), FileErro
     }
     let is_open = |path: &Path| fs::metadata(path).is_ok_and(|found| found.permissions().mode() & 1 == 1);
     let come_so_far = have_users && state.ancestors().skip(1).all(is_open);
-    for folder in [state, plugins] {
+    let made = |folder: &Path| {
         private_folder(folder)?;
-        if come_so_far {
-            pass(folder)?;
-        }
+        if come_so_far { pass(folder) } else { Ok(()) }
+    };
+    made(state)?;
+    Ok(below.iter().filter_map(|folder| made(folder).err()).collect())
+}
+
+/// Lets others pass through a folder. Where the kernel refuses that, as on a disk that is only read, one through which
+/// they pass already will do.
+fn pass(folder: &Path) -> Result<(), FileError> {
+    let will_do = || fs::metadata(folder).is_ok_and(|found| found.permissions().mode() & 0o003 == 0o001);
+    match fs::set_permissions(folder, fs::Permissions::from_mode(0o711)) {
+        Err(source) if !will_do() => Err(FileError::Write {
+            path: folder.to_owned(),
+            source,
+        }),
+        Ok(()) | Err(_) => Ok(()),
     }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -190,9 +196,31 @@ mod tests {
                 private_folder(state.parent().expect("it has one")).expect("makes");
             }
             let plugins = state.join("plugins");
-            state_folders(&state, &plugins).expect("makes");
+            let left = state_folders(&state, std::slice::from_ref(&plugins)).expect("makes");
+            assert!(left.is_empty(), "{left:?}");
             assert_eq!([mode(&state), mode(&plugins)], [expected; 2], "below {above:o}");
         }
+    }
+
+    #[test]
+    fn only_what_needs_a_folder_below_that_cannot_be_made_has_to_go_without() {
+        let folder = tempfile::tempdir().expect("a folder");
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).expect("sets");
+        let state = folder.path().join("state");
+        let [packages, plugins, read_only] =
+            ["packages", "plugins", "read-only"].map(|name| state.join(name));
+        private_folder(&state).expect("makes");
+        fs::write(&packages, "").expect("writes");
+        // Nobody sets modes there, and all pass through it.
+        std::os::unix::fs::symlink("/proc/self/fdinfo", &read_only).expect("links");
+        let below = [packages.clone(), read_only, plugins.clone()];
+        let left = state_folders(&state, &below).expect("the state folder is there");
+        assert!(
+            matches!(left.as_slice(), [FileError::Write { path, .. }] if *path == packages),
+            "{left:?}"
+        );
+        assert!(plugins.is_dir());
+        state_folders(&packages, &[]).expect_err("without journals nothing is started");
     }
 
     #[test]

@@ -27,7 +27,7 @@ use crate::{
     verify::Verifier,
 };
 use snooze_bus::{Bus, BusStatus, Subject, SubjectFilter, serve};
-use snooze_service_runtime::{AgentId, CancellationToken, Tasks};
+use snooze_service_runtime::{AgentId, CancellationToken, Tasks, exit::one_line};
 use std::{collections::BTreeSet, convert::Infallible, sync::Arc, time::Duration};
 use tokio::sync::{mpsc, watch};
 
@@ -58,8 +58,13 @@ struct Asked {
 /// # Errors
 /// When it cannot start, when a part of it fails, or when the bus denies what it needs.
 pub async fn run(config: Config, bus: Bus, shutdown: CancellationToken) -> Result<(), RunnerError> {
-    for below in [config.plugin_home(), config.packages()] {
-        files::state_folders(&config.state, &below).map_err(RunnerError::StateFolder)?;
+    let below = [config.plugin_home(), config.packages()];
+    for error in files::state_folders(&config.state, &below).map_err(RunnerError::StateFolder)? {
+        let error = one_line(&error);
+        tracing::warn!(
+            error,
+            "a folder of plugins cannot be made; those that need it are unknown and say why"
+        );
     }
     let local = PolicyInForce::local(&config.local_policy).map_err(RunnerError::LocalPolicy)?;
     let samples = SubjectFilter::Exactly(Subject::Metrics(config.host.clone()));

@@ -87,6 +87,29 @@ async fn s2_a_package_that_cannot_be_had_is_missed_and_says_why_until_it_is_ther
 }
 
 #[tokio::test]
+async fn s2_a_runner_that_can_make_no_place_for_packages_misses_their_plugins_alone_and_says_why() {
+    let mut stage = Stage::set().await;
+    let package = package(&stage, "one");
+    stored(&stage, &package).await;
+    stage.plugin("quiet.py", &python_plugin("quiet", r#"{"is_idle": True}"#));
+    stage.layer(quick(), installed(&package)).await;
+    let shelf = stage.state().join("packages");
+    fs::create_dir(stage.state()).expect("makes");
+    // As on a disk that is only read nothing can be made there.
+    fs::write(&shelf, "").expect("writes");
+    let runner = stage.runner().await;
+    stage.vote("quiet", VoteState::Idle).await;
+    let told = format!("make {}", shelf.display());
+    stage
+        .verdict("it is said what cannot be made", |verdict| {
+            of(verdict, "redis")
+                .is_some_and(|vote| vote.state == VoteState::Unknown && vote.reason.contains(&told))
+        })
+        .await;
+    runner.stop().await;
+}
+
+#[tokio::test]
 async fn s2_a_package_that_a_plugin_of_the_hosts_own_hides_is_missed_by_a_name_of_its_own() {
     let mut stage = Stage::set().await;
     let package = package(&stage, "installed");
