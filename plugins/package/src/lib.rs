@@ -11,6 +11,7 @@ mod contents;
 mod error;
 mod package;
 mod path;
+mod plain;
 mod record;
 mod unpack;
 mod walk;
@@ -18,6 +19,7 @@ mod walk;
 pub use contents::{Contents, File, LEFT_OUT};
 pub use error::{Damage, PackError, UnpackError};
 pub use package::{Package, pack};
+pub use plain::open_plain;
 pub use record::Record;
 pub use unpack::{install, unpack};
 

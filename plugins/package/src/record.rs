@@ -3,13 +3,13 @@
 //! What was added to the folders since is not looked at: interpreters leave files there. It changes nothing.
 
 use crate::{
-    Damage, UNPACKED_LIMIT,
+    Damage, UNPACKED_LIMIT, open_plain,
     unpack::{FOLDER_MODE, mode_of},
 };
 use serde::{Deserialize, Serialize};
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs,
+    fs::{self, Metadata},
     io::{self, Read},
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
@@ -43,7 +43,8 @@ impl Record {
     pub fn read(into: &Path) -> Result<Record, Damage> {
         let path = into.join(FILE);
         let mut bytes = Vec::new();
-        fs::File::open(&path)
+        is_a(Kind::File, &path)?;
+        open_plain(&path)
             .and_then(|file| file.take(UNPACKED_LIMIT).read_to_end(&mut bytes))
             .map_err(|error| Damage::of(&path, error))?;
         serde_json::from_slice(&bytes).map_err(|_| Damage::OtherContents(path))
@@ -96,16 +97,22 @@ enum Kind {
 
 /// Whether something of this kind and mode lies there, and no link to one.
 fn found(path: &Path, kind: Kind, mode: u32) -> Result<(), Damage> {
+    if is_a(kind, path)?.permissions().mode() & MODE != mode {
+        return Err(Damage::OtherMode(path.to_owned()));
+    }
+    Ok(())
+}
+
+/// The same of any mode.
+fn is_a(kind: Kind, path: &Path) -> Result<Metadata, Damage> {
     let found = fs::symlink_metadata(path).map_err(|error| Damage::of(path, error))?;
     let is_that = match kind {
         Kind::Folder => found.is_dir(),
         Kind::File => found.is_file(),
     };
-    if !is_that {
-        return Err(Damage::OtherKind(path.to_owned()));
+    if is_that {
+        Ok(found)
+    } else {
+        Err(Damage::OtherKind(path.to_owned()))
     }
-    if found.permissions().mode() & MODE != mode {
-        return Err(Damage::OtherMode(path.to_owned()));
-    }
-    Ok(())
 }

@@ -1,8 +1,8 @@
 //! A package that was installed: whatever becomes of its files is noticed, and installing it again repairs it.
 
 use crate::folder::{Tree, names, of_plugin, write};
-use snooze_package::{Damage, Package, Record, install, pack};
-use std::{fs, io, os::unix::fs::PermissionsExt, path::Path};
+use snooze_package::{Damage, LEFT_OUT, PackError, Package, Record, install, pack};
+use std::{fs, io, os::unix::fs::PermissionsExt, path::Path, time::Duration};
 
 const LIBRARY: &str = "watcher/lib/deep/one.py";
 
@@ -37,7 +37,7 @@ fn whatever_becomes_of_an_installed_file_is_damage_and_installing_again_repairs_
     install(&package.bytes, &into).expect("a package");
     compared(&into).expect("nothing has become of it");
     type Harm = fn(&Path);
-    let harms: [(&str, Harm); 12] = [
+    let harms: [(&str, Harm); 13] = [
         ("a file is gone", |into| {
             fs::remove_file(into.join(LIBRARY)).expect("removes");
         }),
@@ -73,6 +73,10 @@ fn whatever_becomes_of_an_installed_file_is_damage_and_installing_again_repairs_
         ("the record is cut off", |into| {
             fs::write(into.join(".package.json"), "{\"fo").expect("writes");
         }),
+        ("the record is a link", |into| {
+            fs::rename(into.join(".package.json"), into.join(".elsewhere")).expect("moves");
+            std::os::unix::fs::symlink(".elsewhere", into.join(".package.json")).expect("links");
+        }),
     ];
     for (what, harm) in harms {
         harm(&into);
@@ -86,6 +90,34 @@ fn whatever_becomes_of_an_installed_file_is_damage_and_installing_again_repairs_
             "{what}"
         );
     }
+}
+
+/// Puts a fifo in a file's place, and does this; where nobody writes to one, whoever waits for it waits for ever.
+#[track_caller]
+fn with_fifo<T: Send + 'static>(path: &Path, act: impl FnOnce() -> T + Send + 'static) -> T {
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+    mknodat(CWD, path, FileType::Fifo, Mode::RWXU, 0).expect("a fifo");
+    let (said, heard) = std::sync::mpsc::channel();
+    std::thread::spawn(move || said.send(act()));
+    heard.recv_timeout(Duration::from_secs(20)).expect("nobody waits")
+}
+
+#[test]
+fn a_fifo_is_damage_and_waited_for_by_nobody() {
+    let (folder, package) = (tempfile::tempdir().expect("a folder"), package());
+    let into = folder.path().join("new");
+    for file in [".package.json", LIBRARY] {
+        install(&package.bytes, &into).expect("a package");
+        fs::remove_file(into.join(file)).expect("removes");
+        let looked = into.clone();
+        let damage = with_fifo(&into.join(file), move || compared(&looked));
+        assert!(matches!(damage, Err(Damage::OtherKind(_))), "{file}: {damage:?}");
+    }
+    install(&package.bytes, &into).expect("a package");
+    compared(&into).expect("it is repaired");
+    let own = into.join("watcher");
+    let packed = with_fifo(&own.join(LEFT_OUT), move || pack(&own));
+    assert!(matches!(packed, Err(PackError::Read { .. })), "{packed:?}");
 }
 
 #[test]

@@ -4,15 +4,15 @@
 
 use super::{ManifestError, mistakes::Found, places::below};
 use crate::trust;
-use rustix::fs::OFlags;
 use sha2::{Digest, Sha256};
+use snooze_package::open_plain;
 use snooze_schemas::plugin::manifest::{Manifest, PluginKind, ProcessModel};
 use std::{
     collections::BTreeMap,
     fmt::Write,
-    fs::{self, File, OpenOptions},
+    fs,
     io::{self, Read},
-    os::unix::fs::{OpenOptionsExt, PermissionsExt},
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
 };
 
@@ -20,20 +20,6 @@ const EXECUTABLE_BY_ANY: u32 = 0o111;
 
 /// How much of a file is read at once.
 const CHUNK: usize = 64 * 1024;
-
-/// Opens what is a file and nothing else: to open a fifo would wait for whoever writes to it, for ever.
-pub(super) fn open_plain(path: &Path) -> io::Result<File> {
-    let waits_for_nobody = OFlags::NONBLOCK.bits().cast_signed();
-    let file = OpenOptions::new()
-        .read(true)
-        .custom_flags(waits_for_nobody)
-        .open(path)?;
-    if file.metadata()?.is_file() {
-        Ok(file)
-    } else {
-        Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no file"))
-    }
-}
 
 /// What is wrong with a file that a manifest names.
 pub(super) enum Flaw {
