@@ -89,6 +89,9 @@ pub enum Damage {
     /// Others may write it than could, or it cannot be read or run any more.
     #[error("{} has other permissions", .0.display())]
     OtherMode(PathBuf),
+    /// The package has nothing of that name.
+    #[error("{} was added", .0.display())]
+    Added(PathBuf),
     /// It has other contents.
     #[error("{} has other contents", .0.display())]
     OtherContents(PathBuf),

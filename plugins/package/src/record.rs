@@ -1,6 +1,7 @@
 //! What was unpacked of a package, written down beside it, so that it can be compared later.
 //!
-//! What was added to the folders since is not looked at: interpreters leave files there. It changes nothing.
+//! What was added since is damage as well: an interpreter takes a module that lies beside its script for the one that
+//! was meant. Only what is hidden and what Python leaves there may come and go. It changes nothing.
 
 use crate::{
     Damage, UNPACKED_LIMIT, open_plain,
@@ -9,6 +10,7 @@ use crate::{
 use serde::{Deserialize, Serialize};
 use std::{
     collections::{BTreeMap, BTreeSet},
+    ffi::OsStr,
     fs::{self, Metadata},
     io::{self, Read},
     os::unix::fs::PermissionsExt,
@@ -17,6 +19,9 @@ use std::{
 
 /// What the record is called, in the folder that the package was unpacked into. No plugin has such a name.
 pub(crate) const FILE: &str = ".package.json";
+
+/// Where Python keeps what it has made of its modules.
+const CACHE: &str = "__pycache__";
 
 /// What of a mode says who may do what.
 const MODE: u32 = 0o7777;
@@ -50,11 +55,11 @@ impl Record {
         serde_json::from_slice(&bytes).map_err(|_| Damage::OtherContents(path))
     }
 
-    /// Where it lies itself, and all that was unpacked.
+    /// The folder, where it lies itself in it, and all that was unpacked.
     pub fn paths<'a>(&'a self, into: &'a Path) -> impl Iterator<Item = PathBuf> + 'a {
         let unpacked = self.folders.iter().chain(self.files.keys());
         let unpacked = unpacked.map(|below| into.join(below));
-        [into.join(FILE)].into_iter().chain(unpacked)
+        [into.to_owned(), into.join(FILE)].into_iter().chain(unpacked)
     }
 
     /// Compares what lies there with what was unpacked; a file's SHA-256 is had from `digest`.
@@ -62,8 +67,10 @@ impl Record {
     /// # Errors
     /// What differs first.
     pub fn compare(&self, into: &Path, digest: impl Fn(&Path) -> io::Result<String>) -> Result<(), Damage> {
+        self.nothing_more(into, "")?;
         for below in &self.folders {
             found(&into.join(below), Kind::Folder, FOLDER_MODE)?;
+            self.nothing_more(into, below)?;
         }
         for (below, recorded) in &self.files {
             let path = into.join(below);
@@ -71,6 +78,27 @@ impl Record {
             let sha256 = digest(&path).map_err(|error| Damage::of(&path, error))?;
             if sha256 != recorded.sha256 {
                 return Err(Damage::OtherContents(path));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether only what was unpacked lies in a folder.
+    fn nothing_more(&self, into: &Path, below: &str) -> Result<(), Damage> {
+        let folder = into.join(below);
+        let unread = |error| Damage::of(&folder, error);
+        for entry in fs::read_dir(&folder).map_err(unread)? {
+            let name = entry.map_err(unread)?.file_name();
+            let is_known = |name: &str| {
+                let path = if below.is_empty() {
+                    name.to_owned()
+                } else {
+                    format!("{below}/{name}")
+                };
+                self.folders.contains(&path) || self.files.contains_key(&path)
+            };
+            if !may_come_and_go(&name) && !name.to_str().is_some_and(is_known) {
+                return Err(Damage::Added(folder.join(name)));
             }
         }
         Ok(())
@@ -93,6 +121,10 @@ impl Record {
 enum Kind {
     Folder,
     File,
+}
+
+fn may_come_and_go(name: &OsStr) -> bool {
+    name == CACHE || name.as_encoded_bytes().starts_with(b".")
 }
 
 /// Whether something of this kind and mode lies there, and no link to one.

@@ -37,7 +37,7 @@ fn whatever_becomes_of_an_installed_file_is_damage_and_installing_again_repairs_
     install(&package.bytes, &into).expect("a package");
     compared(&into).expect("nothing has become of it");
     type Harm = fn(&Path);
-    let harms: [(&str, Harm); 13] = [
+    let harms: [(&str, Harm); 17] = [
         ("a file is gone", |into| {
             fs::remove_file(into.join(LIBRARY)).expect("removes");
         }),
@@ -76,6 +76,18 @@ fn whatever_becomes_of_an_installed_file_is_damage_and_installing_again_repairs_
         ("the record is a link", |into| {
             fs::rename(into.join(".package.json"), into.join(".elsewhere")).expect("moves");
             std::os::unix::fs::symlink(".elsewhere", into.join(".package.json")).expect("links");
+        }),
+        ("a module is beside what is run", |into| {
+            fs::write(into.join("watcher/json.py"), "").expect("writes");
+        }),
+        ("a module is deep in it", |into| {
+            fs::write(into.join("watcher/lib/deep/two.py"), "").expect("writes");
+        }),
+        ("a link leads to modules", |into| {
+            std::os::unix::fs::symlink("/usr/lib", into.join("watcher/json")).expect("links");
+        }),
+        ("another plugin is beside it", |into| {
+            fs::create_dir(into.join("other")).expect("makes");
         }),
     ];
     for (what, harm) in harms {
@@ -158,17 +170,18 @@ fn a_package_that_is_refused_leaves_what_is_installed_as_it_is() {
 }
 
 #[test]
-fn what_cannot_be_read_is_no_damage_and_what_was_added_is_none() {
+fn what_cannot_be_read_is_no_damage_and_what_an_interpreter_leaves_is_none() {
     let (folder, package) = (tempfile::tempdir().expect("a folder"), package());
     let into = folder.path().join("new");
     install(&package.bytes, &into).expect("a package");
     fs::create_dir(into.join("watcher/__pycache__")).expect("an interpreter does");
+    fs::write(into.join("watcher/.hidden"), "").expect("writes");
     compared(&into).expect("it is none of the package's");
     let record = Record::read(&into).expect("it is there");
     assert_eq!(
         record.paths(&into).count(),
-        7,
-        "the record, three folders, three files"
+        8,
+        "where it lies, the record, three folders, three files"
     );
     let failing = |_: &Path| Err(io::Error::from_raw_os_error(5));
     let damage = record.compare(&into, failing).expect_err("it cannot be read");

@@ -193,9 +193,11 @@ async fn s2_an_installed_package_that_is_damaged_is_told_and_repairs_itself() {
     runner.stop().await;
     // What nobody saw is seen by the next runner, and what was cut off by a loss of power is in nobody's way.
     let library = place.join("redis/lib/deep/one.py");
-    for harm in ["a file", "all but a folder"] {
+    let added = place.join("redis/json.py");
+    for harm in ["a file", "one too many", "all but a folder"] {
         match harm {
             "a file" => fs::remove_file(&library).expect("removes"),
+            "one too many" => fs::write(&added, "").expect("writes"),
             _ => {
                 fs::rename(
                     &place,
@@ -208,6 +210,7 @@ async fn s2_an_installed_package_that_is_damaged_is_told_and_repairs_itself() {
         let runner = stage.runner().await;
         stage.vote("redis", VoteState::Idle).await;
         assert_eq!(fs::read_to_string(&library).expect(harm), "one");
+        assert!(!added.exists(), "{harm}");
         let beside = fs::read_dir(place.parent().expect("a folder")).expect("reads");
         assert_eq!(beside.count(), 1, "{harm}");
         runner.stop().await;

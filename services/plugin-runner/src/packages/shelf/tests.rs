@@ -68,9 +68,17 @@ fn s2_what_became_of_an_installed_package_is_told_once_to_whoever_fetches_until_
     snooze_package::install(&packed.bytes, &place).expect("a package");
     assert_eq!(shelved.compare(), Ok(()));
     assert_eq!(shelf.standing(&name, &package), Standing::Here);
+    for (count, added) in [(2, "redis/json.py"), (3, "other")] {
+        fs::write(place.join(added), "").expect("writes");
+        let damaged = shelf.standing(&name, &package);
+        assert!(matches!(damaged, Standing::Damaged(_)), "{added}: {damaged:?}");
+        assert_eq!(*news.borrow(), count, "{added}");
+        snooze_package::install(&packed.bytes, &place).expect("a package");
+        assert_eq!(shelf.standing(&name, &package), Standing::Here, "{added}");
+    }
     fs::remove_dir_all(&place).expect("removes");
     assert_eq!(shelf.standing(&name, &package), Standing::Absent);
-    assert_eq!(*news.borrow(), 2, "it is gone");
+    assert_eq!(*news.borrow(), 4, "it is gone");
 }
 
 #[test]
