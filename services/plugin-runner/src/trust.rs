@@ -42,7 +42,8 @@ pub enum Exposed {
         source: io::Error,
     },
     /// Others may write it, or put files there.
-    #[error("{} may be written by {by}: what is run from there is not the runner's to answer for; `{} {}` closes it",
+    #[error("{} may be written by {by}: what is run from there is not the runner's to answer for; `{} {}` closes it, or \
+             put the plugin elsewhere",
         path.display(), by.closed_by(), path.display())]
     Writable {
         /// The file, or a folder on the way to it.
@@ -73,11 +74,11 @@ pub enum Writers {
 }
 
 impl Writers {
+    /// What takes this away and nothing else: of an access list the group's bits are the mask, and the list stays.
     const fn closed_by(self) -> &'static str {
         match self {
             Self::Everybody => "chmod o-w",
-            Self::Group(_) => "chmod g-w",
-            Self::Listed => "setfacl -b",
+            Self::Group(_) | Self::Listed => "chmod g-w",
         }
     }
 }

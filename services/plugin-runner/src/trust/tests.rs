@@ -102,6 +102,38 @@ fn where_everybody_may_put_files_only_ours_are_trusted() {
 }
 
 #[test]
+fn what_is_told_to_close_a_file_with_an_access_list_leaves_the_list() {
+    let (_folder, file) = stand();
+    // acl(5), as the kernel keeps it: version 2, then tag, permissions and id of each entry.
+    let mut list = 2_u32.to_le_bytes().to_vec();
+    let nobody = u32::MAX;
+    for (tag, permissions, id) in [
+        (0x01_u16, 7_u16, nobody),
+        (0x02, 7, 4711),
+        (0x04, 5, nobody),
+        (0x10, 7, nobody),
+        (0x20, 5, nobody),
+    ] {
+        list.extend(tag.to_le_bytes());
+        list.extend(permissions.to_le_bytes());
+        list.extend(id.to_le_bytes());
+    }
+    let flags = rustix::fs::XattrFlags::empty();
+    rustix::fs::setxattr(&file, ACCESS_LIST, &list, flags).expect("the file system keeps access lists");
+    told(&strict(), &file, "by whoever is on its access list");
+    told(
+        &strict(),
+        &file,
+        &format!("`chmod g-w {}` closes it", file.display()),
+    );
+    let before = fs::metadata(&file).expect("it is there").mode();
+    mode(&file, before & 0o7777 & !WRITABLE_BY_GROUP);
+    strict().check(&file).expect("nobody else may write it");
+    let kept = rustix::fs::getxattr(&file, ACCESS_LIST, &mut [0_u8; 64]).expect("the list is there");
+    assert_eq!(kept, list.len(), "what the list grants otherwise it still grants");
+}
+
+#[test]
 fn i4_a_link_is_followed_and_all_that_it_passes_is_looked_at() {
     let (_folder, file) = stand();
     let (elsewhere, _) = stand();
