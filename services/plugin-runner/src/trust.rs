@@ -1,8 +1,9 @@
 //! Whether somebody else may change what would be run.
 //!
 //! It looks at modes and owners alone, and reads no contents. Only the superuser and the runner's own user may change
-//! a file that is run, or put another in its place: not in its folder, in none above it, and not where a link of them
-//! leads. Whoever else could would vote for the machine, with whatever the plugin was granted.
+//! a file that is run, put another in its place, or add one beside it: not in its folder, in none above it, and not where
+//! a link of them leads. Whoever else could would vote for the machine, with whatever the plugin was granted: a script
+//! takes a module that lies beside it for the one that was meant.
 
 mod accounts;
 
@@ -20,7 +21,8 @@ use std::{
 
 const WRITABLE_BY_OTHERS: u32 = 0o002;
 const WRITABLE_BY_GROUP: u32 = 0o020;
-/// A folder such as `/tmp`, where everybody may write but only remove what is theirs.
+/// A folder such as `/tmp`, where everybody may write but only remove what is theirs. It may be on the way to what is
+/// run, and not be where it lies.
 const STICKY: u32 = 0o1000;
 const SUPERUSER: u32 = 0;
 
@@ -96,9 +98,17 @@ impl fmt::Display for Writers {
 /// Looks at a file or folder, and at all folders above it, as they are at the end of all links and on the way there.
 ///
 /// # Errors
-/// Who else might change it.
+/// Who else might change it, or add to the folder, or to the one that the file lies in.
 pub(crate) fn check(path: &Path) -> Result<(), Exposed> {
-    Trusted::here().check(path)
+    Trusted::here().check(path).map(drop)
+}
+
+/// The same of a file in a plugin's folder, or in one below it.
+///
+/// # Errors
+/// Who else might change it, or add to one of these folders.
+pub(crate) fn check_in(folder: &Path, path: &Path) -> Result<(), Exposed> {
+    Trusted::here().check_in(folder, path)
 }
 
 /// Whom files may belong to.
@@ -116,7 +126,16 @@ impl Trusted {
         }
     }
 
-    fn check(&self, path: &Path) -> Result<(), Exposed> {
+    fn check_in(&self, folder: &Path, path: &Path) -> Result<(), Exposed> {
+        let folder = fs::canonicalize(folder).map_err(unseen(folder))?;
+        let end = self.check(path)?;
+        let between = end.ancestors().skip(1);
+        let mut between = between.take_while(|above| above.starts_with(&folder));
+        between.try_for_each(|above| self.closed(above))
+    }
+
+    /// Returns where it is at the end of all links.
+    fn check(&self, path: &Path) -> Result<PathBuf, Exposed> {
         let whole = std::path::absolute(path).map_err(unseen(path))?;
         let mut at = PathBuf::from("/");
         let mut above = seen(&at)?;
@@ -155,10 +174,23 @@ impl Trusted {
             self.owned(&next, &found)?;
             (at, above) = (next, found);
         }
-        match self.writers(&at, &above)? {
-            // What lies in it is looked at by itself.
-            Some(_) if above.is_dir() && above.mode() & STICKY != 0 => Ok(()),
-            Some(by) => Err(Exposed::Writable { path: at, by }),
+        self.closed(&at)?;
+        if !above.is_dir() {
+            // Whoever runs it sees either as the folder that it lies in.
+            let mut beside = at.parent().into_iter().chain(whole.parent());
+            beside.try_for_each(|folder| self.closed(folder))?;
+        }
+        Ok(at)
+    }
+
+    /// Whether nobody else may write what lies there, at the end of all links.
+    fn closed(&self, path: &Path) -> Result<(), Exposed> {
+        let found = fs::metadata(path).map_err(unseen(path))?;
+        match self.writers(path, &found)? {
+            Some(by) => Err(Exposed::Writable {
+                path: path.to_owned(),
+                by,
+            }),
             None => Ok(()),
         }
     }

@@ -119,17 +119,28 @@ fn s2_what_cannot_be_read_is_told_from_what_is_not_there() {
 }
 
 #[test]
-fn in_a_folder_for_everybody_only_our_own_files_and_the_superusers_are_run() {
+fn i4_in_a_folder_for_everybody_only_folders_of_ours_and_the_superusers_are_run() {
     let folder = tempfile::tempdir().expect("a folder");
-    write(folder.path(), "ours", 0o755);
+    described(folder.path(), "ours", &serde_json::json!({}));
+    write(folder.path(), "bare", 0o755);
     fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o1777)).expect("sets the mode");
-    assert_eq!(discover(&[folder.path().to_owned()]).0.len(), 1);
+    let (found, passed_over) = discover(&[folder.path().to_owned()]);
+    assert_eq!(found.len(), 1, "nobody else adds to its own folder");
+    assert_eq!(found[0].name.as_str(), "ours");
+    assert_eq!(missed(&passed_over), ["bare"], "anybody puts a module beside it");
+    assert_eq!(passed_over[0].cause(), Cause::Exposed);
+    let own = folder.path().join("ours");
+    fs::set_permissions(&own, fs::Permissions::from_mode(0o1777)).expect("sets the mode");
+    let (found, passed_over) = discover(&[folder.path().to_owned()]);
+    assert!(found.is_empty());
+    assert_eq!(passed_over[1].cause(), Cause::Exposed);
+    fs::set_permissions(&own, fs::Permissions::from_mode(0o755)).expect("sets the mode");
     // The superuser can give a file away; nobody else can put this to the test.
     if rustix::process::geteuid().is_root() {
-        std::os::unix::fs::chown(folder.path().join("ours"), Some(4711), None).expect("gives it away");
+        std::os::unix::fs::chown(&own, Some(4711), None).expect("gives it away");
         let (found, passed_over) = discover(&[folder.path().to_owned()]);
         assert!(found.is_empty());
-        assert!(matches!(passed_over[..], [PassedOver::Exposed { .. }]));
+        assert_eq!(passed_over[1].cause(), Cause::Exposed);
     }
 }
 

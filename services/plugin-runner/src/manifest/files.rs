@@ -88,7 +88,7 @@ fn resolved(folder: &Path, path: &Path, pointer: &str) -> Result<PathBuf, Flaw> 
             "it leads out of the manifest's folder, to {shown}"
         )));
     }
-    trust::check(path).map_err(|exposed| Flaw::Untold(exposed.into()))?;
+    trust::check_in(&folder, path).map_err(|exposed| Flaw::Untold(exposed.into()))?;
     if !end.is_file() {
         return Err(mistake(format!("{} is no file", end.display())));
     }

@@ -5,6 +5,7 @@
 use super::{Cause, Grant};
 use crate::{
     discovery::Found,
+    manifest::FILE,
     packages::Standing,
     trust::{self, Exposed},
 };
@@ -56,19 +57,13 @@ pub(crate) fn fit_to_start(
     grant: &Grant,
     digest: impl Fn(&Path) -> io::Result<String>,
 ) -> Result<(), Unfit> {
-    let manifest = found.manifest.as_ref();
-    for path in [
-        Some(found.path.as_path()),
-        manifest.map(|manifest| manifest.folder()),
-    ] {
-        path.map_or(Ok(()), trust::check).map_err(|exposed| {
-            let cause = match exposed {
-                Exposed::Unseen { .. } => Cause::Unread,
-                Exposed::Writable { .. } | Exposed::Foreign { .. } => Cause::Exposed,
-            };
-            Unfit::new(cause, one_line(&exposed))
-        })?;
-    }
+    is_ours_alone(found).map_err(|exposed| {
+        let cause = match exposed {
+            Exposed::Unseen { .. } => Cause::Unread,
+            Exposed::Writable { .. } | Exposed::Foreign { .. } => Cause::Exposed,
+        };
+        Unfit::new(cause, one_line(&exposed))
+    })?;
     if let Some(package) = &found.package {
         package.compare().map_err(|(why, standing)| {
             let cause = match standing {
@@ -79,6 +74,16 @@ pub(crate) fn fit_to_start(
         })?;
     }
     grant.compare(found, digest)
+}
+
+fn is_ours_alone(found: &Found) -> Result<(), Exposed> {
+    let Some(manifest) = &found.manifest else {
+        return trust::check(&found.path);
+    };
+    let folder = manifest.folder();
+    trust::check(folder)?;
+    trust::check(&folder.join(FILE))?;
+    trust::check_in(folder, &found.path)
 }
 
 #[cfg(test)]
@@ -157,5 +162,43 @@ mod tests {
         assert_eq!(cause(), None);
         fs::remove_dir_all(&place).expect("removes");
         assert_eq!(cause(), Some(Cause::Unread), "nothing can be seen of it");
+    }
+
+    #[test]
+    fn i4_whoever_may_write_the_manifest_or_add_to_a_folder_of_the_plugin_keeps_it_from_being_started() {
+        let stand = tempfile::tempdir().expect("a folder");
+        let folder = stand.path().join("redis");
+        let bin = folder.join("bin");
+        fs::create_dir_all(bin.join("deep")).expect("makes");
+        let text = r#"{"name":"redis","version":"1.0.0","entry_point":"bin/deep/run"}"#;
+        let aside = stand.path().join("plugin.json");
+        fs::write(&aside, text).expect("writes");
+        std::os::unix::fs::symlink(&aside, folder.join("plugin.json")).expect("links");
+        let run = bin.join("deep/run");
+        fs::write(&run, "#!/bin/sh").expect("writes");
+        for folder in [stand.path(), &folder, &bin, &bin.join("deep"), &run] {
+            mode(folder, 0o755);
+        }
+        mode(&aside, 0o644);
+        let manifest = PluginManifest::read(&folder).expect("it is right");
+        let found = Found {
+            name: manifest.name().clone(),
+            path: manifest.entry_point().to_owned(),
+            manifest: Some(Arc::new(manifest)),
+            package: None,
+        };
+        let cause = || fit_to_start(&found, &Grant::default(), sha256_of).map_err(|unfit| unfit.cause());
+        assert_eq!(cause(), Ok(()));
+        for (path, open, closed) in [
+            (&aside, 0o646, 0o644),
+            (&folder, 0o1777, 0o755),
+            (&bin, 0o1777, 0o755),
+            (&bin.join("deep"), 0o1777, 0o755),
+        ] {
+            mode(path, open);
+            assert_eq!(cause(), Err(Cause::Exposed), "{}", path.display());
+            mode(path, closed);
+        }
+        assert_eq!(cause(), Ok(()));
     }
 }

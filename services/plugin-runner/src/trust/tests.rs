@@ -83,22 +83,60 @@ fn i4_a_file_or_folder_of_another_user_keeps_it_from_being_run() {
 }
 
 #[test]
-fn where_everybody_may_put_files_only_ours_are_trusted() {
-    let (_folder, file) = stand();
+fn where_everybody_may_put_files_only_our_folders_are_trusted() {
+    let (folder, file) = stand();
     let inner = file.parent().expect("a folder");
+    let link = folder.path().join("link");
+    symlink(inner, &link).expect("links");
     for open in [0o1777, 0o1775] {
-        mode(inner, open);
-        strict()
-            .check(&file)
-            .expect("it is ours, and nobody else removes it");
-        strict()
-            .check(inner)
-            .expect("what lies in it is looked at by itself");
+        mode(folder.path(), open);
+        for path in [&file, inner, &link, &link.join("redis")] {
+            strict()
+                .check(path)
+                .expect("it is ours, and nobody else removes it");
+        }
     }
-    let link = inner.join("link");
-    symlink(&file, &link).expect("links");
     let trusted = given_away(&link);
     told(&trusted, &link, " belongs to user ");
+}
+
+#[test]
+fn i4_where_others_may_add_files_beside_what_is_run_it_is_not_run() {
+    let (_folder, file) = stand();
+    let inner = file.parent().expect("a folder");
+    let (elsewhere, _) = stand();
+    let link = elsewhere.path().join("link");
+    symlink(&file, &link).expect("links");
+    let deep = inner.join("bin/deep");
+    fs::create_dir_all(&deep).expect("makes");
+    let run = deep.join("run");
+    fs::write(&run, "").expect("writes");
+    for folder in [&deep, &inner.join("bin")] {
+        mode(folder, 0o755);
+    }
+    for open in [0o1777, 0o1775] {
+        for (opened, path) in [
+            (inner, file.as_path()),
+            (inner, inner),
+            (inner, &link),
+            (elsewhere.path(), &link),
+            (&deep, &run),
+        ] {
+            mode(opened, open);
+            told(
+                &strict(),
+                path,
+                &format!("{} may be written by ", opened.display()),
+            );
+            mode(opened, 0o755);
+        }
+        // Where modules are looked up from the script upwards.
+        mode(&inner.join("bin"), open);
+        let why = strict().check_in(inner, &run).expect_err("it is exposed");
+        assert!(matches!(why, Exposed::Writable { path, .. } if path.ends_with("plugins/bin")));
+        mode(&inner.join("bin"), 0o755);
+    }
+    strict().check_in(inner, &run).expect("all are closed again");
 }
 
 #[test]

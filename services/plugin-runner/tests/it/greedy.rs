@@ -65,7 +65,7 @@ impl Drop for Greedy {
 }
 
 /// What is the test's own beside the plugin's: open to everybody, so that only the fence keeps it away, and sticky, so
-/// that nobody takes the plugin's own file away.
+/// that nobody takes the plugin's own folder away.
 pub(crate) fn place() -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a folder");
     let open = fs::Permissions::from_mode(0o1777);
@@ -133,7 +133,10 @@ impl Greedy {
     }
 
     fn written(folder: tempfile::TempDir, code: &str, fenced: Option<(Value, FenceConfig)>) -> Greedy {
-        let path = folder.path().join("greedy");
+        let own = folder.path().join("own");
+        fs::create_dir(&own).expect("makes its own folder");
+        fs::set_permissions(&own, fs::Permissions::from_mode(0o755)).expect("sets the mode");
+        let path = own.join("greedy");
         fs::write(&path, code).expect("writes");
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("sets the mode");
         let home = folder.path().join("home");
@@ -206,6 +209,11 @@ impl Greedy {
             asked.is_err_and(|said| said.to_string().contains(why))
         })
         .await;
+    }
+
+    /// Its file, in a folder that nobody else puts anything in.
+    pub(crate) fn file(&self) -> PathBuf {
+        self.folder.path().join("own/greedy")
     }
 
     pub(crate) fn home(&self) -> PathBuf {

@@ -73,7 +73,7 @@ async fn what_a_plugin_wrote_itself_is_not_its_interpreter() {
         .may("os.write(os.open('own', os.O_WRONLY | os.O_CREAT, 0o755), open('/bin/true', 'rb').read())")
         .await;
     let line = format!("#!{}\n", greedy.home().join("own").display());
-    fs::write(greedy.folder.path().join("greedy"), line).expect("writes");
+    fs::write(greedy.file(), line).expect("writes");
     greedy.is_killed();
     greedy.does_not_run("lies in its working folder").await;
 }

@@ -99,8 +99,7 @@ async fn another_process_of_its_user_keeps_its_priorities() {
 #[tokio::test]
 async fn programs_do_without_what_is_out_of_reach() {
     let greedy = Greedy::sharing_user(json!({"run": ["sh", "cp", "mkdir", "mktemp", "python3"]})).await;
-    let shell =
-        "cp ../greedy copy && mkdir -p a/b && echo x >>copy && mktemp -d -p . && umask 077 && echo y >new";
+    let shell = "cp ../own/greedy copy && mkdir -p a/b && echo x >>copy && mktemp -d -p . && umask 077 && echo y >new";
     for code in [
         "open('beside.py', 'w').write('x = 1')",
         "sys.path.insert(0, '.') or __import__('beside').x",
