@@ -9,6 +9,7 @@ mod house;
 mod known;
 mod look;
 mod orders;
+mod stirs;
 mod tenant;
 mod unchecked;
 mod unfit;
@@ -22,6 +23,7 @@ pub(crate) use house::{House, Parts};
 pub(crate) use known::Known;
 pub(crate) use look::{Cause, Looked, Missed, Orders, look};
 pub(crate) use orders::{Desk, Order};
+pub(crate) use stirs::Stirs;
 pub(crate) use unfit::fit_to_start;
 
 use crate::{discovery::Found, file_identity::FileIdentity};
@@ -34,10 +36,6 @@ use std::{
 };
 use unfit::Unfit;
 
-/// So often is a plugin started anew for the sake of files beside its entry point and its manifest alone. One that
-/// writes them itself, where nothing keeps it from that, would start itself anew for ever.
-const STIRS: u32 = 10;
-
 /// A plugin that is to run as a process here.
 #[derive(Debug, Clone)]
 pub(crate) struct Member {
@@ -47,47 +45,6 @@ pub(crate) struct Member {
     pub grant: Grant,
     /// What makes another plugin of it.
     pub identity: Identity,
-    /// How often it was started anew in a row for the sake of its contents alone.
-    stirs: u32,
-}
-
-impl Member {
-    /// One that was not run before.
-    pub(crate) fn new(found: Found, grant: Grant, identity: Identity) -> Member {
-        Member {
-            found,
-            grant,
-            identity,
-            stirs: 0,
-        }
-    }
-
-    /// Whether it has to be started anew to be what that is.
-    fn is_to_become(&self, other: &Member) -> bool {
-        let (is, is_to_be) = (&self.identity, &other.identity);
-        is != is_to_be && (self.stirs < STIRS || !is.has_the_rest_of(is_to_be))
-    }
-
-    /// It takes the place of that one, and somebody may have asked for it: says and counts where that is for the sake of
-    /// its contents alone.
-    pub(crate) fn follow(&mut self, before: &Member, is_asked_for: bool) {
-        let (is, was) = (&self.identity, &before.identity);
-        if is_asked_for || is == was || !is.has_the_rest_of(was) {
-            return;
-        }
-        self.stirs = before.stirs + 1;
-        let (plugin, file) = (&self.found.name, is.contents.differs(&was.contents));
-        let file = file.map(|file| file.display().to_string()).unwrap_or_default();
-        if self.stirs < STIRS {
-            tracing::info!(%plugin, file, "a file of a plugin is another one; it is started anew");
-        } else {
-            tracing::warn!(
-                %plugin, file, times = STIRS,
-                "files of a plugin change again and again; it is started anew for them this one more time, and then only \
-                 for its entry point, its manifest, or by `snooze plugin reload`"
-            );
-        }
-    }
 }
 
 /// What a running process was started as; where any of it differs it is another plugin, which has to start anew.
@@ -157,7 +114,7 @@ pub(crate) fn steps<'a>(
     for (name, before) in &running {
         match wanted.get(*name) {
             None => steps.push(Step::End((*name).clone())),
-            Some(member) if before.is_to_become(member) || anew.contains(*name) => {
+            Some(member) if before.identity != member.identity || anew.contains(*name) => {
                 steps.push(Step::Anew((*name).clone()));
             }
             Some(_) => {}
@@ -187,7 +144,11 @@ mod tests {
             manifest: Some(manifest.to_owned()),
             ..Identity::of(&found, &Grant::default()).expect("it is there")
         };
-        Member::new(found, Grant::default(), identity)
+        Member {
+            found,
+            grant: Grant::default(),
+            identity,
+        }
     }
 
     fn members(all: &[(&str, &str)]) -> BTreeMap<PluginName, Member> {
@@ -225,58 +186,6 @@ mod tests {
         assert_eq!(
             steps(&before, &after, &BTreeSet::new()),
             [Step::Anew(name("one"))]
-        );
-    }
-
-    /// What lies there instead is taken for what runs, where it has to be.
-    fn looks_again(running: &mut BTreeMap<PluginName, Member>, file: &str, asked_for: bool) -> usize {
-        let only = name("only");
-        let mut after = running.clone();
-        let member = after.get_mut(&only).expect("it is there");
-        (member.identity.contents, member.stirs) = (Arc::new(Contents::made_up(file)), 0);
-        let anew = if asked_for {
-            [only.clone()].into()
-        } else {
-            BTreeSet::new()
-        };
-        let steps = steps(&*running, &after, &anew);
-        if !steps.is_empty() {
-            let member = after.get_mut(&only).expect("it is there");
-            member.follow(&running[&only], asked_for);
-            *running = after;
-        }
-        steps.len()
-    }
-
-    #[test]
-    fn t3_who_changes_its_own_files_starts_itself_anew_a_few_times_and_not_for_ever() {
-        let mut running = members(&[("only", "1")]);
-        let mut times = 0;
-        for number in 0..100 {
-            times += looks_again(&mut running, &format!("{number}"), false);
-        }
-        assert_eq!(times, STIRS as usize);
-        assert_eq!(
-            looks_again(&mut running, "asked", true),
-            1,
-            "somebody asked for it"
-        );
-        assert_eq!(
-            looks_again(&mut running, "again", false),
-            1,
-            "it counts from the beginning"
-        );
-        for number in 0..100 {
-            looks_again(&mut running, &format!("{number}"), false);
-        }
-        let mut other = running.clone();
-        let member = other.get_mut(&name("only")).expect("it is there");
-        member.identity.manifest = Some("2".to_owned());
-        let steps = steps(&running, &other, &BTreeSet::new());
-        assert_eq!(
-            steps.len(),
-            1,
-            "another manifest is another plugin, whatever else"
         );
     }
 }

@@ -6,7 +6,7 @@
 mod settling;
 
 use super::{
-    Digests, Known, Orders, look,
+    Digests, Known, Orders, Stirs, look,
     orders::{Desk, Given, Order},
     tenant::Tenant,
     watch::Watch,
@@ -96,6 +96,7 @@ pub(crate) struct House {
     /// When it is looked again although nothing is seen to change, where that may be of use.
     again: Option<Instant>,
     backoff: Backoff,
+    stirs: Stirs,
     control_groups: Arc<Result<ControlGroups, String>>,
     running: BTreeMap<PluginName, Tenant>,
     unloaded: BTreeSet<PluginName>,
@@ -124,6 +125,7 @@ impl House {
             watch: Watch::new(),
             again: None,
             backoff: Backoff::default(),
+            stirs: Stirs::default(),
             control_groups: Arc::new(groups),
             running: BTreeMap::new(),
             unloaded: BTreeSet::new(),
@@ -167,14 +169,17 @@ impl House {
             disabled: config.disabled(),
             policy: self.parts.policy.borrow_and_update().clone(),
             unloaded: self.unloaded.clone(),
+            anew: anew.clone(),
+            rest: config.restarts.forgiven_after,
             digests: self.parts.digests.clone(),
             shelf: self.parts.shelf.clone(),
         };
         let mut known = std::mem::take(&mut self.parts.known);
+        let mut stirs = std::mem::take(&mut self.stirs);
         // A folder may lie on a disk that does not answer.
         let looked = tokio::task::spawn_blocking(move || {
-            let looked = look(&orders, &mut known);
-            (looked, known)
+            let looked = look(&orders, &mut known, &mut stirs);
+            (looked, known, stirs)
         });
         tokio::pin!(looked);
         let looked = loop {
@@ -188,18 +193,18 @@ impl House {
                 ),
             }
         };
-        let (looked, known) = looked.map_err(HouseError::Look)?;
-        self.parts.known = known;
+        let (looked, known, stirs) = looked.map_err(HouseError::Look)?;
+        (self.parts.known, self.stirs) = (known, stirs);
         self.watch.these(&looked.places);
+        let restarts = &self.parts.config.restarts;
         self.again = if looked.may_pass() {
-            let wait = self
-                .backoff
-                .failed_after(Duration::ZERO, &self.parts.config.restarts);
-            Some(Instant::now() + wait)
+            Some(Instant::now() + self.backoff.failed_after(Duration::ZERO, restarts))
         } else {
             self.backoff = Backoff::default();
             None
         };
+        let rested = self.stirs.next(restarts.forgiven_after);
+        self.again = self.again.into_iter().chain(rested).min();
         self.settle(looked, &anew);
         Ok(())
     }

@@ -8,7 +8,7 @@ mod missed;
 pub(crate) use judgement::Orders;
 pub(crate) use missed::{Cause, Missed};
 
-use super::{Known, Member, contents::folders_below};
+use super::{Known, Member, Stirs, contents::folders_below};
 use crate::{
     discovery::{self, Found, PassedOver},
     manifest::PluginManifest,
@@ -23,6 +23,7 @@ use std::{
     path::{Path, PathBuf},
     sync::Arc,
 };
+use tokio::time::Instant;
 
 /// So many folders are watched within one folder of plugins: twice as many as plugins may be run.
 const FOLDER_LIMIT: usize = 512;
@@ -51,7 +52,7 @@ impl Looked {
 
 /// Looks through the folders.
 #[must_use]
-pub(crate) fn look(orders: &Orders, known: &mut Known) -> Looked {
+pub(crate) fn look(orders: &Orders, known: &mut Known, stirs: &mut Stirs) -> Looked {
     let mut looked = Looked::default();
     // What an operator put there by hand goes before what came from the store.
     let mut folders = orders.folders.clone();
@@ -124,6 +125,7 @@ pub(crate) fn look(orders: &Orders, known: &mut Known) -> Looked {
         .into_iter()
         .map(|(name, (why, cause))| (name, Missed::over(why, cause)));
     looked.missed.extend(gone);
+    let mut fit = BTreeSet::new();
     for mut found in found {
         looked.places.extend(place_of(&found));
         let manifest = found.manifest.as_ref();
@@ -141,12 +143,19 @@ pub(crate) fn look(orders: &Orders, known: &mut Known) -> Looked {
         match judged {
             Ok(member) => {
                 looked.places.extend(member.identity.folders().cloned());
+                fit.insert(name.clone());
+                let is_asked_for = orders.anew.contains(&name);
+                if let Some(why) = stirs.hold(&member, is_asked_for, Instant::now(), orders.rest) {
+                    looked.missed.insert(name, orders.held(&member, why));
+                    continue;
+                }
                 looked.missed.remove(&name);
                 looked.members.insert(name, member);
             }
             Err(missed) => drop(looked.missed.insert(name, missed)),
         }
     }
+    stirs.retain(&fit);
     for name in &orders.unloaded {
         let missed = looked.missed.entry(name.clone());
         missed.or_insert_with(|| Missed::over(unloaded(name), Cause::Unloaded));

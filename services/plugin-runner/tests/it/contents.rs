@@ -13,8 +13,19 @@ use std::{fs, time::Duration};
 const HELPED: &str = r#"{"is_idle": True, "reason": __import__("words").REASON}"#;
 
 fn helper(stage: &Stage, reason: &str) {
-    let path = stage.plugin_folder().join("helped/words.py");
-    fs::write(path, format!("REASON = {reason:?}\n")).expect("writes the helper");
+    let folder = stage.plugin_folder().join("helped");
+    let new = folder.join(".new");
+    fs::write(&new, format!("REASON = {reason:?}\n")).expect("writes the helper");
+    // At once: a look that comes between would see two changes.
+    fs::rename(new, folder.join("words.py")).expect("puts it there");
+}
+
+/// Has the runner look through the folders.
+async fn looks(stage: &Stage) {
+    let verb = stage.verb(RunnerVerb::Reload);
+    let (anything, limit) = (ReloadPlugins::default(), Duration::from_secs(10));
+    let looked = stage.administrator.request(&verb, &anything, limit).await;
+    let _: PluginList = looked.expect("it looks");
 }
 
 #[tokio::test]
@@ -74,6 +85,32 @@ async fn t3_a_module_that_is_another_than_the_manifest_states_ends_the_plugin_un
 }
 
 #[tokio::test]
+async fn t3_a_plugin_whose_files_change_again_and_again_is_unknown_until_they_rest() {
+    let mut stage = Stage::set().await;
+    let manifest = json!({"name": "helped", "version": "1.0.0", "entry_point": "run"});
+    described(&stage, "helped", &python_plugin("helped", HELPED), &manifest);
+    helper(&stage, "first");
+    let mut config = stage.config();
+    config.restarts.forgiven_after = Duration::from_secs(5);
+    let runner = stage.runner_as(config).await;
+    stage.vote("helped", VoteState::Idle).await;
+    for number in 0..=10 {
+        helper(&stage, &format!("again {number}"));
+        looks(&stage).await;
+    }
+    stage
+        .verdict("it is held", |verdict| {
+            of(verdict, "helped").is_some_and(|vote| {
+                vote.state == VoteState::Unknown && vote.reason.contains("change again and again")
+            })
+        })
+        .await;
+    let vote = stage.vote("helped", VoteState::Idle).await;
+    assert_eq!(vote.reason, "again 10");
+    runner.stop().await;
+}
+
+#[tokio::test]
 async fn a_plugin_that_writes_into_its_own_folder_by_its_grant_does_not_start_itself_anew() {
     let mut stage = Stage::set().await;
     let manifest = json!({"name": "writer", "version": "1.0.0", "entry_point": "run"});
@@ -91,15 +128,7 @@ async fn a_plugin_that_writes_into_its_own_folder_by_its_grant_does_not_start_it
             fs::metadata(&log).is_ok_and(|log| log.len() > before)
         })
         .await;
-        let _: PluginList = stage
-            .administrator
-            .request(
-                &stage.verb(RunnerVerb::Reload),
-                &ReloadPlugins::default(),
-                Duration::from_secs(10),
-            )
-            .await
-            .expect("it looks");
+        looks(&stage).await;
     }
     let verdict = stage
         .verdict("its run goes on", |verdict| {

@@ -25,10 +25,7 @@ impl House {
             let held = before
                 .as_ref()
                 .and_then(|before| before.member.grant.approval.clone());
-            if let Some(before) = &before {
-                if let Some(member) = looked.members.get_mut(&name) {
-                    member.follow(&before.member, anew.contains(&name));
-                }
+            if before.is_some() {
                 tracing::info!(plugin = %name, "a plugin is ended, as it is not what is to run");
                 *self.generations.entry(name.clone()).or_default() += 1;
             }

@@ -15,6 +15,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     path::PathBuf,
     sync::Arc,
+    time::Duration,
 };
 
 /// Where to look, and what an operator says of what is found.
@@ -30,6 +31,10 @@ pub(crate) struct Orders {
     pub policy: Arc<PolicyInForce>,
     /// Those that were unloaded.
     pub unloaded: BTreeSet<PluginName>,
+    /// Those that somebody wants started anew.
+    pub anew: BTreeSet<PluginName>,
+    /// So long have the files of a plugin to rest that change again and again.
+    pub rest: Duration,
     /// Digests of files.
     pub digests: Arc<Digests>,
     /// Where packages lie.
@@ -80,7 +85,21 @@ impl Orders {
         grant
             .compare(&found, |path| self.digests.of(path))
             .map_err(|unfit| held(unfit.to_string(), unfit.cause(), &grant))?;
-        Ok(Member::new(found, grant, identity))
+        Ok(Member {
+            found,
+            grant,
+            identity,
+        })
+    }
+
+    /// One that is not run for the changes of its files.
+    pub(super) fn held(&self, member: &Member, why: String) -> Missed {
+        let rights = member.grant.rights(&member.found, |path| self.digests.of(path));
+        Missed {
+            why,
+            cause: Cause::Changing,
+            rights: Some(Box::new(rights)),
+        }
     }
 }
 

@@ -32,6 +32,8 @@ pub(crate) enum Cause {
     Unread,
     /// Somebody else might change its files.
     Exposed,
+    /// Its files change again and again.
+    Changing,
 }
 
 impl Cause {
@@ -45,6 +47,7 @@ impl Cause {
             Self::Damaged => "damaged",
             Self::Unread => "unread",
             Self::Exposed => "exposed",
+            Self::Changing => "changing",
         }
     }
 
