@@ -48,7 +48,7 @@ pub(crate) fn make_ready(home: &Path, owner: &Owner) -> Result<(), String> {
     match fs::remove_dir_all(home) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(is_left(&error)),
         Ok(()) => {
-            tracing::info!(folder = %home.display(), "a plugin is another one, or may do something else: its working folder is emptied")
+            tracing::info!(folder = %home.display(), "a plugin is another one, or may do something else: its working folder is emptied");
         }
         Err(_) => {}
     }
