@@ -5,6 +5,7 @@ use snooze_schemas::{
     sample::{Reading, Sample, Unit, name},
     verdict::{Role, Vote, VoteState},
 };
+use snooze_service_runtime::plain::plain;
 use std::time::Duration;
 
 /// A duration in its two largest units: `0 s`, `12 s`, `3 m 20 s`, `2 h 5 m`, `4 d 3 h`.
@@ -134,9 +135,7 @@ pub fn audit(record: &AuditRecord) -> String {
 /// Text from elsewhere, without what would steer the terminal.
 #[must_use]
 pub fn printable(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect()
+    plain(text)
 }
 
 #[cfg(test)]

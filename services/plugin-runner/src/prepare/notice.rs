@@ -3,6 +3,7 @@
 //! It never waits for a terminal: one that does not take the line at once is passed over. Like `wall`,
 //! it leaves those alone that do not want messages, except as the superuser.
 
+use snooze_service_runtime::plain::plain;
 use std::{
     fs::{self, File, OpenOptions},
     io::Write,
@@ -36,10 +37,7 @@ pub(super) async fn tell(devices: PathBuf, text: String) {
 
 /// The text without anything that a terminal would take as a command.
 fn line_of(text: &str) -> String {
-    let clean: String = text
-        .chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect();
+    let clean = plain(text);
     let end = clean.floor_char_boundary(TEXT_LIMIT);
     format!("\r\n{}\r\n", &clean[..end])
 }

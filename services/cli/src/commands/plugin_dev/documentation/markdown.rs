@@ -1,6 +1,7 @@
 //! Markdown of which nothing is but text: whatever an author writes ends no cell, line or block. Pure.
 
 use serde_json::Value;
+use snooze_service_runtime::plain::plain;
 use std::fmt::Write;
 
 /// A paragraph.
@@ -34,13 +35,12 @@ pub(super) fn table<const N: usize>(
 /// A text that stays on its line and in its cell, and is nothing but text.
 pub(super) fn line(text: &str) -> String {
     let mut shown = String::new();
-    for c in text.chars() {
+    for c in plain(text).chars() {
         match c {
             '|' | '<' | '>' | '`' | '*' | '_' | '[' | ']' | '\\' | '#' => {
                 shown.push('\\');
                 shown.push(c);
             }
-            c if c.is_control() => shown.push(' '),
             c => shown.push(c),
         }
     }
@@ -49,10 +49,7 @@ pub(super) fn line(text: &str) -> String {
 
 /// A text as it is typed.
 pub(super) fn code(text: &str) -> String {
-    let text: String = text
-        .chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect();
+    let text = plain(text);
     // Within a table a bar ends the cell even here.
     let text = text.replace('|', "\\|");
     match text.contains('`') {

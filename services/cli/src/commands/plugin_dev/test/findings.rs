@@ -3,6 +3,7 @@
 //! Pure: it prints nothing.
 
 use snooze_conformance::{Failure, Form, Layer, Outcome, Report};
+use snooze_service_runtime::plain::is_plain;
 use tokio::time::Instant;
 
 /// What was found so far.
@@ -102,7 +103,7 @@ impl Findings {
 /// A plugin's words stay words: what a terminal would obey is not printed.
 fn line(outcome: &Outcome) -> String {
     let text = outcome.to_string();
-    let is_shown = |c: char| c == '\n' || !c.is_control();
+    let is_shown = |c: char| c == '\n' || is_plain(c);
     text.chars()
         .map(|c| if is_shown(c) { c } else { '\u{fffd}' })
         .collect()
