@@ -200,6 +200,9 @@ pub struct PluginStatus {
     /// Why the newest configuration is not the one that it has, if it is not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub config_refused: Option<String>,
+    /// The names of the fields of its configuration that its manifest calls secret: nobody is shown what they hold.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub secrets: Vec<String>,
     /// The last vote, where there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vote: Option<crate::verdict::Vote>,

@@ -122,6 +122,7 @@ mod tests {
             origin: "/plugins/redis".to_owned(),
             state: "running".to_owned(),
             config_refused: None,
+            secrets: Vec::new(),
             vote: None,
             stats: PluginStats {
                 last_error: Some("it did not answer within 2000 ms".to_owned()),

@@ -4,9 +4,10 @@
 
 use super::{
     json_file,
+    plugin_hosts::{Said, ask_about},
     plugin_layer::{Layer, change, look},
     plugin_presence::{warn_before_disabling, warn_before_enabling},
-    plugin_validation::refuse_mistakes,
+    plugin_validation::{hosts, refuse_mistakes},
 };
 use crate::{
     arguments::{PluginConfigure, PluginSetting},
@@ -15,6 +16,7 @@ use crate::{
 };
 use serde_json::{Map, Value};
 use snooze_plugin_runner::without_secrets;
+use snooze_schemas::PluginName;
 use snooze_service_runtime::{Exit, Failure};
 
 /// Switches a plugin on.
@@ -76,13 +78,27 @@ pub(super) async fn configure(session: &Session, arguments: PluginConfigure) -> 
         return print::json(&config);
     }
     let mut lines = vec![format!("{plugin} {}:", layer.shown())];
-    if let Value::Object(shown) = without_secrets(&Value::Object(config.clone())) {
+    let secrets = secrets(session, &layer, plugin).await;
+    if let Value::Object(shown) = without_secrets(&Value::Object(config.clone()), secrets) {
         lines.extend(shown.iter().map(|(key, value)| format!("  {key} = {value}")));
     }
     if config.is_empty() {
         lines.push("  nothing is set here".to_owned());
     }
     print::lines(lines)
+}
+
+/// What the hosts' manifests call secret. Of one that does not answer it is not known.
+async fn secrets(session: &Session, layer: &Layer, plugin: &PluginName) -> Vec<String> {
+    let Ok(hosts) = hosts(session, layer.whose()).await else {
+        return Vec::new();
+    };
+    let said = ask_about(session, hosts, plugin).await.into_iter();
+    said.flat_map(|(_, said)| match said {
+        Said::Has(status) => status.secrets,
+        Said::Nothing | Said::Away => Vec::new(),
+    })
+    .collect()
 }
 
 /// Refuses what would be kept and have no effect: in a layer these keys are said in another way.

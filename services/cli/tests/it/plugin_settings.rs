@@ -68,6 +68,27 @@ async fn what_is_set_is_a_key_and_leaves_the_rest_of_its_layer_alone() {
 }
 
 #[tokio::test]
+async fn what_a_hosts_manifest_calls_secret_is_not_shown() {
+    let place = Place::new().await;
+    place.executor(&["web"]).await;
+    let mut plugin = status("door", &json!({}));
+    plugin["secrets"] = json!(["pin"]);
+    place.host("web", json!([plugin])).await;
+    let layer = json!({"plugins": {"door": {"config": {"pin": 4711, "floor": 3}}}});
+    let layer: ConfigLayer = serde_json::from_value(layer).expect("a layer");
+    let bucket = place.administrator.bucket(Bucket::Config);
+    bucket.put(keys::FLEET, &layer).await.expect("written");
+    let done = place
+        .plugin(Role::Administrator, &["configure", "door", "--fleet"])
+        .await;
+    assert_eq!(done.code, Some(0), "{done:?}");
+    assert!(
+        done.out.contains("floor = 3") && !done.out.contains("4711"),
+        "{done:?}"
+    );
+}
+
+#[tokio::test]
 async fn people_who_change_plugins_at_once_lose_nothing() {
     let place = Place::new().await;
     let names = ["a1", "a2", "a3", "a4", "a5", "a6"];

@@ -119,6 +119,12 @@ impl ConfigSchema {
         &self.schema
     }
 
+    /// The names of the fields that it calls secret.
+    #[must_use]
+    pub fn secrets(&self) -> Vec<String> {
+        self.secrets.names()
+    }
+
     /// The configuration with the schema's defaults, where it is right.
     ///
     /// # Errors

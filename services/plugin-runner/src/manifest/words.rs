@@ -79,6 +79,11 @@ impl Secrets {
         }
     }
 
+    /// Their names.
+    pub(super) fn names(&self) -> Vec<String> {
+        self.names.iter().cloned().collect()
+    }
+
     /// Whether what is there may be a secret, by what it and all around it are called.
     fn covers(&self, pointer: &str) -> bool {
         places::names(pointer).any(|name| {
@@ -129,11 +134,14 @@ fn holds_secret_word(squashed: &str) -> bool {
     SECRET_WORDS.iter().any(|word| squashed.contains(word))
 }
 
-/// A configuration as it may be shown to people who do not have its schema: what goes by the name of a secret, or
-/// looks like an address or a connection with one, is not in it.
+/// A configuration as it may be shown to people: what its schema calls a secret, as far as that is known, what goes by
+/// the name of one, and what looks like an address or a connection with one is not in it.
 #[must_use]
-pub fn without_secrets(config: &Value) -> Value {
-    Secrets::default().shown("", config)
+pub fn without_secrets(config: &Value, known: impl IntoIterator<Item = String>) -> Value {
+    let secrets = Secrets {
+        names: known.into_iter().collect(),
+    };
+    secrets.shown("", config)
 }
 
 fn kind(value: &Value) -> &'static str {

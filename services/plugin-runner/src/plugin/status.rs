@@ -1,7 +1,10 @@
 //! What is told of a plugin to those who ask how it is.
 
 use super::{Plugin, Runtime};
-use crate::{manifest::PluginManifest, stdio::Stage};
+use crate::{
+    manifest::{ConfigSchema, PluginManifest},
+    stdio::Stage,
+};
 use serde_json::{Map, Value};
 use snooze_schemas::{
     PluginName,
@@ -87,11 +90,16 @@ impl Plugin {
                 Runtime::Process(process) => process.config_refused(),
                 Runtime::Nats(plugin) => plugin.config_refused(),
             },
+            secrets: self.manifest.as_deref().map(secrets).unwrap_or_default(),
             vote: None,
             stats: self.stats(),
             rights: None,
         }
     }
+}
+
+fn secrets(manifest: &PluginManifest) -> Vec<String> {
+    manifest.schema().map(ConfigSchema::secrets).unwrap_or_default()
 }
 
 /// One that is not there, and what its author states of it where that is known.
@@ -111,6 +119,7 @@ pub(crate) fn missing(
         origin: manifest.map_or_else(String::new, |manifest| manifest.folder().display().to_string()),
         state: state.to_owned(),
         config_refused: None,
+        secrets: manifest.map(secrets).unwrap_or_default(),
         vote: None,
         stats: PluginStats {
             last_error: Some(why),
@@ -159,8 +168,9 @@ mod tests {
         process::Program,
         stdio::{CallError, Settings, StdioPlugin},
     };
+    use serde_json::json;
     use snooze_schemas::{HostId, metrics::Metrics};
-    use std::sync::Arc;
+    use std::{fs, os::unix::fs::PermissionsExt, sync::Arc};
 
     const LIMIT: Duration = Duration::from_secs(1);
 
@@ -215,5 +225,32 @@ mod tests {
         assert_eq!((stats.calls, stats.errors), (1, 1));
         assert_eq!(stats.last_error.as_deref(), Some("no disk"));
         assert!(stats.last_error_age_ms.is_some());
+    }
+
+    #[tokio::test]
+    async fn what_its_manifest_calls_secret_is_named_whether_it_runs_or_not() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let written = json!({
+            "name": "door", "version": "1.0.0", "entry_point": "run",
+            "config_schema": {"type": "object", "properties": {"pin": {"type": "integer", "writeOnly": true}, "n": {}}},
+        });
+        fs::write(folder.path().join("plugin.json"), written.to_string()).expect("writes");
+        let run = folder.path().join("run");
+        fs::write(&run, "").expect("writes");
+        fs::set_permissions(&run, fs::Permissions::from_mode(0o755)).expect("sets the mode");
+        let manifest = PluginManifest::read(folder.path()).expect("it is right");
+        let lost = missing(
+            &"door".parse().expect("a name"),
+            "missing",
+            String::new(),
+            Some(&manifest),
+        );
+        assert_eq!(lost.secrets, ["pin"]);
+        let plugin = plugin();
+        let Runtime::Process(process) = plugin.runtime() else {
+            panic!("it is a process");
+        };
+        let described = Plugin::described(Runtime::Process(process.clone()), Some(Arc::new(manifest)));
+        assert_eq!(described.status(LIMIT).await.secrets, ["pin"]);
     }
 }

@@ -138,14 +138,14 @@ fn secrets_are_not_shown() {
 #[test]
 fn a_configuration_is_shown_without_its_secrets_and_with_all_else() {
     let config = json!({
-        "dsn": "hunter2", "dsn_file": "/etc/dsn", "threshold": 5, "url": "redis://:hunter2@db", "plain": "redis://db",
+        "pin": 4711, "dsn": "hunter2", "dsn_file": "/etc/dsn", "threshold": 5, "url": "redis://:hunter2@db", "plain": "redis://db",
         "connection": "host=db password=hunter2", "why": "tokens are counted",
         "servers": [{"name": "a", "api_key": "hunter2", "token": null}], "passwords": {"any": ["hunter2", 4711]},
     });
     assert_eq!(
-        without_secrets(&config),
+        without_secrets(&config, ["pin".to_owned()]),
         json!({
-            "dsn": "(not shown)", "dsn_file": "/etc/dsn", "threshold": 5, "url": "(not shown)", "plain": "redis://db",
+            "pin": "(not shown)", "dsn": "(not shown)", "dsn_file": "/etc/dsn", "threshold": 5, "url": "(not shown)", "plain": "redis://db",
             "connection": "(not shown)", "why": "tokens are counted",
             "servers": [{"name": "a", "api_key": "(not shown)", "token": null}],
             "passwords": {"any": ["(not shown)", "(not shown)"]},
