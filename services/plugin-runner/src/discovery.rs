@@ -9,7 +9,7 @@ mod passed_over;
 pub(crate) use passed_over::PassedOver;
 
 use crate::{
-    manifest::{self, Candidate, PluginManifest},
+    manifest::{self, Candidate, PluginManifest, Sums},
     packages::Shelved,
     trust,
 };
@@ -58,9 +58,10 @@ impl Found {
     }
 }
 
-/// Looks through the folders. A folder that is not there holds no plugins; that is no fault.
+/// Looks through the folders. A folder that is not there holds no plugins; that is no fault. What a manifest states of
+/// files is compared with these sums of them.
 #[must_use]
-pub(crate) fn discover(folders: &[PathBuf]) -> (Vec<Found>, Vec<PassedOver>) {
+pub(crate) fn discover_by(folders: &[PathBuf], sums: &Sums) -> (Vec<Found>, Vec<PassedOver>) {
     let mut found: Vec<Found> = Vec::new();
     let mut passed_over = Vec::new();
     for folder in folders {
@@ -76,7 +77,7 @@ pub(crate) fn discover(folders: &[PathBuf]) -> (Vec<Found>, Vec<PassedOver>) {
             }
         };
         for path in entries {
-            match look_at(&path) {
+            match look_at(&path, sums) {
                 Ok(Some(plugin)) => match found.iter().find(|other| other.name == plugin.name) {
                     Some(other) => passed_over.push(PassedOver::Hidden {
                         name: plugin.name,
@@ -95,6 +96,12 @@ pub(crate) fn discover(folders: &[PathBuf]) -> (Vec<Found>, Vec<PassedOver>) {
         }
     }
     with_what_they_need(found, passed_over)
+}
+
+/// The same, with each file read.
+#[cfg(test)]
+pub(crate) fn discover(folders: &[PathBuf]) -> (Vec<Found>, Vec<PassedOver>) {
+    discover_by(folders, &manifest::sha256_of)
 }
 
 /// Passes over those that depend on what this host does not have.
@@ -131,7 +138,7 @@ fn entries_of(folder: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(entries)
 }
 
-fn look_at(path: &Path) -> Result<Option<Found>, PassedOver> {
+fn look_at(path: &Path, sums: &Sums) -> Result<Option<Found>, PassedOver> {
     let read = |source| PassedOver::Read {
         path: path.to_owned(),
         source,
@@ -145,7 +152,7 @@ fn look_at(path: &Path) -> Result<Option<Found>, PassedOver> {
     }
     let file = fs::metadata(path).map_err(read)?;
     if file.is_dir() {
-        return look_into(path);
+        return look_into(path, sums);
     }
     if !file.is_file() || file.permissions().mode() & EXECUTABLE_BY_ANY == 0 {
         return Ok(None);
@@ -170,7 +177,7 @@ fn look_at(path: &Path) -> Result<Option<Found>, PassedOver> {
 }
 
 /// A folder that has a manifest is a plugin.
-fn look_into(path: &Path) -> Result<Option<Found>, PassedOver> {
+fn look_into(path: &Path, sums: &Sums) -> Result<Option<Found>, PassedOver> {
     match fs::symlink_metadata(path.join(manifest::FILE)) {
         Ok(_) => {}
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -185,7 +192,7 @@ fn look_into(path: &Path) -> Result<Option<Found>, PassedOver> {
         PassedOver::Manifest(Box::new(Mistaken { folder, why }))
     };
     trust::check(path).map_err(|exposed| mistaken(exposed.into()))?;
-    let manifest = PluginManifest::read(path).map_err(mistaken)?;
+    let manifest = PluginManifest::read_by(path, sums).map_err(mistaken)?;
     for warning in manifest.warnings() {
         tracing::warn!(plugin = %manifest.name(), file = %path.join(manifest::FILE).display(), %warning, "a manifest is odd");
     }

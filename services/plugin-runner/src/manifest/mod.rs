@@ -18,8 +18,8 @@ mod weight;
 mod words;
 
 pub(crate) use dependencies::{Candidate, unmet};
-pub(crate) use files::sha256 as sha256_of_bytes;
 pub use files::sha256_of;
+pub(crate) use files::{Sums, sha256 as sha256_of_bytes};
 pub(crate) use mistakes::listed;
 pub use mistakes::{ManifestError, Mistake};
 pub use places::Place;
@@ -64,11 +64,12 @@ impl PluginManifest {
     /// # Errors
     /// Why the plugin is not to be run: everything that is wrong with it, as far as that can be told.
     pub fn read(folder: &Path) -> Result<PluginManifest, ManifestError> {
-        let host_version = Version::parse(env!("CARGO_PKG_VERSION")).expect("Cargo takes no other");
-        PluginManifest::read_for(folder, &host_version)
+        PluginManifest::read_by(folder, &sha256_of)
     }
 
-    fn read_for(folder: &Path, host_version: &Version) -> Result<PluginManifest, ManifestError> {
+    /// The same, with sums of the files that it states checksums of that may have been made before.
+    pub(crate) fn read_by(folder: &Path, sums: &Sums) -> Result<PluginManifest, ManifestError> {
+        let host_version = Version::parse(env!("CARGO_PKG_VERSION")).expect("Cargo takes no other");
         let path = folder.join(FILE);
         trust::check(&path)?;
         let text = text_of(&path)?;
@@ -95,7 +96,7 @@ impl PluginManifest {
             return Err(mistaken(placed(found)));
         };
         let understood =
-            sense::check(&manifest, &typed.spoiled, host_version).map_err(|more| found.extend(more));
+            sense::check(&manifest, &typed.spoiled, &host_version).map_err(|more| found.extend(more));
         let schema = match &manifest.config_schema {
             none if none.is_empty() => None,
             written => match ConfigSchema::of(written) {
@@ -110,7 +111,7 @@ impl PluginManifest {
             },
         };
         let entry_point = if found.is_empty() {
-            found.extend(files::checksums(folder, &manifest.checksums)?);
+            found.extend(files::checksums(folder, &manifest.checksums, sums)?);
             match files::entry_point(folder, &manifest) {
                 Ok(entry_point) => Ok(entry_point),
                 Err(Flaw::Mistake(more)) => {
@@ -137,12 +138,12 @@ impl PluginManifest {
         }
     }
 
-    /// Compares the files whose SHA-256 it states once more.
+    /// Compares the files whose SHA-256 it states once more; each is read to its end.
     ///
     /// # Errors
     /// Which differ, or that it cannot be told.
     pub fn compare(&self) -> Result<(), ManifestError> {
-        let found = files::checksums(&self.folder, &self.manifest.checksums)?;
+        let found = files::checksums(&self.folder, &self.manifest.checksums, &sha256_of)?;
         if found.is_empty() {
             return Ok(());
         }

@@ -166,6 +166,15 @@ fn a_file_that_differs_from_its_checksum_is_told() {
 }
 
 #[test]
+fn i4_sums_made_before_do_for_a_look_and_a_start_reads_the_files() {
+    let stated = "0".repeat(64);
+    let folder = folder(&with(&json!({"checksums": {"run": stated}})));
+    let manifest = PluginManifest::read_by(folder.path(), &|_| Ok(stated.clone())).expect("it is believed");
+    let differs = manifest.compare().expect_err("it is another file").to_string();
+    assert!(differs.contains("run is another file"), "{differs}");
+}
+
+#[test]
 fn what_runs_by_itself_need_not_be_there() {
     let folder = folder(&with(&json!({"process_model": "nats", "entry_point": "main.py"})));
     PluginManifest::read(folder.path()).expect("somebody else starts it");

@@ -7,16 +7,24 @@ use std::{
     collections::BTreeMap,
     io,
     path::{Path, PathBuf},
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
-/// So many are remembered; there are two for each plugin at most.
-const LIMIT: usize = 1024;
+/// So many that were asked for of late are remembered, and as many that were before: what two packages of the largest
+/// kind state checksums of, some MiB.
+const LIMIT: usize = 8192;
+
+type Known = BTreeMap<PathBuf, (FileIdentity, String)>;
 
 /// What is known of files.
 #[derive(Debug, Default)]
-pub(crate) struct Digests {
-    known: Mutex<BTreeMap<PathBuf, (FileIdentity, String)>>,
+pub(crate) struct Digests(Mutex<Remembered>);
+
+#[derive(Debug, Default)]
+struct Remembered {
+    lately: Known,
+    /// Whatever of it is not asked for is forgotten when `lately` is full.
+    before: Known,
 }
 
 impl Digests {
@@ -25,28 +33,50 @@ impl Digests {
     /// # Errors
     /// When it cannot be read.
     pub(crate) fn of(&self, path: &Path) -> io::Result<String> {
+        self.of_by(path, sha256_of)
+    }
+
+    fn of_by(&self, path: &Path, read: impl FnOnce(&Path) -> io::Result<String>) -> io::Result<String> {
         let identity = FileIdentity::of(path);
-        if let Some((known, digest)) = self.known().get(path)
-            && identity == Some(*known)
+        let known = self.remembered().take(path);
+        if let Some((known, digest)) = known
+            && identity == Some(known)
         {
-            return Ok(digest.clone());
+            self.remembered().note(path, (known, digest.clone()));
+            return Ok(digest);
         }
-        let digest = sha256_of(path)?;
+        let digest = read(path)?;
         // What changed while it was read is not what was read.
         if let Some(identity) = identity
             && FileIdentity::of(path) == Some(identity)
         {
-            let mut known = self.known();
-            if known.len() >= LIMIT {
-                known.clear();
-            }
-            known.insert(path.to_owned(), (identity, digest.clone()));
+            self.remembered().note(path, (identity, digest.clone()));
         }
         Ok(digest)
     }
 
-    fn known(&self) -> std::sync::MutexGuard<'_, BTreeMap<PathBuf, (FileIdentity, String)>> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Takes this for the digest of a file as it is now.
+    #[cfg(test)]
+    pub(super) fn believe(&self, path: &Path, digest: &str) {
+        let identity = FileIdentity::of(path).expect("it is there");
+        self.remembered().note(path, (identity, digest.to_owned()));
+    }
+
+    fn remembered(&self) -> MutexGuard<'_, Remembered> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Remembered {
+    fn take(&mut self, path: &Path) -> Option<(FileIdentity, String)> {
+        self.lately.remove(path).or_else(|| self.before.remove(path))
+    }
+
+    fn note(&mut self, path: &Path, known: (FileIdentity, String)) {
+        if self.lately.len() == LIMIT {
+            self.before = std::mem::take(&mut self.lately);
+        }
+        self.lately.insert(path.to_owned(), known);
     }
 }
 
@@ -66,5 +96,28 @@ mod tests {
         assert_ne!(digests.of(&path).expect("reads"), one);
         std::fs::remove_file(&path).expect("removes");
         assert!(digests.of(&path).is_err());
+    }
+
+    #[test]
+    fn a_file_that_is_still_the_same_is_read_once_however_many_others_there_are() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let paths: Vec<PathBuf> = (0..=LIMIT)
+            .map(|number| folder.path().join(number.to_string()))
+            .collect();
+        let digests = Digests::default();
+        let mut read = 0;
+        for path in &paths {
+            std::fs::write(path, "").expect("writes");
+        }
+        for path in paths.iter().chain(&paths) {
+            let digest = digests.of_by(path, |_| {
+                read += 1;
+                Ok("made".to_owned())
+            });
+            assert_eq!(digest.expect("reads"), "made");
+        }
+        assert_eq!(read, paths.len());
+        let held = digests.remembered();
+        assert!(held.lately.len() <= LIMIT && held.before.len() <= LIMIT);
     }
 }

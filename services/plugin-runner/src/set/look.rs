@@ -74,7 +74,7 @@ pub(crate) fn look(orders: &Orders, known: &mut Known, stirs: &mut Stirs) -> Loo
             }
         }
     }
-    let (found, passed_over) = discovery::discover(&folders);
+    let (found, passed_over) = discovery::discover_by(&folders, &|path| orders.digests.of(path));
     for folder in &orders.folders {
         looked.places.insert(folder.clone());
         looked.places.extend(folders_in(folder));
@@ -183,3 +183,6 @@ fn folders_in(folder: &Path) -> Vec<PathBuf> {
     let folders = entries.map(|entry| entry.path()).filter(|path| path.is_dir());
     folders.take(FOLDER_LIMIT).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,78 @@
+//! Folders of plugins on a real disk, looked through as the house does.
+
+use super::*;
+use crate::{manifest::FILE, packages::Shelf, policy::PolicyInForce, set::Digests};
+use serde_json::{Map, Value, json};
+use std::{os::unix::fs::PermissionsExt, time::Duration};
+
+struct Stand {
+    folder: tempfile::TempDir,
+    digests: Arc<Digests>,
+}
+
+impl Stand {
+    fn new() -> Stand {
+        let stand = Stand {
+            folder: tempfile::tempdir().expect("a folder"),
+            digests: Arc::default(),
+        };
+        fs::create_dir(stand.path("plugins")).expect("makes");
+        stand
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        let folder = fs::canonicalize(self.folder.path()).expect("it is there");
+        folder.join(name)
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        let path = self.path("plugins").join(name);
+        fs::create_dir_all(path.parent().expect("a folder")).expect("makes");
+        fs::write(path, text).expect("writes");
+    }
+
+    /// A plugin with these checksums.
+    fn plugin(&self, name: &str, checksums: &Value) {
+        let run = format!("{name}/run");
+        self.write(&run, "#!/bin/sh\n");
+        let mode = fs::Permissions::from_mode(0o755);
+        fs::set_permissions(self.path("plugins").join(run), mode).expect("sets the mode");
+        let manifest = json!({
+            "name": name, "version": "1.0.0", "entry_point": "run", "checksums": checksums,
+        });
+        self.write(&format!("{name}/{FILE}"), &manifest.to_string());
+    }
+
+    fn look(&self) -> Looked {
+        let orders = Orders {
+            folders: vec![self.path("plugins")],
+            configs: BTreeMap::new(),
+            disabled: BTreeSet::new(),
+            policy: Arc::new(PolicyInForce::local(&Map::new()).expect("it says nothing")),
+            unloaded: BTreeSet::new(),
+            anew: BTreeSet::new(),
+            rest: Duration::from_secs(300),
+            digests: self.digests.clone(),
+            shelf: Arc::new(Shelf::new(self.path("packages"))),
+        };
+        let mut known = Known::open(self.path("known.json")).expect("there is none");
+        look(&orders, &mut known, &mut Stirs::default())
+    }
+
+    fn is_fit(&self, name: &str) -> bool {
+        let looked = self.look();
+        looked.members.keys().any(|member| member.as_str() == name)
+    }
+}
+
+#[test]
+fn i4_a_look_reads_no_file_again_whose_checksum_it_knows() {
+    let stand = Stand::new();
+    stand.plugin("sealed", &json!({"run": "0".repeat(64)}));
+    assert!(!stand.is_fit("sealed"), "it is another file");
+    let run = stand.path("plugins/sealed/run");
+    stand.digests.believe(&run, &"0".repeat(64));
+    assert!(stand.is_fit("sealed"), "the file itself is not read");
+    fs::write(&run, "#!/bin/sh\n# other\n").expect("writes");
+    assert!(!stand.is_fit("sealed"), "it has changed");
+}
