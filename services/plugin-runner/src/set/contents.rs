@@ -6,7 +6,7 @@
 use crate::{discovery::Found, file_identity::FileIdentity, manifest::FILE};
 use snooze_schemas::plugin::permissions::Permissions;
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     fmt, fs,
     hash::{DefaultHasher, Hash, Hasher},
     path::{Path, PathBuf},
@@ -102,14 +102,26 @@ impl Contents {
     }
 }
 
-/// A folder and those below it, of a plugin that is not run: a mend may come in any of them.
-pub(crate) fn folders_below(folder: &Path) -> BTreeSet<PathBuf> {
-    let search = Search {
-        passed_over: BTreeSet::new(),
-        names: 0,
-        contents: Contents::default(),
-    };
-    search.through(folder).unwrap_or_default().folders
+/// A folder and those below it, of a plugin that is not run, and whether these are all: a mend may come in any of them,
+/// also where no code of a plugin that runs is looked for, as a checksum may name a file there.
+pub(crate) fn folders_below(folder: &Path) -> (BTreeSet<PathBuf>, bool) {
+    let (mut folders, mut names) = (BTreeSet::new(), 0);
+    // What is next to the manifest goes before what is deep below it.
+    let mut ahead = VecDeque::from([folder.to_owned()]);
+    while let Some(folder) = ahead.pop_front() {
+        for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
+            names += 1;
+            if names > NAMES {
+                folders.insert(folder);
+                return (folders, false);
+            }
+            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                ahead.push_back(entry.path());
+            }
+        }
+        folders.insert(folder);
+    }
+    (folders, true)
 }
 
 /// A walk through a folder.

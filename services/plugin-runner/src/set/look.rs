@@ -41,12 +41,14 @@ pub(crate) struct Looked {
     pub manifests: BTreeMap<PluginName, Arc<PluginManifest>>,
     /// Where files lie that matter.
     pub places: BTreeSet<PathBuf>,
+    /// Whether one that was passed over has files elsewhere as well.
+    pub is_unseen: bool,
 }
 
 impl Looked {
     /// Whether something may be otherwise at another look, although nothing is seen to change.
     pub(crate) fn may_pass(&self) -> bool {
-        self.missed.values().any(|missed| missed.cause.may_pass())
+        self.is_unseen || self.missed.values().any(|missed| missed.cause.may_pass())
     }
 }
 
@@ -95,9 +97,10 @@ pub(crate) fn look(orders: &Orders, known: &mut Known, stirs: &mut Stirs) -> Loo
             PassedOver::Read { path, .. } if shelved.contains_key(path) => shelved[path].name.clone(),
             _ => why.name(),
         };
-        looked
-            .places
-            .extend(why.folder().into_iter().flat_map(folders_below));
+        if let Some((folders, is_all)) = why.folder().map(folders_below) {
+            looked.places.extend(folders);
+            looked.is_unseen |= !is_all;
+        }
         if let Some(manifest) = why.manifest() {
             looked.manifests.insert(manifest.name().clone(), manifest.clone());
         }

@@ -76,3 +76,29 @@ fn i4_a_look_reads_no_file_again_whose_checksum_it_knows() {
     fs::write(&run, "#!/bin/sh\n# other\n").expect("writes");
     assert!(!stand.is_fit("sealed"), "it has changed");
 }
+
+#[test]
+fn s2_a_mend_of_one_that_was_passed_over_is_seen_however_large_it_is() {
+    let stand = Stand::new();
+    for number in 0..600 {
+        stand.write(&format!("sealed/{number}"), "");
+    }
+    for folder in ["lib", "node_modules/a", ".hidden", "a/b/c/d/e/f/g/h/i"] {
+        let folder = format!("sealed/deep/{folder}");
+        stand.write(&format!("{folder}/a.py"), "");
+        stand.plugin("sealed", &json!({"run": "0".repeat(64)}));
+        let looked = stand.look();
+        assert!(looked.members.is_empty());
+        assert!(
+            looked.places.contains(&stand.path("plugins").join(&folder)),
+            "{folder}"
+        );
+        assert!(!looked.may_pass(), "all of it is watched");
+    }
+    for number in 600..5000 {
+        stand.write(&format!("sealed/{number}"), "");
+    }
+    let looked = stand.look();
+    assert!(looked.places.contains(&stand.path("plugins/sealed")));
+    assert!(looked.may_pass(), "it is looked at again, as not all is watched");
+}
