@@ -9,6 +9,7 @@ mod house;
 mod known;
 mod look;
 mod orders;
+mod places;
 mod stirs;
 mod tenant;
 mod unchecked;

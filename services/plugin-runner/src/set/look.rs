@@ -8,7 +8,7 @@ mod missed;
 pub(crate) use judgement::Orders;
 pub(crate) use missed::{Cause, Missed};
 
-use super::{Known, Member, Stirs, contents::folders_below};
+use super::{Known, Member, Stirs, contents::folders_below, places::Places};
 use crate::{
     discovery::{self, Found, PassedOver},
     manifest::PluginManifest,
@@ -40,7 +40,7 @@ pub(crate) struct Looked {
     /// What is stated of those that have a manifest, wherever they run.
     pub manifests: BTreeMap<PluginName, Arc<PluginManifest>>,
     /// Where files lie that matter.
-    pub places: BTreeSet<PathBuf>,
+    pub places: Places,
     /// Whether one that was passed over has files elsewhere as well.
     pub is_unseen: bool,
 }
@@ -78,12 +78,17 @@ pub(crate) fn look(orders: &Orders, known: &mut Known, stirs: &mut Stirs) -> Loo
     }
     let (found, passed_over) = discovery::discover_by(&folders, &|path| orders.digests.of(path));
     for folder in &orders.folders {
-        looked.places.insert(folder.clone());
-        looked.places.extend(folders_in(folder));
+        looked.places.add(folder.clone());
         // A link is changed where it lies.
         if folder.is_symlink() {
-            looked.places.extend(folder.parent().map(ToOwned::to_owned));
+            folder
+                .parent()
+                .into_iter()
+                .for_each(|above| looked.places.add(above.to_owned()));
         }
+    }
+    for folder in orders.folders.iter().flat_map(|folder| folders_in(folder)) {
+        looked.places.add_of_one([folder]);
     }
     let (mut over, mut unread) = (BTreeSet::new(), BTreeMap::new());
     for why in passed_over {
@@ -98,7 +103,7 @@ pub(crate) fn look(orders: &Orders, known: &mut Known, stirs: &mut Stirs) -> Loo
             _ => why.name(),
         };
         if let Some((folders, is_all)) = why.folder().map(folders_below) {
-            looked.places.extend(folders);
+            looked.places.add_of_one(folders);
             looked.is_unseen |= !is_all;
         }
         if let Some(manifest) = why.manifest() {
@@ -130,7 +135,7 @@ pub(crate) fn look(orders: &Orders, known: &mut Known, stirs: &mut Stirs) -> Loo
     looked.missed.extend(gone);
     let mut fit = BTreeSet::new();
     for mut found in found {
-        looked.places.extend(place_of(&found));
+        looked.places.add_of_one(place_of(&found));
         let manifest = found.manifest.as_ref();
         if let Some(folder) = manifest.and_then(|manifest| manifest.folder().parent()) {
             found.package = shelved.get(folder).cloned();
@@ -145,7 +150,7 @@ pub(crate) fn look(orders: &Orders, known: &mut Known, stirs: &mut Stirs) -> Loo
         let (name, judged) = (found.name.clone(), orders.judge(found));
         match judged {
             Ok(member) => {
-                looked.places.extend(member.identity.folders().cloned());
+                looked.places.add_of_one(member.identity.folders().cloned());
                 fit.insert(name.clone());
                 let is_asked_for = orders.anew.contains(&name);
                 if let Some(why) = stirs.hold(&member, is_asked_for, Instant::now(), orders.rest) {

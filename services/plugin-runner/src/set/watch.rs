@@ -3,6 +3,7 @@
 //! It looks at nothing itself, and does not say what has changed. Where the kernel cannot watch a folder it says so,
 //! and the folders are looked through from time to time instead.
 
+use super::places::{OF_ONE, Places};
 use rustix::{
     fs::inotify::{self, CreateFlags, WatchFlags},
     io::Errno,
@@ -77,14 +78,18 @@ impl Watch {
         }
     }
 
-    /// Watches these folders, and no others. What changed in one before it was watched cannot be seen, so that a new
+    /// Watches these folders, and no others: as many as may be, from the first on. What changed in one before it was watched cannot be seen, so that a new
     /// one counts as changed.
-    pub(crate) fn these(&mut self, folders: &BTreeSet<PathBuf>) {
+    pub(crate) fn these(&mut self, places: &Places) {
         self.look_by = Instant::now() + UNWATCHED;
         let Some(kernel) = &self.kernel else {
             return;
         };
-        let gone = self.watched.keys().filter(|folder| !folders.contains(*folder));
+        let folders = places.in_order();
+        let (folders, rest) = folders.split_at(folders.len().min(LIMIT));
+        let wanted: BTreeSet<&Path> = folders.iter().copied().collect();
+        let gone = self.watched.keys();
+        let gone = gone.filter(|folder| !wanted.contains(folder.as_path()));
         for folder in gone.cloned().collect::<Vec<_>>() {
             if let Some(watch) = self.watched.remove(&folder)
                 && !self.watched.values().any(|other| *other == watch)
@@ -94,17 +99,17 @@ impl Watch {
             }
         }
         let (mut failed, mut is_new) = (None, false);
+        if !rest.is_empty() {
+            failed = Some(format!("more than {LIMIT} folders"));
+        } else if places.is_cut() {
+            failed = Some(format!("more than {OF_ONE} folders of one plugin"));
+        }
         for folder in folders {
             // Also those that are watched: another folder may have taken the place.
-            let watched = if self.watched.len() < LIMIT || self.watched.contains_key(folder) {
-                watch(kernel, folder)
-            } else {
-                Err(format!("more than {LIMIT} folders"))
-            };
-            match watched {
-                Ok(watch) => is_new |= self.watched.insert(folder.clone(), watch) != Some(watch),
+            match watch(kernel, folder) {
+                Ok(watch) => is_new |= self.watched.insert((*folder).to_owned(), watch) != Some(watch),
                 Err(why) => {
-                    self.watched.remove(folder);
+                    self.watched.remove(*folder);
                     failed.get_or_insert(why);
                 }
             }
@@ -203,9 +208,15 @@ mod tests {
 
     const SOON: Duration = Duration::from_secs(20);
 
+    fn places(all: impl IntoIterator<Item = PathBuf>) -> Places {
+        let mut places = Places::default();
+        all.into_iter().for_each(|folder| places.add(folder));
+        places
+    }
+
     fn watching(folder: &Path) -> Watch {
         let mut watch = Watch::new();
-        watch.these(&[folder.to_owned()].into());
+        watch.these(&places([folder.to_owned()]));
         watch
     }
 
@@ -237,7 +248,29 @@ mod tests {
         let begun = Instant::now();
         watch.changed().await;
         assert_eq!(begun.elapsed(), UNWATCHED);
-        watch.these(&[folder.path().to_owned()].into());
+        watch.these(&places([folder.path().to_owned()]));
         assert_eq!(watch.unwatched, None, "it can be watched now");
+    }
+
+    #[tokio::test]
+    async fn t3_an_operators_folder_is_watched_however_many_others_were_before() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut many = Places::default();
+        for plugin in 0..=LIMIT / OF_ONE {
+            let of_one = (0..OF_ONE).map(|number| folder.path().join(format!("{plugin}-{number}")));
+            let of_one: Vec<PathBuf> = of_one.collect();
+            of_one
+                .iter()
+                .for_each(|place| fs::create_dir(place).expect("makes"));
+            many.add_of_one(of_one);
+        }
+        let mut watch = Watch::new();
+        watch.these(&many);
+        assert_eq!(watch.watched.len(), LIMIT);
+        assert!(watch.unwatched.is_some());
+        many.add(folder.path().to_owned());
+        watch.these(&many);
+        assert!(watch.watched.contains_key(folder.path()));
+        assert_eq!(watch.watched.len(), LIMIT);
     }
 }

@@ -65,6 +65,10 @@ impl Stand {
     }
 }
 
+fn is_watched(looked: &Looked, folder: &Path) -> bool {
+    looked.places.in_order().contains(&folder)
+}
+
 #[test]
 fn i4_a_look_reads_no_file_again_whose_checksum_it_knows() {
     let stand = Stand::new();
@@ -90,7 +94,7 @@ fn s2_a_mend_of_one_that_was_passed_over_is_seen_however_large_it_is() {
         let looked = stand.look();
         assert!(looked.members.is_empty());
         assert!(
-            looked.places.contains(&stand.path("plugins").join(&folder)),
+            is_watched(&looked, &stand.path("plugins").join(&folder)),
             "{folder}"
         );
         assert!(!looked.may_pass(), "all of it is watched");
@@ -99,6 +103,6 @@ fn s2_a_mend_of_one_that_was_passed_over_is_seen_however_large_it_is() {
         stand.write(&format!("sealed/{number}"), "");
     }
     let looked = stand.look();
-    assert!(looked.places.contains(&stand.path("plugins/sealed")));
+    assert!(is_watched(&looked, &stand.path("plugins/sealed")));
     assert!(looked.may_pass(), "it is looked at again, as not all is watched");
 }
