@@ -11,7 +11,10 @@ use super::{
 };
 use crate::{arguments::PluginUninstall, print, session::Session};
 use futures_util::{StreamExt, stream};
-use snooze_schemas::{PluginName, policy::ConfigLayer};
+use snooze_schemas::{
+    PluginName,
+    policy::{ConfigLayer, PluginLayer},
+};
 use snooze_service_runtime::{Exit, Failure};
 use std::collections::BTreeSet;
 
@@ -20,14 +23,17 @@ pub(super) async fn uninstall(session: &Session, arguments: PluginUninstall) -> 
     let plugin = &arguments.plugin;
     let layer = Layer::of(session, arguments.level).await?;
     let held = look(session, &layer).await?.0.plugins.remove(plugin.as_str());
-    let Some(installed) = held.and_then(|held| held.installed) else {
+    let held = held.unwrap_or_default();
+    // What is left over of one that was installed at another level is taken away with its configuration.
+    let is_left_over = arguments.config && held != PluginLayer::default();
+    if held.installed.is_none() && !is_left_over {
         let text = format!(
             "{plugin} is not installed {}; it may be for other hosts (--host, --group, --fleet), or lie in one of a \
              host's own folders, where `snooze plugin disable {plugin}` switches it off",
             layer.shown()
         );
         return Err(Failure::new(Exit::Refused, text));
-    };
+    }
     change(session, &layer, plugin, |held| {
         (held.installed, held.approved) = (None, None);
         // That it was switched on was for this package, and would have it looked for on the bus. That it was switched
@@ -40,6 +46,12 @@ pub(super) async fn uninstall(session: &Session, arguments: PluginUninstall) -> 
         }
     })
     .await?;
+    let Some(installed) = held.installed else {
+        return print::lines([format!(
+            "What was set for {plugin} {} is taken away.",
+            layer.shown()
+        )]);
+    };
     tell(session, &layer, plugin).await?;
     if !arguments.package {
         return Ok(());

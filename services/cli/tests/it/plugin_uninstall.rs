@@ -5,7 +5,7 @@ use crate::{
     plugin_install::{fetched, folder, held, packed, text},
 };
 use serde_json::json;
-use snooze_bus::{ArtifactError, Role};
+use snooze_bus::{ArtifactError, Role, keys};
 
 #[tokio::test]
 async fn what_is_uninstalled_keeps_its_configuration_and_its_package_until_that_is_asked_for() {
@@ -54,6 +54,22 @@ async fn what_is_uninstalled_keeps_its_configuration_and_its_package_until_that_
     assert_eq!(code, Some(0), "{said}");
     let got = fetched(&place, &sha256).await;
     assert!(matches!(got, Err(ArtifactError::NotThere { .. })), "{got:?}");
+
+    // What a narrower level is left with would be looked for for ever.
+    assert_eq!(plugin(&["enable", "redis", "--host", "web"]).await.0, Some(0));
+    let (code, said) = plugin(&["uninstall", "redis", "--host", "web"]).await;
+    assert_eq!(code, Some(4), "nothing is installed: {said}");
+    let (code, said) = plugin(&["uninstall", "redis", "--host", "web", "--config"]).await;
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("taken away"), "{said}");
+    let host = keys::host_key(&"web".parse().expect("a host id"));
+    assert!(!place.layer(&host).await.plugins.contains_key("redis"));
+    assert_eq!(
+        plugin(&["uninstall", "redis", "--host", "web", "--config"])
+            .await
+            .0,
+        Some(4)
+    );
 }
 
 #[tokio::test]
