@@ -11,9 +11,20 @@ use crate::{
     home::Home,
 };
 use snooze_bus::Bus;
+use snooze_plugin_runner::Restarts;
 use snooze_schemas::HostId;
 use snooze_service_runtime::{CancellationToken, Exit, Failure, config::PluginsConfig};
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+/// Its author is at hand, saves again and again, and waits for it.
+const AT_HAND: Restarts = Restarts {
+    first: Duration::from_millis(500),
+    longest: Duration::from_secs(5),
+    forgiven_after: Duration::from_secs(5),
+};
 
 /// A running broker with what a plugin needs around it.
 pub(crate) struct Alone {
@@ -118,6 +129,7 @@ impl Around<'_> {
         let config = snooze_plugin_runner::Config {
             fence: snooze_plugin_runner::fence::FenceConfig::of_this_process(),
             terminals: plan.terminals.clone(),
+            restarts: AT_HAND,
             ..snooze_plugin_runner::Config::new(
                 plan.host.id.clone(),
                 plan.host.boot_id.clone(),
