@@ -186,6 +186,11 @@ impl Trusted {
     /// Whether nobody else may write what lies there, at the end of all links.
     fn closed(&self, path: &Path) -> Result<(), Exposed> {
         let found = fs::metadata(path).map_err(unseen(path))?;
+        // Whoever closed a device would break the machine.
+        if !found.is_file() && !found.is_dir() {
+            let what = io::Error::new(io::ErrorKind::InvalidInput, "it is neither a file nor a folder");
+            return Err(unseen(path)(what));
+        }
         match self.writers(path, &found)? {
             Some(by) => Err(Exposed::Writable {
                 path: path.to_owned(),

@@ -140,6 +140,23 @@ fn i4_where_others_may_add_files_beside_what_is_run_it_is_not_run() {
 }
 
 #[test]
+fn nobody_is_told_to_close_a_device() {
+    let (_folder, file) = stand();
+    fs::remove_file(&file).expect("removes");
+    symlink("/dev/zero", &file).expect("links");
+    let why = strict().check(&file).expect_err("it is no file");
+    let Exposed::Unseen { path, source } = &why else {
+        panic!("{why:?}");
+    };
+    assert_eq!(path, Path::new("/dev/zero"));
+    assert!(
+        source.to_string().contains("neither a file nor a folder"),
+        "{source}"
+    );
+    assert!(!why.to_string().contains("chmod"), "{why}");
+}
+
+#[test]
 fn what_is_told_to_close_a_file_with_an_access_list_leaves_the_list() {
     let (_folder, file) = stand();
     // acl(5), as the kernel keeps it: version 2, then tag, permissions and id of each entry.
