@@ -18,12 +18,15 @@ mod numbers;
 mod orders;
 mod programs;
 mod reach;
+mod resolve;
 mod system_calls;
 mod user;
+mod writers;
 
 pub use grants::granted;
 pub use numbers::Users;
 pub use orders::Fenced;
+pub use writers::Writers;
 
 pub(crate) use channel::Entering;
 pub(crate) use control_group::{ControlGroup, ControlGroups};
@@ -63,6 +66,8 @@ pub struct FenceConfig {
     pub environment: BTreeMap<String, OsString>,
     /// Which plugin is which user; one for all plugins of a runner.
     pub users: Users,
+    /// Which plugin may write where; one for all plugins of a runner.
+    pub writers: Writers,
     /// How often it is looked at what a running plugin's working folder holds.
     pub disk_look: Duration,
 }
@@ -85,6 +90,7 @@ impl Default for FenceConfig {
             require_isolation: false,
             environment: BTreeMap::new(),
             users: Users::default(),
+            writers: Writers::default(),
             disk_look: DISK_LOOK,
         }
     }
@@ -116,6 +122,7 @@ impl fmt::Debug for FenceConfig {
             .field("require_isolation", &self.require_isolation)
             .field("environment", &self.environment.keys())
             .field("users", &self.users)
+            .field("writers", &self.writers)
             .field("disk_look", &self.disk_look)
             .finish()
     }

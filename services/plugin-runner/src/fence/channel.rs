@@ -46,7 +46,9 @@ impl Entering {
     pub(crate) fn begin(ours: UnixStream, orders: &Orders, stdin: BorrowedFd<'_>) -> io::Result<Entering> {
         let bytes = serde_json::to_vec(orders)?;
         if bytes.len() > ORDERS_LIMIT {
-            return Err(io::Error::other("its permissions are longer than 64 KiB"));
+            return Err(io::Error::other(
+                "its permissions, and the places that other plugins write, are longer than 64 KiB",
+            ));
         }
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
         let mut ancillary = SendAncillaryBuffer::new(&mut space);

@@ -44,10 +44,11 @@ fn enter(socket: &UnixStream, orders: &Orders) -> Result<Infallible, String> {
     close_fds::set_fds_cloexec(FIRST_OTHER, &[]);
     disk::check(&orders.home, Limits::of(&orders.permissions).disk_mb)?;
     let plan = reach::Plan::make(orders)?;
-    let user = user::take_own(orders, &plan.needed(orders), &mut not_enforced)?;
+    let (user, closed) = user::take_own(orders, &plan.needed(orders), plan.places(), &mut not_enforced)?;
     limits::set(orders, user, &mut not_enforced)?;
     rustix::thread::set_no_new_privs(true).map_err(failed("give up new privileges"))?;
-    let (not_granted, cutting) = plan.enforce(orders, &mut not_enforced)?;
+    let (mut not_granted, cutting) = plan.enforce(orders, &mut not_enforced)?;
+    not_granted.extend(closed);
     system_calls::filter(&orders.permissions, user, cutting, &mut not_enforced)?;
     if orders.require_isolation && !not_enforced.is_empty() {
         let all = not_enforced.join("; ");

@@ -47,6 +47,8 @@ impl Entry {
             .users
             .claim(&fence.plugin)
             .map_err(io::Error::other)?;
+        let writers = &fence.config.writers;
+        writers.note(&fence.plugin, &fence.permissions.write);
         let mut not_enforced = Vec::new();
         let groups = fence.control_groups.as_ref().as_ref().map_err(String::clone);
         let made = groups.and_then(|groups| {
@@ -87,6 +89,7 @@ impl Entry {
             home: folder.clone(),
             search_path: program.search_path.clone(),
             permissions: fence.permissions.clone(),
+            others_write: writers.beside(&fence.plugin),
             user,
             control_group: control_group.as_ref().map(|group| group.folder().to_owned()),
             memory_is_limited: limits("memory"),

@@ -21,6 +21,11 @@ fn user_of(plugin: &str) -> u32 {
     FIRST + offset
 }
 
+/// Whether a user is a plugin's, of this runner or of one before it.
+pub(super) fn is_plugins(user: u32) -> bool {
+    (FIRST..FIRST + COUNT).contains(&user)
+}
+
 /// FNV-1a: the standard library's hasher may change from release to release, and files outlive releases.
 pub(super) fn hash_of(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
@@ -68,7 +73,7 @@ pub(crate) mod tests {
             .map(|number| user_of(&format!("plugin-{number}")))
             .collect();
         assert_eq!(users.len(), 256);
-        assert!(users.iter().all(|user| (FIRST..FIRST + COUNT).contains(user)));
+        assert!(users.iter().all(|user| is_plugins(*user)));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use crate::file_identity::FileIdentity;
 use serde::{Deserialize, Serialize};
 use snooze_schemas::plugin::permissions::Permissions;
-use std::path::PathBuf;
+use std::{collections::BTreeSet, path::PathBuf};
 
 /// What the process is told.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -20,6 +20,8 @@ pub(crate) struct Orders {
     pub search_path: String,
     /// What it may do.
     pub permissions: Permissions,
+    /// What other plugins may write.
+    pub others_write: BTreeSet<PathBuf>,
     /// The number of a user and a group of its own.
     pub user: u32,
     /// The control group that it joins.

@@ -4,10 +4,15 @@
 //! chose never opens more than the interpreter, its loader and its library. It reads files' first bytes and
 //! modes, nothing else, and puts no fence up.
 
-use super::{chain, orders::Orders};
+use super::{
+    chain,
+    orders::Orders,
+    resolve::{Lost, Places},
+};
 use rustix::process::geteuid;
 use std::{
     collections::{BTreeMap, BTreeSet},
+    fmt::Display,
     fs,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
@@ -41,26 +46,42 @@ impl Programs {
     ///
     /// # Errors
     /// A choice of its author's that cannot be followed.
-    pub(super) fn of(orders: &Orders) -> Result<Programs, String> {
+    pub(super) fn of(orders: &Orders, places: &Places) -> Result<Programs, String> {
         let (mut all, mut not_granted) = (BTreeMap::new(), Vec::new());
         for name in &orders.permissions.run {
             let Some(path) = chain::look_up(name, &orders.search_path) else {
                 not_granted.push(format!("run {}: there is none", name.display()));
                 continue;
             };
-            match chain::of(&path, &orders.search_path) {
-                Ok(chain) => all.extend(chain.into_iter().map(|path| (path, By::Operator))),
+            match granted(&path, places) {
                 Err(why) => not_granted.push(format!("run {}: {why}", name.display())),
+                // What its first line says would be the plugin's own choice.
+                Ok(true) => drop(all.insert(path, By::Operator)),
+                Ok(false) => {
+                    let chain = chain::of(&path, &orders.search_path).unwrap_or_else(|why| {
+                        not_granted.push(format!("run {}: {why}", name.display()));
+                        Vec::new()
+                    });
+                    for path in chain {
+                        match granted(&path, places) {
+                            Ok(_) => drop(all.insert(path, By::Operator)),
+                            Err(why) => not_granted.push(format!("run {}: {why}", path.display())),
+                        }
+                    }
+                    all.insert(path, By::Operator);
+                }
             }
-            all.insert(path, By::Operator);
         }
         let granted: Vec<PathBuf> = all.keys().cloned().collect();
         for path in chain::of(&orders.path, &orders.search_path)? {
+            let refused = |why: &dyn Display| format!("its interpreter {}: {why}", path.display());
             if is_below(&path, &orders.home) {
-                return Err(format!(
-                    "its interpreter {} lies in its working folder, where it writes it itself",
-                    path.display()
+                return Err(refused(
+                    &"it lies in its working folder, where it writes it itself",
                 ));
+            }
+            if let Err(led @ Lost::Led { .. }) = places.find(&path) {
+                return Err(refused(&led));
             }
             let by = if granted.iter().any(|granted| path.starts_with(granted)) {
                 By::Operator
@@ -82,6 +103,26 @@ impl Programs {
             library_of(path).into_iter().map(move |library| (library, by))
         };
         self.all.iter().flat_map(brought).collect()
+    }
+}
+
+/// Whether a granted program is one that the plugin itself may write.
+///
+/// # Errors
+/// Why it has no effect.
+fn granted(path: &Path, places: &Places) -> Result<bool, String> {
+    let real = match places.find(path) {
+        Ok(found) => found.path,
+        // It may come, and is looked for again when the fence goes up.
+        Err(Lost::Absent { .. }) => path.to_owned(),
+        Err(led @ Lost::Led { .. }) => return Err(led.to_string()),
+    };
+    match places.of_another(&real) {
+        Some(place) => Err(format!(
+            "another plugin may write {}; what it writes is not run",
+            place.display()
+        )),
+        None => Ok(places.is_own(&real)),
     }
 }
 

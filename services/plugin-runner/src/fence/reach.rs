@@ -8,12 +8,13 @@ use super::{
     enter::failed,
     orders::Orders,
     programs::{By, Programs},
+    resolve::{Lost, Places},
     system_calls::Cutting,
     user::Needed,
 };
 use landlock::{
     ABI, Access, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, LandlockStatus, NetPort,
-    PathBeneath, PathFd, Ruleset, RulesetAttr, RulesetCreated, RulesetCreatedAttr, Scope,
+    PathBeneath, Ruleset, RulesetAttr, RulesetCreated, RulesetCreatedAttr, Scope,
 };
 use std::path::{Path, PathBuf};
 
@@ -76,14 +77,25 @@ const SOURCES: [&str; 2] = ["/dev/urandom", "/dev/random"];
 pub(super) struct Plan {
     programs: Programs,
     libraries: Vec<(PathBuf, By)>,
+    places: Places,
 }
 
 impl Plan {
     /// Looks up the programs.
     pub(super) fn make(orders: &Orders) -> Result<Plan, String> {
-        let programs = Programs::of(orders)?;
+        let places = Places::of(orders);
+        let programs = Programs::of(orders, &places)?;
         let libraries = programs.libraries();
-        Ok(Plan { programs, libraries })
+        Ok(Plan {
+            programs,
+            libraries,
+            places,
+        })
+    }
+
+    /// Where plugins write.
+    pub(super) fn places(&self) -> &Places {
+        &self.places
     }
 
     /// What a user of its own has to reach.
@@ -121,6 +133,7 @@ impl Plan {
             all: programs,
             mut not_granted,
         } = self.programs;
+        let places = &self.places;
         let read = AccessFs::ReadFile | AccessFs::ReadDir;
         let run = AccessFs::ReadFile | AccessFs::Execute;
         let write = AccessFs::from_all(NEWEST)
@@ -140,19 +153,22 @@ impl Plan {
             .chain(orders.folder.as_deref());
         // Which of these there are differs from system to system.
         for path in base {
-            allow(&mut fence, path, read)?;
+            if let Err(led @ Lost::Led { .. }) = allow(&mut fence, places, path, read)? {
+                not_granted.push(format!("read {}: {led}", path.display()));
+            }
         }
+        let both = AccessFs::ReadFile | AccessFs::WriteFile;
         for path in DEVICES {
-            allow(
-                &mut fence,
-                Path::new(path),
-                AccessFs::ReadFile | AccessFs::WriteFile,
-            )?;
+            drop(allow(&mut fence, places, Path::new(path), both)?);
         }
         for path in programs.keys().chain([&orders.path]) {
-            allow(&mut fence, path, run)?;
+            if let Err(led @ Lost::Led { .. }) = allow(&mut fence, places, path, run)? {
+                not_granted.push(format!("run {}: {led}", path.display()));
+            }
         }
-        allow(&mut fence, &orders.home, write)?;
+        if let Err(lost) = allow(&mut fence, places, &orders.home, write)? {
+            not_granted.push(format!("its working folder {}: {lost}", orders.home.display()));
+        }
         let permissions = &orders.permissions;
         for (word, paths, access) in [
             ("read", &permissions.read, read),
@@ -160,11 +176,8 @@ impl Plan {
             ("devices", &permissions.devices, commands),
         ] {
             for path in paths {
-                if !allow(&mut fence, path, access)? {
-                    not_granted.push(format!(
-                        "{word} {}: it was not there at the start",
-                        path.display()
-                    ));
+                if let Err(lost) = allow(&mut fence, places, path, access)? {
+                    not_granted.push(format!("{word} {}: {lost}", path.display()));
                 }
             }
         }
@@ -189,26 +202,28 @@ impl Plan {
     }
 }
 
-/// Lets it be reached where it is there, and says whether it is.
+/// Lets it be reached where it is there, or says why it is not.
 fn allow(
     fence: &mut Option<RulesetCreated>,
+    places: &Places,
     path: &Path,
     access: BitFlags<AccessFs>,
-) -> Result<bool, String> {
-    let Ok(found) = PathFd::new(path) else {
-        return Ok(false);
+) -> Result<Result<(), Lost>, String> {
+    let found = match places.find(path) {
+        Ok(found) => found,
+        Err(lost) => return Ok(Err(lost)),
     };
-    let access = if path.is_dir() {
+    let access = if found.is_folder {
         access
     } else {
         access & AccessFs::from_file(NEWEST)
     };
     let made = fence.take().expect("it is always put back");
     *fence = Some(
-        made.add_rule(PathBeneath::new(found, access))
+        made.add_rule(PathBeneath::new(found.descriptor, access))
             .map_err(failed("open a path"))?,
     );
-    Ok(true)
+    Ok(Ok(()))
 }
 
 /// Whether cutting files off is left to the filter of system calls.

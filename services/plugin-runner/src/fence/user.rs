@@ -1,9 +1,17 @@
 //! A user of its own for each plugin, and no capabilities for any.
 //!
 //! Only the superuser can make another user of a process. It never changes what belongs to others: where
-//! something that the plugin needs is closed to others, the plugin stays the runner's user, without its powers.
+//! something that the plugin needs is closed to others, the plugin stays the runner's user, without its powers. What
+//! a plugin may have made what it is keeps none the runner's user: each would choose to be the superuser.
 
-use super::{enter::failed, home, orders::Orders, programs::By, system_calls::User};
+use super::{
+    enter::failed,
+    home,
+    orders::Orders,
+    programs::By,
+    resolve::{Lost, Places},
+    system_calls::User,
+};
 use rustix::{
     fs::{Gid, Uid},
     io::Errno,
@@ -36,14 +44,16 @@ enum Unchanged {
 }
 
 /// Makes this process its own user where that can be, and drops every capability but that for raw sockets where
-/// they are granted. Returns whose user it is then.
+/// they are granted. Returns whose user it is then, and what is closed to it by what a plugin may have done.
 pub(super) fn take_own(
     orders: &Orders,
     needed: &[Needed],
+    places: &Places,
     not_enforced: &mut Vec<String>,
-) -> Result<User, String> {
+) -> Result<(User, Vec<String>), String> {
+    let mut closed = Vec::new();
     let kept = kept(orders)?;
-    let change = match changeable(orders, needed) {
+    let change = match changeable(orders, needed, places, &mut closed) {
         Ok(()) => match take(orders.user, &orders.home, kept) {
             Ok(()) => Ok(()),
             // A user namespace that has no such user.
@@ -62,35 +72,46 @@ pub(super) fn take_own(
     }
     drop_capabilities(kept)?;
     match change {
-        Ok(()) => Ok(User::Own),
+        Ok(()) => Ok((User::Own, closed)),
         Err(why) => {
             not_enforced.push(format!("a user of its own: {why}"));
-            Ok(User::Runners)
+            // Whose user it stays decides of what is closed to it.
+            Ok((User::Runners, Vec::new()))
         }
     }
 }
 
-fn changeable(orders: &Orders, needed: &[Needed]) -> Result<(), Unchanged> {
+fn changeable(
+    orders: &Orders,
+    needed: &[Needed],
+    places: &Places,
+    closed: &mut Vec<String>,
+) -> Result<(), Unchanged> {
     if !rustix::process::geteuid().is_root() {
         return Err(Unchanged::Here("the runner is not the superuser".to_owned()));
     }
-    closed_by(orders.folder.as_deref().unwrap_or(&orders.path), needed)?;
+    let own = orders.folder.as_deref().unwrap_or(&orders.path);
+    closed_by(own, needed, places, closed)?;
     let home = orders.home.parent().map(|above| Needed {
         path: above.to_owned(),
         bits: 0o1,
         by: By::Operator,
     });
-    closed_by(&orders.home, home.as_slice())
+    closed_by(&orders.home, home.as_slice(), places, closed)
 }
 
-/// What keeps others from what is needed. The plugin's own files are its author's; where they lie is not.
-fn closed_by(own: &Path, needed: &[Needed]) -> Result<(), Unchanged> {
+/// What keeps others from what is needed. The plugin's own files are its author's; where they lie is not. What a
+/// plugin may have closed is only told.
+fn closed_by(
+    own: &Path,
+    needed: &[Needed],
+    places: &Places,
+    told: &mut Vec<String>,
+) -> Result<(), Unchanged> {
     let own = fs::canonicalize(own).unwrap_or_else(|_| own.to_owned());
     let mut here = None;
-    for (one, closed) in needed
-        .iter()
-        .filter_map(|needed| Some((needed, closed_to_others(needed)?)))
-    {
+    let closed = |needed| Some((needed, closed_to_others(needed, places)?));
+    for (one, closed) in needed.iter().filter_map(closed) {
         let path = closed.display();
         if closed.starts_with(&own) {
             let what = "it would stay the superuser, because its own files are closed to others";
@@ -98,8 +119,15 @@ fn closed_by(own: &Path, needed: &[Needed]) -> Result<(), Unchanged> {
                 "{what}: {path} (chmod o+rX opens it)"
             )));
         }
+        if places.may_be_made_by_a_plugin(&closed) {
+            let needed = one.path.display();
+            told.push(format!(
+                "{needed}: {path} is closed to others, and a plugin may have closed it"
+            ));
+            continue;
+        }
         // Of what is looked up only its own mode counts: in which folders is the host's matter.
-        let is_its_own = || fs::canonicalize(&one.path).is_ok_and(|real| real == closed);
+        let is_its_own = || places.find(&one.path).is_ok_and(|found| found.path == closed);
         if one.by == By::Author || one.by == By::SearchPath && is_its_own() {
             let needed = one.path.display();
             return Err(Unchanged::ByAuthor(format!(
@@ -112,23 +140,20 @@ fn closed_by(own: &Path, needed: &[Needed]) -> Result<(), Unchanged> {
     here.map_or(Ok(()), |why| Err(Unchanged::Here(why)))
 }
 
-/// What keeps others from it, by its own path or by where links lead; what is not there yet is to be seen when
-/// it comes.
-fn closed_to_others(needed: &Needed) -> Option<PathBuf> {
-    let lacks = |path: &Path, bits: u32| fs::metadata(path).is_ok_and(|found| found.mode() & bits != bits);
-    let closed_above = |path: &Path| {
-        let above = path.ancestors().skip(1).find(|above| lacks(above, 0o1));
-        above.map(Path::to_owned)
+/// What keeps others from it, at its end or on the way there; what is not there yet is to be seen when it comes.
+/// What is not granted, because a link of a plugin's leads to it, keeps nobody from anything.
+fn closed_to_others(needed: &Needed, places: &Places) -> Option<PathBuf> {
+    let lacks = |path: &Path, bits: u32| {
+        let found = fs::symlink_metadata(path);
+        found.is_ok_and(|found| found.mode() & bits != bits && !places.is_its_users(path, found.uid()))
     };
-    match fs::canonicalize(&needed.path) {
-        Ok(real) if lacks(&real, needed.bits) => Some(real),
-        Ok(real) => closed_above(&real).or_else(|| closed_above(&needed.path)),
-        Err(_) => {
-            let mut above = needed.path.ancestors();
-            let there = above.find_map(|above| fs::canonicalize(above).ok())?;
-            closed_above(&there.join("it"))
-        }
-    }
+    let way = match places.find(&needed.path) {
+        Ok(found) if lacks(&found.path, needed.bits) => return Some(found.path),
+        Ok(found) => found.way,
+        Err(Lost::Absent { way, .. }) => way,
+        Err(Lost::Led { .. }) => return None,
+    };
+    way.into_iter().rev().find(|folder| lacks(folder, 0o1))
 }
 
 /// Becomes that user, or stays who it is: what was done before a step that fails is undone.
@@ -191,100 +216,4 @@ fn drop_capabilities(kept: CapabilitySet) -> Result<(), String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::os::unix::fs::PermissionsExt;
-
-    #[test]
-    fn what_is_closed_to_others_keeps_a_plugin_from_a_user_of_its_own() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let file = folder.path().join("plugin");
-        fs::write(&file, "").expect("writes");
-        fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).expect("sets the mode");
-        let needed = Needed {
-            path: file.clone(),
-            bits: 0o5,
-            by: By::Operator,
-        };
-        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o700)).expect("sets the mode");
-        let above = fs::canonicalize(folder.path()).expect("it is there");
-        let not_yet = Needed {
-            path: folder.path().join("later/file"),
-            bits: 0o4,
-            by: By::Operator,
-        };
-        for needed in [&needed, &not_yet] {
-            assert_eq!(
-                closed_to_others(needed).as_ref(),
-                Some(&above),
-                "the folder is its owner's"
-            );
-        }
-        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o711)).expect("sets the mode");
-        assert_eq!(closed_to_others(&needed), None);
-        assert_eq!(closed_to_others(&not_yet), None);
-        fs::set_permissions(&file, fs::Permissions::from_mode(0o750)).expect("sets the mode");
-        assert!(closed_to_others(&needed).is_some());
-    }
-
-    #[test]
-    fn only_where_a_plugin_lies_is_a_reason_to_stay_the_superuser() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let above = fs::canonicalize(folder.path()).expect("it is there");
-        let mode = |path: &Path, mode| {
-            fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("sets the mode");
-        };
-        let (own, other) = (above.join("plugin"), above.join("interpreter"));
-        for file in [&own, &other] {
-            fs::write(file, "").expect("writes");
-            mode(file, 0o755);
-        }
-        let needed = |path: &Path, by| Needed {
-            path: path.to_owned(),
-            bits: 0o5,
-            by,
-        };
-        let both = [needed(&own, By::Operator), needed(&other, By::Author)];
-        mode(&above, 0o711);
-        assert_eq!(closed_by(&own, &both), Ok(()));
-        mode(&other, 0o750);
-        let why = closed_by(&own, &both).expect_err("its author chose it");
-        assert!(
-            matches!(&why, Unchanged::ByAuthor(why) if why.contains("grant it as `run`")),
-            "{why:?}"
-        );
-        let granted = [needed(&own, By::Operator), needed(&other, By::Operator)];
-        let why = closed_by(&own, &granted).expect_err("it is closed");
-        assert!(matches!(why, Unchanged::Here(_)), "{why:?}");
-        mode(&own, 0o700);
-        let why = closed_by(&own, &granted).expect_err("it is closed");
-        assert!(
-            matches!(&why, Unchanged::ByAuthor(why) if why.contains("its own files")),
-            "{why:?}"
-        );
-        mode(&own, 0o755);
-        mode(&other, 0o755);
-        mode(&above, 0o700);
-        let why = closed_by(&own, &both[..1]).expect_err("it is closed");
-        assert_eq!(
-            why,
-            Unchanged::Here(format!("{} is closed to others", above.display()))
-        );
-        let looked_up = needed(&other, By::SearchPath);
-        let why = closed_by(&own, std::slice::from_ref(&looked_up)).expect_err("it is closed");
-        assert!(
-            matches!(why, Unchanged::Here(_)),
-            "the folder is not its author's choice: {why:?}"
-        );
-        mode(&other, 0o700);
-        let why = closed_by(&own, &[looked_up]).expect_err("it is closed");
-        assert!(
-            matches!(why, Unchanged::ByAuthor(_)),
-            "a program for the superuser alone: {why:?}"
-        );
-        // Not even a link to what is open leads out of a closed folder.
-        let link = above.join("link");
-        std::os::unix::fs::symlink("/bin/sh", &link).expect("links");
-        assert!(closed_by(&own, &[needed(&link, By::Author)]).is_err());
-    }
-}
+mod tests;

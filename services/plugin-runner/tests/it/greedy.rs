@@ -101,6 +101,20 @@ impl Greedy {
         greedy
     }
 
+    /// The same in this folder, where its working folder is `home`.
+    pub(crate) async fn granted_in(folder: tempfile::TempDir, permissions: Value) -> Greedy {
+        let greedy = Greedy::starting_in(folder, Some((permissions, config())));
+        greedy.running().await;
+        greedy
+    }
+
+    /// One of several on a host, which share what its configuration holds.
+    pub(crate) async fn named(name: &str, permissions: Value, config: FenceConfig) -> Greedy {
+        let greedy = Greedy::written_as(name, place(), GREEDY, Some((permissions, config)));
+        greedy.running().await;
+        greedy
+    }
+
     /// One without any fence: it is the kernel that is asked.
     pub(crate) async fn free() -> Greedy {
         let greedy = Greedy::starting(None);
@@ -133,6 +147,15 @@ impl Greedy {
     }
 
     fn written(folder: tempfile::TempDir, code: &str, fenced: Option<(Value, FenceConfig)>) -> Greedy {
+        Greedy::written_as("greedy", folder, code, fenced)
+    }
+
+    fn written_as(
+        name: &str,
+        folder: tempfile::TempDir,
+        code: &str,
+        fenced: Option<(Value, FenceConfig)>,
+    ) -> Greedy {
         let own = folder.path().join("own");
         fs::create_dir(&own).expect("makes its own folder");
         fs::set_permissions(&own, fs::Permissions::from_mode(0o755)).expect("sets the mode");
@@ -143,12 +166,7 @@ impl Greedy {
         fs::create_dir(&home).expect("makes its folder");
         let fence = fenced.map(|(permissions, config)| {
             let permissions = serde_json::from_value(permissions).expect("permissions");
-            Fence::new(
-                "greedy".parse().expect("a name"),
-                permissions,
-                config,
-                folder.path(),
-            )
+            Fence::new(name.parse().expect("a name"), permissions, config, folder.path())
         });
         let settings = Settings {
             program: Program {
@@ -157,7 +175,7 @@ impl Greedy {
                 home,
                 fence,
             },
-            name: "greedy".parse().expect("a name"),
+            name: name.parse().expect("a name"),
             manifest: None,
             handshake_limit: SOON,
             restarts: Restarts::default(),

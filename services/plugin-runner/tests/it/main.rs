@@ -12,6 +12,7 @@ mod inspecting;
 mod interpreters;
 mod kernel;
 mod leaks;
+mod links;
 mod manifests;
 mod micro;
 mod native;
