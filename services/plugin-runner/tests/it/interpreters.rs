@@ -4,7 +4,7 @@ use crate::greedy::{FILES, Greedy, landlock, open_to_all, place};
 use serde_json::json;
 use std::{
     fs,
-    os::unix::fs::PermissionsExt,
+    os::unix::fs::{PermissionsExt, symlink},
     path::{Path, PathBuf},
 };
 
@@ -67,13 +67,18 @@ async fn no_author_chooses_to_stay_the_superuser() {
 
 #[tokio::test]
 async fn what_a_plugin_wrote_itself_is_not_its_interpreter() {
-    let greedy = Greedy::beginning("#!/usr/bin/python3", json!({}));
+    // Its own file stays the same: of another one nothing is left in the working folder.
+    let beside = tempfile::tempdir().expect("a folder");
+    fs::set_permissions(beside.path(), fs::Permissions::from_mode(0o755)).expect("sets the mode");
+    let interpreter = beside.path().join("python3");
+    symlink("/usr/bin/python3", &interpreter).expect("links");
+    let greedy = Greedy::beginning(&format!("#!{}", interpreter.display()), json!({}));
     greedy.running().await;
     greedy
         .may("os.write(os.open('own', os.O_WRONLY | os.O_CREAT, 0o755), open('/bin/true', 'rb').read())")
         .await;
-    let line = format!("#!{}\n", greedy.home().join("own").display());
-    fs::write(greedy.file(), line).expect("writes");
+    fs::remove_file(&interpreter).expect("removes");
+    symlink(greedy.home().join("own"), &interpreter).expect("links");
     greedy.is_killed();
     greedy.does_not_run("lies in its working folder").await;
 }
