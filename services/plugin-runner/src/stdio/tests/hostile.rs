@@ -160,7 +160,7 @@ async fn a_plugin_is_told_nothing_of_our_environment() {
         .collect();
     // Python's own start sets this one where the locale is C.
     names.retain(|name| *name != "LC_CTYPE");
-    assert_eq!(names, ["HOME", "LANG", "PATH"]);
+    assert_eq!(names, ["HOME", "LANG", "PATH", "PYTHONNOUSERSITE"]);
 }
 
 #[tokio::test]
