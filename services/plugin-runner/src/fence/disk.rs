@@ -20,7 +20,6 @@ const BLOCK: u64 = 512;
 /// Says what is to be told of a folder that holds more than this.
 pub(super) fn check(folder: &Path, limit_mb: u32) -> Result<(), String> {
     let shown = folder.display();
-    let remedy = "remove what is not needed, or grant more";
     let mut count = Count {
         left: ENTRIES,
         bytes: 0,
@@ -30,10 +29,13 @@ pub(super) fn check(folder: &Path, limit_mb: u32) -> Result<(), String> {
     match counted {
         Ok(()) => Ok(()),
         Err(Errno::DQUOT) => Err(format!(
-            "its working folder {shown} holds more than {limit_mb} MiB (disk_mb): {remedy}"
+            "its working folder {shown} holds more than {limit_mb} MiB (disk_mb): remove what is not needed, or grant more"
         )),
         Err(Errno::TOOBIG) => Err(format!(
-            "its working folder {shown} holds more than {ENTRIES} files: {remedy}"
+            "its working folder {shown} holds more than {ENTRIES} files: remove what is not needed"
+        )),
+        Err(Errno::NAMETOOLONG) => Err(format!(
+            "its working folder {shown} has folders more than {DEPTH} deep in one another: remove these"
         )),
         Err(error) => Err(format!("its working folder {shown} cannot be counted: {error}")),
     }
@@ -120,7 +122,7 @@ mod tests {
         let deep = (0..DEPTH).fold(above.path().to_owned(), |path, _| path.join("d"));
         fs::create_dir_all(&deep).expect("makes");
         let why = check(above.path(), 256).expect_err("too deep");
-        assert!(why.contains("cannot be counted"), "{why}");
+        assert!(why.contains("deep in one another: remove these"), "{why}");
         let why = check(&above.path().join("missing"), 256).expect_err("it is not there");
         assert!(why.contains("cannot be counted"), "{why}");
     }
