@@ -235,7 +235,7 @@ fn seen(path: &Path) -> Result<Metadata, Exposed> {
 }
 
 /// The names in a path, the first one last.
-fn names(path: &Path) -> Vec<OsString> {
+pub(crate) fn names(path: &Path) -> Vec<OsString> {
     let names = path.components().rev().filter_map(|part| match part {
         Component::Normal(name) => Some(name.to_owned()),
         Component::ParentDir => Some("..".into()),

@@ -6,18 +6,19 @@
 //! is open in the end. It changes nothing and reads no contents.
 
 use super::{numbers, orders::Orders};
+use crate::trust::names;
 use rustix::{
     fs::{CWD, FileType, Mode, OFlags, fstat, openat, readlinkat},
     io::Errno,
 };
 use std::{
-    ffi::{OsStr, OsString},
+    ffi::OsStr,
     fmt, fs,
     os::{
         fd::OwnedFd,
         unix::{ffi::OsStrExt, fs::MetadataExt},
     },
-    path::{Component, Path, PathBuf},
+    path::{Path, PathBuf},
 };
 
 /// The kernel follows no more links in one path.
@@ -268,16 +269,6 @@ fn opened(folder: Option<&Opened>, name: &OsStr) -> Result<Opened, Errno> {
         kind: FileType::from_raw_mode(found.st_mode),
         owner: found.st_uid,
     })
-}
-
-/// The names in a path, the first one last.
-fn names(path: &Path) -> Vec<OsString> {
-    let names = path.components().rev().filter_map(|part| match part {
-        Component::Normal(name) => Some(name.to_owned()),
-        Component::ParentDir => Some("..".into()),
-        Component::RootDir | Component::CurDir | Component::Prefix(_) => None,
-    });
-    names.collect()
 }
 
 #[cfg(test)]
