@@ -193,9 +193,6 @@ fn look_into(path: &Path, sums: &Sums) -> Result<Option<Found>, PassedOver> {
     };
     trust::check(path).map_err(|exposed| mistaken(exposed.into()))?;
     let manifest = PluginManifest::read_by(path, sums).map_err(mistaken)?;
-    for warning in manifest.warnings() {
-        tracing::warn!(plugin = %manifest.name(), file = %path.join(manifest::FILE).display(), %warning, "a manifest is odd");
-    }
     if path
         .file_name()
         .is_none_or(|name| name != manifest.name().as_str())

@@ -100,6 +100,8 @@ pub(crate) struct House {
     control_groups: Arc<Result<ControlGroups, String>>,
     running: BTreeMap<PluginName, Tenant>,
     unloaded: BTreeSet<PluginName>,
+    /// The manifests of which it was said what is odd in them, by their SHA-256.
+    told: BTreeMap<PluginName, String>,
     /// How often each was started as something else.
     generations: BTreeMap<PluginName, u64>,
     /// Where libraries are at work, also those that hang.
@@ -129,6 +131,7 @@ impl House {
             control_groups: Arc::new(groups),
             running: BTreeMap::new(),
             unloaded: BTreeSet::new(),
+            told: BTreeMap::new(),
             generations: BTreeMap::new(),
             seats: BTreeMap::new(),
             tasks: JoinSet::new(),

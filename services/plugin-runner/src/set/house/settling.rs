@@ -4,6 +4,7 @@
 
 use super::House;
 use crate::{
+    manifest::FILE,
     plugins::Roll,
     set::{Cause, Looked, Member, Step, steps, tenant::Tenant},
 };
@@ -13,6 +14,7 @@ use std::collections::BTreeSet;
 impl House {
     /// Starts and ends what has to be, and tells who there is.
     pub(super) fn settle(&mut self, mut looked: Looked, anew: &BTreeSet<PluginName>) {
+        self.tell_what_is_odd(&looked);
         let running = self.running.iter();
         let running = running.map(|(name, running)| (name, &running.member));
         let mut born = Vec::new();
@@ -62,6 +64,21 @@ impl House {
             self.alive.send_modify(|alive| alive.push(process));
             self.tasks.spawn(tenant.live(&self.parts, before));
             self.running.insert(tenant.name().clone(), tenant);
+        }
+    }
+
+    /// Says it of each manifest once.
+    fn tell_what_is_odd(&mut self, looked: &Looked) {
+        self.told.retain(|name, _| looked.manifests.contains_key(name));
+        for (name, manifest) in &looked.manifests {
+            let sha256 = manifest.sha256().to_owned();
+            if self.told.insert(name.clone(), sha256.clone()) == Some(sha256) {
+                continue;
+            }
+            let file = manifest.folder().join(FILE);
+            for warning in manifest.warnings() {
+                tracing::warn!(plugin = %name, file = %file.display(), %warning, "a manifest is odd");
+            }
         }
     }
 
