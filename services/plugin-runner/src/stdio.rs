@@ -11,12 +11,14 @@ mod instance;
 mod shown;
 mod slot;
 mod stage;
+mod strays;
 mod supervise;
 mod turns;
 
 pub use call::{CallError, Limits};
 pub(crate) use stage::Start;
 pub use stage::{Stage, Wanted};
+pub(crate) use strays::WHAT as STRAY;
 
 use crate::{
     backoff::Restarts,
@@ -43,6 +45,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError, atomic::AtomicU64},
     time::Duration,
 };
+use strays::Strays;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use turns::{Turns, Urgency};
@@ -69,7 +72,7 @@ pub struct StdioPlugin {
     settings: Settings,
     slot: Mutex<Slot>,
     turns: Arc<Turns>,
-    strays: AtomicU64,
+    strays: Strays,
     log: Arc<LogBook>,
     restarts: AtomicU64,
     stage: watch::Sender<Stage>,
@@ -109,7 +112,7 @@ impl StdioPlugin {
             settings,
             slot: Mutex::new(Slot::Down("it has not been started yet".to_owned())),
             turns: Arc::default(),
-            strays: AtomicU64::new(0),
+            strays: Strays::default(),
             log: Arc::default(),
             restarts: AtomicU64::new(0),
             stage: watch::Sender::new(Stage::Starting),

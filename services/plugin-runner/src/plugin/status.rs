@@ -3,7 +3,7 @@
 use super::{Plugin, Runtime};
 use crate::{
     manifest::{ConfigSchema, PluginManifest},
-    stdio::Stage,
+    stdio::{STRAY, Stage},
 };
 use serde_json::{Map, Value};
 use snooze_schemas::{
@@ -52,11 +52,11 @@ impl Plugin {
     pub(crate) fn stats(&self) -> PluginStats {
         let stats = self.calls.stats();
         match &self.runtime {
-            Runtime::Process(process) => PluginStats {
-                errors: stats.errors + process.strays(),
-                restarts: process.restarts(),
-                ..stats
-            },
+            Runtime::Process(process) => {
+                let stats = with_strays(stats, process.strays(), process.stray_age());
+                let restarts = process.restarts();
+                PluginStats { restarts, ..stats }
+            }
             Runtime::Nats(_) => stats,
         }
     }
@@ -159,6 +159,21 @@ fn stated(manifest: &Manifest) -> PluginInfo {
     }
 }
 
+/// What is counted together with answers to nothing, of which the newest may be the last thing that went wrong.
+fn with_strays(stats: PluginStats, count: u64, age: Option<Duration>) -> PluginStats {
+    let errors = stats.errors + count;
+    let age = age.and_then(|age| u64::try_from(age.as_millis()).ok());
+    match age {
+        Some(age) if stats.last_error_age_ms.is_none_or(|other| age < other) => PluginStats {
+            errors,
+            last_error: Some(STRAY.to_owned()),
+            last_error_age_ms: Some(age),
+            ..stats
+        },
+        Some(_) | None => PluginStats { errors, ..stats },
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -212,6 +227,30 @@ mod tests {
             ..PluginStats::default()
         };
         assert_eq!(plugin.status(LIMIT).await.stats, counted);
+    }
+
+    #[test]
+    fn an_answer_that_nobody_asked_for_is_an_error_and_the_last_one_where_it_is_newer() {
+        let counted = |age| PluginStats {
+            errors: 1,
+            last_error: Some("it failed".to_owned()),
+            last_error_age_ms: Some(age),
+            ..PluginStats::default()
+        };
+        let second = Some(Duration::from_secs(1));
+        let stats = with_strays(counted(2_000), 2, second);
+        assert_eq!(
+            (stats.errors, stats.last_error.as_deref(), stats.last_error_age_ms),
+            (3, Some(STRAY), Some(1_000))
+        );
+        let stats = with_strays(counted(500), 2, second);
+        assert_eq!(
+            (stats.errors, stats.last_error.as_deref()),
+            (3, Some("it failed"))
+        );
+        assert_eq!(with_strays(counted(500), 0, None), counted(500));
+        let stats = with_strays(PluginStats::default(), 1, second);
+        assert_eq!((stats.errors, stats.last_error.as_deref()), (1, Some(STRAY)));
     }
 
     #[tokio::test]

@@ -8,7 +8,7 @@ use crate::{
 use serde::Serialize;
 use serde_json::Value;
 use snooze_schemas::event::Severity;
-use std::{ops::RangeInclusive, sync::atomic::Ordering, time::Duration};
+use std::{ops::RangeInclusive, time::Duration};
 use tokio::time::{Instant, timeout_at};
 
 /// So many lines that answer something else are dropped in one call before it counts as a flood.
@@ -212,7 +212,7 @@ impl StdioPlugin {
                 Line::Error(said) => return Err(CallError::Said(said)),
                 Line::Garbage(why) => return Err(CallError::Garbage(why)),
                 Line::Stray => {
-                    self.strays.fetch_add(1, Ordering::Relaxed);
+                    self.note_stray();
                     strays += 1;
                     if strays > STRAY_LIMIT {
                         return Err(CallError::Flood);

@@ -2,7 +2,7 @@
 //!
 //! It asks it nothing.
 
-use super::{Stage, StdioPlugin};
+use super::{STRAY, Stage, StdioPlugin};
 use crate::{
     fence::{Fence, Fenced},
     log_book::LogBook,
@@ -149,6 +149,18 @@ impl StdioPlugin {
     /// How many answers to nothing were dropped.
     #[must_use]
     pub fn strays(&self) -> u64 {
-        self.strays.load(Ordering::Relaxed)
+        self.strays.count()
+    }
+
+    /// How long ago the last of them came.
+    pub(crate) fn stray_age(&self) -> Option<Duration> {
+        self.strays.age()
+    }
+
+    /// Counts one. Only the first is logged, as some plugins answer everything twice.
+    pub(super) fn note_stray(&self) {
+        if self.strays.note() {
+            tracing::warn!(plugin = %self.name(), "{STRAY}; `snooze plugin stats` counts these as errors");
+        }
     }
 }

@@ -91,6 +91,7 @@ say({"is_idle": True, "call": -calls}, id)"#;
         4,
         "the last second answer has not been read yet"
     );
+    assert!(stand.plugin.stray_age().is_some(), "it is said when");
 }
 
 #[tokio::test]
