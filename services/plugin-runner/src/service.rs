@@ -10,7 +10,8 @@ use crate::{
     directory::Directory,
     engine::{self, Engine},
     events::{self, Desk},
-    fence, files,
+    fence::{self, Writers},
+    files,
     inspect::Inspector,
     keep::Keep,
     leftovers::Leftovers,
@@ -147,6 +148,8 @@ fn house(
     tasks: &mut Tasks,
 ) -> Result<(House, set::Desk), RunnerError> {
     let known = Known::open(config.state.join("known-plugins.json")).map_err(RunnerError::KnownPlugins)?;
+    let mut config = config.clone();
+    config.fence.writers = Writers::open(config.state.join("writers.json")).map_err(RunnerError::Writers)?;
     let (trail, entries) = Trail::new(config.host.clone(), config.clocks.clone());
     let filing = trail::file(entries, bus.clone(), tasks.shutdown());
     tasks.start("trail", ends_well(filing));
@@ -169,7 +172,6 @@ fn house(
         &policy.borrow(),
     );
     Ok(House::new(set::Parts {
-        config: config.clone(),
         bus: bus.clone(),
         plugins,
         directory: Directory::new(config.host.clone()),
@@ -177,6 +179,7 @@ fn house(
         known,
         digests: Arc::default(),
         shelf: Arc::new(Shelf::new(config.packages())),
+        config,
         trail,
         shutdown: tasks.shutdown(),
     }))

@@ -89,6 +89,7 @@ impl Entry {
             home: folder.clone(),
             search_path: program.search_path.clone(),
             permissions: fence.permissions.clone(),
+            own_write: writers.of(&fence.plugin),
             others_write: writers.beside(&fence.plugin),
             user,
             control_group: control_group.as_ref().map(|group| group.folder().to_owned()),

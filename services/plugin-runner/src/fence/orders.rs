@@ -20,7 +20,9 @@ pub(crate) struct Orders {
     pub search_path: String,
     /// What it may do.
     pub permissions: Permissions,
-    /// What other plugins may write.
+    /// What it may write, and what it could before.
+    pub own_write: BTreeSet<PathBuf>,
+    /// What other plugins may write, and what they could before.
     pub others_write: BTreeSet<PathBuf>,
     /// The number of a user and a group of its own.
     pub user: u32,

@@ -88,10 +88,10 @@ impl fmt::Display for Lost {
 }
 
 impl Places {
-    /// Where this plugin writes, and where others do.
+    /// Where this plugin writes or once did, and where others do.
     pub(super) fn of(orders: &Orders) -> Places {
         let mut places = Places {
-            own: orders.permissions.write.iter().cloned().collect(),
+            own: orders.own_write.iter().cloned().collect(),
             others: orders.others_write.iter().cloned().collect(),
             homes: orders.home.parent().map(Path::to_owned).into_iter().collect(),
             home: vec![orders.home.clone()],
@@ -149,7 +149,7 @@ impl Places {
             || fs::symlink_metadata(real).is_ok_and(|found| numbers::is_plugins(found.uid()))
     }
 
-    /// Whether this plugin may write it.
+    /// Whether this plugin may write it, or once could.
     pub(super) fn is_own(&self, real: &Path) -> bool {
         let mut places = self.own.iter().chain(&self.home);
         places.any(|place| real.starts_with(place))

@@ -19,6 +19,9 @@ pub enum RunnerError {
     /// The list of the plugins that were here is of no use, and without it none could be missed.
     #[error("open the list of the plugins that were here")]
     KnownPlugins(#[source] FileError),
+    /// The list of where plugins could write is of no use, and without it their links would pass for an operator's.
+    #[error("open the list of where plugins could write")]
+    Writers(#[source] FileError),
     /// The folders of plugins could not be looked through.
     #[error("start the plugins")]
     Plugins(#[source] HouseError),

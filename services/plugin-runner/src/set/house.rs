@@ -176,6 +176,7 @@ impl House {
             rest: config.restarts.forgiven_after,
             digests: self.parts.digests.clone(),
             shelf: self.parts.shelf.clone(),
+            writers: config.fence.writers.clone(),
         };
         let mut known = std::mem::take(&mut self.parts.known);
         let mut stirs = std::mem::take(&mut self.stirs);

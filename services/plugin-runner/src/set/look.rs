@@ -1,6 +1,6 @@
 //! What lies in the folders of plugins now, and which of it is to run here.
 //!
-//! It reads files and starts nothing; whoever calls it may have to wait for a disk.
+//! It reads files, notes who may write where, and starts nothing; whoever calls it may have to wait for a disk.
 
 mod judgement;
 mod missed;
@@ -164,6 +164,11 @@ pub(crate) fn look(orders: &Orders, known: &mut Known, stirs: &mut Stirs) -> Loo
         }
     }
     stirs.retain(&fit);
+    // Before any of those starts that are to start now.
+    for (name, member) in &looked.members {
+        orders.writers.note(name, &member.grant.permissions.write);
+    }
+    orders.writers.keep();
     for name in &orders.unloaded {
         let missed = looked.missed.entry(name.clone());
         missed.or_insert_with(|| Missed::over(unloaded(name), Cause::Unloaded));

@@ -38,9 +38,6 @@ impl Tenant {
     ) -> Tenant {
         let (found, config) = (&member.found, &parts.config);
         tracing::info!(plugin = %found.name, path = %found.path.display(), "a plugin was found");
-        // Before any of those starts that are to start now.
-        let writers = &config.fence.writers;
-        writers.note(&found.name, &member.grant.permissions.write);
         let program = Program {
             path: found.path.clone(),
             search_path: config.search_path.clone(),

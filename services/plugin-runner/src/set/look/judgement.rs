@@ -5,6 +5,7 @@
 use super::{Cause, Missed};
 use crate::{
     discovery::Found,
+    fence::Writers,
     packages::Shelf,
     policy::{PolicyInForce, PolicyOrigin},
     set::{Digests, Grant, Identity, Member},
@@ -39,6 +40,8 @@ pub(crate) struct Orders {
     pub digests: Arc<Digests>,
     /// Where packages lie.
     pub shelf: Arc<Shelf>,
+    /// Which plugin could ever write where.
+    pub writers: Writers,
 }
 
 impl Orders {

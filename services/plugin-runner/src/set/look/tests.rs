@@ -1,7 +1,7 @@
 //! Folders of plugins on a real disk, looked through as the house does.
 
 use super::*;
-use crate::{manifest::FILE, packages::Shelf, policy::PolicyInForce, set::Digests};
+use crate::{fence::Writers, manifest::FILE, packages::Shelf, policy::PolicyInForce, set::Digests};
 use serde_json::{Map, Value, json};
 use std::{os::unix::fs::PermissionsExt, time::Duration};
 
@@ -54,6 +54,7 @@ impl Stand {
             rest: Duration::from_secs(300),
             digests: self.digests.clone(),
             shelf: Arc::new(Shelf::new(self.path("packages"))),
+            writers: Writers::default(),
         };
         let mut known = Known::open(self.path("known.json")).expect("there is none");
         look(&orders, &mut known, &mut Stirs::default())
