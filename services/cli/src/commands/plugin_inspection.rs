@@ -11,6 +11,7 @@ use crate::{
     view::text,
 };
 use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
 use snooze_bus::{RunnerVerb, Subject};
 use snooze_schemas::{
     HostId, Message,
@@ -19,13 +20,15 @@ use snooze_schemas::{
         CheckPlugins, Latency, PluginChecks, PluginLog, PluginReport, ReadLog, ReadStats, StatsReport, Usage,
     },
 };
-use snooze_service_runtime::Failure;
-use std::time::Duration;
+use snooze_service_runtime::{Exit, Failure};
+use std::{path::Path, time::Duration};
 
 /// Shows what plugins say of readings.
 pub(super) async fn check(session: &Session, arguments: PluginCheck) -> Result<(), Failure> {
-    let what = "readings, as {\"cpu_usage\": 1.5, …}";
-    let metrics = json_file::read_if_named::<Metrics>(arguments.metrics.as_deref(), what).await?;
+    let metrics = match &arguments.metrics {
+        Some(file) => Some(readings(file).await?),
+        None => None,
+    };
     let question = CheckPlugins {
         plugin: arguments.plugin,
         metrics,
@@ -46,6 +49,33 @@ pub(super) async fn check(session: &Session, arguments: PluginCheck) -> Result<(
         ["NAME", "VOTE", "TOOK", "REASON"],
         &rows.collect::<Vec<_>>(),
     ))
+}
+
+/// Readings of a file. One of another name would be asked about as if nobody knew it.
+async fn readings(file: &Path) -> Result<Metrics, Failure> {
+    const WHAT: &str = "readings, as {\"cpu_usage\": 1.5, …}";
+    let said: Map<String, Value> = json_file::read(file, WHAT).await?;
+    named(said).map_err(|why| {
+        let text = format!(
+            "{}: not {WHAT}: {why}",
+            text::printable(&file.display().to_string())
+        );
+        Failure::new(Exit::Usage, text)
+    })
+}
+
+fn named(said: Map<String, Value>) -> Result<Metrics, String> {
+    let known = serde_json::to_value(Metrics::default()).map_err(|error| error.to_string())?;
+    if let Some(other) = said.keys().find(|name| known.get(name).is_none()) {
+        let known = known
+            .as_object()
+            .into_iter()
+            .flat_map(Map::keys)
+            .map(String::as_str);
+        let known: Vec<&str> = known.collect();
+        return Err(format!("there is no {other:?}, but {}", known.join(", ")));
+    }
+    serde_json::from_value(Value::Object(said)).map_err(|error| error.to_string())
 }
 
 /// Shows what a plugin has complained about.
@@ -156,6 +186,23 @@ mod tests {
         assert_eq!(micros(940), "940 µs");
         assert_eq!(micros(9_450), "9.4 ms");
         assert_eq!(micros(5_000_000), "5 s");
+    }
+
+    #[test]
+    fn readings_are_asked_about_by_their_names_and_no_others() {
+        let read = |text: &str| named(serde_json::from_str(text).expect("a map"));
+        assert_eq!(
+            read(r#"{"cpu_usage": 1.5, "gpu_usage": null}"#)
+                .expect("both are known")
+                .cpu_usage,
+            Some(1.5)
+        );
+        let why = read(r#"{"cpu_usage": 1.5, "cpu_percent": 2}"#).expect_err("there is no such reading");
+        assert!(
+            why.contains("\"cpu_percent\"") && why.contains("cpu_usage"),
+            "{why}"
+        );
+        read(r#"{"cpu_usage": "1.5"}"#).expect_err("a text is no reading");
     }
 
     #[test]
