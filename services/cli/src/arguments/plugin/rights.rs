@@ -21,7 +21,7 @@ pub struct PluginApprove {
     pub yes: bool,
     /// Take the approval back: the plugin may then do nothing but compute, unless a wider level or the host's own
     /// file says more.
-    #[arg(long, conflicts_with_all = ["permissions", "yes"])]
+    #[arg(long, conflicts_with = "permissions")]
     pub revoke: bool,
     /// Which hosts it is for.
     #[command(flatten)]
