@@ -2,7 +2,7 @@
 //!
 //! Whoever installs a package vouches for its files: the approval is written in the same change, so that no host ever
 //! has the one without the other. A new version that asks for no more than was granted needs no new yes, unless it is
-//! native where the one before was not, or the other way round.
+//! native where the one before was not, or the other way round, or is older: that brings back what was mended since.
 
 use super::{
     plugin_approval::{approved, permissions_of, put},
@@ -18,6 +18,7 @@ use crate::{
     session::{Session, of_bus},
     view::{permissions, text},
 };
+use semver::Version;
 use serde_json::json;
 use snooze_bus::{ArtifactError, WriteError};
 use snooze_schemas::{
@@ -51,8 +52,12 @@ pub(super) async fn install(session: &Session, arguments: PluginInstall) -> Resu
     };
     let kept = kept.filter(|kept| asked.beyond(kept).is_empty()).cloned();
     let native = checked.manifest.kind == PluginKind::Native;
+    let is_older = held
+        .as_ref()
+        .and_then(|held| held.installed.as_ref())
+        .is_some_and(|before| is_older(&checked.package.version, &before.version));
     let consent = match kept {
-        Some(_) if !permissions::turns(native, standing.as_ref()) => Consent::Given,
+        Some(_) if !is_older && !permissions::turns(native, standing.as_ref()) => Consent::Given,
         Some(_) | None => Consent::of(arguments.yes),
     };
     let approval = Approval {
@@ -114,6 +119,9 @@ fn offer(checked: &Checked, path: &Path, held: Option<&PluginLayer>, approval: &
     let before = held.and_then(|held| held.installed.as_ref());
     let instead = match before {
         Some(before) if before.sha256 == package.sha256 => ", which is installed already".to_owned(),
+        Some(before) if is_older(&package.version, &before.version) => {
+            format!(", in the place of {}, which is newer", before.version)
+        }
         Some(before) => format!(", in the place of {}", before.version),
         None => String::new(),
     };
@@ -141,6 +149,14 @@ fn offer(checked: &Checked, path: &Path, held: Option<&PluginLayer>, approval: &
     lines.extend(permissions::kind(native, standing));
     lines.extend(permissions::offer(native, &manifest.permissions, grant, &held));
     lines.iter().map(|line| text::printable(line)).collect()
+}
+
+/// Whether a version is older than the other; where one of them is none, nobody can tell.
+fn is_older(this: &str, other: &str) -> bool {
+    match (Version::parse(this), Version::parse(other)) {
+        (Ok(this), Ok(other)) => this.cmp_precedence(&other).is_lt(),
+        (Err(_), _) | (_, Err(_)) => false,
+    }
 }
 
 /// What a host said of it.

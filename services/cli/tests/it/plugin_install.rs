@@ -168,7 +168,19 @@ async fn a_version_that_asks_no_more_needs_no_new_yes_and_one_that_asks_more_doe
         done.err.contains("run sed  (new)") && done.err.contains("--yes"),
         "{done:?}"
     );
+    assert_eq!(held(&place).await.as_ref(), Some(&now), "nothing was changed");
+
+    let older = async |more: &[&str]| install("1.0.9", json!({"read": ["/etc/redis"]}), more).await;
+    let done = older(&[]).await;
+    assert_eq!((done.code, done.out.as_str()), (Some(64), ""), "{done:?}");
+    let told = "in the place of 1.1.0, which is newer";
+    assert!(done.err.contains(told) && done.err.contains("--yes"), "{done:?}");
     assert_eq!(held(&place).await, Some(now), "nothing was changed");
+    fs::remove_dir_all(parent.path().join("redis-1.0.9")).expect("removes");
+    let done = older(&["--yes"]).await;
+    assert_eq!(done.code, Some(0), "{done:?}");
+    let now = held(&place).await.and_then(|held| held.installed);
+    assert_eq!(now.expect("is written").version, "1.0.9");
 }
 
 #[tokio::test]
