@@ -4,6 +4,7 @@
 //! at once, each with its own time-out, and one that hangs delays neither a sample nor another plugin.
 
 mod budget;
+mod nap;
 mod publish;
 mod request;
 mod round;
@@ -16,21 +17,21 @@ use crate::{
     keep::Keep,
     moment::Moment,
     plugin::AskError,
-    plugins::{self, PluginVoter, Plugins},
+    plugins::{PluginVoter, Plugins},
     policy::PolicyInForce,
     publishing::Publishing,
     samples::{Heard, SampleFeed},
-    tally::{Tally, interval_ms, ms},
+    tally::{Tally, interval_ms},
     votes::Opinion,
 };
 use futures_util::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
+use nap::round_limit_ms;
 use snooze_bus::{Bus, BusError, BusStatus, Subject};
 use snooze_schemas::{HostId, VoterName, host::Hello};
 use snooze_service_runtime::Clocks;
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
-    time::Duration,
 };
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
@@ -38,12 +39,6 @@ use words::log;
 
 /// So many requests of other tasks may wait; there are a handful of verbs at most.
 pub(crate) const REQUESTS: usize = 16;
-
-/// The clocks are looked at this often even when nothing else happens (T1).
-const LONGEST_NAP: Duration = Duration::from_secs(60);
-
-/// Two looks at what is due are never closer, whatever the arithmetic says.
-const SHORTEST_NAP: Duration = Duration::from_millis(5);
 
 /// For so long after the connection came back, plugins on the bus may not have come back to it yet: they
 /// pause up to four seconds between two attempts.
@@ -136,7 +131,11 @@ impl Engine {
                     None => break,
                     Some(heard) => self.take(&mut state, heard, &mut asking),
                 },
-                Some(answer) = asking.next(), if !asking.is_empty() => self.hear(&mut state, answer),
+                Some(answer) = asking.next(), if !asking.is_empty() => {
+                    let is_news = self.hear(&mut state, answer);
+                    // Of answers that change nothing the last one of a round is worth a look at all votes.
+                    if !is_news && !state.in_flight.is_empty() { continue }
+                }
                 changed = self.policy.changed() => {
                     if changed.is_err() { break }
                     state.policy = self.policy.borrow_and_update().clone();
@@ -269,36 +268,4 @@ impl Engine {
             self.ask_all(state, asking);
         }
     }
-
-    /// How long nothing will be due, unless something happens.
-    fn nap(&self, state: &State) -> Duration {
-        let now = self.now();
-        let policy = &state.policy.policy;
-        let silence = Tally::silence_ms(policy);
-        let stale_in = silence
-            .saturating_add(1)
-            .saturating_sub(state.tally.sample_age_ms(now));
-        let round_in = state
-            .round_at_ms
-            .saturating_add(round_limit_ms(state))
-            .saturating_sub(now.monotonic_ms);
-        let heartbeat_in = if state.connected {
-            state
-                .publishing
-                .heartbeat_in_ms(ms(policy.heartbeat_seconds), now)
-        } else {
-            u64::MAX
-        };
-        let grace_in = state.tally.boot_grace_left_ms(policy, now);
-        let due = [stale_in, grace_in]
-            .into_iter()
-            .filter(|ms| *ms > 0)
-            .chain([round_in, heartbeat_in]);
-        let due = Duration::from_millis(due.min().unwrap_or(u64::MAX));
-        due.clamp(SHORTEST_NAP, LONGEST_NAP)
-    }
-}
-
-fn round_limit_ms(state: &State) -> u64 {
-    u64::try_from(plugins::round(&state.policy).as_millis()).unwrap_or(u64::MAX)
 }

@@ -38,18 +38,19 @@ impl Engine {
         }
     }
 
-    pub(super) fn hear(&self, state: &mut State, (voter, terms, asked_at, said): Answer) {
+    /// Takes an answer in, and returns whether a vote or a run may be another for it, but for longer idleness.
+    pub(super) fn hear(&self, state: &mut State, (voter, terms, asked_at, said): Answer) -> bool {
         state.in_flight.remove(&voter);
         let opinion = match said {
             Ok(opinion) => opinion,
             // It works for us, and what it said before stands until it is done.
             Err(AskError::Preparing) => {
                 state.tally.hold(&voter, &terms, self.now(), &state.policy.policy);
-                return;
+                return true;
             }
             // Nothing was heard, and nothing was said: the run lives or dies by the time between answers (T2).
-            Err(error) if error.is_unheard() => return,
-            Err(AskError::Absent) if state.has_just_reconnected(asked_at) => return,
+            Err(error) if error.is_unheard() => return true,
+            Err(AskError::Absent) if state.has_just_reconnected(asked_at) => return true,
             Err(AskError::UnknownMethod) => {
                 self.count_voters(state);
                 Opinion::unknown(AskError::UnknownMethod.to_string())
@@ -60,7 +61,10 @@ impl Engine {
                 Opinion::unknown(plugin.map_or_else(|| error.to_string(), |plugin| plugin.unknown(&error)))
             }
         };
-        let policy = &state.policy.policy;
+        let (policy, now) = (&state.policy.policy, self.now());
+        let standing = |state: &State| (state.tally.state_of(&voter, policy, now), state.tally.breaks());
+        let before = standing(state);
         state.tally.answer(&voter, &terms, asked_at, opinion, policy);
+        standing(state) != before
     }
 }

@@ -57,6 +57,11 @@ impl Tally {
         votes
     }
 
+    /// How a plugin's vote stands.
+    pub(crate) fn state_of(&self, voter: &VoterName, policy: &Policy, now: Moment) -> VoteState {
+        self.asked_now(voter, policy, now).state
+    }
+
     fn vote(&self, voter: VoterName, opinion: Opinion, policy: &Policy) -> Vote {
         let idle_ms = if opinion.state == VoteState::Idle {
             self.runs.idle_ms(&voter)
