@@ -6,6 +6,8 @@ mod standing;
 mod voters;
 mod wanted;
 
+pub(crate) use voters::fingerprint;
+
 use crate::{
     config::RUNTIME,
     config_book::ConfigBook,

@@ -132,7 +132,7 @@ fn barred(why: String) -> PluginVoter {
 }
 
 /// Terms without their text: configurations hold secrets, and the runs are written to a file.
-fn fingerprint(text: &str) -> String {
+pub(crate) fn fingerprint(text: &str) -> String {
     use std::hash::{DefaultHasher, Hash, Hasher};
     let mut hasher = DefaultHasher::new();
     text.hash(&mut hasher);

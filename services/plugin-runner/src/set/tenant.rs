@@ -8,7 +8,7 @@ use crate::{
     guest::Seat,
     hosting,
     plugin::{Plugin, Runtime},
-    plugins::Hosted,
+    plugins::{Hosted, fingerprint},
     process::Program,
     stdio::{Settings, StdioPlugin},
 };
@@ -65,7 +65,7 @@ impl Tenant {
         let hosted = Hosted {
             plugin: Plugin::new(Runtime::Process(process.clone())),
             process,
-            terms: format!("{:?} {generation}", member.identity),
+            terms: fingerprint(&format!("{:?} {generation}", member.identity)),
         };
         Tenant {
             member,
