@@ -46,6 +46,7 @@ use std::{
     sync::Arc,
     time::Duration,
 };
+use tokio::sync::Semaphore;
 
 /// To go through some thousand files takes milliseconds, and a disk is not full within a minute of one plugin's files.
 const DISK_LOOK: Duration = Duration::from_secs(60);
@@ -70,6 +71,8 @@ pub struct FenceConfig {
     pub writers: Writers,
     /// How often it is looked at what a running plugin's working folder holds.
     pub disk_look: Duration,
+    /// Who looks; one for all plugins of a runner.
+    pub disk_turns: Arc<Semaphore>,
 }
 
 /// Where control groups are made.
@@ -92,6 +95,7 @@ impl Default for FenceConfig {
             users: Users::default(),
             writers: Writers::default(),
             disk_look: DISK_LOOK,
+            disk_turns: Arc::new(Semaphore::new(1)),
         }
     }
 }
@@ -124,6 +128,7 @@ impl fmt::Debug for FenceConfig {
             .field("users", &self.users)
             .field("writers", &self.writers)
             .field("disk_look", &self.disk_look)
+            .field("disk_turns", &self.disk_turns)
             .finish()
     }
 }
@@ -168,7 +173,8 @@ impl Fence {
     /// Waits until its working folder holds more than it may, and returns what is to be told of it. Cancelling it
     /// loses nothing.
     pub(crate) async fn until_disk_is_full(&self, home: &Path) -> String {
-        disk::until_full(home, self.limits().disk_mb, self.config.disk_look).await
+        let (limit_mb, config) = (self.limits().disk_mb, &self.config);
+        disk::until_full(home, limit_mb, config.disk_look, &config.disk_turns).await
     }
 
     /// Where its control group is, where there is one.

@@ -13,6 +13,7 @@ use std::{
     path::Path,
     time::Duration,
 };
+use tokio::sync::Semaphore;
 
 /// stat(2): what a file takes is told in blocks of this, whatever the file system's own are.
 const BLOCK: u64 = 512;
@@ -41,10 +42,12 @@ pub(super) fn check(folder: &Path, limit_mb: u32) -> Result<(), String> {
     }
 }
 
-/// Waits until it holds more, and returns what is to be told.
-pub(super) async fn until_full(folder: &Path, limit_mb: u32, look: Duration) -> String {
+/// Waits until it holds more, and returns what is to be told. Of all plugins one is looked at at a time: each look
+/// takes a thread.
+pub(super) async fn until_full(folder: &Path, limit_mb: u32, look: Duration, turns: &Semaphore) -> String {
     loop {
         tokio::time::sleep(look).await;
+        let _turn = turns.acquire().await.expect("it is never closed");
         let folder = folder.to_owned();
         match tokio::task::spawn_blocking(move || check(&folder, limit_mb)).await {
             Ok(Ok(())) => {}

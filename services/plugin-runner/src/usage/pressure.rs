@@ -1,4 +1,4 @@
-//! Whether a plugin nears its limits: looked at as often as the runner samples, and said once it has lasted.
+//! Whether a plugin nears its limits: looked at now and then, and said once it has lasted.
 //!
 //! A plugin's group is three small files; without one it is the leader's own numbers, because to find the rest
 //! every process of the machine would have to be read. It limits nothing and ends nobody.
@@ -17,8 +17,10 @@ use tokio_util::sync::CancellationToken;
 
 /// How much of a limit is most of it, in percent.
 const MOST: u64 = 80;
+/// So many samples lie between two looks: a look costs more than a plugin's question.
+const SAMPLES_APART: u32 = 3;
 /// So many looks one after another: at the usual ten seconds a minute, which no start of an interpreter takes.
-const LASTING: u32 = 6;
+const LASTING: u32 = 2;
 
 /// What a plugin holds at one moment.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -47,7 +49,8 @@ pub(crate) async fn follow(
     let begun = Instant::now();
     let mut seen: BTreeMap<PluginName, Pressure> = BTreeMap::new();
     loop {
-        let pause = Duration::from_millis(interval_ms(&policy.borrow_and_update().policy));
+        let interval = Duration::from_millis(interval_ms(&policy.borrow_and_update().policy));
+        let pause = interval.saturating_mul(SAMPLES_APART);
         // Cancelling these loses nothing: a policy that was not seen is the next one's to look at.
         tokio::select! {
             () = shutdown.cancelled() => return,
