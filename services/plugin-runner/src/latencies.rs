@@ -1,4 +1,4 @@
-//! How long a plugin took to say whether the host is idle: quantiles of all since the runner started, in a fixed amount of memory.
+//! How long a plugin took to say whether the host is idle: quantiles of all since the runner started, in bounded memory.
 
 use hdrhistogram::Histogram;
 use snooze_schemas::plugin::inspection::Latency;
@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-/// Two significant digits between a microsecond and two minutes cost some 10 KB, where a plugin was asked at all.
+/// Two significant digits up to ten milliseconds cost some 4 KB, up to two minutes some 10 KB.
 const DIGITS: u8 = 2;
 /// No question has longer.
 const LONGEST_US: u64 = 120_000_000;
@@ -23,11 +23,14 @@ impl Latencies {
     pub(crate) fn add(&self, took: Duration) {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let histogram = seen.get_or_insert_with(|| {
-            Histogram::new_with_bounds(1, LONGEST_US, DIGITS)
-                .expect("1 to two minutes in two digits is allowed")
+            let mut histogram = Histogram::new(DIGITS).expect("two digits are allowed");
+            histogram.auto(true);
+            histogram
         });
         let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-        histogram.saturating_record(micros.clamp(1, LONGEST_US));
+        // It grows up to the longest one that there was, and no counter runs over.
+        let recorded = histogram.record(micros.clamp(1, LONGEST_US));
+        recorded.expect("it grows to two minutes");
     }
 
     /// The quantiles; nothing before the first.

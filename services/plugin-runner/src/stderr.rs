@@ -19,7 +19,8 @@ const WINDOW: Duration = Duration::from_secs(10);
 pub(crate) async fn log(plugin: String, mut stderr: ChildStderr, book: Arc<LogBook>) {
     let mut lines = Lines::default();
     let mut rate = Rate::new();
-    let mut buffer = [0; 4096];
+    // It is held as long as the plugin runs.
+    let mut buffer = [0; 1024];
     loop {
         match stderr.read(&mut buffer).await {
             Ok(0) => break,
