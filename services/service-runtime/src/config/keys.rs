@@ -235,7 +235,7 @@ pub const KEYS: &[Key] = &[
         "plugins.external_repositories",
         Kind::Anything,
         "[]",
-        Effect::None("plugins are installed by hand"),
+        Effect::None("not used yet; install plugins with `snooze plugin install PATH`"),
         Since::Here,
     ),
     of(

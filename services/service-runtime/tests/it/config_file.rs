@@ -349,7 +349,7 @@ fn what_plugins_are_configured_with_is_kept_as_written() {
     assert!(config.notices.iter().any(|notice| {
         notice
             .to_string()
-            .contains("plugins.external_repositories has no effect")
+            .contains("plugins.external_repositories has no effect: not used yet; install plugins with `snooze plugin install PATH`")
     }));
 }
 
