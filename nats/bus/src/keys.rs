@@ -3,7 +3,7 @@
 //! Keys are subjects below `$KV.<bucket>.`, so that a name that could break out of its token would
 //! be another key; the names are checked types.
 
-use snooze_schemas::{EventId, GroupName, HostId, PluginName, SourceName, event::Scope};
+use snooze_schemas::{EventId, GroupName, HostId, SourceName, event::Scope};
 
 /// `snooze_config`: the layer that holds for every host.
 pub const FLEET: &str = "fleet";
@@ -22,12 +22,6 @@ pub fn group_key(group: &GroupName) -> String {
 #[must_use]
 pub fn host_key(host: &HostId) -> String {
     format!("host.{host}")
-}
-
-/// `snooze_config`: a plugin's artifact and defaults.
-#[must_use]
-pub fn plugin_key(plugin: &PluginName) -> String {
-    format!("plugin.{plugin}")
 }
 
 /// `snooze_config`: what a host is.
