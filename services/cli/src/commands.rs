@@ -7,6 +7,7 @@ mod host;
 mod json_file;
 mod named_file;
 mod plugin_approval;
+mod plugin_check;
 mod plugin_description;
 pub(crate) mod plugin_dev;
 mod plugin_elsewhere;
@@ -16,6 +17,7 @@ mod plugin_install;
 mod plugin_layer;
 mod plugin_package;
 mod plugin_presence;
+mod plugin_reach;
 mod plugin_revocation;
 mod plugin_running;
 mod plugin_settings;
@@ -86,7 +88,7 @@ async fn plugin(asked: Plugin, session: &Session) -> Result<(), Failure> {
         Plugin::Load(arguments) => plugin_running::load(session, arguments).await,
         Plugin::Unload(arguments) => plugin_running::unload(session, arguments).await,
         Plugin::Reload(arguments) => plugin_running::reload(session, arguments).await,
-        Plugin::Check(arguments) => plugin_inspection::check(session, arguments).await,
+        Plugin::Check(arguments) => plugin_check::check(session, arguments).await,
         Plugin::Logs(arguments) => plugin_inspection::logs(session, arguments).await,
         Plugin::Stats(arguments) => plugin_inspection::stats(session, arguments).await,
         Plugin::Credentials(_) => unreachable!("it is another name of `credentials plugin`"),

@@ -31,11 +31,12 @@ pub enum Plugin {
     Uninstall(PluginUninstall),
     /// Say what a plugin may do, for the files that it has now: whoever changes one of them has to ask again.
     Approve(PluginApprove),
-    /// Look for a plugin again on one host and start it; until the host's services start anew.
+    /// Look for a plugin again and start it; until the host's services start anew. It is not kept for a host that is away.
     Load(PluginLoad),
-    /// End a plugin on one host until it is loaded, or the host's services start anew; its vote is unknown until then.
+    /// End a plugin until it is loaded, or the host's services start anew; its vote is unknown until then. It is not
+    /// kept for a host that is away: what is to last is `snooze plugin disable`.
     Unload(PluginLoad),
-    /// Look through one host's folders of plugins again.
+    /// Look through the hosts' folders of plugins again. It is not kept for a host that is away.
     Reload(PluginReload),
     /// Make credentials for a plugin that connects by itself, as `snooze credentials plugin` does.
     Credentials(PluginCredentials),
@@ -77,9 +78,12 @@ pub struct PluginCheck {
     /// is standard input.
     #[arg(long, value_name = "FILE")]
     pub metrics: Option<PathBuf>,
-    /// Which host is asked.
+    /// Which hosts are asked.
     #[command(flatten)]
-    pub at: AtHost,
+    pub level: Level,
+    /// How their answers are printed.
+    #[command(flatten)]
+    pub output: Output,
 }
 
 /// Arguments of `plugin logs`.
@@ -116,7 +120,7 @@ pub struct AtHost {
     pub output: Output,
 }
 
-/// Which hosts a setting is for; the narrower one wins where several say something.
+/// Which hosts a command is for; of settings the narrower one wins where several say something.
 #[derive(Debug, Clone, Args)]
 #[group(multiple = false)]
 pub struct Level {

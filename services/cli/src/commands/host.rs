@@ -85,7 +85,7 @@ pub(super) async fn enrolled(session: &Session) -> Result<Vec<HostReport>, Failu
 
 /// Whether the roster says which instance it is. An executor answers for a host that it knows nothing of as
 /// well: that nothing was heard from it.
-fn is_enrolled(report: &HostReport) -> bool {
+pub(super) fn is_enrolled(report: &HostReport) -> bool {
     !report.provider.is_empty()
 }
 

@@ -1,82 +1,20 @@
-//! `snooze plugin check`, `logs` and `stats`: asked of the host's runner, and nothing is changed by it.
+//! `snooze plugin logs` and `stats`: asked of the host's runner, and nothing is changed by it.
 
-use super::{
-    host::{ask_of, one_host},
-    json_file,
-};
+use super::host::{ask_of, one_host};
 use crate::{
-    arguments::{PluginCheck, PluginLogs, PluginStats},
+    arguments::{PluginLogs, PluginStats},
     print,
     session::Session,
     view::text,
 };
 use serde::de::DeserializeOwned;
-use serde_json::{Map, Value};
 use snooze_bus::{RunnerVerb, Subject};
 use snooze_schemas::{
     HostId, Message,
-    metrics::Metrics,
-    plugin::inspection::{
-        CheckPlugins, Latency, PluginChecks, PluginLog, PluginReport, ReadLog, ReadStats, StatsReport, Usage,
-    },
+    plugin::inspection::{Latency, Limit, PluginLog, PluginReport, ReadLog, ReadStats, StatsReport, Usage},
 };
-use snooze_service_runtime::{Exit, Failure};
-use std::{path::Path, time::Duration};
-
-/// Shows what plugins say of readings.
-pub(super) async fn check(session: &Session, arguments: PluginCheck) -> Result<(), Failure> {
-    let metrics = match &arguments.metrics {
-        Some(file) => Some(readings(file).await?),
-        None => None,
-    };
-    let question = CheckPlugins {
-        plugin: arguments.plugin,
-        metrics,
-    };
-    let found: PluginChecks = ask(session, arguments.at.host, RunnerVerb::Check, &question).await?;
-    if arguments.at.output.json {
-        return print::json(&found);
-    }
-    let rows = found.results.iter().map(|check| {
-        [
-            check.plugin.to_string(),
-            text::state(check.state).to_owned(),
-            micros(check.took_us),
-            text::printable(&check.reason),
-        ]
-    });
-    print::lines(print::table(
-        ["NAME", "VOTE", "TOOK", "REASON"],
-        &rows.collect::<Vec<_>>(),
-    ))
-}
-
-/// Readings of a file. One of another name would be asked about as if nobody knew it.
-async fn readings(file: &Path) -> Result<Metrics, Failure> {
-    const WHAT: &str = "readings, as {\"cpu_usage\": 1.5, …}";
-    let said: Map<String, Value> = json_file::read(file, WHAT).await?;
-    named(said).map_err(|why| {
-        let text = format!(
-            "{}: not {WHAT}: {why}",
-            text::printable(&file.display().to_string())
-        );
-        Failure::new(Exit::Usage, text)
-    })
-}
-
-fn named(said: Map<String, Value>) -> Result<Metrics, String> {
-    let known = serde_json::to_value(Metrics::default()).map_err(|error| error.to_string())?;
-    if let Some(other) = said.keys().find(|name| known.get(name).is_none()) {
-        let known = known
-            .as_object()
-            .into_iter()
-            .flat_map(Map::keys)
-            .map(String::as_str);
-        let known: Vec<&str> = known.collect();
-        return Err(format!("there is no {other:?}, but {}", known.join(", ")));
-    }
-    serde_json::from_value(Value::Object(said)).map_err(|error| error.to_string())
-}
+use snooze_service_runtime::Failure;
+use std::time::Duration;
 
 /// Shows what a plugin has complained about.
 pub(super) async fn logs(session: &Session, arguments: PluginLogs) -> Result<(), Failure> {
@@ -101,7 +39,7 @@ pub(super) async fn stats(session: &Session, arguments: PluginStats) -> Result<(
     if arguments.at.output.json {
         return print::json(&found);
     }
-    let rows: Vec<[String; 10]> = found.plugins.iter().map(row).collect();
+    let rows: Vec<[String; 11]> = found.plugins.iter().map(row).collect();
     print::lines(print::table(
         [
             "NAME",
@@ -113,13 +51,14 @@ pub(super) async fn stats(session: &Session, arguments: PluginStats) -> Result<(
             "P99",
             "MEMORY",
             "CPU",
+            "NEAR LIMIT",
             "LAST ERROR",
         ],
         &rows,
     ))
 }
 
-fn row(plugin: &PluginReport) -> [String; 10] {
+fn row(plugin: &PluginReport) -> [String; 11] {
     const NOTHING: &str = "-";
     let stats = &plugin.stats;
     let latency = |of: fn(&Latency) -> u64| {
@@ -142,12 +81,25 @@ fn row(plugin: &PluginReport) -> [String; 10] {
         latency(|latency| latency.p99_us),
         usage(|usage| format!("{:.1} MB", megabytes(usage.memory_bytes))),
         usage(|usage| micros(usage.cpu_ms.saturating_mul(1_000))),
+        usage(|usage| match usage.over.is_empty() {
+            true => NOTHING.to_owned(),
+            false => usage.over.iter().map(limit).collect::<Vec<_>>().join(", "),
+        }),
         last_error,
     ]
 }
 
+/// A limit of which more than 80 % are used for some time, by the name of its column.
+fn limit(limit: &Limit) -> &'static str {
+    match limit {
+        Limit::MemoryMb => "memory",
+        Limit::CpuPercent => "cpu",
+        Limit::Processes => "processes",
+    }
+}
+
 /// Microseconds, as people read them.
-fn micros(micros: u64) -> String {
+pub(super) fn micros(micros: u64) -> String {
     match micros {
         0..=999 => format!("{micros} µs"),
         1_000..=999_999 => format!("{}.{} ms", micros / 1_000, micros % 1_000 / 100),
@@ -189,23 +141,6 @@ mod tests {
     }
 
     #[test]
-    fn readings_are_asked_about_by_their_names_and_no_others() {
-        let read = |text: &str| named(serde_json::from_str(text).expect("a map"));
-        assert_eq!(
-            read(r#"{"cpu_usage": 1.5, "gpu_usage": null}"#)
-                .expect("both are known")
-                .cpu_usage,
-            Some(1.5)
-        );
-        let why = read(r#"{"cpu_usage": 1.5, "cpu_percent": 2}"#).expect_err("there is no such reading");
-        assert!(
-            why.contains("\"cpu_percent\"") && why.contains("cpu_usage"),
-            "{why}"
-        );
-        read(r#"{"cpu_usage": "1.5"}"#).expect_err("a text is no reading");
-    }
-
-    #[test]
     fn a_plugin_that_was_never_asked_shows_no_numbers() {
         let plugin = PluginReport {
             plugin: "redis-monitor".parse().expect("a name"),
@@ -214,6 +149,26 @@ mod tests {
             usage: None,
         };
         let row = row(&plugin);
-        assert_eq!(row[5..], ["-"; 5].map(str::to_owned));
+        assert_eq!(row[5..], ["-"; 6].map(str::to_owned));
+    }
+
+    #[test]
+    fn who_stays_near_a_limit_is_marked_with_each_of_them() {
+        let near = |over: &[Limit]| {
+            let plugin = PluginReport {
+                plugin: "redis-monitor".parse().expect("a name"),
+                stats: snooze_schemas::host::PluginStats::default(),
+                latency: None,
+                usage: Some(Usage {
+                    over: over.iter().copied().collect(),
+                    ..Usage::default()
+                }),
+            };
+            row(&plugin)[9].clone()
+        };
+        assert_eq!(near(&[]), "-");
+        assert_eq!(near(&[Limit::CpuPercent]), "cpu");
+        let all = [Limit::Processes, Limit::MemoryMb, Limit::CpuPercent];
+        assert_eq!(near(&all), "memory, cpu, processes");
     }
 }

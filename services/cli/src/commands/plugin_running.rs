@@ -1,60 +1,135 @@
-//! `snooze plugin load`, `unload` and `reload`: asked of one host's runner. None of it outlasts the runner.
+//! `snooze plugin load`, `unload` and `reload`: asked of the hosts' runners. None of it outlasts a runner, and none is
+//! kept for a host that is away.
 
 use super::{
-    host::{ask_of, one_host},
+    host::ask_of,
+    plugin_reach::{Answers, Reach, ask_many},
     plugins::table,
 };
 use crate::{
-    arguments::{AtHost, PluginLoad, PluginReload},
+    arguments::{Level, Output, PluginLoad, PluginReload},
     print,
     session::Session,
+    view::text,
 };
 use snooze_bus::{RunnerVerb, Subject};
 use snooze_schemas::{
-    Message,
-    host::PluginList,
+    Message, PluginName,
+    host::{PluginList, PluginStatus},
     plugin::management::{LoadPlugin, ReloadPlugins, UnloadPlugin},
 };
 use snooze_service_runtime::Failure;
+use std::collections::BTreeMap;
 
 /// Looks for a plugin again and starts it.
 pub(super) async fn load(session: &Session, arguments: PluginLoad) -> Result<(), Failure> {
-    let question = LoadPlugin {
-        plugin: arguments.plugin,
+    let plugin = arguments.plugin;
+    let order = Order {
+        verb: RunnerVerb::Load,
+        question: LoadPlugin {
+            plugin: plugin.clone(),
+        },
+        plugin: Some(plugin),
     };
-    ask(session, arguments.at, RunnerVerb::Load, &question).await
+    order.give(session, arguments.level, arguments.output).await
 }
 
 /// Ends a plugin until it is loaded.
 pub(super) async fn unload(session: &Session, arguments: PluginLoad) -> Result<(), Failure> {
-    let question = UnloadPlugin {
-        plugin: arguments.plugin,
+    let plugin = arguments.plugin;
+    let order = Order {
+        verb: RunnerVerb::Unload,
+        question: UnloadPlugin {
+            plugin: plugin.clone(),
+        },
+        plugin: Some(plugin),
     };
-    ask(session, arguments.at, RunnerVerb::Unload, &question).await
+    order.give(session, arguments.level, arguments.output).await
 }
 
 /// Looks through the folders again.
 pub(super) async fn reload(session: &Session, arguments: PluginReload) -> Result<(), Failure> {
-    let question = ReloadPlugins {
-        plugin: arguments.plugin,
+    let plugin = arguments.plugin;
+    let order = Order {
+        verb: RunnerVerb::Reload,
+        question: ReloadPlugins {
+            plugin: plugin.clone(),
+        },
+        plugin,
     };
-    ask(session, arguments.at, RunnerVerb::Reload, &question).await
+    order.give(session, arguments.level, arguments.output).await
 }
 
-async fn ask<M: Message>(
-    session: &Session,
-    at: AtHost,
+/// What a runner is told, and of which plugin.
+struct Order<M> {
     verb: RunnerVerb,
-    question: &M,
-) -> Result<(), Failure> {
-    let host = one_host(session, at.host).await?;
-    let subject = Subject::Runner {
-        host: host.clone(),
-        verb,
-    };
-    let found: PluginList = ask_of(session, &host, &subject, question).await?;
-    match at.output.json {
-        true => print::json(&found),
-        false => print::lines(table(&found)),
+    question: M,
+    plugin: Option<PluginName>,
+}
+
+impl<M: Message> Order<M> {
+    async fn give(self, session: &Session, level: Level, output: Output) -> Result<(), Failure> {
+        let (verb, plugin) = (self.verb, self.plugin.as_ref());
+        let hosts = match Reach::of(session, level).await? {
+            Reach::One(host) => {
+                let subject = Subject::Runner {
+                    host: host.clone(),
+                    verb,
+                };
+                let found: PluginList = ask_of(session, &host, &subject, &self.question).await?;
+                return match output.json {
+                    true => print::json(&found),
+                    false => print::lines(table(&found)),
+                };
+            }
+            Reach::Many(hosts) => hosts,
+        };
+        let answers = ask_many(session, hosts, verb, &self.question, plugin).await;
+        match output.json {
+            true => print::json(&answers.as_json())?,
+            false => print::lines(by_host(&answers, plugin))?,
+        }
+        answers.outcome(verb, "; it is not kept for them")
+    }
+}
+
+/// One line for each host.
+fn by_host(answers: &Answers<PluginList>, plugin: Option<&PluginName>) -> Vec<String> {
+    let rows = answers.hosts.iter().map(|(host, said)| {
+        let state = match (said.answer(), plugin) {
+            (Ok(list), Some(_)) => list.plugins.first().map_or_else(String::new, state),
+            (Ok(list), None) => states(list),
+            (Err(why), _) => why.to_owned(),
+        };
+        [host.to_string(), text::printable(&state)]
+    });
+    print::table(["HOST", "STATE"], &rows.collect::<Vec<_>>())
+}
+
+/// How one plugin is, and why where it does not run.
+fn state(plugin: &PluginStatus) -> String {
+    let why = plugin
+        .config_refused
+        .as_ref()
+        .or(plugin.stats.last_error.as_ref());
+    match why {
+        Some(why) if plugin.state != "running" => format!("{}: {why}", plugin.state),
+        Some(_) | None => plugin.state.clone(),
+    }
+}
+
+/// How many are how.
+fn states(list: &PluginList) -> String {
+    let mut states = BTreeMap::<&str, usize>::new();
+    for plugin in &list.plugins {
+        *states.entry(&plugin.state).or_default() += 1;
+    }
+    let states: Vec<String> = states
+        .into_iter()
+        .map(|(state, count)| format!("{count} {state}"))
+        .collect();
+    match states.is_empty() {
+        true => "it has no plugins".to_owned(),
+        false => states.join(", "),
     }
 }

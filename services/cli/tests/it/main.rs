@@ -12,6 +12,7 @@ mod plugin_install;
 mod plugin_levels;
 mod plugin_package;
 mod plugin_question;
+mod plugin_reach;
 mod plugin_run;
 mod plugin_running;
 mod plugin_settings;

@@ -6,8 +6,12 @@ use snooze_bus::{Bucket, Bus, EXECUTOR_QUEUE, Role, RunnerVerb, Subject, Subject
 use snooze_schemas::{
     ErrorCode, Refusal,
     host::{ListPlugins, PluginList, Validate, Validated},
+    metrics::Metrics,
     ops::{HostReport, Query, QueryResult},
-    plugin::management::{LoadPlugin, ReloadPlugins, UnloadPlugin},
+    plugin::{
+        inspection::{CheckPlugins, PluginChecks},
+        management::{LoadPlugin, ReloadPlugins, UnloadPlugin},
+    },
     policy::ConfigLayer,
 };
 use snooze_test_harness::NatsServer;
@@ -69,7 +73,7 @@ impl Place {
         self.layer(&keys::host_key(&host)).await
     }
 
-    /// An executor that knows these hosts, all of one group.
+    /// An executor that knows these hosts, in the group `default` or, as `db/batch`, in another one.
     pub(crate) async fn executor(&self, hosts: &[&str]) {
         let bus = self.server.bus(&user(Role::Executor, "e1")).await;
         let filter = SubjectFilter::AllOps;
@@ -121,6 +125,7 @@ impl Place {
                     RunnerVerb::Load => delivery.read::<LoadPlugin>().map(|asked| Some(asked.plugin)),
                     RunnerVerb::Unload => delivery.read::<UnloadPlugin>().map(|asked| Some(asked.plugin)),
                     RunnerVerb::Reload => delivery.read::<ReloadPlugins>().map(|asked| asked.plugin),
+                    RunnerVerb::Check => delivery.read::<CheckPlugins>().map(|asked| asked.plugin),
                     other => panic!("nothing here asks for {other}"),
                 };
                 let asked = asked.expect("it is of this kind");
@@ -133,6 +138,10 @@ impl Place {
                     list.plugins
                         .iter_mut()
                         .for_each(|status| status.state = "unloaded".to_owned());
+                }
+                if verb == RunnerVerb::Check && !list.plugins.is_empty() {
+                    delivery.answer(Ok(checks(&list))).await.expect("answers");
+                    continue;
                 }
                 let answer = match (&asked, list.plugins.is_empty()) {
                     (Some(plugin), true) => {
@@ -148,12 +157,22 @@ impl Place {
 }
 
 fn report(host: &str) -> HostReport {
+    let (host, group) = host.split_once('/').unwrap_or((host, "default"));
     serde_json::from_value(json!({
-        "host": host, "group": "default", "instance": format!("sim-{host}"), "provider": "simulated",
+        "host": host, "group": group, "instance": format!("sim-{host}"), "provider": "simulated",
         "decision": {"decision": "stay", "summary": "", "idle_ms": 0, "naptime_ms": 1, "obstacles": []},
         "phase": "free",
     }))
     .expect("a report")
+}
+
+/// All of them would say that nobody is there.
+fn checks(list: &PluginList) -> PluginChecks {
+    let results = list.plugins.iter().map(
+        |status| json!({"plugin": status.info.name, "state": "idle", "reason": "nobody", "took_us": 940}),
+    );
+    let results: Vec<Value> = results.collect();
+    serde_json::from_value(json!({"metrics": Metrics::default(), "results": results})).expect("an answer")
 }
 
 /// A plugin as a runner lists it, with these rights.

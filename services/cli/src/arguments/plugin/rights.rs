@@ -1,6 +1,6 @@
 //! The arguments of `snooze plugin approve`, `load`, `unload`, `reload` and `credentials`.
 
-use super::{AtHost, Level};
+use super::Level;
 use crate::arguments::{Credentials, Holder, Output};
 use clap::Args;
 use snooze_schemas::{HostId, PluginName};
@@ -36,9 +36,12 @@ pub struct PluginApprove {
 pub struct PluginLoad {
     /// The plugin.
     pub plugin: PluginName,
-    /// Which host is asked.
+    /// Which hosts are asked.
     #[command(flatten)]
-    pub at: AtHost,
+    pub level: Level,
+    /// How their answers are printed.
+    #[command(flatten)]
+    pub output: Output,
 }
 
 /// Arguments of `plugin reload`.
@@ -46,9 +49,12 @@ pub struct PluginLoad {
 pub struct PluginReload {
     /// Start this one anew, whether it has changed or not; else only what has changed.
     pub plugin: Option<PluginName>,
-    /// Which host is asked.
+    /// Which hosts are asked.
     #[command(flatten)]
-    pub at: AtHost,
+    pub level: Level,
+    /// How their answers are printed.
+    #[command(flatten)]
+    pub output: Output,
 }
 
 /// Arguments of `plugin credentials`.
