@@ -74,7 +74,8 @@ pub use config::{Config, SEARCH_PATH};
 pub use events::JournalError;
 pub use files::FileError;
 pub use manifest::{
-    ConfigMistake, ConfigSchema, ManifestError, Mistake, Place, PluginManifest, sha256_of, without_secrets,
+    ConfigMistake, ConfigSchema, ManifestError, Mistake, Place, PluginManifest, canonical_manifest,
+    sha256_of, without_secrets,
 };
 pub use policy::PolicyError;
 pub use service::{RunnerError, run};

@@ -89,6 +89,26 @@ async fn what_is_packed_knows_its_files_and_says_what_it_is() {
 }
 
 #[tokio::test]
+async fn what_is_packed_has_one_spelling_whatever_the_authors_was() {
+    let around = tempfile::tempdir().expect("a folder");
+    let folder = plugin(around.path());
+    let manifest = json!({
+        "Name": "watcher", "Version": "1.2.0", "EntryPoint": "run", "Checksums": {},
+        "ConfigSchema": {"Limit": {"Type": "int", "Default": 5}},
+    });
+    write(&folder, "plugin.json", &manifest.to_string(), 0o644);
+    let output = around.path().join("out.tar.gz");
+    let done = package(&folder, &output).await;
+    assert_eq!(done.code, Some(0), "{done:?}");
+    let into = around.path().join("new");
+    unpack(&fs::read(&output).expect("it is there"), &into).expect("a package");
+    let manifest = snooze_plugin_runner::PluginManifest::read(&into.join("watcher")).expect("a plugin");
+    assert!(manifest.stated().checksums.contains_key("run"));
+    let field = &manifest.stated().config_schema["Limit"];
+    assert_eq!(*field, json!({"type": "int", "default": 5}), "a field's name is its author's");
+}
+
+#[tokio::test]
 async fn a_manifest_with_mistakes_is_not_packed_and_all_of_them_are_told() {
     let around = tempfile::tempdir().expect("a folder");
     let folder = plugin(around.path());

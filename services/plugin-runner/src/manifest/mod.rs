@@ -13,6 +13,7 @@ mod places;
 mod schema;
 mod sense;
 mod shorthand;
+mod spelling;
 mod typed;
 mod weight;
 mod words;
@@ -24,6 +25,7 @@ pub(crate) use mistakes::listed;
 pub use mistakes::{ManifestError, Mistake};
 pub use places::Place;
 pub use schema::ConfigSchema;
+pub use spelling::canonical_manifest;
 pub use words::{ConfigMistake, without_secrets};
 
 use crate::trust;
@@ -34,6 +36,7 @@ use semver::{Version, VersionReq};
 use serde_json::{Map, Value};
 use snooze_package::open_plain;
 use snooze_schemas::{PluginName, plugin::manifest::Manifest};
+use spelling::Spelled;
 use std::{
     io::Read,
     path::{Path, PathBuf},
@@ -77,22 +80,26 @@ impl PluginManifest {
             path: path.clone(),
             mistakes,
         };
-        let document: Map<String, Value> =
+        let written: Map<String, Value> =
             serde_json::from_str(&text).map_err(|error| mistaken(vec![of_syntax(&error)]))?;
+        let spelled = Spelled::of(written);
         let places = Places::of(&text);
         let placed = |found: Vec<Found>| {
-            let mut mistakes: Vec<Mistake> = found.into_iter().map(|found| found.placed(&places)).collect();
+            let found = found.into_iter().map(|found| spelled.as_written(found));
+            let mut mistakes: Vec<Mistake> = found.map(|found| found.placed(&places)).collect();
             mistakes.sort_by_key(|mistake| mistake.place);
             mistakes
         };
         let twice = places.twice.iter();
         let mut found: Vec<Found> = twice
             .map(|pointer| Found::new(pointer, "it stands there twice"))
+            .chain(spelled.twice.iter().cloned())
             .collect();
-        let mut warnings = fields::unknown(&document);
-        let typed = typed::read(&document);
+        let mut warnings = fields::unknown(&spelled.document);
+        let typed = typed::read(&spelled.document);
         found.extend(typed.found);
         let Some(manifest) = typed.manifest else {
+            found.extend(warnings);
             return Err(mistaken(placed(found)));
         };
         let understood =
@@ -134,7 +141,11 @@ impl PluginManifest {
                 schema,
                 warnings: placed(warnings),
             }),
-            _ => Err(mistaken(placed(found))),
+            _ => {
+                // A key that is not known may be what is missed.
+                found.extend(warnings);
+                Err(mistaken(placed(found)))
+            }
         }
     }
 

@@ -91,13 +91,14 @@ impl ConfigSchema {
             let text = "a configuration is a map: its type is object";
             return Err(vec![Found::new(format!("{KEY}/type"), text)]);
         }
+        let unknown: Vec<Found> = unknown.into_iter().map(under_key).collect();
         let validator = validator(&schema).map_err(|found| match is_schema {
-            true => found.into_iter().map(under_key).collect(),
+            true => found.into_iter().map(under_key).collect::<Vec<_>>(),
             // What was made of the shorthand is right but for what the author wrote into it.
-            false => found
-                .into_iter()
-                .map(|found| of_shorthand(&found))
-                .collect::<Vec<_>>(),
+            false => {
+                let found = found.into_iter().map(|found| of_shorthand(&found));
+                found.chain(unknown.iter().cloned()).collect()
+            }
         })?;
         let secrets = Secrets::of(&schema);
         let schema = ConfigSchema {
@@ -105,10 +106,11 @@ impl ConfigSchema {
             validator,
             secrets,
         };
-        let found = schema.wrong_defaults(is_schema);
+        let mut found = schema.wrong_defaults(is_schema);
         if found.is_empty() {
-            Ok((schema, unknown.into_iter().map(under_key).collect()))
+            Ok((schema, unknown))
         } else {
+            found.extend(unknown);
             Err(found)
         }
     }

@@ -58,7 +58,7 @@ pub(super) fn is_schema(map: &Map<String, Value>) -> bool {
 /// Translates it. Keys of a field that are unknown are returned beside the schema.
 ///
 /// # Errors
-/// All mistakes in it.
+/// All mistakes in it, with the unknown keys, one of which may be what is missed.
 pub(super) fn translated(map: &Map<String, Value>) -> Result<(Value, Vec<Found>), Vec<Found>> {
     let (mut properties, mut required) = (Map::new(), Vec::new());
     let (mut found, mut unknown) = (Vec::new(), Vec::new());
@@ -89,6 +89,7 @@ pub(super) fn translated(map: &Map<String, Value>) -> Result<(Value, Vec<Found>)
         }
     }
     if !found.is_empty() {
+        found.extend(unknown);
         return Err(found);
     }
     let schema = json!({

@@ -92,6 +92,61 @@ fn every_mistake_is_told_at_once_with_line_column_and_field() {
 }
 
 #[test]
+fn a_manifest_in_the_originals_spelling_holds_in_full() {
+    let folder = folder(
+        &json!({
+            "Name": "a", "Version": "1.2.3", "EntryPoint": "run", "DisplayName": "A", "ProcessModel": "json-rpc",
+            "Dependencies": [{"Name": "b", "Version": ">=1"}],
+            "ConfigSchema": {"Limit": {"Type": "int", "Constraints": "min=1", "Default": 3, "Required": true}},
+        })
+        .to_string(),
+    );
+    let manifest = PluginManifest::read(folder.path()).expect("it is right");
+    assert!(manifest.warnings().is_empty(), "{:?}", manifest.warnings());
+    assert_eq!(manifest.stated().display_name, "A");
+    assert_eq!(manifest.candidate().needs.len(), 1);
+    let schema = manifest.schema().expect("it has one");
+    let settled = |config: Value| schema.settle(config.as_object().expect("a map"));
+    assert_eq!(settled(json!({})).expect("the default is there")["Limit"], 3);
+    for wrong in [json!({"Limit": 0}), json!({"Limit": "x"}), json!({"limit": 5})] {
+        settled(wrong.clone()).expect_err(&wrong.to_string());
+    }
+}
+
+#[test]
+fn with_mistakes_the_unknown_keys_are_told_where_the_author_wrote_them() {
+    let text = r#"{
+  "Naem": "a",
+  "Version": "1.2.3",
+  "version": "1.2.4",
+  "EntryPoint": "run",
+  "ConfigSchema": { "Limit": { "Typ": "int", "Default": 0, "Constraints": "min=x" } }
+}"#;
+    assert_eq!(
+        mistakes(folder(text).path()),
+        [
+            "line 1, column 1: name is missing",
+            "line 2, column 3: Naem: unknown key; probably name is meant",
+            "line 3, column 3: Version: it stands there twice, the other time as version",
+            "line 6, column 32: ConfigSchema.Limit.Typ: unknown key; probably type is meant",
+            "line 6, column 60: ConfigSchema.Limit.Constraints: min=x is no number",
+        ]
+    );
+    let wrong_default = r#"{"name": "a", "version": "1.2.3", "entry_point": "run",
+  "config_schema": {"limit": {"type": "int", "Default": "x", "colour": "blue"}}}"#;
+    let told = mistakes(folder(wrong_default).path());
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(
+        told[0].starts_with("line 2, column 46: config_schema.limit.Default: "),
+        "{told:?}"
+    );
+    assert_eq!(
+        told[1],
+        "line 2, column 62: config_schema.limit.colour: unknown key"
+    );
+}
+
+#[test]
 fn what_is_no_json_is_told_by_its_place() {
     for (text, told) in [
         ("{\n  \"name\": }", "line 2, column 11: expected value"),

@@ -7,7 +7,7 @@ use super::{Folder, documentation::documentation};
 use crate::{arguments::PluginPackage, print};
 use serde_json::{Map, Value};
 use snooze_package::{Contents, Package};
-use snooze_plugin_runner::PluginManifest;
+use snooze_plugin_runner::{PluginManifest, canonical_manifest};
 use snooze_schemas::plugin::manifest::ProcessModel;
 use snooze_service_runtime::{Exit, Failure};
 use std::{
@@ -63,6 +63,8 @@ pub(in crate::commands) fn packed(folder: &Path, manifest: &PluginManifest) -> R
     // Whatever else the author states is kept, also what this version does not know.
     let mut document: Map<String, Value> =
         serde_json::from_slice(&written.bytes).map_err(|error| Failure::from_error(Exit::Usage, &error))?;
+    // Whoever unpacks it reads the keys as they are, and the checksums have one place.
+    document = canonical_manifest(document);
     let checksums = contents.checksums().into_iter();
     let checksums: Map<String, Value> = checksums.map(|(path, sum)| (path, Value::from(sum))).collect();
     document.insert("checksums".to_owned(), Value::Object(checksums));
