@@ -1,7 +1,7 @@
 //! Files and folders that somebody else might change, and those that nobody else can.
 
 use super::*;
-use std::os::unix::fs::{PermissionsExt, chown, symlink};
+use std::os::unix::fs::{PermissionsExt, chown, lchown, symlink};
 
 /// Nobody's group is known to be their own.
 fn strict() -> Trusted {
@@ -33,12 +33,22 @@ fn stand() -> (tempfile::TempDir, PathBuf) {
 /// whoever is not is somebody else to the superuser.
 fn given_away(path: &Path) -> Trusted {
     if rustix::process::geteuid().is_root() {
-        std::os::unix::fs::lchown(path, Some(4711), None).expect("gives it away");
+        lchown(path, Some(4711), None).expect("gives it away");
     }
     Trusted {
         users: [SUPERUSER, SUPERUSER],
         ..strict()
     }
+}
+
+/// The first on the way there that is somebody else's. For who is not the superuser that is the test's whole folder.
+fn foreign(trusted: &Trusted, path: &Path) -> PathBuf {
+    let is_foreign = |path: &&Path| {
+        let found = fs::symlink_metadata(path).expect("it is there");
+        !trusted.users.contains(&found.uid())
+    };
+    let first = path.ancestors().filter(is_foreign).last();
+    first.expect("it was given away").to_owned()
 }
 
 #[track_caller]
@@ -75,11 +85,13 @@ fn i4_whoever_may_write_the_file_its_folder_or_one_above_keeps_it_from_being_run
 #[test]
 fn i4_a_file_or_folder_of_another_user_keeps_it_from_being_run() {
     let (_folder, file) = stand();
-    let trusted = given_away(&file);
-    told(&trusted, &file, " belongs to user ");
-    let (_folder, file) = stand();
-    let trusted = given_away(file.parent().expect("a folder"));
-    told(&trusted, &file, " belongs to user ");
+    let (_other, other) = stand();
+    let inner = other.parent().expect("a folder");
+    for (given, run) in [(file.as_path(), &file), (inner, &other)] {
+        let trusted = given_away(given);
+        let whose = format!("{} belongs to user ", foreign(&trusted, given).display());
+        told(&trusted, run, &whose);
+    }
 }
 
 #[test]
@@ -96,8 +108,17 @@ fn where_everybody_may_put_files_only_our_folders_are_trusted() {
                 .expect("it is ours, and nobody else removes it");
         }
     }
-    let trusted = given_away(&link);
-    told(&trusted, &link, " belongs to user ");
+    // In the superuser's own such folder, so that nothing but the link is somebody else's.
+    let link = tempfile::Builder::new().make_in("/tmp", |path| symlink("/usr", path));
+    let link = link.expect("links");
+    strict().check(link.path()).expect("it is ours");
+    let trusted = given_away(link.path());
+    assert_eq!(foreign(&trusted, link.path()), link.path());
+    told(
+        &trusted,
+        link.path(),
+        &format!("{} belongs to user ", link.path().display()),
+    );
 }
 
 #[test]
