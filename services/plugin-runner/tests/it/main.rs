@@ -31,3 +31,4 @@ mod verifying;
 mod voters;
 mod votes;
 mod whose;
+mod writers;
