@@ -135,8 +135,9 @@ pub struct Dependency {
 #[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct EventTerms {
-    /// Larger goes first.
-    pub priority: i64,
+    /// Larger goes first; 50 where nobody says it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub priority: Option<i64>,
     /// Whether it gets them at all.
     pub enabled: bool,
 }
@@ -144,10 +145,15 @@ pub struct EventTerms {
 impl Default for EventTerms {
     fn default() -> Self {
         EventTerms {
-            priority: 0,
+            priority: None,
             enabled: true,
         }
     }
+}
+
+impl EventTerms {
+    /// The priority of a handler that nobody gave one: between the original's two examples, 100 and none.
+    pub const DEFAULT_PRIORITY: i64 = 50;
 }
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {

@@ -16,16 +16,13 @@ use crate::{
 };
 use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use serde_json::{Map, Value};
-use snooze_schemas::{EventType, PluginName};
+use snooze_schemas::{EventType, PluginName, plugin::manifest::EventTerms};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
     time::Duration,
 };
 use terms::{Said, said};
-
-/// The priority of a handler that nobody gave one: between the original's two examples, 100 and none.
-const DEFAULT_PRIORITY: i64 = 50;
 
 /// A plugin that is asked to handle an event.
 #[derive(Debug, Clone)]
@@ -172,7 +169,7 @@ async fn handler_of(
     let priority = settings
         .get("priority")
         .and_then(Value::as_i64)
-        .unwrap_or(DEFAULT_PRIORITY);
+        .unwrap_or(EventTerms::DEFAULT_PRIORITY);
     let time_out = settings.get("timeout_seconds").and_then(Value::as_f64);
     let time_out = time_out.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
     let idempotent = settings.get("idempotent").and_then(Value::as_bool) == Some(true);

@@ -7,7 +7,10 @@ mod markdown;
 use markdown::{block, code, line, paragraph, table};
 use serde_json::{Map, Value, json};
 use snooze_plugin_runner::PluginManifest;
-use snooze_schemas::plugin::{manifest::Manifest, permissions::Permissions};
+use snooze_schemas::plugin::{
+    manifest::{EventTerms, Manifest},
+    permissions::Permissions,
+};
 
 /// What JSON Schema asks of a value, and how that is said.
 const ALLOWED: [(&str, &str); 12] = [
@@ -193,7 +196,7 @@ fn events(page: &mut String, stated: &Manifest) {
         };
         [
             code(event.as_str()),
-            terms.priority.to_string(),
+            terms.priority.unwrap_or(EventTerms::DEFAULT_PRIORITY).to_string(),
             enabled.to_owned(),
         ]
     });
@@ -236,7 +239,7 @@ mod tests {
             "| `tcp` | `[{\"port\":6379}]` |",
             "Asking grants nothing.",
             "| `custom` | 10 | yes |",
-            "| `cloud.spot.interrupt` | 0 | no, unless it is enabled |",
+            "| `cloud.spot.interrupt` | 50 | no, unless it is enabled |",
             "| `other` | `>=1` |",
         ] {
             assert!(page.contains(said), "{said}\n\n{page}");

@@ -36,7 +36,9 @@ pub(super) fn said(
         (_, None, _) => return Said::Nothing,
     };
     if let Some(terms) = terms {
-        settings.entry("priority").or_insert(Value::from(terms.priority));
+        if let Some(priority) = terms.priority {
+            settings.entry("priority").or_insert(Value::from(priority));
+        }
         settings.entry("enabled").or_insert(Value::from(terms.enabled));
     }
     Said::Gets(settings)
@@ -82,6 +84,7 @@ mod tests {
         let stated: BTreeMap<EventType, EventTerms> = serde_json::from_value(json!({
             "custom": {"priority": 70},
             "cloud.spot.interrupt": {"priority": 100, "enabled": false},
+            "system.cpu.high": {},
         }))
         .expect("they are terms");
         let said = |config: Value, event_type: &EventType| {
@@ -106,6 +109,12 @@ mod tests {
         );
         let spot: EventType = "cloud.spot.interrupt".parse().expect("a type");
         assert_eq!(said(json!({}), &spot), json!({"priority": 100, "enabled": false}));
+        let high: EventType = "system.cpu.high".parse().expect("a type");
+        assert_eq!(
+            said(json!({}), &high),
+            json!({"enabled": true}),
+            "it has the priority of everybody who says none"
+        );
         let others = json!("GetsOthers");
         assert_eq!(said(json!({"events": {"custom": {}}}), &spot), others);
         assert_eq!(
