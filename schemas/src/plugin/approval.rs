@@ -3,8 +3,9 @@
 //! An approval is for files: whoever changes one of them changes what was approved.
 
 use super::permissions::{Permissions, is_false};
-use crate::Timestamp;
+use crate::{EventType, Timestamp};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 /// What an operator granted a plugin, and for which files. A plugin whose files are others is not run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -73,6 +74,9 @@ pub struct Rights {
     /// What the host's own file grants and there is no such permission, as it is written there.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub misspelt: Vec<String>,
+    /// Events that it handles and is not given: no grant covers them, and no operator's configuration names them.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub withheld: BTreeSet<EventType>,
     /// The fences that this host does not enforce, and why, as of the last start.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub not_enforced: Vec<String>,

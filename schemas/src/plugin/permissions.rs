@@ -108,7 +108,7 @@ impl Permissions {
             events: self
                 .events
                 .iter()
-                .filter(|event| !held.events.iter().any(|held| covers(held, event)))
+                .filter(|event| !held.give(event))
                 .cloned()
                 .collect(),
             memory_mb: more(self.memory_mb, held.memory_mb),
@@ -116,6 +116,12 @@ impl Permissions {
             processes: more(self.processes, held.processes),
             disk_mb: more(self.disk_mb, held.disk_mb),
         }
+    }
+
+    /// Whether events of this type are given to whoever holds them.
+    #[must_use]
+    pub fn give(&self, event: &EventType) -> bool {
+        self.events.iter().any(|held| covers(held, event))
     }
 
     /// Whether nothing is in them.

@@ -19,7 +19,7 @@ pub const SEARCH_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin
 const HANDSHAKE_LIMIT: Duration = Duration::from_secs(15);
 
 /// The key of a plugin's configuration that switches it off.
-const ENABLED: &str = "enabled";
+pub(crate) const ENABLED: &str = "enabled";
 
 /// The key of a plugin's configuration that says what it runs in.
 pub(crate) const RUNTIME: &str = "runtime";

@@ -6,13 +6,14 @@
 //! is handed that was never accepted together with them.
 
 use crate::{
-    config::OWN_KEYS,
+    config::{ENABLED, OWN_KEYS},
     manifest::{ConfigMistake, PluginManifest, listed},
+    plugin::EVENTS,
 };
 use serde_json::{Map, Value};
-use snooze_schemas::PluginName;
+use snooze_schemas::{EventType, PluginName};
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -193,6 +194,23 @@ impl ConfigBook {
         config
     }
 
+    /// The events that the host's own file says it gets, by name.
+    #[must_use]
+    pub(crate) fn events_of_file(&self, plugin: &PluginName) -> BTreeSet<EventType> {
+        events_of(&self.in_file(plugin))
+    }
+
+    /// The events that the bus's layers say it gets, by name.
+    #[must_use]
+    pub(crate) fn events_of_layers(&self, plugin: &PluginName) -> BTreeSet<EventType> {
+        let held = self.held();
+        let layer = held
+            .layers
+            .as_ref()
+            .and_then(|layers| layers.get(plugin.as_str()));
+        layer.map(events_of).unwrap_or_default()
+    }
+
     fn in_file(&self, plugin: &PluginName) -> Map<String, Value> {
         let mut written = self.file.iter();
         let own = written.find(|(name, _)| crate::discovery::sanitised(name).as_ref() == Some(plugin));
@@ -230,6 +248,20 @@ impl Described {
             Err(mistakes) => self.handed.refused = Some(listed(&mistakes)),
         }
     }
+}
+
+/// The events that a configuration says a plugin gets.
+fn events_of(config: &Map<String, Value>) -> BTreeSet<EventType> {
+    let events = config
+        .get(EVENTS)
+        .and_then(Value::as_object)
+        .into_iter()
+        .flatten();
+    let on = events.filter(|(_, settings)| {
+        let settings = settings.as_object();
+        settings.is_some_and(|settings| settings.get(ENABLED) != Some(&Value::Bool(false)))
+    });
+    on.filter_map(|(name, _)| name.parse().ok()).collect()
 }
 
 /// A configuration without the keys that are the runner's.

@@ -133,6 +133,7 @@ async fn ask(
 fn refusal(error: &AskError) -> Refusal {
     let code = match error {
         AskError::UnknownMethod => ErrorCode::NotFound,
+        AskError::Withheld(_) => ErrorCode::Forbidden,
         _ => ErrorCode::Unavailable,
     };
     Refusal::new(code, error.to_string())

@@ -5,6 +5,7 @@
 
 mod calls;
 mod error;
+mod given;
 mod questions;
 mod status;
 mod voting;
@@ -22,7 +23,6 @@ use crate::{
     stdio::{Stage, Start, StdioPlugin},
 };
 use calls::Calls;
-use serde_json::Value;
 use snooze_bus::RequestCounts;
 use snooze_schemas::{
     EventType, PluginName,
@@ -33,7 +33,7 @@ use std::{
     collections::BTreeMap,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -65,6 +65,8 @@ pub struct Plugin {
     voting: Mutex<Voting>,
     /// How many preparations of a stop it is at work for.
     preparing: AtomicUsize,
+    /// Whether it was said that it handles what it is not given; another grant makes another plugin.
+    withheld_is_told: AtomicBool,
     /// One place for each severity: what is less urgent does not queue up before what is more so.
     turns: [Semaphore; Severity::DESCENDING.len()],
 }
@@ -99,6 +101,7 @@ impl Plugin {
             latencies: Latencies::default(),
             voting: Mutex::default(),
             preparing: AtomicUsize::new(0),
+            withheld_is_told: AtomicBool::new(false),
             turns: std::array::from_fn(|_| Semaphore::new(1)),
         })
     }
@@ -220,6 +223,8 @@ impl Plugin {
             rights.not_enforced = fenced.not_enforced;
         }
         rights.not_granted = fenced.not_granted;
+        rights.granted.events.extend(self.configured_events());
+        rights.withheld = self.withheld();
         let started = process.start().file;
         rights.replaced = *process.stage().borrow() == Stage::Running
             && started.is_some_and(|started| !started.is_still_at(process.path()));
@@ -239,17 +244,6 @@ impl Plugin {
 
     fn is_preparing(&self) -> bool {
         self.preparing.load(Ordering::Relaxed) > 0
-    }
-
-    /// Whether it handles events, by its own word or by its configuration.
-    fn handles_events(&self) -> bool {
-        let Runtime::Process(process) = &self.runtime else {
-            return false;
-        };
-        let says_so = process.events().is_some_and(|events| !events.is_empty());
-        says_so
-            || self.stated_events().is_some()
-            || matches!(process.config().get(EVENTS), Some(Value::Object(events)) if !events.is_empty())
     }
 
     /// How often it was asked by whomever, and how that went.

@@ -143,6 +143,11 @@ impl StdioPlugin {
         &self.grant
     }
 
+    /// What all plugins are configured with.
+    pub(crate) fn configs(&self) -> &ConfigBook {
+        &self.configs
+    }
+
     /// What was found of it.
     pub(crate) fn found(&self) -> Found {
         Found {

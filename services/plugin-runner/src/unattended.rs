@@ -84,12 +84,12 @@ impl Killable {
 }
 
 impl Plugin {
-    /// Gives it an event that nobody filed.
+    /// Gives it an event that nobody filed, whatever it was granted.
     ///
     /// # Errors
     /// Why it is not known what became of it.
     pub async fn try_event(&self, event: &Event, left: Duration) -> Result<HandlerResult, AskError> {
-        self.handle_event(event, Work::Event, left).await
+        self.give_event(event, Work::Event, left).await
     }
 }
 

@@ -4,6 +4,7 @@ use super::plugins::runtime;
 use crate::view::{permissions, plugin_files, text};
 use serde_json::Value;
 use snooze_schemas::{
+    EventType,
     host::PluginStatus,
     plugin::approval::{Grantor, Rights},
 };
@@ -73,6 +74,11 @@ fn rights_of(rights: &Rights, name: &str) -> Vec<String> {
         None if rights.native => {
             format!("nobody: it is unvouched, and is not run. `snooze plugin approve {name}` vouches for it")
         }
+        None if !rights.granted.is_empty() => {
+            format!(
+                "nobody but its configuration: it is unvouched. `snooze plugin approve {name}` vouches for it"
+            )
+        }
         None => format!(
             "nobody: it is unvouched, and may do nothing but compute. `snooze plugin approve {name}` vouches for it"
         ),
@@ -85,6 +91,13 @@ fn rights_of(rights: &Rights, name: &str) -> Vec<String> {
     add("granted", or_nothing(permissions::lines(&rights.granted)));
     add("granted by", vec![granted_by]);
     add("lacks", permissions::lines(&rights.asked.beyond(&rights.granted)));
+    let withheld = rights.withheld.iter();
+    add(
+        "withheld",
+        withheld
+            .map(|event| withheld_event(event, rights, name))
+            .collect(),
+    );
     add("unenforced", rights.not_enforced.clone());
     add("no effect", rights.not_granted.clone());
     add(
@@ -100,6 +113,17 @@ fn rights_of(rights: &Rights, name: &str) -> Vec<String> {
 fn refused_config(plugin: &PluginStatus) -> String {
     let refused = plugin.config_refused.as_ref();
     refused.map_or_else(String::new, |why| format!("the newest one is refused: {why}"))
+}
+
+fn withheld_event(event: &EventType, rights: &Rights, plugin: &str) -> String {
+    let instead = match rights.granted_by {
+        // Which goes before whatever is said on the bus.
+        Some(Grantor::HostFile) => {
+            format!("plugin_configs.{plugin}.permissions.events of the host's own file")
+        }
+        _ => format!("`snooze plugin approve {plugin}`, or `events` in its configuration"),
+    };
+    format!("{event}, which it handles and is not given: nobody granted it ({instead})")
 }
 
 fn misspelt(key: &str, plugin: &str) -> String {
@@ -148,7 +172,7 @@ mod tests {
             "asked": {"read": ["/a", "/b"]}, "granted": {"read": ["/a"]},
             "granted_by": {"kind": "approval", "by": "ada", "at": "2026-01-02T03:04:05Z"},
             "manifest_sha256": "abc", "entry_sha256": "def",
-            "misspelt": ["tpc"], "unchecked": ["helper.py"],
+            "misspelt": ["tpc"], "unchecked": ["helper.py"], "withheld": ["custom"],
             "not_enforced": ["memory: no control group"], "not_granted": ["read: /a is not there"],
         }));
         let expected = [
@@ -157,6 +181,8 @@ mod tests {
             "  granted     read /a",
             "  granted by  ada at 2026-01-02T03:04:05Z",
             "  lacks       read /b",
+            "  withheld    custom, which it handles and is not given: nobody granted it (`snooze plugin approve redis`, \
+             or `events` in its configuration)",
             "  unenforced  memory: no control group",
             "  no effect   read: /a is not there",
             "  misspelt    tpc is no permission and grants nothing: it stands in the host's own file, \
@@ -169,6 +195,11 @@ mod tests {
         assert!(told[expected.len()].starts_with("  unchecked   "), "{told:?}");
         let unvouched = rights_of(&Rights::default(), "redis").join("\n");
         assert!(unvouched.contains("unvouched") && unvouched.contains("`snooze plugin approve redis`"));
+        let configured = rights_of(&rights(json!({"granted": {"events": ["custom"]}})), "redis").join("\n");
+        assert!(
+            configured.contains("nobody but its configuration"),
+            "{configured}"
+        );
     }
 
     #[test]

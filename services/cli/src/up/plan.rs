@@ -213,11 +213,16 @@ impl Plan {
         keep_awake.insert("file".to_owned(), json!(file));
         // It reads its configuration with sed, and has to see whether the file is there.
         keep_awake.insert("permissions".to_owned(), json!({"run": ["sed"], "read": [file]}));
+        let mut load_average = Map::new();
+        // It writes what happens to its log.
+        let events = json!({"events": ["snooze.pending", "custom"]});
+        load_average.insert("permissions".to_owned(), events);
+        let configs = [("keep-awake", keep_awake), ("load-average", load_average)];
         PluginsConfig {
             enabled: true,
             directories: folder.into_iter().collect(),
             require_isolation: false,
-            configs: [("keep-awake".to_owned(), keep_awake)].into_iter().collect(),
+            configs: configs.map(|(name, own)| (name.to_owned(), own)).into(),
         }
     }
 }

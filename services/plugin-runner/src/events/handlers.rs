@@ -166,6 +166,11 @@ async fn handler_of(
     if settings.get("enabled").and_then(Value::as_bool) == Some(false) {
         return None;
     }
+    // Its manifest and its own word grant nothing (I4).
+    if !plugin.may_be_given(event_type) {
+        plugin.note_withheld(event_type);
+        return None;
+    }
     let priority = settings
         .get("priority")
         .and_then(Value::as_i64)

@@ -2,6 +2,7 @@
 
 use crate::stdio::CallError;
 use snooze_bus::RequestError;
+use snooze_schemas::EventType;
 
 /// Why a plugin has not answered a question.
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +34,9 @@ pub enum AskError {
     /// It says that it failed.
     #[error("{0}")]
     Said(String),
+    /// Nobody granted it events of this type; it was not asked.
+    #[error("it is not given events of the type {0}: nobody granted it any")]
+    Withheld(EventType),
     /// It does not know the method, which is its right.
     #[error("it does not know the method")]
     UnknownMethod,

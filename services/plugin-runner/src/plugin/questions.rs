@@ -136,11 +136,28 @@ impl Plugin {
         });
     }
 
-    /// Gives it an event to handle.
+    /// Gives it an event to handle, where it may have it.
+    ///
+    /// # Errors
+    /// That it may not, or why it is not known what became of it.
+    pub(crate) async fn handle_event(
+        &self,
+        event: &Event,
+        work: Work,
+        left: Duration,
+    ) -> Result<HandlerResult, AskError> {
+        if !self.may_be_given(&event.event_type) {
+            self.note_withheld(&event.event_type);
+            return Err(AskError::Withheld(event.event_type.clone()));
+        }
+        self.give_event(event, work, left).await
+    }
+
+    /// Gives it an event, whether or not it may have it.
     ///
     /// # Errors
     /// Why it is not known what became of it.
-    pub(crate) async fn handle_event(
+    pub(crate) async fn give_event(
         &self,
         event: &Event,
         work: Work,

@@ -86,6 +86,11 @@ impl Grant {
         })
     }
 
+    /// Whether the host's own file says so, which nobody on the bus can change.
+    pub(crate) fn is_the_hosts(&self) -> bool {
+        self.by_file
+    }
+
     /// Whether it was agreed that a plugin is native, where it is.
     ///
     /// # Errors
@@ -163,9 +168,11 @@ impl Grant {
         }
     }
 
-    /// What its manifest asks for beyond what it may do, in words; nothing where that is nothing.
+    /// What its manifest asks for beyond what it may do, in words; nothing where that is nothing. An event that it is not
+    /// given makes nothing of it fail.
     pub(crate) fn lacking(&self, found: &Found) -> Option<String> {
-        let beyond = asked(found).beyond(&self.permissions);
+        let mut beyond = asked(found).beyond(&self.permissions);
+        beyond.events.clear();
         if beyond.is_empty() {
             return None;
         }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use snooze_bus::{RequestError, RunnerVerb, Stream, SubjectFilter};
 use snooze_schemas::{
     ErrorCode,
-    audit::AuditRecord,
+    audit::{AuditKind, AuditRecord},
     event::{Accepted, Event, EventOutcome, HandleEvent, Scope},
     host::{ListPlugins, PluginList},
 };
@@ -14,7 +14,7 @@ use std::{fs, time::Duration};
 
 const WITHIN: Duration = Duration::from_secs(5);
 
-fn event(id: &str) -> Event {
+pub(crate) fn event(id: &str) -> Event {
     serde_json::from_value(json!({
         "id": id, "type": "custom.backup", "severity": 1, "source": "custom.test", "host": "h1",
         "noticed_at": "2026-01-01T00:00:00Z", "data": {"volume": "a"},
@@ -22,7 +22,11 @@ fn event(id: &str) -> Event {
     .expect("an event")
 }
 
-async fn send(stage: &Stage, event: Event, left_ms: Option<u64>) -> Result<Accepted, RequestError> {
+pub(crate) async fn send(
+    stage: &Stage,
+    event: Event,
+    left_ms: Option<u64>,
+) -> Result<Accepted, RequestError> {
     let request = HandleEvent { event, left_ms };
     stage
         .gateway
@@ -92,7 +96,7 @@ async fn all_run(stage: &Stage) {
     .await;
 }
 
-async fn outcomes(stage: &Stage) -> Vec<EventOutcome> {
+pub(crate) async fn outcomes(stage: &Stage) -> Vec<EventOutcome> {
     let filter = SubjectFilter::AuditOf(Scope::Host(stage.host.clone()));
     let trail = stage
         .executor
@@ -102,6 +106,7 @@ async fn outcomes(stage: &Stage) -> Vec<EventOutcome> {
     let outcome = |details| serde_json::from_value(Value::Object(details)).expect("an outcome");
     trail
         .into_iter()
+        .filter(|stored| stored.message.kind == AuditKind::Event)
         .map(|stored| outcome(stored.message.details))
         .collect()
 }

@@ -6,6 +6,7 @@ mod contents;
 mod events;
 mod fences;
 mod fleet;
+mod given;
 mod granting;
 mod greedy;
 mod inspecting;

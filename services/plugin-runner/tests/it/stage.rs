@@ -184,7 +184,8 @@ impl Stage {
         self.runner_with(self.config()).await
     }
 
-    /// A runner, whose plugins are granted the test's own folder, and what the test grants them besides.
+    /// A runner, whose plugins are granted the test's own folder and every event that tests send, and what the test
+    /// grants them besides.
     pub(crate) async fn runner_with(&self, mut config: Config) -> Runner {
         for entry in fs::read_dir(self.plugin_folder()).expect("it is there") {
             let path = entry.expect("it can be read").path();
@@ -192,6 +193,7 @@ impl Stage {
             let own = config.plugin_configs.entry(name).or_default();
             let granted = own.entry("permissions").or_insert_with(|| json!({}));
             granted["write"] = json!([self.folder.path()]);
+            granted["events"] = json!(["custom", "snooze.pending", "snooze.cancelled"]);
         }
         self.runner_as(config).await
     }

@@ -56,6 +56,7 @@ impl Up {
                         "file": place.text("keep-awake"),
                         "permissions": {"run": ["sed"], "read": [place.text("keep-awake")]},
                     },
+                    "load-average": {"events": {"snooze.pending": {}, "custom": {}}},
                     "hangs": {"permissions": {"run": ["sleep"]}},
                 },
             },

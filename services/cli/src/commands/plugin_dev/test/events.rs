@@ -8,6 +8,7 @@ use snooze_plugin_runner::asking::{AskError, CallError};
 use snooze_schemas::{
     EventType, Timestamp,
     event::{Event, Severity},
+    plugin::permissions::Permissions,
 };
 use std::{collections::BTreeSet, time::Duration};
 use tokio::time::Instant;
@@ -40,8 +41,19 @@ pub(super) async fn send(tried: &Tried, findings: &mut Findings) {
     if types.is_empty() {
         findings.note("it handles no events");
     }
+    let asked = tried
+        .plugin
+        .manifest()
+        .map(|manifest| &manifest.stated().permissions);
+    let (given, withheld) = parted(types, asked);
+    if !withheld.is_empty() {
+        findings.note(&format!(
+            "it handles {}, which permissions.events does not ask for: it is not given it, here as on a host",
+            withheld.join(", ")
+        ));
+    }
     let law = "Every event of a type that it handles is answered in time, and does not end it.";
-    for event_type in types {
+    for event_type in given {
         let begun = Instant::now();
         let mut kept = Ok(());
         for event in of_type(&event_type) {
@@ -54,6 +66,13 @@ pub(super) async fn send(tried: &Tried, findings: &mut Findings) {
             tried.last_words()
         });
     }
+}
+
+/// Those that a host gives it where all is granted that it asks for, and the names of the others.
+fn parted(types: BTreeSet<EventType>, asked: Option<&Permissions>) -> (Vec<EventType>, Vec<String>) {
+    let is_given = |event: &EventType| asked.is_some_and(|asked| asked.give(event));
+    let (given, withheld): (Vec<_>, Vec<_>) = types.into_iter().partition(is_given);
+    (given, withheld.iter().map(ToString::to_string).collect())
 }
 
 /// What the manifest says that it gets it has to know.
@@ -133,6 +152,19 @@ mod tests {
         let events = of_type(&"cloud.spot.interrupt".parse().expect("a type"));
         assert_eq!(events.len(), 3);
         assert_eq!(events.iter().filter(|event| event.deadline.is_some()).count(), 1);
+    }
+
+    #[test]
+    fn i4_what_its_manifest_does_not_ask_for_is_not_sent() {
+        let types = |names: &[&str]| names.iter().map(|name| name.parse().expect("a type")).collect();
+        let asked = Permissions {
+            events: types(&["custom"]),
+            ..Permissions::default()
+        };
+        let handled = ["cloud.spot.interrupt", "custom", "custom.test"];
+        let (given, withheld) = parted(types(&handled), Some(&asked));
+        assert_eq!(given.len(), 2);
+        assert_eq!(withheld, ["cloud.spot.interrupt"]);
     }
 
     #[tokio::test]
