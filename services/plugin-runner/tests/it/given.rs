@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use snooze_bus::{PluginMethod, Subject, User};
 use snooze_plugin_runner::{Config, sha256_of};
 use snooze_schemas::{
-    ErrorCode,
+    ErrorCode, EventType,
     event::{EventOutcome, HandleEvent},
     host::{PluginStatus, PrepareState},
     plugin::Info,
@@ -73,7 +73,7 @@ async fn who_handles(stage: &Stage, id: &str) -> Vec<String> {
 
 fn withheld(status: &PluginStatus) -> Vec<&str> {
     let rights = status.rights.as_ref().expect("it has");
-    rights.withheld.iter().map(|event| event.as_str()).collect()
+    rights.withheld.iter().map(EventType::as_str).collect()
 }
 
 #[tokio::test]
