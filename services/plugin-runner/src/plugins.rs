@@ -197,8 +197,14 @@ impl Plugins {
             let layers = said.filter_map(|(name, layer)| Some((name.to_string(), layer.config.clone()?)));
             self.configs.lay(layers.collect());
         }
-        standing.applied = policy.clone();
+        let before = std::mem::replace(&mut standing.applied, policy.clone());
         self.want(&mut standing);
+        // Whoever says something else of a plugin, as that it is enabled, has it tried again.
+        for (name, hosted) in &standing.roll.hosted {
+            if before.plugins.get(name) != policy.plugins.get(name) {
+                hosted.process.pardon();
+            }
+        }
     }
 
     /// Has those wanted that are to be, by who is there and the policy that they are under.

@@ -87,6 +87,8 @@ pub struct StdioPlugin {
     not_taken: Mutex<Option<(Map<String, Value>, String)>>,
     process_id: watch::Sender<Option<i32>>,
     wanted: watch::Sender<Wanted>,
+    /// Counts how often its crashes were forgiven it.
+    pardons: watch::Sender<u64>,
     fenced: watch::Sender<Fenced>,
     seat: Arc<Seat>,
     over: watch::Sender<BTreeSet<Limit>>,
@@ -125,6 +127,7 @@ impl StdioPlugin {
             not_taken: Mutex::default(),
             process_id: watch::Sender::new(None),
             wanted: watch::Sender::new(Wanted::Running),
+            pardons: watch::Sender::new(0),
             fenced: watch::Sender::default(),
             seat,
             over: watch::Sender::default(),
@@ -201,6 +204,16 @@ impl StdioPlugin {
             *held = wanted;
             is_news
         });
+    }
+
+    /// Forgives it its crashes: it waits for nothing, and is started now where it is to run.
+    pub(crate) fn pardon(&self) {
+        self.pardons.send_modify(|pardons| *pardons += 1);
+    }
+
+    /// Whether it is not run because it has crashed too often.
+    pub(crate) fn is_quarantined(&self) -> bool {
+        *self.stage.borrow() == Stage::Quarantined
     }
 
     /// Ends the process for good; the supervisor sees to it.

@@ -23,6 +23,7 @@ impl Stage {
             Self::Misconfigured => "misconfigured",
             Self::Disabled => "disabled",
             Self::Held => "held",
+            Self::Quarantined => "quarantined",
             Self::Stopped => "stopped",
         }
     }

@@ -56,7 +56,11 @@ impl Plugins {
         }
         if let Some(hosted) = standing.roll.hosted.get(name) {
             let told = |why: String| format!("is not run: {why}");
-            return hosted.process.unfit().map(told);
+            let quarantined = || {
+                let is_so = hosted.process.is_quarantined();
+                is_so.then(|| "it has crashed again and again, and is quarantined".to_owned())
+            };
+            return hosted.process.unfit().or_else(quarantined).map(told);
         }
         if let Some(missed) = standing.roll.missed.get(name) {
             return Some(format!("is not run: {}", missed.why));

@@ -259,7 +259,13 @@ impl House {
     async fn attend(&mut self, order: Order) -> Result<Result<(), Refusal>, HouseError> {
         let mut anew = BTreeSet::new();
         match &order {
-            Order::Load(name) => drop(self.unloaded.remove(name)),
+            Order::Load(name) => {
+                self.unloaded.remove(name);
+                let running = self.running.get(name);
+                // One in quarantine is loaded and does not run all the same.
+                let is_quarantined = |tenant: &&Tenant| tenant.hosted.process.is_quarantined();
+                anew.extend(running.filter(is_quarantined).map(|_| name.clone()));
+            }
             Order::Unload(name) if !self.parts.plugins.knows(name) => return Ok(Err(absent(name))),
             Order::Unload(name) => drop(self.unloaded.insert(name.clone())),
             Order::Reload(name) => anew.extend(name.clone()),

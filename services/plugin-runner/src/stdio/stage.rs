@@ -19,6 +19,8 @@ pub enum Stage {
     Disabled,
     /// Not run as things are: what it depends on is not there, its files are others than were approved, and the like.
     Held,
+    /// It crashed again and again, and is not started for long.
+    Quarantined,
     /// Ended for good.
     Stopped,
 }

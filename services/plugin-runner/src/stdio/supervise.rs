@@ -3,14 +3,23 @@
 //! It asks nothing itself: what comes between its start and its end is `attend`'s.
 
 use super::{Stage, StdioPlugin, Wanted, instance::Launched};
-use crate::{backoff::Backoff, config_book::Handed};
-use std::sync::{Arc, atomic::Ordering};
+use crate::{
+    backoff::{Aftermath, Backoff},
+    config_book::Handed,
+};
+use snooze_schemas::PluginName;
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 use tokio::time::Instant;
 
 /// Why a process is of no use any more; it is killed and reaped.
 pub(super) enum Parted {
     /// It failed, or was ended for good.
     Failed(String),
+    /// There was none.
+    Unstarted(String),
     /// Only a new one can have its configuration.
     ForAnew,
 }
@@ -36,6 +45,8 @@ impl StdioPlugin {
                     () = self.until_wanted(|now| *now != wanted) => {}
                     () = self.stop.cancelled() => {}
                 }
+                // Whoever switches it on again wants it to run now.
+                backoff = Backoff::default();
                 continue;
             }
             if let Some(why) = self.unfit() {
@@ -70,7 +81,7 @@ impl StdioPlugin {
                 () = self.stop.cancelled() => continue,
             };
             let parted = match launched {
-                Err(Unstarted::Failed(why)) => Parted::Failed(why),
+                Err(Unstarted::Failed(why)) => Parted::Unstarted(why),
                 Err(Unstarted::Held(why)) => {
                     self.refused.send_replace(Some(why));
                     continue;
@@ -93,32 +104,65 @@ impl StdioPlugin {
                     parted
                 }
             };
-            let why = match parted {
-                Parted::Failed(why) => why,
+            let lived = born.elapsed();
+            let restarts = &self.settings.restarts;
+            let fate = match parted {
                 Parted::ForAnew => {
                     tracing::info!(plugin = %self.name(), "a plugin is started anew for its configuration");
                     self.restarts.fetch_add(1, Ordering::Relaxed);
                     continue;
                 }
+                Parted::Failed(_) | Parted::Unstarted(_)
+                    if self.stop.is_cancelled() || *self.wanted.borrow() != Wanted::Running =>
+                {
+                    continue;
+                }
+                Parted::Unstarted(why) => (Aftermath::Again(backoff.failed_after(lived, restarts)), why),
+                Parted::Failed(why) => (backoff.crashed_after(lived, restarts), why),
             };
-            if self.stop.is_cancelled() || *self.wanted.borrow() != Wanted::Running {
-                continue;
-            }
-            let wait = backoff.failed_after(born.elapsed(), &self.settings.restarts);
-            tracing::warn!(plugin = %self.name(), why, wait_ms = wait.as_millis(), "a plugin failed; it is started again");
-            self.put_down(&why).await;
-            self.restarts.fetch_add(1, Ordering::Relaxed);
-            self.stage.send_replace(Stage::Restarting);
+            let mut pardons = self.pardons.subscribe();
+            let pause = self.lie_low(fate).await;
             tokio::select! {
-                () = tokio::time::sleep(wait) => {}
+                () = tokio::time::sleep(pause) => {}
                 // What went wrong may have been the configuration: whoever mends it waits for nothing.
                 () = self.until_handed(|handed| handed.config != given) => backoff = Backoff::default(),
+                Ok(()) = pardons.changed() => backoff = Backoff::default(),
                 () = self.until_wanted(is_unwanted) => {}
                 () = self.stop.cancelled() => {}
             }
         }
         self.put_down("it was stopped").await;
         self.stage.send_replace(Stage::Stopped);
+    }
+
+    /// Says why it does not run now, and returns for how long.
+    async fn lie_low(&self, (aftermath, why): (Aftermath, String)) -> Duration {
+        let (stage, why, pause) = match aftermath {
+            Aftermath::Again(pause) => {
+                tracing::warn!(plugin = %self.name(), why, wait_ms = pause.as_millis(), "a plugin failed; it is started again");
+                (Stage::Restarting, why, pause)
+            }
+            Aftermath::Quarantine { crashes, is_news } => {
+                let pause = self.settings.restarts.quarantine;
+                if is_news {
+                    tracing::warn!(
+                        plugin = %self.name(), why, crashes, rest_seconds = pause.as_secs(),
+                        "a plugin has failed again and again and is quarantined; look at `snooze plugin logs`"
+                    );
+                } else {
+                    tracing::info!(plugin = %self.name(), why, crashes, "a plugin was tried again and stays in quarantine");
+                }
+                (
+                    Stage::Quarantined,
+                    quarantined(&self.name(), &why, crashes, pause),
+                    pause,
+                )
+            }
+        };
+        self.put_down(&why).await;
+        self.restarts.fetch_add(1, Ordering::Relaxed);
+        self.stage.send_replace(stage);
+        pause
     }
 
     /// Why it is not to be started as things are, if it is not.
@@ -152,6 +196,14 @@ impl StdioPlugin {
         // The sender is part of `self`, so that the channel is never closed here.
         drop(self.wanted.subscribe().wait_for(|wanted| so(wanted)).await);
     }
+}
+
+fn quarantined(plugin: &PluginName, why: &str, crashes: u32, pause: Duration) -> String {
+    format!(
+        "it is quarantined, because it failed {crashes} times in a row, the last time: {why}; it is tried once every {} s, \
+         and at once by `snooze plugin load {plugin}` or where its files, its grant or its configuration change",
+        pause.as_secs()
+    )
 }
 
 pub(super) fn is_unwanted(wanted: &Wanted) -> bool {

@@ -4,6 +4,7 @@ mod answers;
 mod asked;
 mod configured;
 mod hostile;
+mod quarantined;
 
 use super::*;
 use crate::line::Method;
@@ -78,6 +79,7 @@ impl Stand {
         let restarts = Restarts {
             first: Duration::from_millis(10),
             longest: Duration::from_millis(50),
+            crashes: u32::MAX,
             ..Restarts::default()
         };
         Stand::restarted(script, over, handshake_limit, restarts)

@@ -22,6 +22,7 @@ mod nats_silence;
 mod packages;
 mod plugins;
 mod preparing;
+mod quarantine;
 mod remote;
 mod rights;
 mod set;

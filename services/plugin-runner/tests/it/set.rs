@@ -46,9 +46,14 @@ fn name(text: &str) -> snooze_schemas::PluginName {
     text.parse().expect("a name")
 }
 
-async fn load(stage: &Stage, plugin: &str) -> Result<PluginList, ErrorCode> {
+pub(crate) async fn load(stage: &Stage, plugin: &str) -> Result<PluginList, ErrorCode> {
     let plugin = name(plugin);
     order(stage, RunnerVerb::Load, &LoadPlugin { plugin }).await
+}
+
+pub(crate) async fn reload(stage: &Stage, plugin: &str) -> Result<PluginList, ErrorCode> {
+    let plugin = Some(name(plugin));
+    order(stage, RunnerVerb::Reload, &ReloadPlugins { plugin }).await
 }
 
 async fn unload(stage: &Stage, plugin: &str) -> Result<PluginList, ErrorCode> {

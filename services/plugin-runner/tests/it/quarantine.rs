@@ -1,0 +1,125 @@
+//! Plugins that crash again and again: unknown, left alone, and back by whatever could have mended them.
+
+use crate::{
+    manifests::{described, listed},
+    set::{load, reload},
+    stage::{Stage, of, python_plugin},
+};
+use serde_json::json;
+use snooze_plugin_runner::{Config, Restarts};
+use snooze_schemas::verdict::VoteState;
+use std::{fs, path::Path, time::Duration};
+
+/// How often one may crash here; between two crashes is next to no time, and quarantine outlasts the test.
+const CRASHES: usize = 3;
+
+fn config(stage: &Stage) -> Config {
+    let mut config = stage.config();
+    config.restarts = Restarts {
+        first: Duration::from_millis(5),
+        longest: Duration::from_millis(5),
+        crashes: u32::try_from(CRASHES).expect("small"),
+        quarantine: Duration::from_secs(3600),
+        ..config.restarts
+    };
+    config
+}
+
+/// One that ends at its start and at every question while there is this file, and notes each start.
+fn frail(name: &str, broken: &Path, starts: &Path) -> String {
+    python_plugin(name, r#"{"is_idle": True}"#)
+        .replacen(
+            "for line in sys.stdin:\n",
+            &format!(
+                "open({starts:?}, \"a\").write(\"+\")\nfor line in sys.stdin:\n    if os.path.exists({broken:?}): os._exit(1)\n"
+            ),
+            1,
+        )
+}
+
+#[tokio::test]
+async fn t3_a_plugin_that_crashes_again_and_again_is_quarantined_and_unknown() {
+    let mut stage = Stage::set().await;
+    let (broken, starts) = (stage.file("broken"), stage.file("starts"));
+    let beats = json!({"heartbeat_seconds": 0.2});
+    stage.layer(beats.clone(), json!({})).await;
+    stage.plugin("frail.py", &frail("frail", &broken, &starts));
+    let runner = stage.runner_with(config(&stage)).await;
+    for way in ["load", "reload", "enable", "configure", "other files"] {
+        stage.vote("frail", VoteState::Idle).await;
+        fs::write(&starts, "").expect("writes");
+        fs::write(&broken, "").expect("writes");
+        let verdict = stage
+            .verdict("it is quarantined", |verdict| {
+                of(verdict, "frail").is_some_and(|vote| vote.reason.contains("quarantined"))
+            })
+            .await;
+        let vote = of(&verdict, "frail").expect("it votes");
+        assert_eq!(vote.state, VoteState::Unknown);
+        for said in ["it failed 3 times in a row", "`snooze plugin load frail`"] {
+            assert!(vote.reason.contains(said), "{}", vote.reason);
+        }
+        listed(&stage, "frail", |status| status.state == "quarantined").await;
+        let seq = verdict.seq;
+        stage
+            .verdict("it was asked again and again", |verdict| verdict.seq >= seq + 5)
+            .await;
+        let begun = fs::read_to_string(&starts).expect("it began");
+        assert_eq!(
+            begun.len(),
+            CRASHES - 1,
+            "the first crash was the end of one that ran"
+        );
+        fs::remove_file(&broken).expect("removes");
+        match way {
+            "load" => drop(load(&stage, "frail").await.expect("it is there")),
+            "reload" => drop(reload(&stage, "frail").await.expect("it is there")),
+            "enable" => {
+                stage
+                    .layer(beats.clone(), json!({"frail": {"enabled": true}}))
+                    .await;
+            }
+            "configure" => {
+                let configured = json!({"frail": {"enabled": true, "config": {"limit": 1}}});
+                stage.layer(beats.clone(), configured).await;
+            }
+            _ => stage.plugin("frail.py", &(frail("frail", &broken, &starts) + "# mended\n")),
+        }
+    }
+    stage.vote("frail", VoteState::Idle).await;
+    runner.stop().await;
+}
+
+#[tokio::test]
+async fn s2_whoever_depends_on_one_in_quarantine_does_not_run_or_vote() {
+    let mut stage = Stage::set().await;
+    let (broken, starts) = (stage.file("broken"), stage.file("starts"));
+    let manifest = |name: &str, needed: &[&str]| {
+        let needs = needed
+            .iter()
+            .map(|needed| json!({"name": needed, "version": "*"}));
+        json!({"name": name, "version": "1.0.0", "entry_point": "run", "dependencies": needs.collect::<Vec<_>>()})
+    };
+    described(
+        &stage,
+        "base",
+        &frail("base", &broken, &starts),
+        &manifest("base", &[]),
+    );
+    let top = python_plugin("top", r#"{"is_idle": True}"#);
+    described(&stage, "top", &top, &manifest("top", &["base"]));
+    stage.policy(json!({"heartbeat_seconds": 0.2})).await;
+    let runner = stage.runner_with(config(&stage)).await;
+    stage.vote("top", VoteState::Idle).await;
+    fs::write(&broken, "").expect("writes");
+    let vote = stage.vote("top", VoteState::Unknown).await;
+    assert!(
+        vote.reason.contains("depends on base") && vote.reason.contains("quarantined"),
+        "{}",
+        vote.reason
+    );
+    fs::remove_file(&broken).expect("removes");
+    load(&stage, "base").await.expect("it is there");
+    stage.vote("top", VoteState::Idle).await;
+    runner.stop().await;
+}
