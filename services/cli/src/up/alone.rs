@@ -24,6 +24,8 @@ const AT_HAND: Restarts = Restarts {
     first: Duration::from_millis(500),
     longest: Duration::from_secs(5),
     forgiven_after: Duration::from_secs(5),
+    crashes: u32::MAX,
+    quarantine: Duration::from_secs(5),
 };
 
 /// A running broker with what a plugin needs around it.
