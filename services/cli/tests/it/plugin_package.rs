@@ -105,7 +105,11 @@ async fn what_is_packed_has_one_spelling_whatever_the_authors_was() {
     let manifest = snooze_plugin_runner::PluginManifest::read(&into.join("watcher")).expect("a plugin");
     assert!(manifest.stated().checksums.contains_key("run"));
     let field = &manifest.stated().config_schema["Limit"];
-    assert_eq!(*field, json!({"type": "int", "default": 5}), "a field's name is its author's");
+    assert_eq!(
+        *field,
+        json!({"type": "int", "default": 5}),
+        "a field's name is its author's"
+    );
 }
 
 #[tokio::test]

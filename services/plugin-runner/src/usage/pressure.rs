@@ -4,6 +4,7 @@
 //! every process of the machine would have to be read. It limits nothing and ends nobody.
 
 use crate::{fence::Limits, plugin::Runtime, plugins::Plugins, policy::PolicyInForce, tally::interval_ms};
+use procfs::{FromRead, process::Stat};
 use snooze_schemas::{PluginName, plugin::inspection::Limit};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -120,11 +121,14 @@ fn held(leader: i32, group: Option<&Path>) -> Option<Held> {
     let counted = |file: &str| fs::read_to_string(group?.join(file)).ok();
     let number = |file: &str| counted(file)?.trim().parse::<u64>().ok();
     let in_group = || {
+        // Where the controller of memory is missing nothing else is to be read.
+        let memory_bytes = number("memory.current")?;
+        let processes = u32::try_from(number("pids.current")?).ok()?;
         let cpu = counted("cpu.stat")?;
         let cpu = cpu.lines().find_map(|line| line.strip_prefix("usage_usec "))?;
         Some(Held {
-            memory_bytes: number("memory.current")?,
-            processes: u32::try_from(number("pids.current")?).ok()?,
+            memory_bytes,
+            processes,
             cpu: Duration::from_micros(cpu.parse().ok()?),
         })
     };
@@ -132,9 +136,9 @@ fn held(leader: i32, group: Option<&Path>) -> Option<Held> {
 }
 
 fn of_leader(leader: i32) -> Option<Held> {
-    let stat = procfs::process::Process::new(leader)
-        .and_then(|process| process.stat())
-        .ok()?;
+    // Its one file and not its folder: of fifty plugins each look counts.
+    let stat = fs::read(format!("/proc/{leader}/stat")).ok()?;
+    let stat = Stat::from_read(stat.as_slice()).ok()?;
     let ticks = stat.utime.saturating_add(stat.stime);
     Some(Held {
         memory_bytes: stat.rss.saturating_mul(procfs::page_size()),
