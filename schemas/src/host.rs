@@ -203,6 +203,9 @@ pub struct PluginStatus {
     /// The names of the fields of its configuration that its manifest calls secret: nobody is shown what they hold.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub secrets: Vec<String>,
+    /// The names of those fields of its configuration that say in which file of the host a secret lies.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub secret_files: Vec<String>,
     /// The last vote, where there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vote: Option<crate::verdict::Vote>,

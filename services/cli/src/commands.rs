@@ -20,6 +20,7 @@ mod plugin_presence;
 mod plugin_reach;
 mod plugin_revocation;
 mod plugin_running;
+mod plugin_secrets;
 mod plugin_settings;
 mod plugin_uninstall;
 mod plugin_validation;

@@ -147,6 +147,7 @@ mod tests {
             state: "running".to_owned(),
             config_refused: None,
             secrets: Vec::new(),
+            secret_files: Vec::new(),
             vote: None,
             stats: PluginStats {
                 last_error: Some("it did not answer within 2000 ms".to_owned()),

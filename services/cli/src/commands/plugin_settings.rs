@@ -4,10 +4,10 @@
 
 use super::{
     json_file,
-    plugin_hosts::{Said, ask_about},
     plugin_layer::{Layer, change, look},
     plugin_presence::{warn_before_disabling, warn_before_enabling},
-    plugin_validation::{hosts, refuse_mistakes},
+    plugin_secrets::Secrets,
+    plugin_validation::refuse_mistakes,
 };
 use crate::{
     arguments::{PluginConfigure, PluginSetting},
@@ -15,8 +15,6 @@ use crate::{
     session::Session,
 };
 use serde_json::{Map, Value};
-use snooze_plugin_runner::without_secrets;
-use snooze_schemas::PluginName;
 use snooze_service_runtime::{Exit, Failure};
 
 /// Switches a plugin on.
@@ -55,12 +53,13 @@ pub(super) async fn configure(session: &Session, arguments: PluginConfigure) -> 
             unset: arguments.unset,
         }),
     };
+    let sets = edit.as_ref().map(Edit::sets).unwrap_or_default();
     let held = match edit {
         Some(edit) => {
-            refuse_own(&edit.sets())?;
+            refuse_own(&sets)?;
             let now = look(session, &layer).await?.0.plugins.remove(plugin.as_str());
             let unset = edit.unsets(now.and_then(|now| now.config).unwrap_or_default());
-            refuse_mistakes(session, layer.whose(), plugin, &edit.sets(), &unset).await?;
+            refuse_mistakes(session, layer.whose(), plugin, &sets, &unset).await?;
             change(session, &layer, plugin, |held| {
                 held.config = edit.of(held.config.take());
             })
@@ -74,31 +73,25 @@ pub(super) async fn configure(session: &Session, arguments: PluginConfigure) -> 
             .unwrap_or_default(),
     };
     let config = held.config.unwrap_or_default();
+    let secrets = Secrets::of(session, &layer, plugin).await;
+    if let Some(warning) = secrets.warning(&sets, &layer, plugin) {
+        print::talk(&warning);
+    }
     if arguments.output.json {
         return print::json(&config);
     }
     let mut lines = vec![format!("{plugin} {}:", layer.shown())];
-    let secrets = secrets(session, &layer, plugin).await;
-    if let Value::Object(shown) = without_secrets(&Value::Object(config.clone()), secrets) {
-        lines.extend(shown.iter().map(|(key, value)| format!("  {key} = {value}")));
+    let shown = secrets.shown(&config);
+    lines.extend(shown.iter().map(|(key, value)| format!("  {key} = {value}")));
+    if shown != config && !secrets.are_known() {
+        print::talk(&format!(
+            "no value is shown: no host that has {plugin} says which of them are secret; `--json` shows all"
+        ));
     }
     if config.is_empty() {
         lines.push("  nothing is set here".to_owned());
     }
     print::lines(lines)
-}
-
-/// What the hosts' manifests call secret. Of one that does not answer it is not known.
-async fn secrets(session: &Session, layer: &Layer, plugin: &PluginName) -> Vec<String> {
-    let Ok(hosts) = hosts(session, layer.whose()).await else {
-        return Vec::new();
-    };
-    let said = ask_about(session, hosts, plugin).await.into_iter();
-    said.flat_map(|(_, said)| match said {
-        Said::Has(status) => status.secrets,
-        Said::Nothing | Said::Away => Vec::new(),
-    })
-    .collect()
 }
 
 /// Refuses what would be kept and have no effect: in a layer these keys are said in another way.

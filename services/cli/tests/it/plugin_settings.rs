@@ -31,9 +31,13 @@ async fn what_is_set_is_a_key_and_leaves_the_rest_of_its_layer_alone() {
     ];
     let done = place.plugin(Role::Administrator, &set).await;
     assert_eq!(done.code, Some(0), "{done:?}");
-    // People see no secret; what a file would be made of is whole.
+    // Nobody says what of it is secret; what a file would be made of is whole.
     assert!(
-        done.out.contains("connection_threshold = 3") && !done.out.contains("hunter2"),
+        done.out.contains(r#"connection_threshold = "(not shown)""#) && !done.out.contains("hunter2"),
+        "{done:?}"
+    );
+    assert!(
+        done.err.contains("no host that has redis-monitor says") && !done.err.contains("hunter2"),
         "{done:?}"
     );
     let shown = place
@@ -73,7 +77,7 @@ async fn what_a_hosts_manifest_calls_secret_is_not_shown() {
     place.executor(&["web"]).await;
     let mut plugin = status("door", &json!({}));
     plugin["secrets"] = json!(["pin"]);
-    place.host("web", json!([plugin])).await;
+    let plugins = place.host("web", json!([plugin])).await;
     let layer = json!({"plugins": {"door": {"config": {"pin": 4711, "floor": 3}}}});
     let layer: ConfigLayer = serde_json::from_value(layer).expect("a layer");
     let bucket = place.administrator.bucket(Bucket::Config);
@@ -86,6 +90,44 @@ async fn what_a_hosts_manifest_calls_secret_is_not_shown() {
         done.out.contains("floor = 3") && !done.out.contains("4711"),
         "{done:?}"
     );
+    assert_eq!(done.err, "");
+    // Neither a host without it nor one that misses it knows its manifest.
+    let mut missing = status("door", &json!({}));
+    missing["origin"] = json!("");
+    for without in [json!([]), json!([missing])] {
+        *plugins.lock().expect("nothing panics") = without;
+        let words = ["configure", "door", "--fleet"];
+        let done = place.plugin(Role::Administrator, &words).await;
+        assert!(
+            done.out.contains("floor = \"(not shown)\"") && !done.out.contains("4711"),
+            "{done:?}"
+        );
+        assert!(done.err.contains("no value is shown"), "{done:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_secret_that_is_put_into_a_layer_is_warned_of_with_its_better_place_and_kept() {
+    let place = Place::new().await;
+    place.executor(&[]).await;
+    for (words, is_warned_of) in [
+        (&["redis_url=redis://:hunter2@h"][..], true),
+        (&["redis_url=redis://h:6379", "connection_threshold=3"], false),
+        (&["--unset", "redis_url"], false),
+    ] {
+        let words = [&["configure", "redis-monitor", "--fleet", "--json"], words].concat();
+        let done = place.plugin(Role::Administrator, &words).await;
+        assert_eq!(done.code, Some(0), "{done:?}");
+        let is_told = done.err.contains("redis_url may hold a secret")
+            && done.err.contains("in a file on the host")
+            && done.err.contains("plugins.plugin_configs.redis-monitor");
+        assert_eq!(is_told, is_warned_of, "{done:?}");
+        assert!(!done.err.contains("hunter2"), "{done:?}");
+        if is_warned_of {
+            let config = config(&place, keys::FLEET, "redis-monitor").await;
+            assert_eq!(config, Some(json!({"redis_url": "redis://:hunter2@h"})));
+        }
+    }
 }
 
 #[tokio::test]

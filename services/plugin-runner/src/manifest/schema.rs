@@ -127,6 +127,12 @@ impl ConfigSchema {
         self.secrets.names()
     }
 
+    /// The names of the fields that say in which file a secret lies.
+    #[must_use]
+    pub fn secret_files(&self) -> Vec<String> {
+        self.secrets.files()
+    }
+
     /// The configuration with the schema's defaults, where it is right.
     ///
     /// # Errors

@@ -52,6 +52,7 @@ impl fmt::Display for ConfigMistake {
 #[derive(Debug, Default)]
 pub(super) struct Secrets {
     names: BTreeSet<String>,
+    files: BTreeSet<String>,
 }
 
 impl Secrets {
@@ -71,6 +72,13 @@ impl Secrets {
                             || property.get("format").and_then(Value::as_str) == Some("password")
                     });
                     self.names.extend(said.map(|(name, _)| name.clone()));
+                    // A file with what another field holds, or by whose name a secret is in it.
+                    let files = properties.keys().filter(|name| {
+                        name.strip_suffix("_file").is_some_and(|what| {
+                            properties.contains_key(what) || holds_secret_word(&fields::squash(what))
+                        })
+                    });
+                    self.files.extend(files.cloned());
                 }
                 map.values().for_each(|value| self.look_into(value));
             }
@@ -82,6 +90,11 @@ impl Secrets {
     /// Their names.
     pub(super) fn names(&self) -> Vec<String> {
         self.names.iter().cloned().collect()
+    }
+
+    /// The names of those that say in which file a secret lies.
+    pub(super) fn files(&self) -> Vec<String> {
+        self.files.iter().cloned().collect()
     }
 
     /// Whether what is there may be a secret, by what it and all around it are called.
@@ -140,6 +153,7 @@ fn holds_secret_word(squashed: &str) -> bool {
 pub fn without_secrets(config: &Value, known: impl IntoIterator<Item = String>) -> Value {
     let secrets = Secrets {
         names: known.into_iter().collect(),
+        ..Secrets::default()
     };
     secrets.shown("", config)
 }

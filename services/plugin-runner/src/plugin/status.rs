@@ -91,7 +91,8 @@ impl Plugin {
                 Runtime::Process(process) => process.config_refused(),
                 Runtime::Nats(plugin) => plugin.config_refused(),
             },
-            secrets: self.manifest.as_deref().map(secrets).unwrap_or_default(),
+            secrets: fields(self.manifest.as_deref(), ConfigSchema::secrets),
+            secret_files: fields(self.manifest.as_deref(), ConfigSchema::secret_files),
             vote: None,
             stats: self.stats(),
             rights: None,
@@ -99,8 +100,11 @@ impl Plugin {
     }
 }
 
-fn secrets(manifest: &PluginManifest) -> Vec<String> {
-    manifest.schema().map(ConfigSchema::secrets).unwrap_or_default()
+fn fields(manifest: Option<&PluginManifest>, of: fn(&ConfigSchema) -> Vec<String>) -> Vec<String> {
+    manifest
+        .and_then(PluginManifest::schema)
+        .map(of)
+        .unwrap_or_default()
 }
 
 /// One that is not there, and what its author states of it where that is known.
@@ -120,7 +124,8 @@ pub(crate) fn missing(
         origin: manifest.map_or_else(String::new, |manifest| manifest.folder().display().to_string()),
         state: state.to_owned(),
         config_refused: None,
-        secrets: manifest.map(secrets).unwrap_or_default(),
+        secrets: fields(manifest, ConfigSchema::secrets),
+        secret_files: fields(manifest, ConfigSchema::secret_files),
         vote: None,
         stats: PluginStats {
             last_error: Some(why),
@@ -272,7 +277,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let written = json!({
             "name": "door", "version": "1.0.0", "entry_point": "run",
-            "config_schema": {"type": "object", "properties": {"pin": {"type": "integer", "writeOnly": true}, "n": {}}},
+            "config_schema": {"type": "object", "properties": {"pin": {"type": "integer", "writeOnly": true}, "pin_file": {}}},
         });
         fs::write(folder.path().join("plugin.json"), written.to_string()).expect("writes");
         let run = folder.path().join("run");
@@ -291,6 +296,10 @@ mod tests {
             panic!("it is a process");
         };
         let described = Plugin::described(Runtime::Process(process.clone()), Some(Arc::new(manifest)));
-        assert_eq!(described.status(LIMIT).await.secrets, ["pin"]);
+        let status = described.status(LIMIT).await;
+        assert_eq!(
+            (status.secrets, status.secret_files),
+            (lost.secrets, vec!["pin_file".to_owned()])
+        );
     }
 }

@@ -136,6 +136,18 @@ fn secrets_are_not_shown() {
 }
 
 #[test]
+fn a_field_for_the_file_of_a_secret_is_known_and_one_for_another_file_is_not() {
+    let all = schema(json!({
+        "type": "object",
+        "properties": {
+            "redis_url": {"writeOnly": true}, "password_file": {}, "ca_file": {}, "lock_file": {},
+            "queues": {"items": {"type": "object", "properties": {"url": {}, "url_file": {}, "ca_file": {}}}},
+        },
+    }));
+    assert_eq!(all.secret_files(), ["password_file", "url_file"]);
+}
+
+#[test]
 fn a_configuration_is_shown_without_its_secrets_and_with_all_else() {
     let config = json!({
         "pin": 4711, "dsn": "hunter2", "dsn_file": "/etc/dsn", "threshold": 5, "url": "redis://:hunter2@db", "plain": "redis://db",
