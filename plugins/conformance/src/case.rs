@@ -99,6 +99,9 @@ pub struct Case {
     /// In which forms it can be asked.
     #[serde(default = "every_form")]
     pub over: BTreeSet<Form>,
+    /// Whether it is asked of a plugin that serves one host alone, and not of one that serves all.
+    #[serde(default)]
+    pub on_host: bool,
     /// The questions, in their order.
     pub steps: Vec<Step>,
 }

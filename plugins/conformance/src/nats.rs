@@ -13,6 +13,9 @@ use snooze_bus::{Bus, Format, KIND, PluginMethod, Subject, VERSION};
 use snooze_schemas::{HostId, PluginName, message, plugin::answer::Answer};
 use std::{collections::BTreeMap, time::Duration};
 
+/// The host that the cases are about; on the bus it is the one that the plugin serves, where it serves one.
+const CASES_HOST: &str = "conformance";
+
 /// What a server says where nobody listens.
 const NO_RESPONDERS: u16 = 503;
 
@@ -37,14 +40,20 @@ impl NatsPlugin {
         };
         match ask.method.as_str() {
             "CheckIdle" => {
-                let host = self.host.as_ref().map_or("conformance", HostId::as_str);
-                params.insert("host".to_owned(), host.into());
+                let host = self.host.as_ref().map_or(CASES_HOST, HostId::as_str);
+                params.entry("host").or_insert_with(|| host.into());
             }
             // On the lines it stands in the event, here beside it.
             "HandleEvent" => {
                 let event = params.get_mut("event").and_then(Value::as_object_mut);
-                if let Some(left) = event.and_then(|event| event.remove("left_ms")) {
-                    params.insert("left_ms".to_owned(), left);
+                if let Some(event) = event {
+                    let left = event.remove("left_ms");
+                    if let (Some(host), Some(named)) = (&self.host, event.get_mut("host"))
+                        && *named == CASES_HOST
+                    {
+                        *named = host.as_str().into();
+                    }
+                    params.extend(left.map(|left| ("left_ms".to_owned(), left)));
                 }
             }
             _ => {}

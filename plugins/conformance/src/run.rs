@@ -92,7 +92,8 @@ pub async fn run(target: &Target, selection: &Selection, limits: &Limits) -> Res
     let mut chosen = Vec::new();
     for subject in subjects()? {
         for case in subject.cases {
-            if selection.takes(&subject.subject, &case) {
+            let fits = !case.on_host || matches!(target, Target::Nats(plugin) if plugin.host.is_some());
+            if fits && selection.takes(&subject.subject, &case) {
                 let forms = case.over.iter().copied().filter(|form| {
                     selection.forms.contains(form) && form.is_on_nats() == matches!(target, Target::Nats(_))
                 });

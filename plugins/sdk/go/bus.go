@@ -50,6 +50,8 @@ var endpoints = []struct{ token, method string }{
 type bus struct {
 	session    *session
 	connection *nats.Conn
+	// The host that its subjects name, or nothing where it serves all.
+	host string
 	// Each takes one, and what comes later is not needed.
 	shutdown chan struct{}
 	refused  chan error
@@ -63,6 +65,7 @@ func serveBus(asked context.Context, session *session, settings busSettings) err
 	}
 	bus := &bus{
 		session:  session,
+		host:     settings.host,
 		shutdown: make(chan struct{}, 1),
 		refused:  make(chan error, 1),
 		closed:   make(chan struct{}),
@@ -235,6 +238,9 @@ func (bus *bus) ask(method, token string, body []byte) ([]byte, *failure) {
 		}
 	case len(body) > 0 && body[0] != '{':
 		return nil, fail(codeParse, "the body is neither a MessagePack map nor a JSON object")
+	}
+	if failed := checkHost(body, bus.host); failed != nil {
+		return nil, failed
 	}
 	var left *leftMs
 	if method == "HandleEvent" {

@@ -89,19 +89,23 @@ func TestEveryMethodIsAnsweredOnItsSubject(t *testing.T) {
 }
 
 func TestMessagePackIsAnsweredInMessagePack(t *testing.T) {
-	_, _, asker := onHostI1(t)
+	// It serves all, as the fixture is about a host of its own.
+	server := startServer(t)
+	probeChild(t, "probe", onBus(server, server.fleetPluginCredentials("probe"))...)
+	asker := server.asker()
+	isThere(t, asker, onFleet+"info")
 	fixture := golden(t, "check_idle.msgpack")
 	var opinion struct {
 		IsIdle bool           `msgpack:"is_idle"`
 		Reason string         `msgpack:"reason"`
 		More   map[string]any `msgpack:"details"`
 	}
-	answer := ask(t, asker, onHost+"check_idle", string(fixture))
+	answer := ask(t, asker, onFleet+"check_idle", string(fixture))
 	if err := msgpack.Unmarshal(answer, &opinion); err != nil || !opinion.IsIdle || opinion.More["host"] != "i-0abc1234" {
 		t.Fatalf("%q %v %v", answer, opinion, err)
 	}
 	var failed map[string]string
-	answer = ask(t, asker, onHost+"handle_event", "\x80")
+	answer = ask(t, asker, onFleet+"handle_event", "\x80")
 	if err := msgpack.Unmarshal(answer, &failed); err != nil || failed["error"] != "params.event is missing" {
 		t.Fatalf("%q %v", answer, err)
 	}
@@ -110,13 +114,13 @@ func TestMessagePackIsAnsweredInMessagePack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	text, err := unpack(ask(t, asker, onHost+"handle_event", string(event)))
+	text, err := unpack(ask(t, asker, onFleet+"handle_event", string(event)))
 	if err != nil || !strings.Contains(string(text), `"details":{"do":"echo","l":[1.5,null],"n":9007199254740993}`) {
 		t.Fatalf("%s %v", text, err)
 	}
 	// A body of nothing but brackets costs its bytes and no stack.
 	deep := append([]byte{0x81, 0xa1, 'z'}, bytes.Repeat([]byte{0x91}, 500_000)...)
-	text, err = unpack(ask(t, asker, onHost+"check_idle", string(deep)))
+	text, err = unpack(ask(t, asker, onFleet+"check_idle", string(deep)))
 	if err != nil || !strings.Contains(string(text), "nested deeper") {
 		t.Fatalf("%s %v", text, err)
 	}
@@ -139,6 +143,26 @@ func TestWhatHasAnEffectIsRefusedWithoutItsHeaders(t *testing.T) {
 	}
 	if strings.Contains(child.log.String(), "the probe is shut down") {
 		t.Error("it was shut down without a word of who asked")
+	}
+}
+
+func TestI3AnEventOfAnotherHostIsRefused(t *testing.T) {
+	_, _, asker := onHostI1(t)
+	event := `{"event":{"id":"x","type":"custom","host":"%s","data":{"do":"echo"}},"left_ms":9000}`
+	refused := `{"error":"the body names the host i-2, and the subject i-1"}`
+	same(t, string(ask(t, asker, onHost+"handle_event", fmt.Sprintf(event, "i-2"))), refused)
+	same(t, string(ask(t, asker, onHost+"check_idle", `{"metrics":{"cpu_usage":1},"host":"i-2"}`)), refused)
+	packed, err := pack([]byte(fmt.Sprintf(event, "i-2")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text, err := unpack(ask(t, asker, onHost+"handle_event", string(packed))); err != nil || string(text) != refused {
+		t.Fatal(string(text), err)
+	}
+	for _, host := range []string{"i-1", "fleet"} {
+		if text := string(ask(t, asker, onHost+"handle_event", fmt.Sprintf(event, host))); !strings.Contains(text, `"handled":true`) {
+			t.Error(text)
+		}
 	}
 }
 

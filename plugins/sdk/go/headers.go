@@ -1,9 +1,11 @@
 package snooze
 
-// The headers of a question over NATS: what has an effect says what it is. A server can be made to send a message that
-// it stores to a subject whose sender may not publish there, so a body alone proves nothing.
+// Whether a question over NATS is one to its subject. What has an effect says in its headers what it is: a server can be
+// made to send a message that it stores to a subject whose sender may not publish there, so a body alone proves nothing.
+// And no body says of another host what its subject says of this one.
 
 import (
+	"encoding/json"
 	"strings"
 
 	"github.com/nats-io/nats.go/micro"
@@ -14,6 +16,8 @@ const (
 	versionHeader = "Snooze-Version"
 	// The only version of the messages so far.
 	spokenVersion = "1"
+	// What stands for every host, and is no host's name.
+	fleet = "fleet"
 )
 
 // Methods by the last token of their subject that nobody may ask without saying so.
@@ -38,6 +42,30 @@ func checkHeaders(token string, headers micro.Headers) *failure {
 	}
 	if versions := headers[versionHeader]; len(versions) > 0 && versions[0] != spokenVersion {
 		return fail(codeInvalid, "version %s of %s is not known, this plugin speaks version %s", versions[0], token, spokenVersion)
+	}
+	return nil
+}
+
+// checkHost refuses a body that names, or whose event names, another host than its subject. Whoever may publish to one
+// host's subjects could else have another's event handled there.
+func checkHost(body []byte, host string) *failure {
+	var named struct {
+		Host  any             `json:"host"`
+		Event json.RawMessage `json:"event"`
+	}
+	// Whoever reads the body says what is wrong with it.
+	if host == "" || json.Unmarshal(body, &named) != nil {
+		return nil
+	}
+	var event struct {
+		Host any `json:"host"`
+	}
+	// What is no object names none.
+	_ = json.Unmarshal(named.Event, &event)
+	for _, other := range []any{named.Host, event.Host} {
+		if other != nil && other != any(host) && other != any(fleet) {
+			return fail(codeInvalid, "the body names the host %v, and the subject %s", other, host)
+		}
 	}
 	return nil
 }

@@ -40,3 +40,32 @@ func TestWhatHasAnEffectNeedsItsKindAndVersion(t *testing.T) {
 		}
 	}
 }
+
+func TestI3ABodyThatNamesAnotherHostThanItsSubjectIsRefused(t *testing.T) {
+	for _, each := range []struct {
+		body, host string
+		refused    bool
+	}{
+		{`{"host":"web-2"}`, "web-1", true},
+		{`{"host":"WEB-1"}`, "web-1", true},
+		{`{"host":7}`, "web-1", true},
+		{`{"host":["web-1"]}`, "web-1", true},
+		{`{"event":{"host":"web-2"},"left_ms":1}`, "web-1", true},
+		{`{"host":"web-1","event":{"host":"web-2"}}`, "web-1", true},
+		{`{"host":"web-1","event":{"host":"web-1"}}`, "web-1", false},
+		{`{"host":null,"event":{"host":"fleet"}}`, "web-1", false},
+		{`{"event":{"data":{"host":"web-2"}}}`, "web-1", false},
+		{`{"event":7}`, "web-1", false},
+		{``, "web-1", false},
+		// Who serves every host is asked about any.
+		{`{"host":"web-2","event":{"host":"web-3"}}`, "", false},
+	} {
+		failed := checkHost([]byte(each.body), each.host)
+		if (failed != nil) != each.refused {
+			t.Errorf("%s to %q: %v", each.body, each.host, failed)
+		}
+		if failed != nil && !strings.HasSuffix(failed.text, "and the subject web-1") {
+			t.Error(failed.text)
+		}
+	}
+}

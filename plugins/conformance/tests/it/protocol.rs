@@ -202,5 +202,5 @@ async fn a_real_plugin_answers_on_the_bus_as_it_stands_there() {
             asked += 1;
         }
     }
-    assert_eq!(asked, 5);
+    assert_eq!(asked, 6);
 }

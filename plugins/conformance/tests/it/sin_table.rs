@@ -1,7 +1,7 @@
 //! Which sin of `plugin/example.py` each case has to find. It asks nothing.
 
 /// Case by case, what `plugin/example.py` does wrong.
-pub(crate) const SINS: [(&str, &[&str]); 91] = [
+pub(crate) const SINS: [(&str, &[&str]); 93] = [
     ("introduction/info-names-the-plugin", &["no-name"]),
     ("introduction/info-stays-the-same", &["another-name-each-time"]),
     ("introduction/it-votes-or-handles-events", &["no-vote"]),
@@ -161,6 +161,10 @@ pub(crate) const SINS: [(&str, &[&str]); 91] = [
         "nats/an-event-that-a-server-stored-is-refused",
         &["takes-what-is-stored"],
     ),
+    (
+        "nats/an-event-of-another-host-is-refused",
+        &["takes-others-events", "looks-at-no-host"],
+    ),
     ("nats/json-is-answered-in-json", &["other-form"]),
     ("nats/messagepack-is-answered-in-messagepack", &["other-form"]),
     ("nats/what-is-no-body-is-an-error", &["answers-any-body"]),
@@ -179,6 +183,10 @@ pub(crate) const SINS: [(&str, &[&str]); 91] = [
             "needs-no-version",
             "any-version",
         ],
+    ),
+    (
+        "nats/a-question-about-another-host-is-refused",
+        &["votes-for-others", "looks-at-no-host", "names-no-host"],
     ),
     (
         "nats/all-that-has-an-effect-needs-its-headers",

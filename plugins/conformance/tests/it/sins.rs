@@ -79,6 +79,22 @@ async fn a_plugin_that_keeps_the_contract_passes_all_cases_on_the_bus() {
 }
 
 #[tokio::test]
+async fn i3_cases_about_another_host_are_asked_of_a_plugin_that_serves_one() {
+    let server = NatsServer::open().await;
+    let home = tempfile::tempdir().expect("a temporary folder");
+    for case in [
+        "nats/an-event-of-another-host-is-refused",
+        "nats/a-question-about-another-host-is-refused",
+    ] {
+        for (fleet, asked) in [(false, 1), (true, 0)] {
+            let there = OnTheBus::start(&server, example(home.path(), ""), "example-python", fleet).await;
+            let report = run(&there.target(), &only(case), &patient()).await;
+            assert_eq!(report.expect("the cases read").outcomes.len(), asked, "{case}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn each_case_on_the_lines_fails_on_the_plugin_that_breaks_its_law() {
     let home = tempfile::tempdir().expect("a temporary folder");
     let sins = SINS

@@ -201,6 +201,17 @@ def check_headers(name, headers):
         raise ValueError(f"version {version} of {name} is not known, this plugin speaks version 1")
 
 
+def check_host(params, host):
+    """Refuses what names another host than its subject; `fleet` is every host."""
+    event = params.get("event")
+    of_event = event.get("host") if isinstance(event, dict) and not sin("takes-others-events") else None
+    asked = None if sin("votes-for-others") else params.get("host")
+    for named in (asked, of_event):
+        if named not in (None, "fleet", host) and not sin("looks-at-no-host"):
+            named = "another host" if sin("names-no-host") else f"the host {named}"
+            raise ValueError(f"the body names {named}, and the subject {host}")
+
+
 json_rpc = False
 
 
@@ -331,6 +342,8 @@ async def on_nats():
                 if sin("takes-and-then-refuses"):
                     call(method, params)
                 check_headers(name, headers)
+                if host:
+                    check_host(params, host)
                 said = call(method, params)
             except Exception as error:
                 if sin("dies-of-bodies"):

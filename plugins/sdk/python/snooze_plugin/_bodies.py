@@ -1,4 +1,7 @@
-"""Bodies of NATS messages: MessagePack maps, and JSON objects on sight. An answer has the form of its question."""
+"""Bodies of NATS messages: MessagePack maps, and JSON objects on sight. An answer has the form of its question.
+
+None of them says of another host what its subject says of this one.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,9 @@ from snooze_plugin._methods import INVALID_REQUEST, Failure, Params
 
 BODY_LIMIT = 1024 * 1024
 """The largest body in either direction: the server's own default."""
+
+_FLEET = "fleet"
+"""What stands for every host, and is no host's name."""
 
 _MAP_16_AND_32 = frozenset({0xDE, 0xDF})
 
@@ -53,6 +59,18 @@ def read(data: bytes) -> Params:
     if not isinstance(params, dict):
         raise Failure("the request is no object", INVALID_REQUEST)
     return params
+
+
+def check_host(params: Params, host: str) -> None:
+    """Raises `Failure` where a body, or the event in it, names another host than its subject.
+
+    Whoever may publish to one host's subjects could else have another's event handled there.
+    """
+    event = params.get("event")
+    for holder in (params, event if isinstance(event, dict) else {}):
+        named = holder.get("host")
+        if named is not None and named not in (host, _FLEET):
+            raise Failure(f"the body names the host {named}, and the subject {host}", INVALID_REQUEST)
 
 
 def _pack(value: Any) -> bytes:

@@ -20,7 +20,7 @@ from nats.errors import Error as NatsError
 from nats.micro.request import Request
 from nats.micro.service import EndpointConfig, Service, ServiceConfig, ServiceStats
 
-from snooze_plugin._bodies import Body, read
+from snooze_plugin._bodies import Body, check_host, read
 from snooze_plugin._headers import check
 from snooze_plugin._methods import Failure, Methods, Params, Result
 from snooze_plugin._plugin import Plugin
@@ -61,6 +61,7 @@ class _Connection:
         self._name = plugin.name
         self._version = plugin.version
         self._description = plugin.description
+        self._host = host
         self._credentials = credentials
         self._servers = [server.strip() for server in url.split(",")]
         where = "fleet" if host is None else f"host.{host}"
@@ -172,7 +173,10 @@ class _Connection:
             body = Body.of(request.data)
             try:
                 check(name, request.headers)
-                await request.respond(body.write(await self._answer(method, read(request.data))))
+                params = read(request.data)
+                if self._host is not None:
+                    check_host(params, self._host)
+                await request.respond(body.write(await self._answer(method, params)))
             except Failure as failure:
                 service.count_error(name, failure.text)
                 # Beside the body, what the services protocol has for errors; a header is one line.

@@ -98,7 +98,7 @@ async fn answer_all(
     // Who it is can be told while it thinks about something else.
     let introducing = async {
         while let Some((method, request)) = introductions.next().await {
-            answer(&client, method, &request, async |_| Ok(told.clone())).await;
+            answer(&client, address, method, &request, async |_| Ok(told.clone())).await;
         }
     };
     let questioning = async {
@@ -106,7 +106,7 @@ async fn answer_all(
         // One at a time, which is how the plugin is asked anyway; what waits, waits in the bounded subscription.
         while let Some((method, request)) = questions.next().await {
             let asked = async |params| worker.ask(method, params).await;
-            answer(&client, method, &request, asked).await;
+            answer(&client, address, method, &request, asked).await;
         }
     };
     let mut answering = pin!(future::join(introducing, questioning));

@@ -34,6 +34,9 @@ export class UnknownMethod extends Error {
 
 type Body = Readonly<Record<string, unknown>>;
 
+/** What stands for every host, and is no host's name. */
+const FLEET = "fleet";
+
 const READINGS = [
   "cpu_usage",
   "memory_usage",
@@ -50,7 +53,7 @@ export class Dispatcher {
   #initialized: Promise<void> | undefined;
   #hasBegun = false;
 
-  /** `host` is the one that the plugin runs on, where that is known. */
+  /** `host` is the one that its subjects name, where they name one: what names another one is refused. */
   constructor(plugin: Plugin, host?: string) {
     this.#plugin = plugin;
     this.#host = host;
@@ -64,6 +67,7 @@ export class Dispatcher {
    * @throws whatever the plugin throws
    */
   async ask(method: Method, params: Body, named: string): Promise<Plain> {
+    if (this.#host !== undefined) checkHost(params, this.#host);
     switch (method) {
       case "info":
         return this.#info();
@@ -175,6 +179,17 @@ export function failureText(thrown: unknown): string {
   const text = errorText(thrown);
   const isOurs = thrown instanceof UnknownMethod;
   return !isOurs && /^unknown method/i.test(text) ? bounded(`failed: ${text}`, 500) : text;
+}
+
+/** Whoever may publish to one host's subjects could else have another's event handled there. */
+function checkHost(params: Body, host: string): void {
+  const event: unknown = params.event;
+  const ofEvent = typeof event === "object" && event !== null && "host" in event ? event.host : undefined;
+  for (const named of [params.host, ofEvent]) {
+    if (named !== undefined && named !== null && named !== host && named !== FLEET) {
+      throw new BadRequest(`the body names the host ${String(named)}, and the subject ${host}`);
+    }
+  }
 }
 
 function objectIn(params: Body, key: string, named: string): Record<string, unknown> {

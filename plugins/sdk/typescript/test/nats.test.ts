@@ -4,7 +4,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { decode, encode } from "@msgpack/msgpack";
 import { Svcm } from "@nats-io/services";
-import { headers, type MsgHdrs, type NatsConnection } from "@nats-io/transport-node";
+import type { NatsConnection } from "@nats-io/transport-node";
+import { ask, labelled, labels } from "./asking.js";
 import { type Answer, AWKWARD, Child, deferred, EXAMPLE, limited } from "./child.js";
 import { Fenced, Server } from "./server.js";
 
@@ -17,28 +18,6 @@ const METHODS = [
   "supported_events",
   "shutdown",
 ];
-
-/** What a request to this subject says of itself. */
-function labelled(subject: string): MsgHdrs {
-  return labels({ "Snooze-Kind": subject.split(".").at(-1) ?? "", "Snooze-Version": "1" });
-}
-
-function labels(pairs: Record<string, string>): MsgHdrs {
-  const said = headers();
-  for (const [name, value] of Object.entries(pairs)) said.set(name, value);
-  return said;
-}
-
-/** Asks with the headers of the subject's method, or with these. */
-async function ask(
-  connection: NatsConnection,
-  subject: string,
-  body: unknown,
-  said: MsgHdrs = labelled(subject),
-): Promise<Answer["result"]> {
-  const answer = await connection.request(subject, JSON.stringify(body), { timeout: 10_000, headers: said });
-  return answer.json();
-}
 
 /** Asks a service as people's tools do, and waits for so many to answer. */
 async function everybody(connection: NatsConnection, verb: string, instances: number) {

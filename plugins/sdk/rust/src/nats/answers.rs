@@ -1,6 +1,6 @@
 //! Bodies: MessagePack maps, or JSON where the first byte says so, and an answer in the form of its question.
 
-use super::headers;
+use super::{address::Address, headers};
 use crate::{
     dispatch::Method,
     failure::{BROKEN, Failure, WRONG_PARAMS},
@@ -49,6 +49,7 @@ impl Form {
 /// Asks and answers, where the question wants an answer and wants it in an inbox.
 pub(super) async fn answer(
     client: &Client,
+    address: &Address,
     method: Method,
     request: &Request,
     ask: impl AsyncFnOnce(Value) -> Result<Value, Failure>,
@@ -65,7 +66,9 @@ pub(super) async fn answer(
     let body = &request.message.payload;
     let form = Form::of(body);
     let checked = headers::check(method, request.message.headers.as_ref());
-    let result = match checked.and_then(|()| form.read(body)) {
+    let read = checked.and_then(|()| form.read(body));
+    let about_us = read.and_then(|params| address.check_host(&params).map(|()| params));
+    let result = match about_us {
         Ok(params) => ask(params).await,
         Err(failure) => Err(failure),
     };

@@ -112,6 +112,34 @@ async fn every_method_has_its_subject() {
 }
 
 #[tokio::test]
+async fn i3_what_is_about_another_host_is_refused_where_the_subject_names_one() {
+    let server = NatsServer::open().await;
+    let _on_host = Replica::start("example-rust", &server, None, Some("h1"));
+    let _of_fleet = Replica::start("example-rust", &server, None, None);
+    let asker = client(&server, None).await;
+    let refused = json!({ "error": "the body names the host h2, and the subject h1" });
+    let event =
+        |host: &str| json!({ "event": { "id": "a-1", "type": "custom", "host": host }, "left_ms": 1000 });
+    let mut question = readings(1.5);
+    question["host"] = json!("h2");
+    for (method, body) in [("handle_event", event("h2")), ("check_idle", question)] {
+        assert_eq!(ask_json(&asker, &of_host(method), &body).await, refused);
+        let packed = rmp_serde::to_vec_named(&body).expect("a map");
+        let packed = ask(&asker, &of_host(method), packed).await;
+        assert_eq!(
+            rmp_serde::from_slice::<Value>(&packed).expect("MessagePack"),
+            refused
+        );
+        let answer = ask_json(&asker, &of_fleet(method), &body).await;
+        assert!(answer.get("error").is_none(), "it serves every host: {answer}");
+    }
+    for host in ["h1", "fleet"] {
+        let answer = ask_json(&asker, &of_host("handle_event"), &event(host)).await;
+        assert_eq!(answer["message"], "seen a-1", "{host}");
+    }
+}
+
+#[tokio::test]
 async fn i3_what_has_an_effect_is_refused_without_its_kind_and_version() {
     let server = NatsServer::with_roles().await;
     let _plugin = Replica::start("example-rust", &server, Some(&plugin_user("h1")), Some("h1"));
