@@ -12,4 +12,5 @@ mod lines;
 mod native;
 mod nats;
 mod nats_end;
+mod readme;
 mod service;
