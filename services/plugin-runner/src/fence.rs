@@ -15,6 +15,7 @@ mod grants;
 mod home;
 mod limits;
 mod numbers;
+mod openings;
 mod orders;
 mod programs;
 mod reach;

@@ -7,19 +7,20 @@
 use super::{
     chain,
     orders::Orders,
-    resolve::{Lost, Places},
+    resolve::{Found, Lost, Places, Spot},
 };
-use rustix::process::geteuid;
+use rustix::{fs::FileType, process::geteuid};
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt::Display,
     fs,
-    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
 };
 
 /// What a library may lack of the modes of files that anybody could have put there.
 const WRITABLE_BY_OTHERS: u32 = 0o002;
+/// What a program has of them.
+const EXECUTABLE: u32 = 0o111;
 
 /// The programs, and what was granted without effect.
 #[derive(Debug)]
@@ -55,10 +56,9 @@ impl Programs {
             };
             match granted(&path, places) {
                 Err(why) => not_granted.push(format!("run {}: {why}", name.display())),
-                // What its first line says would be the plugin's own choice.
-                Ok(true) => drop(all.insert(path, By::Operator)),
-                Ok(false) => {
-                    let chain = chain::of(&path, &orders.search_path).unwrap_or_else(|why| {
+                Ok(None) => drop(all.insert(path, By::Operator)),
+                Ok(Some(real)) => {
+                    let chain = chain::of(&real, &orders.search_path).unwrap_or_else(|why| {
                         not_granted.push(format!("run {}: {why}", name.display()));
                         Vec::new()
                     });
@@ -80,10 +80,13 @@ impl Programs {
                     &"it lies in its working folder, where it writes it itself",
                 ));
             }
-            if let Err(led @ Lost::Led { .. }) = places.find(&path) {
-                return Err(refused(&led));
-            }
-            let by = if granted.iter().any(|granted| path.starts_with(granted)) {
+            let is_anothers = match places.find(&path) {
+                Ok(found) => of_another(&found.spot, places).is_err(),
+                Err(Lost::Absent { .. }) => false,
+                Err(lost) => return Err(refused(&lost)),
+            };
+            // What another plugin writes is no choice of who runs this host, wherever a link of theirs leads.
+            let by = if !is_anothers && granted.iter().any(|granted| path.starts_with(granted)) {
                 By::Operator
             } else if std::env::split_paths(&orders.search_path).any(|folder| path.parent() == Some(&folder))
             {
@@ -97,33 +100,57 @@ impl Programs {
     }
 
     /// The libraries that they bring along.
-    pub(super) fn libraries(&self) -> Vec<(PathBuf, By)> {
+    pub(super) fn libraries(&self, places: &Places) -> Vec<(PathBuf, By)> {
         let brought = |(path, by): (&PathBuf, &By)| {
             let by = *by;
-            library_of(path).into_iter().map(move |library| (library, by))
+            let found = places.find(path).ok();
+            let found = found.filter(|found| by.lets(found, places).is_ok());
+            let libraries = found.map(|found| library_of(path, &found)).unwrap_or_default();
+            libraries.into_iter().map(move |library| (library, by))
         };
         self.all.iter().flat_map(brought).collect()
     }
 }
 
-/// Whether a granted program is one that the plugin itself may write.
+impl By {
+    /// Whether what was found there now is run. It is asked of the very file that is opened then: between two looks
+    /// another plugin may put one there.
+    ///
+    /// # Errors
+    /// Why it is not.
+    pub(super) fn lets(self, found: &Found, places: &Places) -> Result<(), String> {
+        match self {
+            By::Operator => of_another(&found.spot, places),
+            By::Author | By::SearchPath => Ok(()),
+        }
+    }
+}
+
+/// Where a granted program is, at the end of all links, for what it brings along. That is nothing where the plugin may
+/// write it, because what it says would be the plugin's own choice, and nothing where it has yet to come.
 ///
 /// # Errors
 /// Why it has no effect.
-fn granted(path: &Path, places: &Places) -> Result<bool, String> {
-    let real = match places.find(path) {
-        Ok(found) => found.path,
-        // It may come, and is looked for again when the fence goes up.
-        Err(Lost::Absent { .. }) => path.to_owned(),
-        Err(led @ Lost::Led { .. }) => return Err(led.to_string()),
+fn granted(path: &Path, places: &Places) -> Result<Option<PathBuf>, String> {
+    let (spot, is_there) = match places.find(path) {
+        Ok(found) => (found.spot, true),
+        // It is looked for and judged again when the fence goes up.
+        Err(Lost::Absent { .. }) => (Spot::named(path), false),
+        Err(lost) => return Err(lost.to_string()),
     };
-    match places.of_another(&real) {
-        Some(place) => Err(format!(
+    of_another(&spot, places)?;
+    Ok((is_there && !places.is_own(&spot)).then_some(spot.path))
+}
+
+/// Whether no other plugin writes it.
+fn of_another(spot: &Spot, places: &Places) -> Result<(), String> {
+    let place = places.of_another(spot);
+    place.map_or(Ok(()), |place| {
+        Err(format!(
             "another plugin may write {}; what it writes is not run",
             place.display()
-        )),
-        None => Ok(places.is_own(&real)),
-    }
+        ))
+    })
 }
 
 fn is_below(path: &Path, folder: &Path) -> bool {
@@ -134,16 +161,12 @@ fn is_below(path: &Path, folder: &Path) -> bool {
 /// Where an interpreter has its library: beside the folder that it lies in, by its own name and by where a link
 /// leads. A virtual environment says in a file which interpreter it is made of. It takes an executable file that
 /// is there and that nobody else could have put there.
-fn library_of(program: &Path) -> BTreeSet<PathBuf> {
-    let is_ours = fs::metadata(program).is_ok_and(|found| {
-        (found.uid() == 0 || found.uid() == geteuid().as_raw()) && found.mode() & WRITABLE_BY_OTHERS == 0
-    });
-    if !is_ours || !chain::is_executable(program) {
+fn library_of(program: &Path, found: &Found) -> BTreeSet<PathBuf> {
+    let is_ours = [0, geteuid().as_raw()].contains(&found.owner) && found.mode & WRITABLE_BY_OTHERS == 0;
+    if !is_ours || found.kind() != FileType::RegularFile || found.mode & EXECUTABLE == 0 {
         return BTreeSet::new();
     }
-    let real = fs::canonicalize(program).ok();
-    let places = [Some(program.to_owned()), real];
-    let prefixes = places.iter().flatten().filter_map(|path| {
+    let prefixes = [program, &found.spot.path].into_iter().filter_map(|path| {
         let folder = path.parent()?;
         folder.ends_with("bin").then(|| folder.parent()).flatten()
     });
@@ -154,27 +177,4 @@ fn library_of(program: &Path) -> BTreeSet<PathBuf> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::os::unix::fs::PermissionsExt;
-
-    #[test]
-    fn only_an_interpreter_that_is_there_and_can_be_run_brings_its_library() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let (bin, lib) = (folder.path().join("bin"), folder.path().join("lib"));
-        for made in [&bin, &lib] {
-            fs::create_dir(made).expect("makes");
-        }
-        let program = bin.join("x");
-        assert_eq!(library_of(&program), BTreeSet::new(), "it is not there");
-        fs::create_dir(&program).expect("makes");
-        assert_eq!(library_of(&program), BTreeSet::new(), "it is a folder");
-        fs::remove_dir(&program).expect("removes");
-        fs::write(&program, "").expect("writes");
-        for (mode, is_one) in [(0o644, false), (0o757, false), (0o755, true)] {
-            fs::set_permissions(&program, fs::Permissions::from_mode(mode)).expect("sets the mode");
-            let brought = is_one.then(|| lib.clone()).into_iter().collect();
-            assert_eq!(library_of(&program), brought, "{mode:o}");
-        }
-    }
-}
+mod tests;

@@ -8,76 +8,26 @@ use super::{
     enter::failed,
     orders::Orders,
     programs::{By, Programs},
-    resolve::{Lost, Places},
+    resolve::Places,
     system_calls::Cutting,
     user::Needed,
 };
 use landlock::{
-    ABI, Access, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, LandlockStatus, NetPort,
-    PathBeneath, Ruleset, RulesetAttr, RulesetCreated, RulesetCreatedAttr, Scope,
+    ABI, Access, AccessFs, AccessNet, CompatLevel, Compatible, LandlockStatus, NetPort, PathBeneath, Ruleset,
+    RulesetAttr, RulesetCreatedAttr, Scope,
 };
-use std::path::{Path, PathBuf};
+use rustix::fs::FileType;
+use std::path::PathBuf;
 
 /// The newest version of the fence that is made use of.
-const NEWEST: ABI = ABI::V6;
-
-/// What every plugin may read: nothing of it is secret, and ordinary programs of Python, Node.js, Go and the
-/// shell were seen to need it or to fail without a word.
-const READABLE: [&str; 33] = [
-    // Programs and libraries.
-    "/usr",
-    "/lib",
-    "/lib32",
-    "/lib64",
-    "/bin",
-    "/sbin",
-    "/etc/ld.so.cache",
-    "/etc/ld.so.preload",
-    "/etc/alternatives",
-    // Names, of the network and of people.
-    "/etc/hosts",
-    "/etc/resolv.conf",
-    "/etc/host.conf",
-    "/etc/nsswitch.conf",
-    "/etc/gai.conf",
-    "/etc/services",
-    "/etc/protocols",
-    "/etc/passwd",
-    "/etc/group",
-    // Time and language.
-    "/etc/localtime",
-    "/etc/timezone",
-    "/etc/locale.alias",
-    // Whom TLS trusts; not the private keys beside it.
-    "/etc/ssl/certs",
-    "/etc/ssl/openssl.cnf",
-    "/etc/pki/tls/certs",
-    "/etc/pki/ca-trust/extracted",
-    "/etc/ca-certificates",
-    // How the machine is, which is what plugins vote on.
-    "/proc/loadavg",
-    "/proc/meminfo",
-    "/proc/cpuinfo",
-    "/proc/stat",
-    "/proc/uptime",
-    "/proc/sys/vm/overcommit_memory",
-    "/sys/devices/system/cpu",
-];
-
-/// A process's view of itself: runtimes read their own memory use there.
-const ITSELF: &str = "/proc/self";
-
-/// What every plugin may read and write.
-const DEVICES: [&str; 3] = ["/dev/null", "/dev/zero", "/dev/full"];
-/// What every plugin may read besides.
-const SOURCES: [&str; 2] = ["/dev/urandom", "/dev/random"];
+pub(super) const NEWEST: ABI = ABI::V6;
 
 /// What is granted to whom, found before any fence is up.
 #[derive(Debug)]
 pub(super) struct Plan {
-    programs: Programs,
-    libraries: Vec<(PathBuf, By)>,
-    places: Places,
+    pub(super) programs: Programs,
+    pub(super) libraries: Vec<(PathBuf, By)>,
+    pub(super) places: Places,
 }
 
 impl Plan {
@@ -85,7 +35,7 @@ impl Plan {
     pub(super) fn make(orders: &Orders) -> Result<Plan, String> {
         let places = Places::of(orders);
         let programs = Programs::of(orders, &places)?;
-        let libraries = programs.libraries();
+        let libraries = programs.libraries(&places);
         Ok(Plan {
             programs,
             libraries,
@@ -129,16 +79,6 @@ impl Plan {
         orders: &Orders,
         not_enforced: &mut Vec<String>,
     ) -> Result<(Vec<String>, Cutting), String> {
-        let Programs {
-            all: programs,
-            mut not_granted,
-        } = self.programs;
-        let places = &self.places;
-        let read = AccessFs::ReadFile | AccessFs::ReadDir;
-        let run = AccessFs::ReadFile | AccessFs::Execute;
-        let write = AccessFs::from_all(NEWEST)
-            & !(AccessFs::Execute | AccessFs::MakeChar | AccessFs::MakeBlock | AccessFs::IoctlDev);
-        let commands = read | AccessFs::WriteFile | AccessFs::IoctlDev;
         let ruleset = Ruleset::default()
             .set_compatibility(CompatLevel::BestEffort)
             .handle_access(AccessFs::from_all(NEWEST))
@@ -147,83 +87,34 @@ impl Plan {
             .and_then(Ruleset::create)
             .map_err(failed("make the fence of files"))?;
         let mut fence = Some(ruleset);
-        let base = READABLE.iter().chain([&ITSELF]).chain(&SOURCES).map(Path::new);
-        let base = base
-            .chain(self.libraries.iter().map(|(path, _)| path.as_path()))
-            .chain(orders.folder.as_deref());
-        // Which of these there are differs from system to system.
-        for path in base {
-            if let Err(led @ Lost::Led { .. }) = allow(&mut fence, places, path, read)? {
-                not_granted.push(format!("read {}: {led}", path.display()));
-            }
-        }
-        let both = AccessFs::ReadFile | AccessFs::WriteFile;
-        for path in DEVICES {
-            drop(allow(&mut fence, places, Path::new(path), both)?);
-        }
-        for path in programs.keys().chain([&orders.path]) {
-            if let Err(led @ Lost::Led { .. }) = allow(&mut fence, places, path, run)? {
-                not_granted.push(format!("run {}: {led}", path.display()));
-            }
-        }
-        if let Err(lost) = allow(&mut fence, places, &orders.home, write)? {
-            not_granted.push(format!("its working folder {}: {lost}", orders.home.display()));
-        }
+        let not_granted = self.openings(orders, &mut |found, access| {
+            let access = match found.kind() {
+                FileType::Directory => access,
+                _ => access & AccessFs::from_file(NEWEST),
+            };
+            let made = fence.take().expect("it is always put back");
+            let made = made.add_rule(PathBeneath::new(found.descriptor, access));
+            fence = Some(made.map_err(failed("open a path"))?);
+            Ok(())
+        })?;
+        let mut made = fence.expect("it is always put back");
         let permissions = &orders.permissions;
-        for (word, paths, access) in [
-            ("read", &permissions.read, read),
-            ("write", &permissions.write, write),
-            ("devices", &permissions.devices, commands),
-        ] {
-            for path in paths {
-                if let Err(lost) = allow(&mut fence, places, path, access)? {
-                    not_granted.push(format!("{word} {}: {lost}", path.display()));
-                }
-            }
-        }
         let connect = permissions
             .tcp
             .iter()
             .map(|endpoint| (endpoint.port, AccessNet::ConnectTcp));
         let bind = permissions.listen.iter().map(|port| (*port, AccessNet::BindTcp));
         for (port, access) in connect.chain(bind) {
-            let made = fence.take().expect("it is always put back");
-            fence = Some(
-                made.add_rule(NetPort::new(port, access))
-                    .map_err(failed("open a port"))?,
-            );
+            made = made
+                .add_rule(NetPort::new(port, access))
+                .map_err(failed("open a port"))?;
         }
-        let made = fence.take().expect("it is always put back");
         let status = made
             .restrict_self()
             .map_err(failed("put up the fence of files"))?;
         not_enforced.extend(lacking(&status.landlock));
         Ok((not_granted, cutting(&status.landlock)))
     }
-}
-
-/// Lets it be reached where it is there, or says why it is not.
-fn allow(
-    fence: &mut Option<RulesetCreated>,
-    places: &Places,
-    path: &Path,
-    access: BitFlags<AccessFs>,
-) -> Result<Result<(), Lost>, String> {
-    let found = match places.find(path) {
-        Ok(found) => found,
-        Err(lost) => return Ok(Err(lost)),
-    };
-    let access = if found.is_folder {
-        access
-    } else {
-        access & AccessFs::from_file(NEWEST)
-    };
-    let made = fence.take().expect("it is always put back");
-    *fence = Some(
-        made.add_rule(PathBeneath::new(found.descriptor, access))
-            .map_err(failed("open a path"))?,
-    );
-    Ok(Ok(()))
 }
 
 /// Whether cutting files off is left to the filter of system calls.

@@ -127,7 +127,11 @@ fn closed_by(
             continue;
         }
         // Of what is looked up only its own mode counts: in which folders is the host's matter.
-        let is_its_own = || places.find(&one.path).is_ok_and(|found| found.path == closed);
+        let is_its_own = || {
+            places
+                .find(&one.path)
+                .is_ok_and(|found| found.spot.path == closed)
+        };
         if one.by == By::Author || one.by == By::SearchPath && is_its_own() {
             let needed = one.path.display();
             return Err(Unchanged::ByAuthor(format!(
@@ -141,17 +145,17 @@ fn closed_by(
 }
 
 /// What keeps others from it, at its end or on the way there; what is not there yet is to be seen when it comes.
-/// What is not granted, because a link of a plugin's leads to it, keeps nobody from anything.
+/// What is not granted, because a link that is not followed leads to it, keeps nobody from anything.
 fn closed_to_others(needed: &Needed, places: &Places) -> Option<PathBuf> {
     let lacks = |path: &Path, bits: u32| {
         let found = fs::symlink_metadata(path);
         found.is_ok_and(|found| found.mode() & bits != bits && !places.is_its_users(path, found.uid()))
     };
     let way = match places.find(&needed.path) {
-        Ok(found) if lacks(&found.path, needed.bits) => return Some(found.path),
+        Ok(found) if lacks(&found.spot.path, needed.bits) => return Some(found.spot.path),
         Ok(found) => found.way,
         Err(Lost::Absent { way, .. }) => way,
-        Err(Lost::Led { .. }) => return None,
+        Err(Lost::Led { .. } | Lost::Strange { .. }) => return None,
     };
     way.into_iter().rev().find(|folder| lacks(folder, 0o1))
 }
