@@ -19,7 +19,7 @@ use std::{
     time::Duration,
 };
 
-/// Its author is at hand, saves again and again, and waits for it.
+/// Its author is at hand, saves again and again, and waits for it: nothing is quarantined here.
 const AT_HAND: Restarts = Restarts {
     first: Duration::from_millis(500),
     longest: Duration::from_secs(5),
