@@ -29,9 +29,29 @@ pub(super) async fn warn_before_enabling(session: &Session, layer: &Layer, plugi
             names(unvouched)
         ));
     }
+    if let Some(line) = quarantined(&said, plugin) {
+        print::talk(&line);
+    }
     let meaning = "it is asked for on the bus, and its vote is unknown for as long as nobody answers, which keeps a \
                    host awake";
     warn_of_absent(session, &said, plugin, meaning).await;
+}
+
+/// Where it is in quarantine. To say again what is said already changes nothing there.
+fn quarantined(said: &[(HostId, Said)], plugin: &PluginName) -> Option<String> {
+    let is_so = |said: &Said| matches!(said, Said::Has(status) if status.state == "quarantined");
+    let there: Vec<&HostId> = said
+        .iter()
+        .filter(|(_, said)| is_so(said))
+        .map(|(host, _)| host)
+        .collect();
+    (!there.is_empty()).then(|| {
+        format!(
+            "{plugin} is in quarantine on {}, as it has crashed again and again; where it was enabled before, \
+             `snooze plugin load {plugin}` has it tried at once",
+            names(there)
+        )
+    })
 }
 
 /// Says what should be known before it is switched off.
@@ -68,4 +88,30 @@ async fn warn_of_absent(session: &Session, said: &[(HostId, Said)], plugin: &Plu
         "there is no plugin {plugin} on {}, so {meaning}; {there}",
         names(without)
     ));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn where_it_is_in_quarantine_is_told_with_what_ends_it() {
+        let has = |state: &str| {
+            let status = serde_json::from_value(json!({
+                "info": {"name": "redis"}, "runtime": "process", "origin": "/p", "state": state,
+                "stats": {"calls": 0, "errors": 0, "time_outs": 0, "restarts": 0},
+            }));
+            Said::Has(Box::new(status.expect("a status")))
+        };
+        let host = |name: &str| name.parse::<HostId>().expect("a host id");
+        let redis = "redis".parse().expect("a name");
+        let said = [(host("well"), has("running")), (host("ill"), has("quarantined"))];
+        let told = quarantined(&said, &redis).expect("it is told");
+        assert!(
+            told.contains("on ill,") && told.contains("`snooze plugin load redis`"),
+            "{told}"
+        );
+        assert_eq!(quarantined(&said[..1], &redis), None);
+    }
 }
