@@ -101,10 +101,8 @@ impl Plugin {
 }
 
 fn fields(manifest: Option<&PluginManifest>, of: fn(&ConfigSchema) -> Vec<String>) -> Vec<String> {
-    manifest
-        .and_then(PluginManifest::schema)
-        .map(of)
-        .unwrap_or_default()
+    let schema = manifest.and_then(PluginManifest::schema);
+    schema.map(of).unwrap_or_default()
 }
 
 /// One that is not there, and what its author states of it where that is known.
@@ -296,10 +294,7 @@ mod tests {
             panic!("it is a process");
         };
         let described = Plugin::described(Runtime::Process(process.clone()), Some(Arc::new(manifest)));
-        let status = described.status(LIMIT).await;
-        assert_eq!(
-            (status.secrets, status.secret_files),
-            (lost.secrets, vec!["pin_file".to_owned()])
-        );
+        assert_eq!(described.status(LIMIT).await.secrets, ["pin"]);
+        assert_eq!(described.status(LIMIT).await.secret_files, ["pin_file"]);
     }
 }
