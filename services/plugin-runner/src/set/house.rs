@@ -185,11 +185,16 @@ impl House {
             let looked = look(&orders, &mut known, &mut stirs);
             (looked, known, stirs)
         });
-        tokio::pin!(looked);
-        let looked = loop {
+        let watch = &mut self.watch;
+        let mut looked = Box::pin(async move {
+            let looked = looked.await?;
+            watch.these(&looked.0.places).await?;
+            Ok(looked)
+        });
+        let done = loop {
             // Cancelling these loses nothing: what it knew is on the disk already.
             tokio::select! {
-                looked = &mut looked => break looked,
+                done = &mut looked => break done,
                 () = self.parts.shutdown.cancelled() => return Ok(()),
                 () = tokio::time::sleep(LONG_LOOK) => tracing::error!(
                     seconds = LONG_LOOK.as_secs(),
@@ -197,9 +202,9 @@ impl House {
                 ),
             }
         };
-        let (looked, known, stirs) = looked.map_err(HouseError::Look)?;
+        drop(looked);
+        let (looked, known, stirs) = done.map_err(HouseError::Look)?;
         (self.parts.known, self.stirs) = (known, stirs);
-        self.watch.these(&looked.places);
         let restarts = &self.parts.config.restarts;
         self.again = if looked.may_pass() {
             Some(Instant::now() + self.backoff.failed_after(Duration::ZERO, restarts))

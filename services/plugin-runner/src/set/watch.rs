@@ -13,10 +13,12 @@ use std::{
     io,
     os::fd::OwnedFd,
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 use tokio::{
     io::{Interest, unix::AsyncFd},
+    task::{JoinError, spawn_blocking},
     time::{Instant, sleep_until, timeout_at},
 };
 
@@ -50,7 +52,7 @@ const CHANGES: WatchFlags = WatchFlags::CLOSE_WRITE
 /// The folders that are watched.
 #[derive(Debug)]
 pub(crate) struct Watch {
-    kernel: Option<AsyncFd<OwnedFd>>,
+    kernel: Option<Arc<AsyncFd<OwnedFd>>>,
     watched: BTreeMap<PathBuf, i32>,
     /// Why some are not.
     unwatched: Option<String>,
@@ -70,7 +72,7 @@ impl Watch {
             tracing::info!(why, every_seconds = UNWATCHED.as_secs(), "{FROM_TIME_TO_TIME}");
         }
         Watch {
-            kernel: made.ok(),
+            kernel: made.ok().map(Arc::new),
             watched: BTreeMap::new(),
             unwatched,
             look_by: Instant::now() + UNWATCHED,
@@ -78,12 +80,15 @@ impl Watch {
         }
     }
 
-    /// Watches these folders, and no others: as many as may be, from the first on. What changed in one before it was watched cannot be seen, so that a new
-    /// one counts as changed.
-    pub(crate) fn these(&mut self, places: &Places) {
+    /// Watches these folders, and no others: as many as may be, from the first on. What changed in one before it was watched
+    /// cannot be seen, so that a new one counts as changed. Cancelling it leaves some watched that are not known of.
+    ///
+    /// # Errors
+    /// They could not be gone through.
+    pub(crate) async fn these(&mut self, places: &Places) -> Result<(), JoinError> {
         self.look_by = Instant::now() + UNWATCHED;
         let Some(kernel) = &self.kernel else {
-            return;
+            return Ok(());
         };
         let folders = places.in_order();
         let (folders, rest) = folders.split_at(folders.len().min(LIMIT));
@@ -95,7 +100,7 @@ impl Watch {
                 && !self.watched.values().any(|other| *other == watch)
             {
                 // One that was removed as a folder is watched no more by itself.
-                inotify::remove_watch(kernel, watch).unwrap_or_default();
+                inotify::remove_watch(&**kernel, watch).unwrap_or_default();
             }
         }
         let (mut failed, mut is_new) = (None, false);
@@ -104,12 +109,21 @@ impl Watch {
         } else if places.is_cut() {
             failed = Some(format!("more than {OF_ONE} folders of one plugin"));
         }
-        for folder in folders {
-            // Also those that are watched: another folder may have taken the place.
-            match watch(kernel, folder) {
-                Ok(watch) => is_new |= self.watched.insert((*folder).to_owned(), watch) != Some(watch),
+        // Also those that are watched: another folder may have taken the place.
+        let folders: Vec<PathBuf> = folders.iter().map(|folder| (*folder).to_owned()).collect();
+        let kernel = kernel.clone();
+        // Each is looked up, and the disk of one may not answer.
+        let watched = spawn_blocking(move || {
+            let watched = folders
+                .into_iter()
+                .map(|folder| (watch(&kernel, &folder), folder));
+            watched.collect::<Vec<_>>()
+        });
+        for (watch, folder) in watched.await? {
+            match watch {
+                Ok(watch) => is_new |= self.watched.insert(folder, watch) != Some(watch),
                 Err(why) => {
-                    self.watched.remove(*folder);
+                    self.watched.remove(&folder);
                     failed.get_or_insert(why);
                 }
             }
@@ -119,6 +133,7 @@ impl Watch {
             let now = Instant::now();
             self.restless = Some((now, now));
         }
+        Ok(())
     }
 
     fn note(&mut self, unwatched: Option<String>) {
@@ -201,76 +216,4 @@ async fn next(kernel: &AsyncFd<OwnedFd>) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use futures_util::FutureExt;
-    use std::fs;
-
-    const SOON: Duration = Duration::from_secs(20);
-
-    fn places(all: impl IntoIterator<Item = PathBuf>) -> Places {
-        let mut places = Places::default();
-        all.into_iter().for_each(|folder| places.add(folder));
-        places
-    }
-
-    fn watching(folder: &Path) -> Watch {
-        let mut watch = Watch::new();
-        watch.these(&places([folder.to_owned()]));
-        watch
-    }
-
-    async fn is_told(watch: &mut Watch, what: &str) {
-        let told = tokio::time::timeout(SOON, watch.changed()).await;
-        told.unwrap_or_else(|_| panic!("{what} is told"));
-    }
-
-    #[tokio::test]
-    async fn what_changes_in_a_folder_is_told_and_what_is_read_is_not() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let mut watch = watching(folder.path());
-        assert_eq!(watch.unwatched, None);
-        let file = folder.path().join("run");
-        fs::write(&file, "one").expect("writes");
-        is_told(&mut watch, "a new file").await;
-        fs::read(&file).expect("reads");
-        fs::read_dir(folder.path()).expect("reads");
-        assert!(watch.changed().now_or_never().is_none(), "nothing has changed");
-        fs::remove_file(&file).expect("removes");
-        is_told(&mut watch, "that it is gone").await;
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_folder_that_cannot_be_watched_is_looked_through_from_time_to_time() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let mut watch = watching(&folder.path().join("absent"));
-        assert!(watch.unwatched.is_some());
-        let begun = Instant::now();
-        watch.changed().await;
-        assert_eq!(begun.elapsed(), UNWATCHED);
-        watch.these(&places([folder.path().to_owned()]));
-        assert_eq!(watch.unwatched, None, "it can be watched now");
-    }
-
-    #[tokio::test]
-    async fn t3_an_operators_folder_is_watched_however_many_others_were_before() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let mut many = Places::default();
-        for plugin in 0..=LIMIT / OF_ONE {
-            let of_one = (0..OF_ONE).map(|number| folder.path().join(format!("{plugin}-{number}")));
-            let of_one: Vec<PathBuf> = of_one.collect();
-            of_one
-                .iter()
-                .for_each(|place| fs::create_dir(place).expect("makes"));
-            many.add_of_one(of_one);
-        }
-        let mut watch = Watch::new();
-        watch.these(&many);
-        assert_eq!(watch.watched.len(), LIMIT);
-        assert!(watch.unwatched.is_some());
-        many.add(folder.path().to_owned());
-        watch.these(&many);
-        assert!(watch.watched.contains_key(folder.path()));
-        assert_eq!(watch.watched.len(), LIMIT);
-    }
-}
+mod tests;
