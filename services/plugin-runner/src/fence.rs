@@ -33,6 +33,7 @@ pub(crate) use channel::Entering;
 pub(crate) use control_group::{ControlGroup, ControlGroups};
 pub(crate) use entry::Entry;
 pub(crate) use grants::PERMISSIONS;
+pub(crate) use home::make as make_home;
 pub(crate) use limits::Limits;
 pub(crate) use orders::Outcome;
 

@@ -14,13 +14,19 @@ use std::{
     thread,
     time::Duration,
 };
-use tokio::{sync::watch, time::timeout};
+use tokio::{
+    sync::{OwnedMutexGuard, watch},
+    time::timeout,
+};
 
 /// What a native plugin is, to whoever asks what keeps it from anything.
 pub(crate) const UNFENCED: &str = "anything: it is native, and part of the runner";
 
 /// How long it may take to end once nobody asks it any more.
 const END_LIMIT: Duration = Duration::from_secs(2);
+
+/// A start that was given up stops at its next file, which takes longer only where a disk does not answer.
+const FILES_LIMIT: Duration = Duration::from_secs(2);
 
 /// Why a library is not at work.
 #[derive(Debug, thiserror::Error)]
@@ -45,9 +51,20 @@ impl GuestError {
     }
 }
 
-/// Where one of it is at work: whether the thread of an earlier start is still there.
+/// Where one of a plugin is at work: whether the thread of an earlier start is still there, and whether an earlier start
+/// is still at its files.
 #[derive(Debug, Default)]
-pub(crate) struct Seat(Mutex<Weak<()>>);
+pub(crate) struct Seat {
+    thread: Mutex<Weak<()>>,
+    files: Arc<tokio::sync::Mutex<()>>,
+}
+
+impl Seat {
+    /// Waits until no earlier start is at its files, a moment at most. Cancelling it loses nothing.
+    pub(crate) async fn files(&self) -> Option<OwnedMutexGuard<()>> {
+        timeout(FILES_LIMIT, self.files.clone().lock_owned()).await.ok()
+    }
+}
 
 /// A library at work.
 #[derive(Debug)]
@@ -62,7 +79,7 @@ pub(crate) struct Guest {
 /// Why it cannot be asked.
 pub(crate) fn start(name: &str, bytes: &[u8], seat: &Seat) -> Result<(Guest, Pipes), GuestError> {
     // Held until there is a thread. One that hangs while it is opened holds it for as long as it does.
-    let mut seat = match seat.0.try_lock() {
+    let mut seat = match seat.thread.try_lock() {
         Ok(seat) => seat,
         Err(TryLockError::Poisoned(seat)) => seat.into_inner(),
         Err(TryLockError::WouldBlock) => return Err(GuestError::Hangs),

@@ -178,10 +178,14 @@ impl StdioPlugin {
         *self.start.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// What it starts is that of the start before until it was looked at, for which a disk has to answer.
     fn note_start(&self) {
-        let file = FileIdentity::of(self.path());
         let mut start = self.start.lock().unwrap_or_else(PoisonError::into_inner);
         start.count += 1;
+    }
+
+    fn note_file(&self, file: Option<FileIdentity>) {
+        let mut start = self.start.lock().unwrap_or_else(PoisonError::into_inner);
         start.file = file;
     }
 

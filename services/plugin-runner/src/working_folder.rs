@@ -2,15 +2,23 @@
 //!
 //! What another version left there, or one that was allowed something else, would be read by the next: an interpreter
 //! loads modules from its home, and a second name of a file outlasts the permission to open it. So such a folder is
-//! emptied before a start. It never looks at what a plugin keeps there itself from one start to the next.
+//! emptied before a start. It never looks at what a plugin keeps there itself from one start to the next, and never
+//! removes what is mounted there.
+
+mod mounts;
+mod removal;
 
 use crate::{
-    files::{self, Durability},
+    fence,
+    files::{self, Durability, FileError},
     manifest::sha256_of_bytes,
 };
+use removal::NotRemoved;
 use serde_json::json;
 use snooze_schemas::plugin::permissions::Permissions;
+use snooze_service_runtime::{CancellationToken, exit::one_line};
 use std::{
+    fmt::Display,
     fs, io,
     path::{Path, PathBuf},
 };
@@ -27,32 +35,80 @@ impl Owner {
     }
 }
 
-/// Empties a working folder that is somebody else's. What it is in the end stands beside it, where no plugin may write.
+/// Makes a working folder, and empties it before where it is somebody else's. Whose it is in the end stands beside it,
+/// where no plugin may write. It removes nothing more once the start is given up, but goes on until it sees that: two
+/// starts are kept apart by whoever calls it.
 ///
 /// # Errors
-/// Why what another plugin left is still there; nothing is to be started in it.
-pub(crate) fn make_ready(home: &Path, owner: &Owner) -> Result<(), String> {
+/// Why what another plugin left is still there, or why nobody could tell that it is not; nothing is to be started in it.
+pub(crate) fn make_ready(home: &Path, owner: &Owner, given_up: &CancellationToken) -> Result<(), String> {
     let note = note_beside(home);
-    // A note that cannot be read is nobody's.
-    let before: Option<String> = files::read(&note).ok().flatten();
-    if before.as_ref() == Some(&owner.0) {
-        return Ok(());
+    let shown = home.display();
+    let before: Option<String> = match files::read(&note) {
+        // What is spoiled names nobody.
+        Err(FileError::Understand { .. }) => None,
+        Err(error @ (FileError::Read { .. } | FileError::Write { .. })) => {
+            return Err(format!(
+                "nobody can tell whose its working folder {shown} is: {}; it is neither used nor emptied until that can \
+                 be read, or is removed",
+                one_line(&error)
+            ));
+        }
+        Ok(before) => before,
+    };
+    if before.as_ref() != Some(&owner.0) {
+        empty(home, &note, given_up)?;
+        files::replace(&note, &owner.0, Durability::Synced).map_err(|error| {
+            format!(
+                "its working folder {shown} is emptied, and that cannot be noted: {}; room has to be made on that disk, \
+                 or writing there allowed",
+                one_line(&error)
+            )
+        })?;
     }
-    let is_left = |error: &dyn std::fmt::Display| {
+    fence::make_home(home).map_err(|error| format!("make its folder {shown}: {error}"))
+}
+
+/// Removes the folder with all that is in it. What lies in it is nobody's from the first on, so that one that is half
+/// removed is never taken for what its old owner left.
+fn empty(home: &Path, note: &Path, given_up: &CancellationToken) -> Result<(), String> {
+    let shown = home.display();
+    let is_left = |why: &dyn Display| {
+        format!("what another version of it left in {shown} cannot be removed: {why}; remove that folder")
+    };
+    let is_mounted = |mount: &Path| {
         format!(
-            "what another version of it left in {} cannot be removed: {error}; remove that folder",
-            home.display()
+            "its working folder {shown} is to be emptied, because another version of it had it or one that might do \
+             something else, and {} is mounted there, which is never emptied: unmount it, and mount it again once the \
+             plugin has been started",
+            mount.display()
         )
     };
-    // It follows no link.
-    match fs::remove_dir_all(home) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(is_left(&error)),
-        Ok(()) => {
-            tracing::info!(folder = %home.display(), "a plugin is another one, or may do something else: its working folder is emptied");
-        }
-        Err(_) => {}
+    if given_up.is_cancelled() {
+        return Err(is_left(&NotRemoved::GivenUp));
     }
-    files::replace(&note, &owner.0, Durability::Synced).map_err(|error| is_left(&error))
+    // Before anything is removed or moved.
+    let above = home.parent().and_then(|above| fs::canonicalize(above).ok());
+    let real = above.zip(home.file_name()).map(|(above, name)| above.join(name));
+    if let Some(mount) = real.and_then(|real| mounts::mounted_in(&real)) {
+        return Err(is_mounted(&mount));
+    }
+    match fs::remove_file(note) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            return Err(is_left(&format!("remove {}: {error}", note.display())));
+        }
+        Ok(()) | Err(_) => {}
+    }
+    match removal::remove(home, removal::ENTRIES, &|| !given_up.is_cancelled()) {
+        Ok(true) => {
+            tracing::info!(folder = %shown, "a plugin is another one, or may do something else: its working folder is emptied");
+            Ok(())
+        }
+        Ok(false) => Ok(()),
+        Err(NotRemoved::Mount(mount)) => Err(is_mounted(&mount)),
+        Err(why @ NotRemoved::More(_)) => Err(format!("its working folder {shown} is being emptied: {why}")),
+        Err(why @ (NotRemoved::GivenUp | NotRemoved::Failed { .. })) => Err(is_left(&one_line(&why))),
+    }
 }
 
 fn note_beside(home: &Path) -> PathBuf {
@@ -61,72 +117,4 @@ fn note_beside(home: &Path) -> PathBuf {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn permissions(udp: bool) -> Permissions {
-        serde_json::from_value(json!({ "udp": udp })).expect("permissions")
-    }
-
-    #[test]
-    fn i4_nothing_is_left_of_one_of_other_files_or_that_might_do_something_else() {
-        let above = tempfile::tempdir().expect("a folder");
-        let (home, outside) = (above.path().join("redis"), above.path().join("outside"));
-        fs::write(&outside, "text").expect("writes");
-        let first = Owner::of("a", Some("m"), &permissions(false));
-        let others = [
-            Owner::of("b", Some("m"), &permissions(false)),
-            Owner::of("b", Some("n"), &permissions(false)),
-            Owner::of("b", None, &permissions(false)),
-            Owner::of("b", None, &permissions(true)),
-            first.clone(),
-        ];
-        let left = home.join(".local/lib/usercustomize.py");
-        let live_in = || {
-            fs::create_dir_all(left.parent().expect("one")).expect("makes");
-            fs::write(&left, "import os").expect("writes");
-            fs::hard_link(&outside, home.join("twice")).expect("links");
-            std::os::unix::fs::symlink(above.path(), home.join("up")).expect("links");
-        };
-        // Who was there before anybody took a note of it is somebody else.
-        live_in();
-        make_ready(&home, &first).expect("it is emptied");
-        assert!(!home.exists());
-        for other in &others {
-            live_in();
-            make_ready(&home, other).expect("it is emptied");
-            assert!(!home.exists(), "{other:?}");
-            live_in();
-            make_ready(&home, other).expect("it is its own");
-            assert!(left.exists(), "what is its own is kept");
-            fs::remove_dir_all(&home).expect("removes");
-        }
-        assert_eq!(fs::read_to_string(&outside).expect("it is there"), "text");
-    }
-
-    #[test]
-    fn i4_where_nobody_can_tell_whose_it_is_it_is_nobodys() {
-        let above = tempfile::tempdir().expect("a folder");
-        let home = above.path().join("redis");
-        let owner = Owner::of("a", None, &permissions(false));
-        make_ready(&home, &owner).expect("there is nothing");
-        fs::create_dir(&home).expect("makes");
-        fs::write(above.path().join(".redis.owner"), "{").expect("writes");
-        make_ready(&home, &owner).expect("it is emptied");
-        assert!(!home.exists());
-    }
-
-    #[test]
-    fn what_cannot_be_removed_is_told_with_its_place() {
-        let above = tempfile::tempdir().expect("a folder");
-        let home = above.path().join("redis");
-        // No folder: nothing that a plugin could have made of it.
-        fs::write(&home, "").expect("writes");
-        let why = make_ready(&home, &Owner::of("a", None, &permissions(false))).expect_err("it is left");
-        assert!(
-            why.contains(&home.display().to_string()) && why.contains("remove that folder"),
-            "{why}"
-        );
-        assert!(!above.path().join(".redis.owner").exists(), "it is not its own");
-    }
-}
+mod tests;

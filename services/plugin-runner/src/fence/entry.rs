@@ -6,7 +6,6 @@ use super::{
     Fence,
     channel::{self, Entering},
     control_group::ControlGroup,
-    home,
     orders::Orders,
 };
 use crate::{file_identity::FileIdentity, process::Program};
@@ -37,11 +36,8 @@ pub(crate) struct Started {
 }
 
 impl Entry {
-    /// Makes the plugin's working folder and its control group. What is run is this file, where one was looked at.
+    /// Makes the plugin's control group; its working folder is there. What is run is this file, where one was looked at.
     pub(crate) fn of(program: &Program, fence: &Fence, seen: Option<FileIdentity>) -> io::Result<Entry> {
-        let folder = &program.home;
-        home::make(folder)
-            .map_err(|error| io::Error::other(format!("make its folder {}: {error}", folder.display())))?;
         let user = fence
             .config
             .users
@@ -86,7 +82,7 @@ impl Entry {
             path: program.path.clone(),
             seen,
             folder: fence.folder.clone(),
-            home: folder.clone(),
+            home: program.home.clone(),
             search_path: program.search_path.clone(),
             permissions: fence.permissions.clone(),
             own_write: writers.of(&fence.plugin),

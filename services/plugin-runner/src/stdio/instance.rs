@@ -5,6 +5,7 @@
 use super::{StdioPlugin, supervise::Unstarted};
 use crate::{
     fence::Fenced,
+    file_identity::FileIdentity,
     guest::{self, Guest, GuestError, UNFENCED},
     manifest::{sha256_of, sha256_of_bytes},
     pipes::Pipes,
@@ -13,10 +14,11 @@ use crate::{
     working_folder::{self, Owner},
 };
 use snooze_schemas::plugin::manifest::PluginKind;
-use snooze_service_runtime::exit::one_line;
+use snooze_service_runtime::{CancellationToken, exit::one_line};
 use std::{fs, io, path::Path, sync::Arc};
 use tokio::{
     process::ChildStderr,
+    sync::OwnedMutexGuard,
     task::{JoinError, spawn_blocking},
 };
 
@@ -48,16 +50,38 @@ impl StdioPlugin {
         if self.is_native() { "native" } else { "process" }
     }
 
-    /// Starts it, where its files are those that its manifest states and those that were approved.
+    /// Starts it, where its files are those that its manifest states and those that were approved. Once this is cancelled
+    /// nothing more is removed of its working folder.
     pub(super) async fn launch(self: &Arc<Self>) -> Result<Launched, Unstarted> {
+        let Some(turn) = self.seat.files().await else {
+            let why = "an earlier start of it is still at its files; the disk with them, or with its working folder, may \
+                       not answer";
+            return Err(Unstarted::Failed(why.to_owned()));
+        };
+        // What is cancelled here goes on until it sees that, and nobody else is at the files before.
+        let given_up = CancellationToken::new();
+        let _gives_up = given_up.clone().drop_guard();
         let plugin = self.clone();
         if self.is_native() {
-            return spawn_blocking(move || plugin.load()).await.map_err(lost)?;
+            let loaded = spawn_blocking(move || (FileIdentity::of(plugin.path()), plugin.load(turn))).await;
+            let (seen, loaded) = loaded.map_err(lost)?;
+            self.note_file(seen);
+            return loaded;
         }
-        let compared = spawn_blocking(move || plugin.compare(sha256_of).and_then(|()| plugin.make_ready()));
-        compared.await.map_err(lost)??;
+        let compared = spawn_blocking(move || {
+            // Before it is compared: what is run is this very file.
+            let seen = FileIdentity::of(plugin.path());
+            let compared = plugin
+                .compare(sha256_of)
+                .and_then(|()| plugin.make_ready(&given_up));
+            drop(turn);
+            (seen, compared)
+        });
+        let (seen, compared) = compared.await.map_err(lost)?;
+        self.note_file(seen);
+        compared?;
         // Without it nobody could tell right before it begins whether it is the file that was compared.
-        let Some(seen) = self.start().file else {
+        let Some(seen) = seen else {
             let path = self.path().display();
             return Err(Unstarted::Failed(format!(
                 "{path} could not be seen when it was to be started"
@@ -86,8 +110,8 @@ impl StdioPlugin {
         }
     }
 
-    /// Looks that it finds nothing in its working folder that another one left there.
-    fn make_ready(&self) -> Result<(), Unstarted> {
+    /// Makes its working folder, in which it finds nothing that another one left there.
+    fn make_ready(&self, given_up: &CancellationToken) -> Result<(), Unstarted> {
         let program = &self.settings.program;
         // What has no fence writes where it likes.
         if program.fence.is_none() {
@@ -97,11 +121,11 @@ impl StdioPlugin {
             .map_err(|error| Unstarted::Failed(format!("read {}: {error}", program.path.display())))?;
         let manifest = self.manifest().map(|manifest| manifest.sha256());
         let owner = Owner::of(&entry, manifest, &self.grant.permissions);
-        working_folder::make_ready(&program.home, &owner).map_err(Unstarted::Failed)
+        working_folder::make_ready(&program.home, &owner, given_up).map_err(Unstarted::Failed)
     }
 
     /// What is loaded are the bytes that were compared.
-    fn load(&self) -> Result<Launched, Unstarted> {
+    fn load(&self, turn: OwnedMutexGuard<()>) -> Result<Launched, Unstarted> {
         let program = &self.settings.program;
         if program
             .fence
@@ -120,6 +144,8 @@ impl StdioPlugin {
                 sha256_of(path)
             }
         })?;
+        // One that hangs while it is opened says so itself.
+        drop(turn);
         match guest::start(self.name().as_str(), &bytes, &self.seat) {
             Ok((guest, pipes)) => Ok(Launched {
                 instance: Instance::Guest(guest),
@@ -189,3 +215,6 @@ impl Instance {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

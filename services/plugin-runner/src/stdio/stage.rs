@@ -52,6 +52,6 @@ impl Wanted {
 pub(crate) struct Start {
     /// Which one it was; 0 before the first.
     pub count: u64,
-    /// What was started.
+    /// What was started; that of the start before until it was looked at.
     pub file: Option<FileIdentity>,
 }
