@@ -97,7 +97,7 @@ fn t3_a_disk_that_does_not_answer_keeps_nobody_waiting_but_the_start() {
         let file = FileIdentity::of(plugin.path());
         let looked = async {
             while plugin.start().file.is_none() {
-                tokio::task::yield_now().await
+                tokio::task::yield_now().await;
             }
         };
         tokio::select! {

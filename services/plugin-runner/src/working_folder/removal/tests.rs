@@ -70,7 +70,7 @@ fn folders_that_their_owner_has_closed_are_removed_without_any_power_over_modes(
     fs::create_dir_all(top.join("a/b")).expect("makes");
     fs::write(top.join("a/b/file"), "").expect("writes");
     for folder in ["a/b", "a", ""] {
-        fs::set_permissions(top.join(folder), fs::Permissions::from_mode(0)).expect("sets the mode");
+        fs::set_permissions(top.join(folder), fs::Permissions::from_mode(0o0)).expect("sets the mode");
     }
     thread::scope(|scope| {
         let powerless = scope.spawn(|| {
