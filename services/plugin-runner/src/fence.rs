@@ -34,7 +34,7 @@ pub(crate) use control_group::{ControlGroup, ControlGroups};
 pub(crate) use entry::Entry;
 pub(crate) use grants::PERMISSIONS;
 pub(crate) use home::make as make_home;
-pub(crate) use limits::Limits;
+pub(crate) use limits::{FILE_BYTES, Limits, OPEN_FILES};
 pub(crate) use orders::Outcome;
 
 use crate::packages::Shelved;

@@ -4,8 +4,8 @@
 //! killed as a group and reaped, however the code that holds it ends: by a call, by an error, or by
 //! being dropped. Nothing of the runner's own environment reaches it.
 //!
-//! What it does not reach is a grandchild in a group of its own whose parent has ended: that needs the control
-//! group, where there is one.
+//! What left its group and its parent is ended by the control group, where there is one, and else by `orphans`, once
+//! its leader is.
 
 mod endings;
 
@@ -14,7 +14,7 @@ pub(crate) use endings::{Ending, StartError};
 use crate::{
     fence::{self, ControlGroup, Entering, Entry, Fence, Fenced, Outcome},
     file_identity::FileIdentity,
-    kin,
+    kin, orphans,
     pipes::Pipes,
 };
 use rustix::{
@@ -127,6 +127,7 @@ pub(crate) fn start_as(
     let (Some(group), Some(stdout), Some(stderr)) = (pid, child.stdout.take(), child.stderr.take()) else {
         unreachable!("a child that was just started has an id and the pipes that were asked for");
     };
+    orphans::begin(group.as_raw_nonzero().get(), &program.home);
     let watch = |source| StartError::Watch {
         path: program.path.clone(),
         source,
@@ -216,12 +217,14 @@ impl Process {
         if let Some(control_group) = control_group {
             control_group.end().await;
         }
+        orphans::end().await;
         ending
     }
 
     /// Its control group, its group, and the leader with all that descend from it: a leader may have left its
     /// group, and would be waited for in vain.
     fn kill_all(&self) {
+        orphans::part(self.id());
         if let Some(control_group) = &self.control_group {
             control_group.end_now();
         }
@@ -252,6 +255,7 @@ impl Drop for Process {
         if !self.reaped {
             // Reaping is left to the runtime, which keeps an eye on children that were dropped.
             self.kill_all();
+            orphans::end_now();
         }
     }
 }

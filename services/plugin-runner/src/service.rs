@@ -15,7 +15,7 @@ use crate::{
     inspect::Inspector,
     keep::Keep,
     leftovers::Leftovers,
-    listening,
+    listening, orphans,
     packages::{Packages, Shelf},
     plugins::{OwnWord, Plugins},
     policy::{PolicyInForce, PolicySource},
@@ -89,6 +89,8 @@ pub async fn run(config: Config, bus: Bus, shutdown: CancellationToken) -> Resul
         let noting = leftovers.note(house.alive(), shutdown.clone());
         tasks.start("leftovers", ends_well(noting));
     }
+    orphans::end_earlier(&config.plugin_home());
+    tasks.start("orphans", ends_well(orphans::look_after(shutdown.clone())));
     let packages = Packages {
         bus: bus.clone(),
         policy: policy.clone(),
@@ -134,6 +136,7 @@ pub async fn run(config: Config, bus: Bus, shutdown: CancellationToken) -> Resul
     tasks.start("votes", engine.run(shutdown.clone()));
 
     let outcome = tasks.run(GRACE).await;
+    orphans::end().await;
     if let BusStatus::Fatal(why) = &*bus.status().borrow() {
         return Err(RunnerError::Denied(why.clone()));
     }

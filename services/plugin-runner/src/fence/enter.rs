@@ -9,7 +9,7 @@ use super::{
     orders::{Fenced, Orders, Outcome},
     reach, system_calls, user,
 };
-use crate::{file_identity::FileIdentity, process};
+use crate::{file_identity::FileIdentity, orphans, process};
 use std::{convert::Infallible, fs, io::Write, os::unix::net::UnixStream, process::ExitCode};
 
 /// The code of a process that did not become the plugin, as of a shell that cannot run a program.
@@ -84,8 +84,8 @@ fn join(mut orders: Orders, not_enforced: &mut Vec<String>) -> Orders {
     };
     if let Err(error) = fs::write(group.join("cgroup.procs"), "0") {
         not_enforced.push(format!(
-            "memory and processor time of all its processes together, and the end of what leaves its process group: \
-             {} cannot be joined: {error}",
+            "memory and processor time of all its processes together, and {}: {} cannot be joined: {error}",
+            orphans::not_enforced(),
             group.display()
         ));
         orders.memory_is_limited = false;

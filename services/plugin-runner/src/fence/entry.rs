@@ -8,7 +8,7 @@ use super::{
     control_group::ControlGroup,
     orders::Orders,
 };
-use crate::{file_identity::FileIdentity, process::Program};
+use crate::{file_identity::FileIdentity, orphans, process::Program};
 use std::{
     io,
     os::{
@@ -55,18 +55,16 @@ impl Entry {
         let (groups, control_group) = match made {
             Ok((groups, group)) => (Some(groups), Some(group)),
             Err(why) => {
-                not_enforced.push(format!(
-                    "the end of what leaves its process group: no control group, {why}"
-                ));
+                let what = orphans::not_enforced();
+                not_enforced.push(format!("{what}: no control group, {why}"));
                 (None, None)
             }
         };
         if groups.is_some_and(|groups| !groups.can_end()) {
-            not_enforced.push(
-                "the end of what leaves its process group: this kernel neither ends control groups (cgroup.kill, \
-                 Linux 5.14) nor says who is in them"
-                    .to_owned(),
-            );
+            not_enforced.push(format!(
+                "{}: this kernel neither ends control groups (cgroup.kill, Linux 5.14) nor says who is in them",
+                orphans::not_enforced()
+            ));
         }
         let limits = |controller: &str| groups.is_some_and(|groups| groups.limits(controller));
         if !limits("memory") {

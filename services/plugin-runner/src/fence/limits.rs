@@ -15,9 +15,9 @@ const CPU_PERCENT: u32 = 100;
 /// What its working folder may hold without asking: as much as one file may.
 const DISK_MB: u32 = 256;
 /// Open files: an ordinary plugin has under 30.
-const OPEN_FILES: u64 = 256;
+pub(crate) const OPEN_FILES: u64 = 256;
 /// The largest file: what fills a small disk's rest comes to a stop before.
-const FILE_BYTES: u64 = 256 << 20;
+pub(crate) const FILE_BYTES: u64 = 256 << 20;
 
 /// What a plugin may hold: what it was granted, else what each may without asking.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

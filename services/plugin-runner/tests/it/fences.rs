@@ -5,11 +5,12 @@
 
 use crate::{
     greedy::{FILES, Greedy, config, landlock, open_to_all, place},
+    orphans::{DAEMON, is_alive},
     stage::SOON,
 };
 use serde_json::json;
 use snooze_plugin_runner::{
-    asking::{Method, Stage},
+    asking::Method,
     fence::{ControlGroupRoot, Fence, FenceConfig},
 };
 use snooze_test_harness::wait_until;
@@ -423,37 +424,6 @@ async fn a_fork_bomb_comes_to_its_limit() {
         Err(error) => assert_eq!((counted, error), (true, json!(libc::EAGAIN))),
     }
     assert!(counted || !rustix::process::geteuid().is_root());
-}
-
-/// Starts a process that nothing of its parent's is left of, in a session of its own, and returns its id.
-const DAEMON: &str = "(lambda pipe: (os.fork() or (os.setsid(), os.fork() and os._exit(0), \
-    os.write(pipe[1], str(os.getpid()).encode()), [os.close(fd) for fd in (0, 1, 2)], signal.pause())) \
-    and int(os.read(pipe[0], 20)))(os.pipe())";
-
-fn is_alive(process: i64) -> bool {
-    let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
-    let state = stat.rsplit(") ").next().and_then(|rest| rest.chars().next());
-    state.is_some_and(|state| state != 'Z')
-}
-
-#[tokio::test]
-async fn a_grandchild_in_a_session_of_its_own_ends_with_its_plugin() {
-    let greedy = Greedy::granted(json!({})).await;
-    let grandchild = greedy.may(DAEMON).await.as_i64().expect("an id");
-    assert!(is_alive(grandchild));
-    let process = i64::from(greedy.plugin.process_id().expect("it runs"));
-    let remains = greedy.says_not_enforced("what leaves its process group");
-    greedy.plugin.stop();
-    wait_until(SOON, "the plugin is gone", async || !is_alive(process)).await;
-    let mut stage = greedy.plugin.stage();
-    let stopped = tokio::time::timeout(SOON, stage.wait_for(|stage| *stage == Stage::Stopped)).await;
-    drop(stopped.expect("in time").expect("it is supervised"));
-    if remains {
-        assert!(is_alive(grandchild), "who ended it?");
-        let id = rustix::process::Pid::from_raw(i32::try_from(grandchild).expect("an id")).expect("an id");
-        rustix::process::kill_process(id, rustix::process::Signal::KILL).expect("it is ours");
-    }
-    wait_until(SOON, "the grandchild is gone", async || !is_alive(grandchild)).await;
 }
 
 #[tokio::test]

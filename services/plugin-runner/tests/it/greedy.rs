@@ -124,9 +124,14 @@ impl Greedy {
 
     /// One that was granted this and stays the runner's user, because it lies where nobody else reaches it.
     pub(crate) async fn sharing_user(permissions: Value) -> Greedy {
+        Greedy::sharing_user_in(permissions, config()).await
+    }
+
+    /// The same, where fences are made so.
+    pub(crate) async fn sharing_user_in(permissions: Value, config: FenceConfig) -> Greedy {
         let folder = tempfile::tempdir().expect("a folder");
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o700)).expect("sets the mode");
-        let greedy = Greedy::starting_in(folder, Some((permissions, config())));
+        let greedy = Greedy::starting_in(folder, Some((permissions, config)));
         greedy.running().await;
         assert!(greedy.says_not_enforced("a user of its own"));
         greedy

@@ -1,5 +1,6 @@
 //! The runner over a real bus, every role behind its fence, with real plugin processes.
 
+mod alone;
 mod blips;
 mod collector;
 mod contents;
@@ -19,6 +20,7 @@ mod micro;
 mod native;
 mod nats_plugins;
 mod nats_silence;
+mod orphans;
 mod packages;
 mod plugins;
 mod preparing;
