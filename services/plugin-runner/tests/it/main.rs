@@ -10,6 +10,7 @@ mod fleet;
 mod given;
 mod granting;
 mod greedy;
+mod hostile;
 mod inspecting;
 mod interpreters;
 mod kernel;

@@ -64,45 +64,6 @@ async fn a_plugin_that_spins_delays_nobody() {
 }
 
 #[tokio::test]
-async fn every_kind_of_hostile_plugin_at_once_costs_only_its_own_vote() {
-    let mut stage = Stage::set().await;
-    let hostile = [
-        ("hangs", "linger(3600)"),
-        ("crashes", "os._exit(3)"),
-        ("babbles", r#"print("hello", flush=True)"#),
-        (
-            "floods",
-            r#"[print('{"result": {"is_idle": true}, "id": 0}') for _ in iter(int, 1)]"#,
-        ),
-        ("swells", r#"sys.stdout.write("x" * 100_000_000)"#),
-        (
-            "lies",
-            r#"print(json.dumps({"result": {"is_idle": True}, "id": request["id"] + 1}), flush=True) or linger(3600)"#,
-        ),
-        ("hints", r#"{"is_idle": "probably"}"#),
-        ("fails", "1 / 0"),
-    ];
-    for (name, answer) in hostile {
-        stage.plugin(name, &python_plugin(name, answer));
-    }
-    stage.plugin("quiet", &python_plugin("quiet", r#"{"is_idle": True}"#));
-    let runner = stage.runner().await;
-    let verdict = stage
-        .verdict("the honest ones reached the naptime", |verdict| {
-            let honest = ["cpu", "quiet"];
-            honest
-                .iter()
-                .all(|voter| of(verdict, voter).is_some_and(|vote| vote.idle_ms >= 600))
-        })
-        .await;
-    for (name, _) in hostile {
-        let vote = of(&verdict, name).expect("it has a vote");
-        assert_eq!((vote.state, vote.idle_ms), (VoteState::Unknown, 0), "{name}");
-    }
-    runner.stop().await;
-}
-
-#[tokio::test]
 async fn s2_a_plugin_that_crashes_is_unknown_until_it_answers_again() {
     let mut stage = Stage::set().await;
     let flag = stage.file("crash");

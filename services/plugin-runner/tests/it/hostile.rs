@@ -1,0 +1,141 @@
+//! Every kind of hostile plugin at once, under a runner that is a process of its own, so that its log is its own too.
+//!
+//! Whatever one of them does is bounded by itself as well, so that a runner that fails costs the machine nothing.
+
+use crate::{
+    alone::{ask_to_end, children, command, start},
+    stage::{SOON, Stage, of, python_plugin},
+};
+use serde_json::json;
+use snooze_schemas::verdict::VoteState::{Busy, Unknown};
+use snooze_test_harness::{wait_for, wait_until};
+use std::{cell::RefCell, collections::BTreeSet};
+
+const LATE: &str = "it did not answer within 1000 ms";
+const CLOSED: &str = "it closed its stdout";
+
+/// A name, what it does where it is to answer, and why nothing comes of it.
+const HOSTILE: [(&str, &str, &str); 16] = [
+    ("hangs", "linger(3600)", LATE),
+    ("crashes", "os._exit(3)", CLOSED),
+    ("fails", "1 / 0", CLOSED),
+    (
+        "babbles",
+        r#"print("hello", flush=True)"#,
+        "no JSON object of the protocol",
+    ),
+    (
+        "floods",
+        r#"[print('{"result": {"is_idle": true}, "id": 0}') for _ in iter(int, 1)]"#,
+        "floods its stdout",
+    ),
+    (
+        "swells",
+        r#"[sys.stdout.write("x" * (1 << 16)) for _ in range(1600)]"#,
+        "a line of more than 1024 KiB",
+    ),
+    (
+        "lies",
+        r#"print(json.dumps({"result": {"is_idle": True}, "id": request["id"] + 1}), flush=True) or linger(3600)"#,
+        LATE,
+    ),
+    ("hints", r#"{"is_idle": "probably"}"#, "is_idle"),
+    (
+        "halves",
+        r#"(sys.stdout.write('{"result": {"is_idle": true}, "id": %d' % request["id"]), sys.stdout.flush(), linger(3600))"#,
+        LATE,
+    ),
+    (
+        "repeats",
+        r#"print(json.dumps({"result": {"is_idle": False}, "id": request["id"]}), flush=True) or {"is_idle": True}"#,
+        "",
+    ),
+    ("eats", "[bytearray(1 << 20) for _ in range(1024)]", CLOSED),
+    (
+        "forks",
+        "(lambda pipe: [os.fork() or (os.close(pipe[1]), os.read(pipe[0], 1), os._exit(0)) for _ in range(20)] \
+         and linger(3600))(os.pipe())",
+        LATE,
+    ),
+    (
+        "leaves",
+        "os.fork() and os._exit(0) or (os.setsid(), os.fork() and os._exit(0), \
+         __import__('signal').alarm(60), linger(3600))",
+        "it ended",
+    ),
+    (
+        "stays",
+        "__import__('signal').signal(15, __import__('signal').SIG_IGN) or linger(3600)",
+        LATE,
+    ),
+    (
+        "complains",
+        r#"sys.stderr.write("it is hot\n" * 200_000) and linger(3600)"#,
+        LATE,
+    ),
+    ("is-deaf", "os.close(0) or os.close(1) or linger(3600)", CLOSED),
+];
+
+#[tokio::test]
+async fn every_kind_of_hostile_plugin_at_once_costs_only_its_own_vote() {
+    let mut stage = Stage::set().await;
+    for (name, answer, _) in HOSTILE {
+        stage.plugin(name, &python_plugin(name, answer));
+    }
+    stage.plugin("quiet", &python_plugin("quiet", r#"{"is_idle": True}"#));
+    let limits = json!({"memory_mb": 64, "processes": 32, "disk_mb": 8});
+    let mut runner = start(
+        &stage,
+        &command(&stage, &HOSTILE.map(|(name, _, _)| name), &limits),
+    );
+    let said: RefCell<BTreeSet<&str>> = RefCell::default();
+    stage
+        .verdict("the honest reached the naptime", |verdict| {
+            let (mut said, log) = (said.borrow_mut(), runner.said_all());
+            for (name, _, why) in HOSTILE {
+                let Some(vote) = of(verdict, name) else {
+                    continue;
+                };
+                let state = if why.is_empty() { Busy } else { Unknown };
+                assert!(
+                    [state, Unknown].contains(&vote.state) && vote.idle_ms == 0,
+                    "{name}: {vote:?}"
+                );
+                // What failed is in the log at once; an answer that is none is in the vote alone.
+                let names_it = |line: &str| {
+                    line.contains("a plugin failed") && line.contains(name) && line.contains(why)
+                };
+                if vote.state == state && (vote.reason.contains(why) || log.lines().any(names_it)) {
+                    said.insert(name);
+                }
+            }
+            let long = |voter| of(verdict, voter).is_some_and(|vote| vote.idle_ms >= 600);
+            long("cpu") && long("quiet")
+        })
+        .await;
+    // A vote that stays unknown is told no second time; each failure is in the log.
+    wait_until(SOON, "each has failed its own way", async || {
+        let log = runner.said_all();
+        HOSTILE.iter().all(|(name, _, why)| {
+            let names_it =
+                |line: &str| line.contains("a plugin failed") && line.contains(name) && line.contains(why);
+            said.borrow().contains(name) || log.lines().any(names_it)
+        })
+    })
+    .await;
+    // Who never answers at all is named by the log.
+    let log = runner.said_all();
+    for name in ["hangs", "crashes", "floods", "swells", "halves", "eats", "leaves"] {
+        let names_it = |line: &str| line.contains("a plugin failed") && line.contains(name);
+        assert!(log.lines().any(names_it), "{name}: {log}");
+    }
+    let left: Vec<i32> = children(runner.id())
+        .into_iter()
+        .map(|(child, _)| child)
+        .collect();
+    ask_to_end(&runner);
+    let ended = wait_for(SOON, "it ends", async || runner.ended()).await;
+    assert!(ended.success(), "{ended}: {}", runner.said());
+    let is_there = |child: &&i32| std::fs::exists(format!("/proc/{child}")).expect("it can be seen");
+    assert_eq!(left.iter().find(is_there), None);
+}
