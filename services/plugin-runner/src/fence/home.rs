@@ -1,8 +1,10 @@
 //! The working folder of a plugin: made, and given whole to the user that the plugin is.
 //!
 //! The folder itself changes hands last, so that what was begun and not done is seen by its owner at the next
-//! start and done again. It follows no link, and leaves alone what has a second name, which may be elsewhere.
+//! start and done again. It follows no link, and leaves alone what has a second name, which may be elsewhere, and what is
+//! mounted there, which is an operator's.
 
+use crate::working_folder::mounts::folder_in;
 use rustix::{
     fs::{AtFlags, CWD, Dir, FileType, Gid, Mode, OFlags, Uid, chownat, fchown, openat, statat},
     io::Errno,
@@ -41,11 +43,16 @@ pub(crate) fn make(home: &Path) -> io::Result<()> {
 /// What the kernel says. The folder is its old owner's then.
 pub(super) fn give(home: &Path, uid: Uid, gid: Gid) -> Result<(), Errno> {
     let folder = open(CWD, home)?;
-    let owner = rustix::fs::fstat(&folder)?.st_uid;
-    if owner == uid.as_raw() {
+    let found = rustix::fs::fstat(&folder)?;
+    if found.st_uid == uid.as_raw() {
         return Ok(());
     }
-    let to = Gift { owner, uid, gid };
+    let to = Gift {
+        owner: found.st_uid,
+        device: found.st_dev,
+        uid,
+        gid,
+    };
     let mut left = ENTRIES;
     to.give_contents(folder.as_fd(), DEPTH, &mut left)?;
     fchown(&folder, Some(uid), Some(gid))
@@ -53,6 +60,7 @@ pub(super) fn give(home: &Path, uid: Uid, gid: Gid) -> Result<(), Errno> {
 
 struct Gift {
     owner: u32,
+    device: u64,
     uid: Uid,
     gid: Gid,
 }
@@ -68,11 +76,14 @@ impl Gift {
             }
             *left = left.checked_sub(1).ok_or(Errno::TOOBIG)?;
             let found = statat(folder, name, AtFlags::SYMLINK_NOFOLLOW)?;
-            if found.st_uid != self.owner {
+            if found.st_uid != self.owner || found.st_dev != self.device {
                 continue;
             }
             if FileType::from_raw_mode(found.st_mode) == FileType::Directory {
-                let inner = open(folder, name)?;
+                let inner = match folder_in(folder, name) {
+                    Err(Errno::XDEV) => continue,
+                    named => open(named?.as_fd(), c".")?,
+                };
                 self.give_contents(inner.as_fd(), depth, left)?;
                 fchown(&inner, Some(self.uid), Some(self.gid))?;
             } else if found.st_nlink == 1 {
@@ -97,6 +108,7 @@ pub(super) fn open(at: BorrowedFd<'_>, path: impl rustix::path::Arg) -> Result<s
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::working_folder::mounts::tests::with_mounted;
     use rustix::process::{getegid, geteuid};
     use std::os::unix::fs::MetadataExt;
 
@@ -130,6 +142,26 @@ mod tests {
         rustix::fs::chown(&file, Some(me), None).expect("the superuser can");
         give(&home, me, group).expect("the superuser can");
         assert!(own.iter().all(|path| owner(path) == 0));
+    }
+
+    #[test]
+    fn what_an_operator_mounted_there_is_given_to_nobody() {
+        let above = tempfile::tempdir().expect("a folder");
+        let (home, data) = (above.path().join("home"), above.path().join("data"));
+        make(&home).expect("it can be made");
+        for folder in [&data, &home.join("data")] {
+            fs::create_dir(folder).expect("makes");
+        }
+        fs::write(data.join("file"), "text").expect("writes");
+        let owner = |path: &Path| fs::symlink_metadata(path).expect("it is there").uid();
+        let own = owner(&data);
+        let other = Uid::from_raw(1_900_000_001);
+        // Whoever may mount may give files away as well.
+        let told = with_mounted(&data, &home.join("data"), || {
+            give(&home, other, Gid::from_raw(1_900_000_001)).expect("the rest is given");
+        });
+        assert_eq!((owner(&data), owner(&data.join("file"))), (own, own));
+        assert_eq!(owner(&home), if told { other.as_raw() } else { own });
     }
 
     #[test]

@@ -20,7 +20,7 @@ use std::{
 const MOUNTS: &str = "/proc/thread-self/mountinfo";
 
 /// Opens a folder in another one. `EXDEV` says that something is mounted there.
-pub(super) fn folder_in(above: BorrowedFd<'_>, name: &CStr) -> Result<OwnedFd, Errno> {
+pub(crate) fn folder_in(above: BorrowedFd<'_>, name: &CStr) -> Result<OwnedFd, Errno> {
     match by_the_kernel(above, name) {
         // There is no such call before Linux 5.6, and sandboxes refuse what they do not know.
         Err(Errno::NOSYS | Errno::PERM) => by_comparing(above, name),
@@ -106,4 +106,4 @@ fn unescaped(mut text: &[u8]) -> Vec<u8> {
 }
 
 #[cfg(test)]
-pub(super) mod tests;
+pub(crate) mod tests;

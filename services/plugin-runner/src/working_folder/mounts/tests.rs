@@ -11,7 +11,7 @@ use std::thread;
 /// Does this with a folder mounted in another one, and says whether that could be: it takes the superuser's power over
 /// mounts, and where that is there it has to.
 #[must_use]
-pub(in crate::working_folder) fn with_mounted(what: &Path, at: &Path, work: impl FnOnce() + Send) -> bool {
+pub(crate) fn with_mounted(what: &Path, at: &Path, work: impl FnOnce() + Send) -> bool {
     thread::scope(|scope| {
         let of_its_own = scope.spawn(|| {
             let may = capabilities(None).expect("it reads its own");
