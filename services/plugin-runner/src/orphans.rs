@@ -57,12 +57,13 @@ pub(crate) fn not_enforced() -> &'static str {
     }
 }
 
-/// A plugin's process was started, and is not fenced yet.
-pub(crate) fn begin(leader: i32, home: &Path) {
+/// A plugin's process was started, and is not fenced yet. Where its control group ends all that it starts, nobody has to
+/// see whom it starts.
+pub(crate) fn begin(leader: i32, home: &Path, ends_all: bool) {
     if let Err(error) = set_child_subreaper(Some(getpid())) {
         tracing::warn!(%error, "what plugins leave behind cannot be taken in");
     }
-    family().begin(leader, home);
+    family().begin(leader, home, ends_all);
 }
 
 /// It is being ended, and what it left is nobody's any more.

@@ -91,6 +91,7 @@ pub(crate) fn start_as(
         .map(|fence| Entry::of(program, fence, seen))
         .transpose()
         .map_err(run)?;
+    let ends_all = entry.as_ref().is_some_and(Entry::ends_all);
     let first = fence.map_or(&program.path, |fence| &fence.config.program);
     #[expect(
         clippy::disallowed_methods,
@@ -127,12 +128,13 @@ pub(crate) fn start_as(
     let (Some(group), Some(stdout), Some(stderr)) = (pid, child.stdout.take(), child.stderr.take()) else {
         unreachable!("a child that was just started has an id and the pipes that were asked for");
     };
-    orphans::begin(group.as_raw_nonzero().get(), &program.home);
+    orphans::begin(group.as_raw_nonzero().get(), &program.home, ends_all);
     let watch = |source| StartError::Watch {
         path: program.path.clone(),
         source,
     };
     let killed = |error| {
+        orphans::part(group.as_raw_nonzero().get());
         kill_group(group);
         error
     };

@@ -3,7 +3,7 @@
 //! It starts no process.
 
 use super::{
-    Fence,
+    ControlGroups, Fence,
     channel::{self, Entering},
     control_group::ControlGroup,
     orders::Orders,
@@ -22,6 +22,7 @@ use std::{
 pub(crate) struct Entry {
     orders: Orders,
     control_group: Option<ControlGroup>,
+    ends_all: bool,
     ours: UnixStream,
     theirs: OwnedFd,
 }
@@ -60,7 +61,8 @@ impl Entry {
                 (None, None)
             }
         };
-        if groups.is_some_and(|groups| !groups.can_end()) {
+        let ends_all = groups.is_some_and(ControlGroups::can_end);
+        if groups.is_some() && !ends_all {
             not_enforced.push(format!(
                 "{}: this kernel neither ends control groups (cgroup.kill, Linux 5.14) nor says who is in them",
                 orphans::not_enforced()
@@ -96,9 +98,15 @@ impl Entry {
         Ok(Entry {
             orders,
             control_group,
+            ends_all,
             ours,
             theirs,
         })
+    }
+
+    /// Whether its control group ends all that it starts.
+    pub(crate) fn ends_all(&self) -> bool {
+        self.ends_all
     }
 
     /// Returns what is the process's standard input until it becomes the plugin, whose own is this one.

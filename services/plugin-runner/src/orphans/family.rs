@@ -27,6 +27,8 @@ fn key_of(one: &Shown) -> Key {
 struct Leader {
     process: Shown,
     home: PathBuf,
+    /// Whether its control group ends all that it starts.
+    ends_all: bool,
     lives: bool,
 }
 
@@ -62,12 +64,13 @@ impl Family {
         }
     }
 
-    pub(super) fn begin(&mut self, leader: i32, home: &Path) {
+    pub(super) fn begin(&mut self, leader: i32, home: &Path, ends_all: bool) {
         // Whoever started it has not waited for it yet, so that it is there also where it has ended.
         if let Some((process, _)) = kin::found(leader) {
             self.leaders.push(Leader {
                 process,
                 home: home.to_owned(),
+                ends_all,
                 lives: true,
             });
         }
@@ -83,7 +86,8 @@ impl Family {
 
     /// Notes who descends from each plugin, where the kernel lists children: once orphaned they cannot say otherwise.
     pub(super) fn note_descendants(&mut self) {
-        for leader in self.leaders.iter().filter(|leader| leader.lives) {
+        let seen = |leader: &&Leader| leader.lives && !leader.ends_all;
+        for leader in self.leaders.iter().filter(seen) {
             let mut found = vec![leader.process.id];
             let mut next = 0;
             while let Some(parent) = found.get(next)
