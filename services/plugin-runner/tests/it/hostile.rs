@@ -11,6 +11,9 @@ use snooze_schemas::verdict::VoteState::{Busy, Unknown};
 use snooze_test_harness::{wait_for, wait_until};
 use std::{cell::RefCell, collections::BTreeSet};
 
+/// What the runner may have held at most, its program as it is built for tests included: far less than one of them writes.
+const HELD_KB: u64 = 80_000;
+
 const LATE: &str = "it did not answer within 1000 ms";
 const CLOSED: &str = "it closed its stdout";
 
@@ -76,6 +79,14 @@ const HOSTILE: [(&str, &str, &str); 16] = [
     ("is-deaf", "os.close(0) or os.close(1) or linger(3600)", CLOSED),
 ];
 
+/// The most that a process ever had in memory.
+fn most_held_kb(process: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).expect("it is there");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let number = line.and_then(|line| line.trim().strip_suffix(" kB"));
+    number.expect("the kernel tells it").parse().expect("a number")
+}
+
 #[tokio::test]
 async fn every_kind_of_hostile_plugin_at_once_costs_only_its_own_vote() {
     let mut stage = Stage::set().await;
@@ -129,6 +140,9 @@ async fn every_kind_of_hostile_plugin_at_once_costs_only_its_own_vote() {
         let names_it = |line: &str| line.contains("a plugin failed") && line.contains(name);
         assert!(log.lines().any(names_it), "{name}: {log}");
     }
+    // A line of 100 MB and floods without end passed through it.
+    let most = most_held_kb(runner.id());
+    assert!(most < HELD_KB, "the runner held {most} KB");
     let left: Vec<i32> = children(runner.id())
         .into_iter()
         .map(|(child, _)| child)
