@@ -10,6 +10,7 @@
 )]
 
 use futures_util::future::join_all;
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use serde_json::{Value, json};
 use snooze_bus::{Bus, PluginMethod, Subject, User};
 use snooze_plugin_runner::{
@@ -286,9 +287,11 @@ async fn timed(plugin: &Arc<Plugin>, runs: usize) -> Vec<f64> {
     times
 }
 
-/// Ours and the bare loop. They take turns, so that what else the machine does meanwhile, and whether the two
-/// ends of a pipe happen to share a core, which is a matter of 5 µs or 40 µs, hits both.
+/// Ours and the bare loop. They take turns, so that what else the machine does meanwhile hits both, and all of them are
+/// on one core: whether the two ends of a pipe share one is a matter of 5 µs or 40 µs, and the kernel's.
 async fn over_stdio(path: &Path, home: &Path) -> (Times, Times) {
+    let all = sched_getaffinity(None).expect("it says which cores there are");
+    sched_setaffinity(None, &one_of(&all)).expect("it may choose among its own");
     let (plugin, process) = started(path, home).await;
     let mut bare_loop = BareLoop::start(path);
     let (mut ours, mut bare) = (Vec::new(), Vec::new());
@@ -299,7 +302,16 @@ async fn over_stdio(path: &Path, home: &Path) -> (Times, Times) {
     }
     process.stop();
     bare_loop.end();
+    sched_setaffinity(None, &all).expect("it may choose among its own");
     (Times::new(ours), Times::new(bare))
+}
+
+/// The first core of these.
+fn one_of(all: &CpuSet) -> CpuSet {
+    let mut one = CpuSet::new();
+    let first = (0..CpuSet::MAX_CPU).find(|core| all.is_set(*core));
+    one.set(first.expect("it runs on one"));
+    one
 }
 
 /// All fifty at once, the same while another plugin does not answer, and the slowest of them when it is asked alone.
