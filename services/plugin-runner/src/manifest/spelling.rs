@@ -76,6 +76,8 @@ impl Spelled {
         let (mut right, others): (Map<_, _>, Map<_, _>) = map
             .into_iter()
             .partition(|(key, _)| known.contains(&key.as_str()));
+        // The original's encoder wrote `null` where nothing was said.
+        right.retain(|_, value| !value.is_null());
         for (key, value) in others {
             let meant = known.iter().find(|name| letters(name) == letters(&key));
             match meant {
@@ -86,6 +88,7 @@ impl Spelled {
                     let text = format!("it stands there twice, the other time as {other}");
                     self.twice.push(Found::new(below(pointer, &key), text));
                 }
+                Some(_) if value.is_null() => {}
                 Some(name) => {
                     self.written.insert(below(pointer, name), key);
                     right.insert((*name).to_owned(), value);
@@ -135,6 +138,16 @@ mod tests {
             })
         );
         assert!(spelled.twice.is_empty());
+    }
+
+    #[test]
+    fn what_the_original_says_nothing_of_is_not_there() {
+        let spelled = spelled(&json!({
+            "Name": "a", "Tags": null, "dependencies": null, "Naem": null,
+            "ConfigSchema": {"limit": {"Type": "int", "Default": null}},
+        }));
+        let expected = json!({"name": "a", "Naem": null, "config_schema": {"limit": {"type": "int"}}});
+        assert_eq!(Value::Object(spelled.document), expected);
     }
 
     #[test]
