@@ -83,7 +83,7 @@ async fn tell(session: &Session, layer: &Layer, plugin: &PluginName) -> Result<(
     };
     let installed = still_installed(layer, &others);
     let first = match installed.is_empty() {
-        true => format!("{plugin} is no longer installed {}.", layer.shown()),
+        true => format!("{plugin} is uninstalled {}.", layer.shown()),
         false => taken_back(layer, plugin),
     };
     let approved = still_approved(layer, &others);

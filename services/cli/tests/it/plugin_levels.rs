@@ -77,5 +77,5 @@ async fn an_uninstallation_says_which_level_still_installs_and_switches_nothing_
         assert_eq!(left, (!enabled).then_some(false), "what was off stays off");
     }
     let of_fleet = said(&place, &["uninstall", "redis"], LEVELS[2]).await;
-    assert_eq!(of_fleet, "redis is no longer installed on every host.\n");
+    assert_eq!(of_fleet, "redis is uninstalled on every host.\n");
 }

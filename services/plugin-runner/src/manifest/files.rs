@@ -5,7 +5,7 @@
 use super::{ManifestError, mistakes::Found, places::below};
 use crate::trust;
 use sha2::{Digest, Sha256};
-use snooze_package::open_plain;
+use snooze_package::{UNPACKED_LIMIT, open_plain};
 use snooze_schemas::plugin::manifest::{Manifest, PluginKind, ProcessModel};
 use std::{
     collections::BTreeMap,
@@ -17,6 +17,10 @@ use std::{
 };
 
 const EXECUTABLE_BY_ANY: u32 = 0o111;
+
+/// So much is read of one file at most, and of all that a manifest states the sums of: as much as a package may hold.
+/// Whoever looks through folders of plugins reads them one after another, and all others wait for it.
+const READ_LIMIT: u64 = UNPACKED_LIMIT;
 
 /// How much of a file is read at once.
 const CHUNK: usize = 8 * 1024;
@@ -58,6 +62,11 @@ pub(super) fn checksums(
     stated: &BTreeMap<String, String>,
     sums: &Sums,
 ) -> Result<Vec<Found>, ManifestError> {
+    let size = |path: &String| fs::metadata(folder.join(path)).map_or(0, |found| found.len());
+    if stated.keys().map(size).fold(0, u64::saturating_add) > READ_LIMIT {
+        let text = format!("the files come to more than {} MiB", READ_LIMIT >> 20);
+        return Ok(vec![Found::new("/checksums", text)]);
+    }
     let mut differing = Vec::new();
     for (path, stated) in stated {
         match same(folder, path, stated, sums) {
@@ -103,7 +112,10 @@ fn resolved(folder: &Path, path: &Path, pointer: &str) -> Result<PathBuf, Flaw> 
 fn unread(path: &Path, source: io::Error, pointer: &str) -> Flaw {
     let is_lasting = matches!(
         source.kind(),
-        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory | io::ErrorKind::InvalidInput
+        io::ErrorKind::NotFound
+            | io::ErrorKind::NotADirectory
+            | io::ErrorKind::InvalidInput
+            | io::ErrorKind::FileTooLarge
     );
     if is_lasting {
         let text = format!("{}: {source}", path.display());
@@ -116,16 +128,28 @@ fn unread(path: &Path, source: io::Error, pointer: &str) -> Flaw {
 /// A file's SHA-256 in lower-case hexadecimal.
 ///
 /// # Errors
-/// When it cannot be read.
+/// When it cannot be read, or is larger than what a package may hold.
 pub fn sha256_of(path: &Path) -> io::Result<String> {
+    let too_large = || {
+        let text = format!("it is larger than {} MiB", READ_LIMIT >> 20);
+        io::Error::new(io::ErrorKind::FileTooLarge, text)
+    };
     let mut file = open_plain(path)?;
+    if file.metadata()?.len() > READ_LIMIT {
+        return Err(too_large());
+    }
+    let mut left = READ_LIMIT;
     let mut hasher = Sha256::new();
     // On the stack: many are read at once in threads of their own, and what those allocate is never given back.
     let mut chunk = [0; CHUNK];
     loop {
         match file.read(&mut chunk)? {
             0 => break,
-            read => hasher.update(&chunk[..read]),
+            read => {
+                // It may grow meanwhile.
+                left = left.checked_sub(read as u64).ok_or_else(too_large)?;
+                hasher.update(&chunk[..read]);
+            }
         }
     }
     Ok(hex(&hasher.finalize()))

@@ -234,3 +234,27 @@ fn what_runs_by_itself_need_not_be_there() {
     let folder = folder(&with(&json!({"process_model": "nats", "entry_point": "main.py"})));
     PluginManifest::read(folder.path()).expect("somebody else starts it");
 }
+
+#[test]
+fn i4_no_file_is_read_that_is_larger_than_a_package() {
+    let none = "0".repeat(64);
+    let text = format!(
+        r#"{{"name": "large", "version": "1.0.0", "entry_point": "run", "checksums": {{"a": "{none}", "b": "{none}"}}}}"#
+    );
+    let folder = folder(&text);
+    let sized = |name: &str, bytes: u64| {
+        let file = std::fs::File::create(folder.path().join(name)).expect("makes");
+        file.set_len(bytes).expect("holes take no room");
+    };
+    let limit = snooze_package::UNPACKED_LIMIT;
+    for name in ["a", "b"] {
+        sized(name, limit / 2 + 1);
+    }
+    let unread = |_: &std::path::Path| panic!("nothing is read of it");
+    PluginManifest::read_by(folder.path(), &unread).expect_err("together they are too large");
+    let told = mistakes(folder.path());
+    assert!(told[0].contains("256 MiB"), "{told:?}");
+    sized("run", limit + 1);
+    let why = files::sha256_of(&folder.path().join("run")).expect_err("it is too large");
+    assert_eq!(why.kind(), std::io::ErrorKind::FileTooLarge);
+}
