@@ -109,6 +109,14 @@ impl Family {
         let mut left = 0;
         let mut nobodys = Vec::new();
         for id in children {
+            // Nobody waits for a leader that lives, so that its number is its own, and no file of it is read.
+            if self
+                .leaders
+                .iter()
+                .any(|leader| leader.lives && leader.process.id == *id)
+            {
+                continue;
+            }
             // Its marks first: who is fenced and was started as a plugin is known by then.
             if !marks::is_fenced(*id) {
                 continue;
