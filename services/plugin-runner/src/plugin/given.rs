@@ -97,7 +97,7 @@ impl Plugin {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::{
         backoff::Restarts,
@@ -113,7 +113,7 @@ mod tests {
     const LIMIT: Duration = Duration::from_secs(1);
 
     /// A child process that nobody starts, granted nothing, and configured so.
-    fn plugin(config: &Value) -> Arc<Plugin> {
+    pub(in crate::plugin) fn unstarted(configs: Arc<ConfigBook>) -> Arc<Plugin> {
         let settings = Settings {
             program: Program {
                 path: "/plugins/tested".into(),
@@ -126,9 +126,12 @@ mod tests {
             handshake_limit: LIMIT,
             restarts: Restarts::default(),
         };
+        Plugin::new(Runtime::Process(StdioPlugin::new(settings, configs)))
+    }
+
+    fn plugin(config: &Value) -> Arc<Plugin> {
         let file = [("tested".to_owned(), config.as_object().expect("a map").clone())].into();
-        let process = StdioPlugin::new(settings, Arc::new(ConfigBook::new(file)));
-        Plugin::new(Runtime::Process(process))
+        unstarted(Arc::new(ConfigBook::new(file)))
     }
 
     #[tokio::test]

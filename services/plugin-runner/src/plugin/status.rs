@@ -182,10 +182,8 @@ fn with_strays(stats: PluginStats, count: u64, age: Option<Duration>) -> PluginS
 mod tests {
     use super::*;
     use crate::{
-        backoff::Restarts,
-        plugin::AskError,
-        process::Program,
-        stdio::{CallError, Settings, StdioPlugin},
+        plugin::{AskError, given::tests::unstarted},
+        stdio::CallError,
     };
     use serde_json::json;
     use snooze_schemas::{HostId, metrics::Metrics};
@@ -193,21 +191,8 @@ mod tests {
 
     const LIMIT: Duration = Duration::from_secs(1);
 
-    /// A child process that nobody starts.
     fn plugin() -> Arc<Plugin> {
-        let settings = Settings {
-            program: Program {
-                path: "/plugins/tested".into(),
-                search_path: crate::SEARCH_PATH.to_owned(),
-                home: "/".into(),
-                fence: None,
-            },
-            name: "tested".parse().expect("a name"),
-            manifest: None,
-            handshake_limit: LIMIT,
-            restarts: Restarts::default(),
-        };
-        Plugin::new(Runtime::Process(StdioPlugin::new(settings, Arc::default())))
+        unstarted(Arc::default())
     }
 
     #[tokio::test]
