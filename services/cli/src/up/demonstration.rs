@@ -1,7 +1,8 @@
 //! The embedded default: a policy that shows a whole stop within a minute, on a desk in use. Pure.
 //!
-//! It stops nothing: its cloud is the simulated one. Only CPU votes, against a threshold that is taken
-//! from this machine's own first seconds, so that a browser and somebody typing do not keep it up.
+//! It stops nothing: its cloud is the simulated one. Only the CPU votes, against a threshold that is taken
+//! from this machine's own first seconds, so that a browser and somebody typing do not keep it up; and the
+//! GPUs where there are any, since one that computes leaves the CPU idle.
 
 use crate::view::model::Preface;
 use serde_json::{Map, Value, json};
@@ -69,8 +70,13 @@ pub fn acting(plugins: &[PluginName], threshold: Threshold) -> ConfigLayer {
     layer
 }
 
+/// The built-in voters that keep their vote.
+const VOTING: [&str; 2] = ["cpu", "gpu"];
+
 fn layer(plugins: &[PluginName]) -> ConfigLayer {
-    let built_in = VoterName::BUILT_IN.into_iter().filter(|voter| *voter != "cpu");
+    let built_in = VoterName::BUILT_IN
+        .into_iter()
+        .filter(|voter| !VOTING.contains(voter));
     let advisory: Map<String, Value> = built_in
         .chain(plugins.iter().map(PluginName::as_str))
         .map(|voter| (voter.to_owned(), json!({"role": "advisory"})))
@@ -117,7 +123,7 @@ pub fn preface(threshold: Threshold) -> Preface {
     let mut essential = vec![
         WHAT_IT_IS.to_owned(),
         format!(
-            "policy   only CPU votes: idle below {highest:.1} % for {NAPTIME_SECONDS:.0} s, then {NOTICE_SECONDS:.0} s notice, then stop"
+            "policy   CPU and GPUs vote: idle below {highest:.1} % for {NAPTIME_SECONDS:.0} s, {NOTICE_SECONDS:.0} s notice, then stop"
         ),
     ];
     if threshold.is_capped() {
@@ -131,7 +137,7 @@ pub fn preface(threshold: Threshold) -> Preface {
         "         loads every core for 20 s: the CPU's vote turns busy, and a stop on its way is given up"
             .to_owned(),
         format!(
-            "policy   threshold: the mean of the first {SAMPLES} s, {mean:.1} %, plus {ABOVE_MEAN:.0} points; the other voters are advisory"
+            "policy   threshold: the mean of the first {SAMPLES} s, {mean:.1} %, plus {ABOVE_MEAN:.0} points; the GPU's is 5 %, where there is one; the other voters are advisory"
         ),
         format!(
             "policy   check interval 1 s, naptime {NAPTIME_SECONDS:.0} s, notice {NOTICE_SECONDS:.0} s, heartbeat 2 s, no boot grace, no cool-down, mode act, self_stop"
@@ -198,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_cpu_votes_and_plugins_advise() {
+    fn only_cpu_and_gpu_vote_and_plugins_advise() {
         let plugin: PluginName = "redis-idle".parse().expect("a name");
         let layer = acting(std::slice::from_ref(&plugin), Threshold::from_readings(&[10.0]));
         let policy = Policy::from_layers([&layer]).expect("fits");
@@ -207,13 +213,9 @@ mod tests {
             (Mode::Act, true, 30.0)
         );
         assert_eq!(policy.naptime_minutes * 60.0, 15.0);
-        assert_eq!(policy.role_of(&"cpu".parse().expect("a voter")), Role::Required);
-        for voter in VoterName::BUILT_IN.into_iter().skip(1) {
-            assert_eq!(
-                policy.role_of(&voter.parse().expect("a voter")),
-                Role::Advisory,
-                "{voter}"
-            );
+        for voter in VoterName::BUILT_IN {
+            let votes = policy.role_of(&voter.parse().expect("a voter")) == Role::Required;
+            assert_eq!(votes, matches!(voter, "cpu" | "gpu"), "{voter}");
         }
         assert_eq!(policy.role_of(&plugin.into()), Role::Advisory);
     }

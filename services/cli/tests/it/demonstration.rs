@@ -97,7 +97,7 @@ async fn the_demonstration_prints_its_policy_turns_busy_under_load_and_goes_on_t
 
     line(&mut up, &errors, "readings CPU").await;
     for beginning in [
-        "policy   only CPU votes: idle below ",
+        "policy   CPU and GPUs vote: idle below ",
         "policy   threshold: the mean of the first 5 s, ",
         "policy   check interval 1 s, naptime 15 s, notice 5 s, heartbeat 2 s, no boot grace, no cool-down, mode act, self_stop",
         "try      ",

@@ -176,7 +176,7 @@ fn a_demonstration_shows_its_policy_on_a_terminal_of_24_rows_and_80_columns() {
     let steps = lines.iter().filter(|line| line.contains(" step ")).count();
     assert!(steps >= 6, "{lines:#?}");
     for part in [
-        "idle below 32.3 % for 15 s, then 5 s notice",
+        "CPU and GPUs vote: idle below 32.3 % for 15 s, 5 s notice",
         load_line(),
         "load-average",
         "EXECUTOR",
