@@ -2,7 +2,7 @@
 
 use clap::Parser;
 use snooze_bus::{Bus, BusConfig, BusErrorKind, Role};
-use snooze_event_gateway::Config;
+use snooze_event_gateway::centre;
 use snooze_service_runtime::{
     Exit, Failure, ServiceArgs, Threads, args,
     config::{self, RealSource},
@@ -59,7 +59,7 @@ fn main() -> ExitCode {
             };
             let bus = bus.map_err(|error| Failure::from_error(exit_of(error.kind()), &error))?;
             let actor = format!("gateway {} on {}", name, identity::host_name());
-            let run = snooze_event_gateway::run(Config::new(actor), bus, shutdown).await;
+            let run = centre::run(centre::Config::new(actor), bus, shutdown).await;
             run.map_err(|error| Failure::from_error(exit_of(error.kind()), &error))
         },
     )

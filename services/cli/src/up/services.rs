@@ -49,12 +49,12 @@ pub(super) async fn start(
         while_on(run, power, shutdown.clone())
     });
 
-    let gateway = snooze_event_gateway::Config::new(format!("gateway on {}", host.id));
+    let gateway = snooze_event_gateway::centre::Config::new(format!("gateway on {}", host.id));
     let bus = place.connect(&place.gateway).await?;
     connections.push(bus.clone());
     tasks.start(
         "event-gateway",
-        snooze_event_gateway::run(gateway, bus, shutdown.clone()),
+        snooze_event_gateway::centre::run(gateway, bus, shutdown.clone()),
     );
 
     let executor = snooze_executor::Config::new(plan.clouds.clone()).on_host(host.id.clone());

@@ -5,7 +5,7 @@ use snooze_bus::{
     Bucket, BucketHandle, Bus, Delivery, Expect, Role, RunnerVerb, Stream, Subject, SubjectFilter,
     Subscription, User, keys,
 };
-use snooze_event_gateway::{Config, GatewayError};
+use snooze_event_gateway::{GatewayError, centre::Config};
 use snooze_schemas::{
     ErrorCode, EventId, EventType, HostId, Refusal, SourceName, Timestamp,
     audit::{AuditKind, AuditRecord},
@@ -156,7 +156,7 @@ impl Centre {
         let mut config = Config::new("gateway under test".to_owned());
         change(&mut config);
         let stop = CancellationToken::new();
-        let task = tokio::spawn(snooze_event_gateway::run(config, bus, stop.clone()));
+        let task = tokio::spawn(snooze_event_gateway::centre::run(config, bus, stop.clone()));
         Gateway { stop, task }
     }
 

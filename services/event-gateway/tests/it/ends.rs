@@ -2,7 +2,7 @@
 
 use crate::centre::{Centre, LIMIT, accept, event, event_type, host, id, now, subject_of};
 use snooze_bus::{BucketHandle, BusErrorKind, Role, User, keys};
-use snooze_event_gateway::Config;
+use snooze_event_gateway::centre::Config;
 use snooze_schemas::{
     ErrorCode,
     event::{Event, OpenEvent, OpenState, Scope, Severity},
@@ -147,7 +147,7 @@ async fn a_gateway_whose_credentials_do_not_suffice_says_that_it_was_denied() {
     let operator = User::named(Role::Operator, "ann").expect("a name");
     let bus = centre.server.bus(&operator).await;
     let config = Config::new("gateway under test".to_owned());
-    let run = snooze_event_gateway::run(config, bus, CancellationToken::new());
+    let run = snooze_event_gateway::centre::run(config, bus, CancellationToken::new());
     let ended = tokio::time::timeout(LIMIT, run).await.expect("in time");
     let error = ended.expect_err("it may not listen");
     assert_eq!(error.kind(), BusErrorKind::Denied, "{error:?}");
@@ -247,7 +247,7 @@ async fn two_gateways_that_end_the_same_event_file_it_once() {
         centre.enrol(name).await;
     }
     // Each of them tries the event by itself, as when the first one's ack is lost.
-    let impatient = |config: &mut snooze_event_gateway::Config| config.patience = Duration::ZERO;
+    let impatient = |config: &mut snooze_event_gateway::centre::Config| config.patience = Duration::ZERO;
     for round in 0..2 {
         let gateways = [centre.gateway(impatient).await, centre.gateway(impatient).await];
         if round == 0 {

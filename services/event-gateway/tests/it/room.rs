@@ -3,7 +3,7 @@
 use crate::centre::{Centre, LIMIT, event, host};
 use serde_json::json;
 use snooze_bus::{Stream, Subject, SubjectFilter};
-use snooze_event_gateway::Config;
+use snooze_event_gateway::centre::Config;
 use snooze_schemas::{
     audit::{AuditKind, AuditRecord},
     event::{Event, Scope, Severity},

@@ -3,7 +3,7 @@
 //! Two gateways may come to the same end, and one may die between the two lines. So an end is looked for
 //! before it is filed, and an entry has an identity by which the stream refuses a second one.
 
-use crate::{audit_subject, outcomes};
+use super::{audit_subject, outcomes};
 use snooze_bus::{Bus, BusError, Expect, FileError, Once, Subject};
 use snooze_schemas::{
     audit::{AuditKind, AuditRecord},

@@ -5,7 +5,7 @@
 //! dispatched ends neither handled nor in DEAD, so it is told of here. Every gateway looks and tells for
 //! itself: one that has just started knows of no look before its first.
 
-use crate::Config;
+use super::Config;
 use snooze_bus::{Bus, EventsKept, Expect, FileError, Stream, Subject};
 use snooze_schemas::{
     audit::{AuditKind, AuditRecord},

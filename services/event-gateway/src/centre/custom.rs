@@ -3,8 +3,8 @@
 //! The record of the source, found by the source token of the *subject*, fixes which hosts it may name
 //! and how urgent its events may be; nothing in the body does.
 
-use crate::{
-    custom_type,
+use super::{
+    custom_type::custom_type,
     ids::{drawn_id, filed_id},
 };
 use snooze_bus::{Bucket, Bus, BusError, Delivery, Expect, FileError, Subject, keys};

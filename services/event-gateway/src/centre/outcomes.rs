@@ -5,7 +5,7 @@
 //! costs nothing but time: whoever sweeps looks into the audit trail first. Whose outcome it is says the
 //! subject, which the server fences, and never the body (rule I1).
 
-use crate::audit_subject;
+use super::audit_subject;
 use snooze_bus::{Bucket, Bus, BusError, Delivery, Stream, Subject, Subscription, WriteError, keys, serve};
 use snooze_schemas::{
     EventId,

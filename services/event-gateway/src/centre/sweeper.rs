@@ -4,7 +4,7 @@
 //! machines' clocks are compared; the note's revision says which of them ends it. A note that waits for
 //! something that this version does not know, or that cannot be read, is left alone and holds up no other.
 
-use crate::{Config, dead::DeadEvents, outcomes};
+use super::{Config, dead::DeadEvents, outcomes};
 use snooze_bus::{Bucket, Bus, BusError, Change, Entry, WriteError};
 use snooze_schemas::event::{OpenEvent, OpenState, Scope};
 use snooze_service_runtime::{CancellationToken, exit::one_line};

@@ -5,7 +5,7 @@ use super::{
     offer::{Offer, offer},
     waiting::Time,
 };
-use crate::notes::{NoteError, Noted, noted};
+use crate::centre::notes::{NoteError, Noted, noted};
 use snooze_schemas::{
     HostId,
     event::{Event, OpenEvent, OpenState, Scope},

@@ -9,7 +9,8 @@ mod settled;
 mod unreadable;
 mod waiting;
 
-use crate::{Config, GatewayError, dead::DeadEvents, notes::Notes, roster::Roster};
+use super::{Config, dead::DeadEvents, notes::Notes, roster::Roster};
+use crate::GatewayError;
 use settle::{Round, pause, settle};
 use settled::Settled;
 use snooze_bus::{Bus, EventConsumer, EventDelivery, Taken};

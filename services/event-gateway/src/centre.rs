@@ -1,0 +1,136 @@
+//! The part at the centre: files what people report under an id of its own, and hands every event to the host
+//! that it concerns, the most urgent first.
+//!
+//! **Invariant:** no event is dropped silently. It ends with its outcome in AUDIT, or in DEAD with the
+//! reason; what a full stream drops before it was dispatched is told in AUDIT. **Invariant:** nothing stays
+//! unacked while a handler runs, and a flood of one severity never delays a more urgent one. It handles nothing
+//! itself: that is the runner's part.
+//!
+//! - `custom`, `custom_type`, `ids`: the source of people's own events, and what they are filed under.
+//! - `dispatch`: the four lanes, one a severity, and what becomes of one event.
+//! - `roster`: whom an event of the fleet concerns.
+//! - `notes`, `sweeper`, `outcomes`, `dead`: what was accepted, and how it ends.
+//! - `room`: whether the streams of events fill up.
+
+mod custom;
+mod custom_type;
+mod dead;
+mod dispatch;
+mod ids;
+mod notes;
+mod outcomes;
+mod room;
+mod roster;
+mod sweeper;
+
+use crate::{GatewayError, denied::until_denied};
+use snooze_bus::{Bus, GATEWAY_QUEUE, Subject, SubjectFilter, serve};
+use snooze_schemas::{
+    audit::AuditKind,
+    event::{Scope, Severity},
+};
+use snooze_service_runtime::{CancellationToken, Clocks, Tasks};
+use std::{convert::Infallible, time::Duration};
+
+/// Custom events filed at once; each is one synced write.
+const CUSTOM_AT_ONCE: usize = 256;
+/// For how long what is in flight may go on after the shutdown began.
+const GRACE: Duration = Duration::from_secs(15);
+
+/// What the gateway is told at its start.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Who it is, in the audit trail.
+    pub name: String,
+    /// For how long an event without a deadline may wait for its host, and then for its outcome.
+    pub patience: Duration,
+    /// For how long at least a host that is there and does not take an event is tried, whatever its deadline.
+    pub busy_patience: Duration,
+    /// For how long after its deadline an accepted event may go without its outcome.
+    pub report_grace: Duration,
+    /// How often it looks for accepted events whose time is over.
+    pub sweep_interval: Duration,
+    /// How often it looks whether the streams of events fill up.
+    pub room_interval: Duration,
+    /// The clocks.
+    pub clocks: Clocks,
+}
+
+impl Config {
+    /// The limits of the protocol: 300 s without a deadline, a minute after one (rule E4).
+    #[must_use]
+    pub fn new(name: String) -> Config {
+        Config {
+            name,
+            patience: Duration::from_secs(300),
+            busy_patience: Duration::from_secs(60),
+            report_grace: Duration::from_secs(60),
+            sweep_interval: Duration::from_secs(1),
+            room_interval: Duration::from_secs(60),
+            clocks: Clocks::real(),
+        }
+    }
+}
+
+/// Files and dispatches until shutdown. Any number of gateways share the work.
+///
+/// # Errors
+/// When it cannot start, and when a part of it ends before shutdown or the bus denies what it needs.
+pub async fn run(config: Config, bus: Bus, shutdown: CancellationToken) -> Result<(), GatewayError> {
+    let custom = subscribe(&bus, &SubjectFilter::AllCustom).await?;
+    let outcomes = subscribe(&bus, &SubjectFilter::AuditOfKind(AuditKind::Event)).await?;
+    let (notes, note_writer) = notes::channel(bus.clone());
+    let (roster, roster_follower) = roster::follow(bus.clone(), shutdown.clone());
+
+    let mut tasks = Tasks::new(shutdown.clone());
+    for severity in Severity::DESCENDING {
+        let events = bus
+            .events(severity)
+            .await
+            .map_err(|source| GatewayError::Consume {
+                severity: severity.into(),
+                source,
+            })?;
+        let desk = dispatch::Desk::new(&config, bus.clone(), notes.clone(), roster.clone());
+        tasks.start(
+            format!("dispatch-{}", u8::from(severity)),
+            dispatch::lane(desk, events, shutdown.clone()),
+        );
+    }
+    drop(notes);
+    tasks.start("notes", note_writer);
+    tasks.start("roster", roster_follower);
+    tasks.start("custom", {
+        let (bus, clocks, stop) = (bus.clone(), config.clocks.clone(), shutdown.clone());
+        async move {
+            let handler = move |delivery| custom::file(delivery, bus.clone(), clocks.clone());
+            serve(custom, CUSTOM_AT_ONCE, GRACE, stop.cancelled_owned(), handler).await;
+            Ok::<_, Infallible>(())
+        }
+    });
+    tasks.start(
+        "outcomes",
+        outcomes::clear(outcomes, bus.clone(), shutdown.clone()),
+    );
+    tasks.start("room", room::watch(config.clone(), bus.clone(), shutdown.clone()));
+    tasks.start("sweeper", sweeper::sweep(config, bus.clone(), shutdown.clone()));
+    tasks.start("bus", until_denied(bus, shutdown));
+    tasks.run(GRACE).await.map_err(GatewayError::Run)
+}
+
+async fn subscribe(bus: &Bus, filter: &SubjectFilter) -> Result<snooze_bus::Subscription, GatewayError> {
+    bus.subscribe(filter, Some(GATEWAY_QUEUE))
+        .await
+        .map_err(|source| GatewayError::Subscribe {
+            what: filter.template(),
+            source,
+        })
+}
+
+/// The subject of an entry in the audit trail about an event.
+fn audit_subject(scope: Scope) -> Subject {
+    Subject::Audit {
+        scope,
+        kind: AuditKind::Event,
+    }
+}
