@@ -1,9 +1,13 @@
 //! Turns what happens into events, files each once, and hands it to the host that it concerns.
 //!
 //! - [`centre`]: any number of replicas; people's own events, the dispatcher, and how events end.
+//! - [`source`]: what notices, one file a source.
+//! - [`happening`]: one model for what all of them notice, and the id that follows from it.
 
 pub mod centre;
 mod denied;
 mod error;
+pub mod happening;
+pub mod source;
 
 pub use error::GatewayError;
