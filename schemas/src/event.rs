@@ -266,7 +266,7 @@ impl Message for DeadEvent {
     }
 }
 
-/// `snooze_open`, key `<host>.<id>`: an event that a host has not yet reported the end of.
+/// `snooze_open`, key `<host>.<id>`: an event that waits for its host, or that it has not yet reported the end of.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 pub struct OpenEvent {
@@ -277,7 +277,7 @@ pub struct OpenEvent {
     /// What is waited for.
     #[serde(default)]
     pub state: OpenState,
-    /// After how long without a report it ends in DEAD, counted by whoever sweeps, from when it saw this.
+    /// After how long without a change it ends in DEAD, counted by whoever sweeps, from when it saw this.
     pub sweep_after_ms: u64,
     /// Whether a sweeper is ending it; the revision of that write is its fence.
     #[serde(default)]
@@ -292,6 +292,8 @@ pub enum OpenState {
     /// The host's runner has accepted it; its outcome.
     #[default]
     Accepted,
+    /// The host is away; its hello.
+    Parked,
     /// Something that a later version knows; whoever does not know it leaves the event alone.
     #[serde(other)]
     Unknown,

@@ -9,16 +9,20 @@
 //! - `custom`, `custom_type`, `ids`: the source of people's own events, and what they are filed under.
 //! - `dispatch`: the four lanes, one a severity, and what becomes of one event.
 //! - `roster`: whom an event of the fleet concerns.
-//! - `notes`, `sweeper`, `outcomes`, `dead`: what was accepted, and how it ends.
+//! - `offer`, `notes`, `parked`: what a host took, and what waits for one that is away.
+//! - `sweeper`, `outcomes`, `ending`, `dead`: how it ends.
 //! - `room`: whether the streams of events fill up.
 
 mod custom;
 mod custom_type;
 mod dead;
 mod dispatch;
+mod ending;
 mod ids;
 mod notes;
+mod offer;
 mod outcomes;
+mod parked;
 mod room;
 mod roster;
 mod sweeper;
@@ -48,7 +52,9 @@ pub struct Config {
     pub busy_patience: Duration,
     /// For how long after its deadline an accepted event may go without its outcome.
     pub report_grace: Duration,
-    /// How often it looks for accepted events whose time is over.
+    /// How often a host that is away and says nothing is asked whether it takes what waits for it.
+    pub away_retry: Duration,
+    /// How often it looks for open events whose time is over.
     pub sweep_interval: Duration,
     /// How often it looks whether the streams of events fill up.
     pub room_interval: Duration,
@@ -65,6 +71,7 @@ impl Config {
             patience: Duration::from_secs(300),
             busy_patience: Duration::from_secs(60),
             report_grace: Duration::from_secs(60),
+            away_retry: Duration::from_secs(30),
             sweep_interval: Duration::from_secs(1),
             room_interval: Duration::from_secs(60),
             clocks: Clocks::real(),
@@ -79,6 +86,7 @@ impl Config {
 pub async fn run(config: Config, bus: Bus, shutdown: CancellationToken) -> Result<(), GatewayError> {
     let custom = subscribe(&bus, &SubjectFilter::AllCustom).await?;
     let outcomes = subscribe(&bus, &SubjectFilter::AuditOfKind(AuditKind::Event)).await?;
+    let hellos = subscribe(&bus, &SubjectFilter::AllHello).await?;
     let (notes, note_writer) = notes::channel(bus.clone());
     let (roster, roster_follower) = roster::follow(bus.clone(), shutdown.clone());
 
@@ -111,6 +119,10 @@ pub async fn run(config: Config, bus: Bus, shutdown: CancellationToken) -> Resul
     tasks.start(
         "outcomes",
         outcomes::clear(outcomes, bus.clone(), shutdown.clone()),
+    );
+    tasks.start(
+        "parked",
+        parked::give(config.clone(), bus.clone(), hellos, shutdown.clone()),
     );
     tasks.start("room", room::watch(config.clone(), bus.clone(), shutdown.clone()));
     tasks.start("sweeper", sweeper::sweep(config, bus.clone(), shutdown.clone()));

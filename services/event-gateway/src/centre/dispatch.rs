@@ -3,7 +3,6 @@
 //! A lane takes only as many as its window holds, so that a flood below never delays what is above; and
 //! because every lane has a window of its own, what is below keeps its small share.
 
-mod offer;
 mod settle;
 mod settled;
 mod unreadable;

@@ -1,13 +1,13 @@
-//! Noting accepted events in `snooze_open`, many in one batch (rule E4).
+//! Noting accepted and parked events in `snooze_open`, many in one batch (rules E4 and E5).
 //!
 //! An event is acked only after its note is there: a gateway that dies between acceptance and note takes
 //! the event again, and the runner knows it already. A note that cannot be written fails by itself: it never
 //! takes the others down.
 
-use snooze_bus::{BatchWrite, Bucket, Bus, BusError, WriteError, keys};
+use snooze_bus::{BatchWrite, Bucket, Bus, BusError, Entry, WriteError, keys};
 use snooze_schemas::{
     EventId, HostId,
-    event::{Event, OpenEvent, Scope},
+    event::{Event, OpenEvent, OpenState, Scope},
 };
 use snooze_service_runtime::exit::one_line;
 use std::{convert::Infallible, time::Duration};
@@ -103,9 +103,10 @@ async fn write_one(bus: &Bus, open: &OpenEvent) -> Result<(), NoteError> {
     let failed = |error: &(dyn std::error::Error + 'static)| NoteError::Write(one_line(error));
     match bus.bucket(Bucket::Open).create(&key_of(open), open).await {
         Ok(_) => Ok(()),
-        // Noted before, by a gateway that died before its ack.
+        // Noted before: as parked, or by a gateway that died before its ack.
         Err(WriteError::Conflict { .. }) => match noted(bus, &open.host, &open.event).await {
-            Ok(Noted::ThisEvent | Noted::Nothing) => Ok(()),
+            Ok(Noted::ThisEvent(noted)) => go_on(bus, open, &noted).await.map_err(|error| failed(&error)),
+            Ok(Noted::Nothing) => Ok(()),
             Ok(Noted::AnotherEvent) => Err(NoteError::OtherEvent(open.event.id.clone())),
             Err(error) => Err(failed(&error)),
         },
@@ -113,13 +114,26 @@ async fn write_one(bus: &Bus, open: &OpenEvent) -> Result<(), NoteError> {
     }
 }
 
+/// Changes the note of an event that was parked and is accepted now; any other stays as it is. Whoever wrote it in
+/// between knows more.
+async fn go_on(bus: &Bus, open: &OpenEvent, noted: &Entry<OpenEvent>) -> Result<(), WriteError> {
+    if noted.value.state != OpenState::Parked || open.state != OpenState::Accepted {
+        return Ok(());
+    }
+    let bucket = bus.bucket(Bucket::Open);
+    match bucket.update(&noted.key, open, noted.revision).await {
+        Ok(_) | Err(WriteError::Conflict { .. }) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
 /// What stands under an event's key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, PartialEq)]
 pub(crate) enum Noted {
     /// No note, or none that can be read.
     Nothing,
     /// A note of this very event: it is accounted for.
-    ThisEvent,
+    ThisEvent(Box<Entry<OpenEvent>>),
     /// A note of another event with the same id.
     AnotherEvent,
 }
@@ -130,11 +144,11 @@ pub(crate) async fn noted(bus: &Bus, host: &HostId, event: &Event) -> Result<Not
     match bus.bucket(Bucket::Open).get::<OpenEvent>(&key).await {
         Ok(None) | Err(BusError::Decode { .. }) => Ok(Noted::Nothing),
         Ok(Some(entry)) => {
-            let other = entry.value.event;
+            let other = &entry.value.event;
             let is_this = (&other.event_type, other.severity, &other.host)
                 == (&event.event_type, event.severity, &event.host);
             Ok(if is_this {
-                Noted::ThisEvent
+                Noted::ThisEvent(Box::new(entry))
             } else {
                 Noted::AnotherEvent
             })

@@ -4,9 +4,13 @@
 //! machines' clocks are compared; the note's revision says which of them ends it. A note that waits for
 //! something that this version does not know, or that cannot be read, is left alone and holds up no other.
 
-use super::{Config, dead::DeadEvents, outcomes};
-use snooze_bus::{Bucket, Bus, BusError, Change, Entry, WriteError};
-use snooze_schemas::event::{OpenEvent, OpenState, Scope};
+use super::{
+    Config,
+    dead::DeadEvents,
+    ending::{self, EndError},
+};
+use snooze_bus::{Bucket, Bus, BusError, Change, Entry};
+use snooze_schemas::event::{OpenEvent, OpenState};
 use snooze_service_runtime::{CancellationToken, exit::one_line};
 use std::{collections::HashMap, convert::Infallible, time::Duration};
 
@@ -117,36 +121,19 @@ async fn end(
         // Written in between: the watch will tell, and the count begins anew.
         return Ok(());
     }
-    let scope = Scope::Host(entry.value.host.clone());
-    if outcomes::was_reported(bus, &scope, &entry.value.event.id).await? {
-        outcomes::remove(bus, key, entry.revision).await;
-        return Ok(());
-    }
-    let mine = OpenEvent {
-        is_ending: true,
-        sweep_after_ms: u64::try_from(config.report_grace.as_millis()).unwrap_or(u64::MAX),
-        ..entry.value
-    };
-    let revision = match bucket.update(key, &mine, entry.revision).await {
-        Ok(revision) => revision,
-        Err(WriteError::Conflict { .. } | WriteError::Ambiguous { .. }) => return Ok(()),
-        Err(error) => {
-            tracing::warn!(%error, key, "an open event was not ended; tried again");
-            return Ok(());
-        }
-    };
     let reason = "the runner accepted it and did not report its outcome in time";
     let dead = DeadEvents {
         bus: bus.clone(),
         clocks: config.clocks.clone(),
         name: config.name.clone(),
     };
-    match dead.file(scope, &mine.event, reason).await {
-        Ok(()) => outcomes::remove(bus, key, revision).await,
+    match ending::end(&dead, entry, config.report_grace, reason).await {
+        Ok(()) => {}
+        Err(EndError::Look(error)) => return Err(error),
         Err(error) => tracing::warn!(
             error = one_line(&error),
             key,
-            "an open event was not filed in DEAD; tried again"
+            "an open event was not ended; tried again"
         ),
     }
     Ok(())

@@ -10,6 +10,7 @@ use snooze_schemas::{
     ErrorCode, EventId, EventType, HostId, Refusal, SourceName, Timestamp,
     audit::{AuditKind, AuditRecord},
     event::{Accepted, DeadEvent, Event, HandleEvent, Scope, Severity},
+    host::Hello,
 };
 use snooze_service_runtime::CancellationToken;
 use snooze_test_harness::{NatsServer, wait_for, wait_until};
@@ -189,6 +190,13 @@ impl Centre {
 
     /// A host on the bus, whose runner does what the test says.
     pub(crate) async fn runner(&self, name: &str) -> Runner {
+        let runner = self.runner_without_hello(name).await;
+        runner.hello().await;
+        runner
+    }
+
+    /// One that is on the bus and did not say so.
+    pub(crate) async fn runner_without_hello(&self, name: &str) -> Runner {
         let host = host(name);
         let bus = self.server.bus(&User::host(&host)).await;
         let requests = bus
@@ -236,6 +244,18 @@ impl Runner {
         assert_eq!(*delivery.subject(), expected);
         let offer = delivery.read().expect("a readable offer");
         (delivery, offer)
+    }
+
+    /// Says that it is (back) on the bus.
+    pub(crate) async fn hello(&self) {
+        let hello = Hello {
+            boot_id: "boot".to_owned(),
+            agent: "agent".to_owned(),
+            launch: None,
+            version: "0".to_owned(),
+        };
+        let subject = Subject::HostHello(self.host.clone());
+        self.bus.publish(&subject, &hello).await.expect("says hello");
     }
 
     /// Takes the next event.

@@ -129,19 +129,6 @@ async fn e4_nothing_stays_unacked_while_a_handler_runs() {
 }
 
 #[tokio::test]
-async fn a_host_that_is_away_is_tried_again_until_it_is_back() {
-    let centre = Centre::start().await;
-    let gateway = centre.gateway(|_| {}).await;
-    centre
-        .file(&event("e1", Scope::Host(host("h1")), Severity::Critical))
-        .await;
-    let mut runner = centre.runner("h1").await;
-    runner.refuse(ErrorCode::Unavailable, "the journal is full").await;
-    assert_eq!(runner.accept().await.id.as_str(), "e1");
-    gateway.end().await;
-}
-
-#[tokio::test]
 async fn a_host_that_is_busy_is_not_given_up_like_one_that_is_away() {
     let centre = Centre::start().await;
     let mut runner = centre.runner("h1").await;
@@ -186,11 +173,8 @@ async fn patience_does_not_rest_on_the_clock_of_whoever_noticed_it() {
     let mut old = event("old", Scope::Host(host("h1")), Severity::Critical);
     old.noticed_at = snooze_schemas::Timestamp::UNIX_EPOCH;
     centre.file(&old).await;
-    // Tried while its host is away, and to be tried again.
-    wait_until(LIMIT, "it was taken", async || {
-        centre.backlog(Severity::Critical).await == (0, 1)
-    })
-    .await;
+    // Parked while its host is away.
+    centre.all_acked(Severity::Critical).await;
     let mut runner = centre.runner("h1").await;
     assert_eq!(runner.accept().await, old);
     assert_eq!(centre.dead(old.host).await, []);

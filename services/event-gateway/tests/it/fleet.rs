@@ -2,7 +2,6 @@
 
 use crate::centre::{Centre, LIMIT, event, host};
 use snooze_schemas::event::{Scope, Severity};
-use snooze_test_harness::wait_until;
 use std::collections::BTreeSet;
 
 #[tokio::test]
@@ -79,10 +78,7 @@ async fn the_roster_is_read_once_however_often_events_are_tried() {
         .map(|number| event(&format!("e{number}"), Scope::Fleet, Severity::Critical))
         .collect();
     centre.file_all(&flood).await;
-    wait_until(LIMIT, "all were taken", async || {
-        centre.backlog(Severity::Critical).await == (0, 40)
-    })
-    .await;
+    centre.all_acked(Severity::Critical).await;
     let mut runner = centre.runner("h1").await;
     for _ in 0..40 {
         runner.accept().await;

@@ -6,5 +6,6 @@ mod dispatch;
 mod ends;
 mod fleet;
 mod outcomes;
+mod parked;
 mod room;
 mod sweeping;

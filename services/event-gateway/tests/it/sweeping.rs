@@ -154,7 +154,7 @@ async fn e4_a_note_that_cannot_be_read_holds_up_no_other() {
     let later = json!({
         "event": event("b-later", here(), Severity::Urgent),
         "host": "h1",
-        "state": "parked",
+        "state": "of-a-later-version",
         "sweep_after_ms": 1,
     });
     open.put(&key("b-later"), &later).await.expect("writes");

@@ -1,11 +1,10 @@
-//! What becomes of one event at one host: accepted and noted, ended in DEAD, or tried again.
+//! What becomes of one event at one host: accepted and noted, parked, ended in DEAD, or tried again.
 
-use super::{
-    Desk,
+use super::{Desk, waiting::Time};
+use crate::centre::{
+    notes::{NoteError, Noted, noted},
     offer::{Offer, offer},
-    waiting::Time,
 };
-use crate::centre::notes::{NoteError, Noted, noted};
 use snooze_schemas::{
     HostId,
     event::{Event, OpenEvent, OpenState, Scope},
@@ -17,7 +16,7 @@ use std::{sync::Arc, time::Duration};
 pub(super) enum Round {
     /// Accounted for, everywhere.
     Settled,
-    /// A host is away or busy and there is time left.
+    /// A host is busy and there is time left.
     Again,
 }
 
@@ -32,7 +31,7 @@ pub(super) async fn settle(
     time: Time,
 ) -> Result<Round, String> {
     match offer(&desk.dead.bus, event, &host, time.left).await {
-        Offer::Accepted => note(desk, event, host, time).await,
+        Offer::Accepted => note(desk, event, host, time, OpenState::Accepted).await,
         Offer::Refused(why) => end(desk, event, host, &format!("the runner refused it: {why}")).await,
         Offer::TooLate => end(desk, event, host, "its deadline passed before the host took it").await,
         Offer::Away if time.is_over(desk.patience) => {
@@ -52,18 +51,39 @@ pub(super) async fn settle(
             )
             .await
         }
-        Offer::Away | Offer::Busy(_) => Ok(Round::Again),
+        Offer::Away => park(desk, event, host, time).await,
+        Offer::Busy(_) => Ok(Round::Again),
         Offer::NotAsked(why) => Err(why),
     }
 }
 
-async fn note(desk: &Desk, event: &Arc<Event>, host: HostId, time: Time) -> Result<Round, String> {
-    let until_report = time.left.unwrap_or(desk.patience) + desk.report_grace;
+/// Notes an event for a host that is away, and offers it once more: the host may have come back, and said so,
+/// before there was a note.
+async fn park(desk: &Desk, event: &Arc<Event>, host: HostId, time: Time) -> Result<Round, String> {
+    let round = note(desk, event, host.clone(), time, OpenState::Parked).await?;
+    if let Offer::Accepted = offer(&desk.dead.bus, event, &host, time.left).await {
+        return note(desk, event, host, time, OpenState::Accepted).await;
+    }
+    Ok(round)
+}
+
+/// Notes what an event waits for from now on.
+async fn note(
+    desk: &Desk,
+    event: &Arc<Event>,
+    host: HostId,
+    time: Time,
+    state: OpenState,
+) -> Result<Round, String> {
+    let wait = match state {
+        OpenState::Parked => time.left.unwrap_or(desk.patience.saturating_sub(time.waited)),
+        _ => time.left.unwrap_or(desk.patience) + desk.report_grace,
+    };
     let open = OpenEvent {
         event: Event::clone(event),
         host: host.clone(),
-        state: OpenState::Accepted,
-        sweep_after_ms: u64::try_from(until_report.as_millis()).unwrap_or(u64::MAX),
+        state,
+        sweep_after_ms: u64::try_from(wait.as_millis()).unwrap_or(u64::MAX),
         is_ending: false,
     };
     match desk.notes.note(open).await {
@@ -77,16 +97,16 @@ async fn note(desk: &Desk, event: &Arc<Event>, host: HostId, time: Time) -> Resu
 /// accepted, and then it is no failure that nobody takes it now.
 async fn end(desk: &Desk, event: &Arc<Event>, host: HostId, reason: &str) -> Result<Round, String> {
     let found = noted(&desk.dead.bus, &host, event).await;
-    if found.map_err(|error| one_line(&error))? == Noted::ThisEvent {
+    if let Noted::ThisEvent(_) = found.map_err(|error| one_line(&error))? {
         return Ok(Round::Settled);
     }
     let filed = desk.dead.file(Scope::Host(host), event, reason).await;
     filed.map(|()| Round::Settled).map_err(|error| one_line(&error))
 }
 
-/// The pause before the next try: short at first, since most absences are a restart.
+/// The pause before the next try: short at first, since most refusals are over in a moment.
 pub(super) fn pause(deliveries: u64) -> Duration {
-    /// The longest pause before an event for a host that is away is tried again.
+    /// The longest pause before an event for a host that does not take it now is tried again.
     const LONGEST: Duration = Duration::from_secs(20);
     let doublings = u32::try_from(deliveries.min(8)).expect("at most 8");
     (Duration::from_millis(125) * 2u32.pow(doublings)).min(LONGEST)

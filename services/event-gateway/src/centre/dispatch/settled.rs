@@ -1,4 +1,4 @@
-//! Which hosts an event of the fleet is settled for, while others are still away: a host that is done with it
+//! Which hosts an event of the fleet is settled for, while others do not take it yet: a host that is done with it
 //! is not asked again.
 
 use snooze_schemas::{EventId, HostId};

@@ -12,7 +12,7 @@ use std::{sync::Arc, time::Duration};
 const ACCEPT_WITHIN: Duration = Duration::from_secs(10);
 
 /// What became of an offer.
-pub(super) enum Offer {
+pub(crate) enum Offer {
     /// The runner has it in its journal.
     Accepted,
     /// It will never take it.
@@ -29,7 +29,7 @@ pub(super) enum Offer {
 
 /// Asks a host's runner to take an event, and tells it how much time is left. One whose time is up is offered
 /// all the same: the runner may have accepted it before, and then says so.
-pub(super) async fn offer(bus: &Bus, event: &Arc<Event>, host: &HostId, left: Option<Duration>) -> Offer {
+pub(crate) async fn offer(bus: &Bus, event: &Arc<Event>, host: &HostId, left: Option<Duration>) -> Offer {
     let subject = Subject::Runner {
         host: host.clone(),
         verb: RunnerVerb::HandleEvent,

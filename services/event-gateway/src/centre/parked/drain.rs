@@ -1,0 +1,160 @@
+//! Giving a host what waits for it, one after the other, and ending what it can no longer take in time.
+
+use super::{Config, book::Parked};
+use crate::centre::{
+    dead::DeadEvents,
+    ending,
+    offer::{Offer, offer},
+};
+use snooze_bus::{Bucket, Bus, BusError, Entry, WriteError, keys};
+use snooze_schemas::{
+    EventId, HostId,
+    event::{OpenEvent, OpenState, Scope},
+};
+use snooze_service_runtime::exit::one_line;
+use std::{sync::Arc, time::Duration};
+
+/// What is to be done with the rest of a host's events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Next {
+    /// It is there.
+    GoOn,
+    /// It is away: its hello will tell.
+    Away,
+    /// It does not take more now, or could not be asked; it will say nothing by itself.
+    Later,
+}
+
+/// How far a host was given what waits for it.
+#[derive(Debug, Default)]
+pub(super) struct Drained {
+    /// What does not wait any more.
+    pub(super) gone: Vec<EventId>,
+    /// Whether it is to be looked at again soon.
+    pub(super) is_soon: bool,
+}
+
+/// Offers a host its events in this order, for as long as it takes them.
+pub(super) async fn drain(
+    config: &Config,
+    bus: &Bus,
+    host: &HostId,
+    waiting: Vec<(EventId, Parked)>,
+) -> Drained {
+    let mut drained = Drained::default();
+    let mut next = Next::GoOn;
+    for (id, parked) in waiting {
+        let now = config.clocks.boottime_ms();
+        let is_over = parked.due_boottime_ms <= now;
+        if next != Next::GoOn && !is_over {
+            continue;
+        }
+        let key = keys::open_key(&Scope::Host(host.clone()), &id);
+        let entry = match bus.bucket(Bucket::Open).get::<OpenEvent>(&key).await {
+            Ok(Some(entry)) if entry.value.state == OpenState::Parked => entry,
+            // Somebody else gave or ended it; the sweeper says of one that cannot be read what is to be done.
+            Ok(_) | Err(BusError::Decode { .. }) => {
+                drained.gone.push(id);
+                continue;
+            }
+            Err(error) => {
+                tracing::warn!(%error, %host, "what waits for a host was not read; tried again");
+                drained.is_soon = true;
+                break;
+            }
+        };
+        next = give(config, bus, host, entry, parked, now).await;
+        drained.is_soon |= next == Next::Later;
+    }
+    drained
+}
+
+async fn give(
+    config: &Config,
+    bus: &Bus,
+    host: &HostId,
+    entry: Entry<OpenEvent>,
+    parked: Parked,
+    now: u64,
+) -> Next {
+    let left = Duration::from_millis(parked.due_boottime_ms.saturating_sub(now));
+    let until_deadline = parked.is_deadline.then_some(left);
+    let event = Arc::new(entry.value.event.clone());
+    let offered = offer(bus, &event, host, until_deadline).await;
+    match offered {
+        Offer::Accepted => {
+            accepted(config, bus, entry, until_deadline).await;
+            Next::GoOn
+        }
+        Offer::Refused(why) => {
+            end(config, bus, entry, &format!("the runner refused it: {why}")).await;
+            Next::GoOn
+        }
+        Offer::TooLate => {
+            end(config, bus, entry, "its deadline passed before the host took it").await;
+            Next::GoOn
+        }
+        Offer::Away if left.is_zero() => {
+            let reason = if parked.is_deadline {
+                "its deadline passed before the host could be reached"
+            } else {
+                "its host is not on the bus"
+            };
+            end(config, bus, entry, reason).await;
+            Next::Away
+        }
+        Offer::Busy(why) if is_long_over(config, parked, now) => {
+            let reason = format!("the runner did not take it in time: {why}");
+            end(config, bus, entry, &reason).await;
+            Next::GoOn
+        }
+        Offer::Away => Next::Away,
+        // Less urgent ones would not be taken either.
+        Offer::Busy(_) => Next::Later,
+        Offer::NotAsked(why) => {
+            tracing::warn!(why, %host, "a parked event was not offered; tried again");
+            Next::Later
+        }
+    }
+}
+
+/// One that answers is there, and is given a while of its own.
+fn is_long_over(config: &Config, parked: Parked, now: u64) -> bool {
+    let patience = u64::try_from(config.busy_patience.as_millis()).unwrap_or(u64::MAX);
+    parked.due_boottime_ms.saturating_add(patience) <= now
+}
+
+/// Turns the note into one of an accepted event. Whoever wrote it in between has given it too, or its outcome
+/// is here already.
+async fn accepted(config: &Config, bus: &Bus, entry: Entry<OpenEvent>, left: Option<Duration>) {
+    let until_report = left.unwrap_or(config.patience) + config.report_grace;
+    let open = OpenEvent {
+        state: OpenState::Accepted,
+        sweep_after_ms: u64::try_from(until_report.as_millis()).unwrap_or(u64::MAX),
+        is_ending: false,
+        ..entry.value
+    };
+    let bucket = bus.bucket(Bucket::Open);
+    match bucket.update(&entry.key, &open, entry.revision).await {
+        Ok(_) | Err(WriteError::Conflict { .. }) => {}
+        Err(error) => {
+            tracing::warn!(%error, key = entry.key, "a note was not changed; its host is asked again, who knows it");
+        }
+    }
+}
+
+async fn end(config: &Config, bus: &Bus, entry: Entry<OpenEvent>, reason: &str) {
+    let dead = DeadEvents {
+        bus: bus.clone(),
+        clocks: config.clocks.clone(),
+        name: config.name.clone(),
+    };
+    let key = entry.key.clone();
+    if let Err(error) = ending::end(&dead, entry, config.report_grace, reason).await {
+        tracing::warn!(
+            error = one_line(&error),
+            key,
+            "a parked event was not ended; tried again"
+        );
+    }
+}

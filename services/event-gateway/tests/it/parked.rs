@@ -1,0 +1,190 @@
+//! Events whose host is away (rule E5): parked, given to it when it is back, ended when their time is over.
+
+use crate::centre::{Centre, LIMIT, event, host, now};
+use snooze_bus::keys;
+use snooze_schemas::{
+    ErrorCode, HostId,
+    event::{Event, OpenEvent, OpenState, Scope, Severity},
+};
+use snooze_test_harness::wait_until;
+use std::time::Duration;
+
+fn to(name: &str, id: &str, severity: Severity) -> Event {
+    event(id, Scope::Host(host(name)), severity)
+}
+
+/// In which state an event is noted.
+async fn state(centre: &Centre, name: &str, id: &str) -> Option<OpenState> {
+    let key = keys::open_key(&Scope::Host(host(name)), &crate::centre::id(id));
+    let noted = centre.open_events().get::<OpenEvent>(&key).await.expect("reads");
+    noted.map(|entry| entry.value.state)
+}
+
+async fn until_parked(centre: &Centre, name: &str, id: &str) {
+    wait_until(LIMIT, "it is parked", async || {
+        state(centre, name, id).await == Some(OpenState::Parked)
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn e5_what_waits_for_a_host_that_is_away_is_acked_and_given_to_it_at_its_hello() {
+    let centre = Centre::open().await;
+    let gateway = centre.gateway(|config| config.away_retry = LIMIT * 100).await;
+    centre.file(&to("h1", "e1", Severity::Critical)).await;
+    until_parked(&centre, "h1", "e1").await;
+    centre.all_acked(Severity::Critical).await;
+    let mut runner = centre.runner("h1").await;
+    let taken = runner.accept().await;
+    assert_eq!(taken.id.as_str(), "e1");
+    wait_until(LIMIT, "it is noted as accepted", async || {
+        state(&centre, "h1", "e1").await == Some(OpenState::Accepted)
+    })
+    .await;
+    runner.report(&taken).await;
+    wait_until(LIMIT, "the outcome clears it", async || {
+        state(&centre, "h1", "e1").await.is_none()
+    })
+    .await;
+    gateway.end().await;
+}
+
+#[tokio::test]
+async fn e5_a_thousand_absent_hosts_do_not_delay_one_that_is_there() {
+    let centre = Centre::open().await;
+    let mut runner = centre.runner("here").await;
+    let gateway = centre.gateway(|_| {}).await;
+    let absent: Vec<Event> = (0..1_000)
+        .map(|number| {
+            to(
+                &format!("away-{number}"),
+                &format!("e{number}"),
+                Severity::Critical,
+            )
+        })
+        .collect();
+    centre.file_all(&absent).await;
+    centre.file(&to("here", "mine", Severity::Critical)).await;
+    assert_eq!(runner.accept().await.id.as_str(), "mine");
+    // None of them waits in the consumer, where they would fill its window.
+    centre.all_acked(Severity::Critical).await;
+    gateway.end().await;
+}
+
+#[tokio::test]
+async fn e5_what_a_returning_host_had_waiting_comes_to_it_the_most_urgent_first() {
+    let centre = Centre::start().await;
+    let gateway = centre.gateway(|_| {}).await;
+    for (id, severity) in [
+        ("info", Severity::Info),
+        ("critical", Severity::Critical),
+        ("warning", Severity::Warning),
+        ("urgent", Severity::Urgent),
+    ] {
+        centre.file(&to("h1", id, severity)).await;
+        until_parked(&centre, "h1", id).await;
+    }
+    let mut runner = centre.runner("h1").await;
+    for id in ["critical", "urgent", "warning", "info"] {
+        assert_eq!(runner.accept().await.id.as_str(), id);
+    }
+    gateway.end().await;
+}
+
+#[tokio::test]
+async fn e5_what_is_parked_outlives_the_gateway_that_parked_it() {
+    let centre = Centre::start().await;
+    let gateway = centre.gateway(|_| {}).await;
+    centre.file(&to("h1", "e1", Severity::Critical)).await;
+    until_parked(&centre, "h1", "e1").await;
+    gateway.kill().await;
+    // It comes back while no gateway is there to hear it.
+    let mut runner = centre.runner("h1").await;
+    let another = centre
+        .gateway(|config| config.away_retry = Duration::from_millis(100))
+        .await;
+    assert_eq!(runner.accept().await.id.as_str(), "e1");
+    another.end().await;
+}
+
+#[tokio::test]
+async fn e5_a_host_whose_hello_was_lost_is_asked_now_and_then() {
+    let centre = Centre::start().await;
+    let gateway = centre
+        .gateway(|config| config.away_retry = Duration::from_millis(100))
+        .await;
+    centre.file(&to("h1", "e1", Severity::Critical)).await;
+    until_parked(&centre, "h1", "e1").await;
+    let mut runner = centre.runner_without_hello("h1").await;
+    assert_eq!(runner.accept().await.id.as_str(), "e1");
+    gateway.end().await;
+}
+
+#[tokio::test]
+async fn e5_a_host_that_is_back_and_busy_is_asked_again_soon() {
+    let centre = Centre::start().await;
+    let gateway = centre.gateway(|config| config.away_retry = LIMIT * 100).await;
+    centre.file(&to("h1", "e1", Severity::Critical)).await;
+    until_parked(&centre, "h1", "e1").await;
+    let mut runner = centre.runner("h1").await;
+    runner.refuse(ErrorCode::Unavailable, "the journal is full").await;
+    assert_eq!(runner.accept().await.id.as_str(), "e1");
+    gateway.end().await;
+}
+
+#[tokio::test]
+async fn e5_what_passes_its_deadline_while_it_is_parked_ends_in_dead_once() {
+    let centre = Centre::start().await;
+    let gateway = centre.gateway(|_| {}).await;
+    let second = centre.gateway(|_| {}).await;
+    let soon = Event {
+        deadline: Some(now() + Duration::from_secs(2)),
+        ..to("h1", "e1", Severity::Critical)
+    };
+    centre.file(&soon).await;
+    let here = Scope::Host(host("h1"));
+    let dead = centre.first_dead(here.clone()).await;
+    assert_eq!(dead.event, soon);
+    assert_eq!(
+        dead.reason,
+        "its deadline passed before the host could be reached"
+    );
+    wait_until(LIMIT, "its note is gone", async || {
+        state(&centre, "h1", "e1").await.is_none()
+    })
+    .await;
+    assert_eq!(centre.dead(here).await.len(), 1);
+    gateway.end().await;
+    second.end().await;
+}
+
+#[tokio::test]
+async fn e5_an_event_of_the_fleet_waits_for_each_absent_host_by_itself() {
+    let centre = Centre::open().await;
+    for name in ["here", "away"] {
+        centre.enrol(name).await;
+    }
+    let mut here = centre.runner("here").await;
+    let gateway = centre.gateway(|_| {}).await;
+    centre.file(&event("all", Scope::Fleet, Severity::Critical)).await;
+    assert_eq!(here.accept().await.id.as_str(), "all");
+    until_parked(&centre, "away", "all").await;
+    centre.all_acked(Severity::Critical).await;
+    let mut away = centre.runner("away").await;
+    assert_eq!(away.accept().await.id.as_str(), "all");
+    gateway.end().await;
+}
+
+#[tokio::test]
+async fn e5_a_host_that_came_back_before_it_was_parked_is_offered_it_once_more() {
+    let centre = Centre::start().await;
+    let gateway = centre.gateway(|config| config.away_retry = LIMIT * 100).await;
+    // Ten hosts that come while their events are being parked: whichever is first, none waits.
+    let names: Vec<HostId> = (0..10).map(|number| host(&format!("h{number}"))).collect();
+    for name in &names {
+        let filed = to(name.as_str(), "e1", Severity::Critical);
+        let ((), mut runner) = tokio::join!(centre.file(&filed), centre.runner(name.as_str()));
+        assert_eq!(runner.accept().await.id.as_str(), "e1");
+    }
+    gateway.end().await;
+}
