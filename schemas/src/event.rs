@@ -197,6 +197,9 @@ pub struct EventOutcome {
     /// Its type.
     #[serde(rename = "type")]
     pub event_type: EventType,
+    /// When the host took it, by the host's clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accepted_at: Option<Timestamp>,
     /// One for each handler that was asked, in that order.
     pub handlers: Vec<HandlerOutcome>,
 }
@@ -212,6 +215,12 @@ pub struct HandlerOutcome {
     pub result: HandlerResult,
     /// How long it took.
     pub took_ms: u64,
+    /// When it was asked, by the host's clock; absent where it was not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started_at: Option<Timestamp>,
+    /// What was left of the event's time then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub left_ms: Option<u64>,
 }
 
 /// A person's own event, as it is sent on `snooze.v1.custom.<source>.<type…>`. May come bare from a shell.

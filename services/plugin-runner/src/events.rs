@@ -159,6 +159,7 @@ impl Desk {
         let known = Known {
             event,
             boot_id: self.boot_id.clone(),
+            accepted_at: Some(self.clocks.wall()),
             deadline_boottime_ms,
             handlers: BTreeMap::new(),
         };
@@ -219,6 +220,7 @@ impl Desk {
         let known = Known {
             event,
             boot_id: self.boot_id.clone(),
+            accepted_at: Some(self.clocks.wall()),
             deadline_boottime_ms: self.boottime_ms().saturating_add(millis(left)),
             handlers: BTreeMap::new(),
         };

@@ -27,6 +27,15 @@ fn default_limit(event: &Event, work: Work) -> Duration {
     }
 }
 
+/// The time that a handler has.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Share {
+    /// What is left of the event's time.
+    pub(super) left: Duration,
+    /// Its own part of that.
+    pub(super) share: Duration,
+}
+
 impl Desk {
     /// What earlier runners' handlers came to: ended ones as they ended, and those that were started
     /// and did not end as interrupted, unless they may be asked again.
@@ -55,11 +64,11 @@ impl Desk {
         event: &Event,
         work: Work,
         handler: Handler,
-        share: Duration,
+        time: Share,
     ) -> HandlerOutcome {
         let name = handler.plugin.name();
         let limit = handler.time_out.unwrap_or_else(|| default_limit(event, work));
-        let within = limit.min(share);
+        let within = limit.min(time.share);
         if within.is_zero() {
             return failed(&name, "no time was left for it before the deadline", 0);
         }
@@ -71,30 +80,31 @@ impl Desk {
         if let Err(error) = self.with(move |journal| journal.start(&id, plugin)).await {
             return failed(&name, &format!("it was not asked: {}", one_line(&error)), 0);
         }
+        let started_at = Some(self.clocks.wall());
+        let left_ms = Some(millis(time.left.saturating_sub(begun.elapsed())));
         // One that crashed not long ago may be back in time.
         let left = within.saturating_sub(begun.elapsed());
         handler.plugin.ready(left / 2).await;
         let left = within.saturating_sub(begun.elapsed());
         let said = handler.plugin.handle_event(event, work, left).await;
         let took_ms = millis(begun.elapsed());
-        let outcome = match said {
-            Ok(result) => HandlerOutcome {
-                plugin: name,
-                result,
-                took_ms,
-            },
+        let result = match said {
+            Ok(result) => result,
             // Not to know the method is a way to say that it is none of its business.
-            Err(AskError::UnknownMethod) => HandlerOutcome {
-                plugin: name,
-                result: HandlerResult {
-                    handled: false,
-                    succeeded: true,
-                    message: "it does not handle events".to_owned(),
-                    details: serde_json::Map::new(),
-                },
-                took_ms,
+            Err(AskError::UnknownMethod) => HandlerResult {
+                handled: false,
+                succeeded: true,
+                message: "it does not handle events".to_owned(),
+                details: serde_json::Map::new(),
             },
-            Err(error) => failed(&name, &error.to_string(), took_ms),
+            Err(error) => failure(&error.to_string()),
+        };
+        let outcome = HandlerOutcome {
+            plugin: name,
+            result,
+            took_ms,
+            started_at,
+            left_ms,
         };
         self.note_end(&event.id, outcome.clone()).await;
         outcome
@@ -111,15 +121,22 @@ impl Desk {
     }
 }
 
+/// One that was not asked, or of which it is not known how it ended.
 fn failed(plugin: &PluginName, message: &str, took_ms: u64) -> HandlerOutcome {
     HandlerOutcome {
         plugin: plugin.clone(),
-        result: HandlerResult {
-            handled: false,
-            succeeded: false,
-            message: message.to_owned(),
-            details: serde_json::Map::new(),
-        },
+        result: failure(message),
         took_ms,
+        started_at: None,
+        left_ms: None,
+    }
+}
+
+fn failure(message: &str) -> HandlerResult {
+    HandlerResult {
+        handled: false,
+        succeeded: false,
+        message: message.to_owned(),
+        details: serde_json::Map::new(),
     }
 }

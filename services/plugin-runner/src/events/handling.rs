@@ -1,6 +1,6 @@
 //! One event from its first handler to its report.
 
-use super::{Begun, Desk, handlers::Handlers};
+use super::{Begun, Desk, asking::Share, handlers::Handlers};
 use crate::policy::PolicyInForce;
 use futures_util::future::join_all;
 use snooze_schemas::{
@@ -50,13 +50,18 @@ impl Desk {
                 break;
             }
             // Those that are still to come have an equal share each, so that the first cannot starve them.
-            let share = self.left(&known) / parts;
+            let left = self.left(&known);
+            let share = left / parts;
             let due = tier.into_iter().filter(|handler| handler.is_due(&known));
-            outcomes.extend(join_all(due.map(|handler| self.ask(event, begun.work(), handler, share))).await);
+            outcomes.extend(
+                join_all(due.map(|handler| self.ask(event, begun.work(), handler, Share { left, share })))
+                    .await,
+            );
         }
         let outcome = EventOutcome {
             id: event.id.clone(),
             event_type: event.event_type.clone(),
+            accepted_at: known.accepted_at,
             handlers: outcomes,
         };
         let done = outcome.clone();

@@ -9,7 +9,7 @@ mod memory;
 use memory::Memory;
 use serde::{Deserialize, Serialize};
 use snooze_schemas::{
-    EventId, PluginName,
+    EventId, PluginName, Timestamp,
     event::{Event, EventOutcome, HandlerOutcome, Severity},
 };
 use std::{
@@ -65,6 +65,9 @@ pub(crate) struct Known {
     pub event: Event,
     /// The boot under which it was accepted.
     pub boot_id: String,
+    /// When it was accepted, for people.
+    #[serde(default)]
+    pub accepted_at: Option<Timestamp>,
     /// Its deadline on that boot's clock.
     pub deadline_boottime_ms: u64,
     /// Those that were started, and how they ended if they did.

@@ -199,6 +199,20 @@ async fn an_earlier_tier_cannot_starve_a_later_one_nor_pass_the_deadline() {
     );
     assert!(!outcome.handlers[0].result.succeeded);
     assert!(outcome.handlers[1].result.succeeded);
+    let left: Vec<Option<u64>> = outcome.handlers.iter().map(|handler| handler.left_ms).collect();
+    assert!(
+        left[0] <= Some(2_000) && left[0] > left[1] && left[1] > Some(0),
+        "it is told what was left when each was asked: {left:?}"
+    );
+    let when = [
+        outcome.accepted_at,
+        outcome.handlers[0].started_at,
+        outcome.handlers[1].started_at,
+    ];
+    assert!(
+        when[0].is_some() && when.is_sorted(),
+        "it is told when it was accepted and each was asked: {when:?}"
+    );
     runner.stop().await;
 }
 

@@ -10,6 +10,7 @@ fn known(id: &str) -> Known {
     }));
     Known {
         event: event.expect("an event"),
+        accepted_at: None,
         boot_id: "boot".to_owned(),
         deadline_boottime_ms: 1_000,
         handlers: BTreeMap::new(),
@@ -24,6 +25,7 @@ fn outcome(event: &str) -> EventOutcome {
     EventOutcome {
         id: id(event),
         event_type: "custom.backup".parse().expect("a type"),
+        accepted_at: None,
         handlers: Vec::new(),
     }
 }
