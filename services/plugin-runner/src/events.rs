@@ -8,6 +8,7 @@ mod asking;
 mod handlers;
 mod handling;
 mod journal;
+mod left;
 mod report;
 
 pub(crate) use handlers::covers;
@@ -15,6 +16,7 @@ pub use journal::JournalError;
 
 use crate::{plugin::Work, plugins::Plugins, policy::PolicyInForce};
 use journal::{Journal, Known};
+use left::millis;
 use snooze_bus::Bus;
 use snooze_schemas::{
     ErrorCode, EventId, HostId, Refusal,
@@ -29,10 +31,6 @@ use std::{
 };
 use tokio::sync::{mpsc, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-
-/// How long handlers have for an event without a deadline. The dispatcher gives such an event up
-/// after 300 s, and the report must be there before.
-const WITHOUT_DEADLINE: Duration = Duration::from_secs(240);
 
 /// So many reports may wait for the bus. Each is in the journal too, so that none is lost.
 pub(crate) const REPORTS: usize = 1024;
@@ -258,30 +256,6 @@ impl Desk {
         });
         done.await.unwrap_or(Err(JournalError::Interrupted))
     }
-
-    fn boottime_ms(&self) -> u64 {
-        self.clocks.boottime_ms()
-    }
-
-    /// What is left on this host's boot-time clock; across a reboot on the wall's, which is all there is.
-    fn left(&self, known: &Known) -> Duration {
-        if known.boot_id == self.boot_id {
-            Duration::from_millis(known.deadline_boottime_ms.saturating_sub(self.boottime_ms()))
-        } else {
-            self.left_by_the_wall(&known.event)
-        }
-    }
-
-    /// A source's deadline is compared with real time once, and counted on boot time from then on.
-    fn left_by_the_wall(&self, event: &Event) -> Duration {
-        match event.deadline {
-            None => WITHOUT_DEADLINE,
-            Some(deadline) => {
-                let left_ms = deadline.as_millisecond() - self.clocks.wall().as_millisecond();
-                Duration::from_millis(u64::try_from(left_ms).unwrap_or(0))
-            }
-        }
-    }
 }
 
 /// Files the outcomes in the audit trail, for ever until shutdown; each stays in the journal until it
@@ -294,10 +268,6 @@ pub(crate) async fn report(
     shutdown: CancellationToken,
 ) {
     report::run(&desk, &bus, &agent, outcomes, shutdown).await;
-}
-
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
