@@ -37,7 +37,7 @@ pub(crate) use home::make as make_home;
 pub(crate) use limits::{FILE_BYTES, Limits, OPEN_FILES};
 pub(crate) use orders::Outcome;
 
-use crate::packages::Shelved;
+use crate::{guest::Seat, packages::Shelved};
 use snooze_schemas::{PluginName, plugin::permissions::Permissions};
 use std::{
     collections::BTreeMap,
@@ -172,11 +172,16 @@ impl Fence {
         Limits::of(&self.permissions)
     }
 
-    /// Waits until its working folder holds more than it may, and returns what is to be told of it. Cancelling it
-    /// loses nothing.
-    pub(crate) async fn until_disk_is_full(&self, home: &Path) -> String {
-        let (limit_mb, config) = (self.limits().disk_mb, &self.config);
-        disk::until_full(home, limit_mb, config.disk_look, &config.disk_turns).await
+    /// Waits until its working folder holds more than it may, or nobody can tell in time, and returns what is to be told
+    /// of it. Cancelling it loses nothing; a look that is under way ends by itself.
+    pub(crate) async fn until_disk_is_full(&self, home: &Path, seat: &Seat) -> String {
+        let rounds = disk::Rounds {
+            plugin: &self.plugin,
+            every: self.config.disk_look,
+            turns: &self.config.disk_turns,
+            seat,
+        };
+        disk::until_full(home, self.limits().disk_mb, rounds).await
     }
 
     /// Where its control group is, where there is one.

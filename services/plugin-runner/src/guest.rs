@@ -51,8 +51,8 @@ impl GuestError {
     }
 }
 
-/// Where one of a plugin is at work: whether the thread of an earlier start is still there, and whether an earlier start
-/// is still at its files.
+/// Where one of a plugin is at work: whether the thread of an earlier start is still there, and whether an earlier start,
+/// or a look at what its working folder holds, is still at its files.
 #[derive(Debug, Default)]
 pub(crate) struct Seat {
     thread: Mutex<Weak<()>>,
@@ -60,7 +60,7 @@ pub(crate) struct Seat {
 }
 
 impl Seat {
-    /// Waits until no earlier start is at its files, a moment at most. Cancelling it loses nothing.
+    /// Waits until nobody else is at its files, a moment at most. Cancelling it loses nothing.
     pub(crate) async fn files(&self) -> Option<OwnedMutexGuard<()>> {
         timeout(FILES_LIMIT, self.files.clone().lock_owned()).await.ok()
     }

@@ -1,22 +1,32 @@
 //! What a plugin's working folder holds. The kernel has no quota for a folder, so it is counted: before each start,
 //! and now and then while the plugin runs.
 //!
-//! It follows no link and removes nothing. What cannot be counted is too much: a plugin could hide it so.
+//! It follows no link and removes nothing. What cannot be counted, or not in time, is too much: a plugin could hide it so.
 
 use super::home::{self, DEPTH, ENTRIES};
+use crate::guest::Seat;
 use rustix::{
     fs::{AtFlags, CWD, Dir, FileType, statat},
     io::Errno,
 };
+use snooze_schemas::PluginName;
 use std::{
     os::fd::{AsFd, BorrowedFd},
     path::Path,
     time::Duration,
 };
-use tokio::sync::Semaphore;
+use tokio::{
+    sync::Semaphore,
+    task::spawn_blocking,
+    time::{sleep, timeout},
+};
 
 /// stat(2): what a file takes is told in blocks of this, whatever the file system's own are.
 const BLOCK: u64 = 512;
+
+/// How long one look may take, and may wait for those at others': a slow disk lists as many files as are counted at most
+/// in this time, and one that takes longer does not answer.
+const LIMIT: Duration = Duration::from_secs(30);
 
 /// Says what is to be told of a folder that holds more than this.
 pub(super) fn check(folder: &Path, limit_mb: u32) -> Result<(), String> {
@@ -42,17 +52,64 @@ pub(super) fn check(folder: &Path, limit_mb: u32) -> Result<(), String> {
     }
 }
 
-/// Waits until it holds more, and returns what is to be told. Of all plugins one is looked at at a time: each look
-/// takes a thread.
-pub(super) async fn until_full(folder: &Path, limit_mb: u32, look: Duration, turns: &Semaphore) -> String {
+/// How running plugins' working folders are looked at.
+#[derive(Debug)]
+pub(super) struct Rounds<'a> {
+    /// Whose folder it is.
+    pub plugin: &'a PluginName,
+    /// So long after the look before.
+    pub every: Duration,
+    /// Whose turn it is, of all plugins.
+    pub turns: &'a Semaphore,
+    /// Where only one thread at a time is at the plugin's files.
+    pub seat: &'a Seat,
+}
+
+/// Waits until it holds more, or nobody can tell, and returns what is to be told. Of all plugins one is looked at at a
+/// time: each look takes a thread. One that does not end keeps its thread, and no turn.
+pub(super) async fn until_full(folder: &Path, limit_mb: u32, rounds: Rounds<'_>) -> String {
+    until_full_by(folder, rounds, move |folder| check(folder, limit_mb)).await
+}
+
+async fn until_full_by(
+    folder: &Path,
+    rounds: Rounds<'_>,
+    check: impl Fn(&Path) -> Result<(), String> + Clone + Send + 'static,
+) -> String {
+    let shown = folder.display();
     loop {
-        tokio::time::sleep(look).await;
-        let _turn = turns.acquire().await.expect("it is never closed");
-        let folder = folder.to_owned();
-        match tokio::task::spawn_blocking(move || check(&folder, limit_mb)).await {
-            Ok(Ok(())) => {}
-            Ok(Err(why)) => return why,
-            Err(_) => return "its working folder could not be counted".to_owned(),
+        sleep(rounds.every).await;
+        // Others' disks are others' trouble: whoever has waited for so long is looked at beside them.
+        let turn = timeout(LIMIT, rounds.turns.acquire()).await;
+        if turn.is_err() {
+            tracing::warn!(
+                plugin = %rounds.plugin, folder = %shown, waited_seconds = LIMIT.as_secs(),
+                "looks at the working folders of other plugins do not end; this one's is looked at beside them"
+            );
+        }
+        let Some(files) = rounds.seat.files().await else {
+            return format!(
+                "its working folder {shown} cannot be counted: an earlier look at its files has not ended; look whether \
+                 the disk with them answers"
+            );
+        };
+        let (folder, check) = (folder.to_owned(), check.clone());
+        let counting = spawn_blocking(move || {
+            let counted = check(&folder);
+            drop(files);
+            counted
+        });
+        match timeout(LIMIT, counting).await {
+            Ok(Ok(Ok(()))) => {}
+            Ok(Ok(Err(why))) => return why,
+            Ok(Err(_)) => return format!("its working folder {shown} could not be counted"),
+            Err(_) => {
+                let seconds = LIMIT.as_secs();
+                return format!(
+                    "its working folder {shown} could not be counted within {seconds} s: look whether the disk with it \
+                     answers"
+                );
+            }
         }
     }
 }
@@ -128,5 +185,72 @@ mod tests {
         assert!(why.contains("deep in one another: remove these"), "{why}");
         let why = check(&above.path().join("missing"), 256).expect_err("it is not there");
         assert!(why.contains("cannot be counted"), "{why}");
+    }
+
+    /// A plugin, its seat, and how its folder is looked at every second.
+    struct Stand {
+        plugin: PluginName,
+        seat: Seat,
+    }
+
+    impl Stand {
+        fn new(plugin: &str) -> Stand {
+            Stand {
+                plugin: plugin.parse().expect("a name"),
+                seat: Seat::default(),
+            }
+        }
+
+        fn rounds<'a>(&'a self, turns: &'a Semaphore) -> Rounds<'a> {
+            Rounds {
+                plugin: &self.plugin,
+                every: Duration::from_secs(1),
+                turns,
+                seat: &self.seat,
+            }
+        }
+    }
+
+    /// Runs the clock ahead of whoever waits for it, ten minutes; it does not run by itself while a thread is at work.
+    async fn run_ahead<T>(of: impl Future<Output = T>) -> T {
+        tokio::pin!(of);
+        for _ in 0..600 {
+            tokio::select! {
+                biased;
+                done = &mut of => return done,
+                () = tokio::task::yield_now() => tokio::time::advance(Duration::from_secs(1)).await,
+            }
+        }
+        panic!("it still waits");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn s2_a_folder_that_is_not_counted_in_time_is_too_much_and_its_plugin_has_one_thread_at_it() {
+        let (stand, turns) = (Stand::new("stuck"), Semaphore::new(1));
+        let (answer, asked) = std::sync::mpsc::channel::<()>();
+        let asked = std::sync::Arc::new(std::sync::Mutex::new(asked));
+        let hangs = move |_: &Path| {
+            let asked = asked.lock().expect("nobody panics");
+            asked.recv().map_err(|_| "the disk is gone".to_owned())
+        };
+        let folder = Path::new("/state/plugins/stuck");
+        let why = run_ahead(until_full_by(folder, stand.rounds(&turns), hangs.clone())).await;
+        let told = "its working folder /state/plugins/stuck could not be counted within 30 s";
+        assert!(why.contains(told), "{why}");
+        assert_eq!(turns.available_permits(), 1, "it keeps nobody waiting");
+        let why = run_ahead(until_full_by(folder, stand.rounds(&turns), hangs)).await;
+        let told = "/state/plugins/stuck cannot be counted: an earlier look at its files has not ended";
+        assert!(why.contains(told), "{why}");
+        drop(answer);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_look_that_does_not_end_keeps_no_other_folder_from_being_counted() {
+        let (stand, turns) = (Stand::new("well"), Semaphore::new(1));
+        let _hangs = turns.acquire().await.expect("it is never closed");
+        let full = |_: &Path| Err("it holds more than it may".to_owned());
+        let looking = until_full_by(Path::new("/state/plugins/well"), stand.rounds(&turns), full);
+        // The clock runs by itself while nobody is at work.
+        assert_eq!(looking.await, "it holds more than it may");
     }
 }

@@ -56,7 +56,10 @@ impl StdioPlugin {
         self.stage.send_replace(Stage::Running);
         let full = async {
             match self.fence() {
-                Some(fence) => fence.until_disk_is_full(&self.settings.program.home).await,
+                Some(fence) => {
+                    let home = &self.settings.program.home;
+                    fence.until_disk_is_full(home, &self.seat).await
+                }
                 None => std::future::pending().await,
             }
         };

@@ -54,8 +54,8 @@ impl StdioPlugin {
     /// nothing more is removed of its working folder.
     pub(super) async fn launch(self: &Arc<Self>) -> Result<Launched, Unstarted> {
         let Some(turn) = self.seat.files().await else {
-            let why = "an earlier start of it is still at its files; the disk with them, or with its working folder, may \
-                       not answer";
+            let why = "an earlier start of it, or a look at its working folder, is still at its files; the disk with them, \
+                       or with that folder, may not answer";
             return Err(Unstarted::Failed(why.to_owned()));
         };
         // What is cancelled here goes on until it sees that, and nobody else is at the files before.
