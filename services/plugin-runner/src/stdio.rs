@@ -38,7 +38,7 @@ use serde_json::{Map, Value};
 use slot::Slot;
 use snooze_schemas::{
     EventType, PluginName,
-    plugin::{inspection::Limit, manifest::ProcessModel},
+    plugin::{approval::Installed, inspection::Limit, manifest::ProcessModel},
 };
 use std::{
     collections::BTreeSet,
@@ -144,6 +144,12 @@ impl StdioPlugin {
     /// What it may do.
     pub(crate) fn grant(&self) -> &Grant {
         &self.grant
+    }
+
+    /// The package that it was unpacked from, where it was.
+    pub(crate) fn package(&self) -> Option<&Installed> {
+        let package = self.fence()?.package.as_ref()?;
+        Some(&package.package)
     }
 
     /// What all plugins are configured with.

@@ -1,9 +1,9 @@
 //! Which plugins are to run, and which are to be asked on the bus.
 //!
 //! **Invariant:** nothing runs that depends on what is not there, is switched off or is not run itself, whatever it is
-//! that came between.
+//! that came between; and nothing runs on by what was taken back, whether or not a disk answers.
 
-use super::{Plugins, Roll, Standing};
+use super::{Hosted, Plugins, Roll, Standing};
 use crate::{config::RUNTIME, nats_plugin::Reach, policy::PolicyInForce, stdio::Wanted};
 use serde_json::Value;
 use snooze_schemas::{PluginName, policy::PluginLayer};
@@ -19,7 +19,9 @@ impl Plugins {
                 "it is not known which policy holds until the bus gives one: {why}"
             ));
         }
-        match self.lacks(policy, standing, name) {
+        let revoked = standing.roll.hosted.get(name);
+        let revoked = revoked.and_then(|hosted| revoked_of(policy, hosted));
+        match revoked.or_else(|| self.lacks(policy, standing, name)) {
             None => Wanted::Running,
             Some(why) => Wanted::Held(why),
         }
@@ -82,6 +84,26 @@ impl Plugins {
             |name: &&PluginName| !roll.hosted.contains_key(*name) && !roll.missed.contains_key(*name);
         named.chain(by_layer).filter(is_free).cloned().collect()
     }
+}
+
+/// Why it may not run on by what an administrator says of it now, whatever lies on the disk. What it may run as instead
+/// is said by the next look.
+fn revoked_of(policy: &PolicyInForce, hosted: &Hosted) -> Option<String> {
+    let (process, layer) = (&hosted.process, policy.plugins.get(&hosted.process.name()));
+    let approved = layer.and_then(|layer| layer.approved.as_ref());
+    let withdrawn = process.grant().withdrawn(approved);
+    let installed = layer.and_then(|layer| layer.installed.as_ref());
+    let is_another = || {
+        let package = process.package().filter(|package| Some(*package) != installed)?;
+        let version = &package.version;
+        Some(format!(
+            "it was started from its package of version {version}, which is not the one that is installed now"
+        ))
+    };
+    let why = withdrawn.or_else(is_another)?;
+    Some(format!(
+        "it is ended: {why}; whether it runs again is seen when its files are looked at"
+    ))
 }
 
 /// Whether a layer says that it runs by itself.

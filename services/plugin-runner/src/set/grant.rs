@@ -3,6 +3,8 @@
 //! The host's own file goes before what an operator approved on the bus; where neither says anything a plugin may do
 //! nothing. What a manifest asks for grants nothing, and an approval is good for no other files than its own.
 
+mod withdrawal;
+
 use super::unchecked::unchecked;
 use super::{Cause, unfit::Unfit};
 use crate::{
