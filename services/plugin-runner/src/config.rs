@@ -18,6 +18,10 @@ pub const SEARCH_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin
 /// machine takes seconds.
 const HANDSHAKE_LIMIT: Duration = Duration::from_secs(15);
 
+/// How long a look through the folders of plugins may take without a word: all that a host has is gone through in less,
+/// and whoever gives an order is told before it is answered that it takes too long.
+const LOOK_LIMIT: Duration = Duration::from_secs(10);
+
 /// The key of a plugin's configuration that switches it off.
 pub(crate) const ENABLED: &str = "enabled";
 
@@ -50,6 +54,8 @@ pub struct Config {
     pub fence: FenceConfig,
     /// How long a plugin may take to introduce itself.
     pub handshake_limit: Duration,
+    /// How long a look through the folders of plugins may take without a word.
+    pub look_limit: Duration,
     /// How restarts of plugins are spaced.
     pub restarts: Restarts,
     /// The policy that holds until the bus gave one.
@@ -89,6 +95,7 @@ impl Config {
             search_path: SEARCH_PATH.to_owned(),
             fence: FenceConfig::default(),
             handshake_limit: HANDSHAKE_LIMIT,
+            look_limit: LOOK_LIMIT,
             restarts: Restarts::default(),
             local_policy: Map::new(),
             terminals: PathBuf::from("/dev"),

@@ -59,12 +59,17 @@ impl Found {
 }
 
 /// Looks through the folders. A folder that is not there holds no plugins; that is no fault. What a manifest states of
-/// files is compared with these sums of them.
+/// files is compared with these sums of them. What it looks at is said before, as that may take long.
 #[must_use]
-pub(crate) fn discover_by(folders: &[PathBuf], sums: &Sums) -> (Vec<Found>, Vec<PassedOver>) {
+pub(crate) fn discover_by(
+    folders: &[PathBuf],
+    sums: &Sums,
+    at: &dyn Fn(&Path),
+) -> (Vec<Found>, Vec<PassedOver>) {
     let mut found: Vec<Found> = Vec::new();
     let mut passed_over = Vec::new();
     for folder in folders {
+        at(folder);
         let entries = match entries_of(folder) {
             Ok(entries) => entries,
             Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
@@ -77,6 +82,7 @@ pub(crate) fn discover_by(folders: &[PathBuf], sums: &Sums) -> (Vec<Found>, Vec<
             }
         };
         for path in entries {
+            at(&path);
             match look_at(&path, sums) {
                 Ok(Some(plugin)) => match found.iter().find(|other| other.name == plugin.name) {
                     Some(other) => passed_over.push(PassedOver::Hidden {
@@ -101,7 +107,7 @@ pub(crate) fn discover_by(folders: &[PathBuf], sums: &Sums) -> (Vec<Found>, Vec<
 /// The same, with each file read.
 #[cfg(test)]
 pub(crate) fn discover(folders: &[PathBuf]) -> (Vec<Found>, Vec<PassedOver>) {
-    discover_by(folders, &manifest::sha256_of)
+    discover_by(folders, &manifest::sha256_of, &|_| {})
 }
 
 /// Passes over those that depend on what this host does not have.

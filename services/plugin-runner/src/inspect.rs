@@ -2,6 +2,10 @@
 //!
 //! **Invariant:** it changes nothing and casts no vote.
 
+mod rights;
+
+pub(crate) use rights::RightsReader;
+
 use crate::{
     engine::{Request, opinion_of},
     manifest::listed,
@@ -54,6 +58,8 @@ pub(crate) struct Inspector {
     pub policy: watch::Receiver<Arc<PolicyInForce>>,
     /// Digests of files.
     pub digests: Arc<Digests>,
+    /// Who reads files to tell what plugins may do.
+    pub rights: RightsReader,
     /// The loop that keeps the votes.
     pub engine: mpsc::Sender<Request>,
 }
@@ -80,13 +86,8 @@ impl Inspector {
             .await
             .unwrap_or_default();
         let mut plugins = join_all(wanted.iter().map(|plugin| plugin.status(INFO_LIMIT))).await;
-        let digests = self.digests.clone();
-        let rights = tokio::task::spawn_blocking(move || {
-            let rights = wanted.iter().map(|plugin| plugin.rights(&digests));
-            rights.collect::<Vec<_>>()
-        });
-        // One whose files cannot be read has none to show.
-        for (status, rights) in plugins.iter_mut().zip(rights.await.unwrap_or_default()) {
+        let rights = self.rights.of(wanted, &self.digests).await;
+        for (status, rights) in plugins.iter_mut().zip(rights) {
             status.rights = rights;
         }
         plugins.extend(missing);

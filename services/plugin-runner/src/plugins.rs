@@ -134,6 +134,7 @@ impl Plugins {
             let mut standing = self.changing();
             self.configs.describe(roll.manifests.values().cloned());
             let before = std::mem::replace(&mut standing.roll, roll).missed;
+            standing.unanswered = None;
             self.want(&mut standing);
             before
         };

@@ -12,7 +12,7 @@ use crate::{
     events::{self, Desk},
     fence::{self, Writers},
     files,
-    inspect::Inspector,
+    inspect::{Inspector, RightsReader},
     keep::Keep,
     leftovers::Leftovers,
     listening, orphans,
@@ -29,7 +29,7 @@ use crate::{
 };
 use snooze_bus::{Bus, BusStatus, Subject, SubjectFilter, serve};
 use snooze_service_runtime::{AgentId, CancellationToken, Tasks, exit::one_line};
-use std::{collections::BTreeSet, convert::Infallible, sync::Arc, time::Duration};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 use tokio::sync::{mpsc, watch};
 
 /// How long the parts have to end after shutdown: plugins get two seconds to end by themselves.
@@ -80,7 +80,7 @@ pub async fn run(config: Config, bus: Bus, shutdown: CancellationToken) -> Resul
     tasks.start("policy", source.follow(policy_in, shutdown.clone()));
     tasks.start("bus", not_denied(bus.clone(), shutdown.clone()));
 
-    let (mut house, desk) = house(&config, &bus, &policy, &mut tasks)?;
+    let (house, desk) = house(&config, &bus, &policy, &mut tasks)?;
     let (plugins, directory, digests) = house.shared();
     let keep = Keep::below(&config.runtime, &config.host);
     if keep.is_some() {
@@ -101,9 +101,10 @@ pub async fn run(config: Config, bus: Bus, shutdown: CancellationToken) -> Resul
     if config.has_plugins() {
         tasks.start("packages", ends_well(packages.keep(shutdown.clone())));
     }
-    // Who votes must not depend on how quick the disk is.
-    house.look(BTreeSet::new()).await.map_err(RunnerError::Plugins)?;
+    let mut begun = house.begun();
     tasks.start("plugins", house.run());
+    // Who votes must not depend on how quick the disk is: it is known, or nobody is idle. The end of it ends everything.
+    drop(begun.wait_for(|begun| *begun).await);
 
     let following = pressure::follow(plugins.clone(), policy.clone(), shutdown.clone());
     tasks.start("usage", ends_well(following));
@@ -258,6 +259,7 @@ async fn serve_verbs(
             plugins: plugins.clone(),
             policy: policy.clone(),
             digests,
+            rights: RightsReader::default(),
             engine,
         }),
     });

@@ -15,6 +15,7 @@ mod tenant;
 mod unchecked;
 mod unfit;
 mod watch;
+mod whereabouts;
 
 pub(crate) use digests::Digests;
 pub(crate) use grant::Grant;
@@ -26,6 +27,7 @@ pub(crate) use look::{Cause, Looked, Missed, Orders, look};
 pub(crate) use orders::{Desk, Order};
 pub(crate) use stirs::Stirs;
 pub(crate) use unfit::fit_to_start;
+pub(crate) use whereabouts::Whereabouts;
 
 use crate::{discovery::Found, file_identity::FileIdentity};
 use contents::Contents;

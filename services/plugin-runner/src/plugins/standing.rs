@@ -15,6 +15,8 @@ pub(super) struct Standing {
     pub roll: Roll,
     /// Those that are asked on the bus.
     pub on_bus: BTreeMap<PluginName, Arc<Plugin>>,
+    /// Why it is not known which there are now, where the look after that one does not end.
+    pub unanswered: Option<String>,
     /// The policy that all of them are under.
     pub applied: Arc<PolicyInForce>,
 }
@@ -25,6 +27,7 @@ impl Standing {
         Standing {
             roll: Roll::default(),
             on_bus: BTreeMap::new(),
+            unanswered: None,
             applied: policy.clone(),
         }
     }

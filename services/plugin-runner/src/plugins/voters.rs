@@ -2,19 +2,23 @@
 //!
 //! **Invariant:** a plugin that the policy requires by name, that the host's file configures, that was here before
 //! or that was passed over always has a vote, if only *unknown* because it is missing; leaving is no way to be
-//! outvoted (T3).
+//! outvoted (T3). While nobody can look who is there, one more vote is unknown.
 
 use super::{PluginVoter, Plugins, Standing, round};
 use crate::{
     packages,
     plugin::{self, Runtime},
     policy::PolicyInForce,
+    set::Cause,
     stdio::Wanted,
     tally::AskedVoter,
 };
 use serde_json::Value;
 use snooze_schemas::{PluginName, VoterName, host::PluginStatus, verdict::Role};
 use std::{collections::BTreeMap, sync::Arc};
+
+/// By this name it is told, and voted, that the folders of plugins do not answer.
+const FOLDERS: &str = "folders-of-plugins";
 
 impl Plugins {
     /// Who of the plugins votes, by which terms, and whom to ask.
@@ -74,7 +78,17 @@ impl Plugins {
                 );
             }
         }
+        // Over whoever has that name.
+        if let Some(why) = standing.unanswered.clone() {
+            voters.insert(VoterName::from(&folders()), barred(why));
+        }
         voters
+    }
+
+    /// Takes note that a look does not end, for this reason. Until one does, nobody knows who should vote besides.
+    pub(crate) fn suspend(&self, why: String) {
+        self.changing().unanswered = Some(why);
+        self.changes.send_modify(|changes| *changes += 1);
     }
 
     /// How those are that should be there and are not.
@@ -89,7 +103,11 @@ impl Plugins {
             status.rights = missed.and_then(|missed| missed.rights.as_deref().cloned());
             status
         };
-        self.missing(policy, &standing).into_iter().map(status).collect()
+        let unanswered = standing.unanswered.iter();
+        let unanswered =
+            unanswered.map(|why| plugin::missing(&folders(), Cause::Unread.as_str(), why.clone(), None));
+        let missing = self.missing(policy, &standing).into_iter().map(status);
+        missing.chain(unanswered).collect()
     }
 
     /// Those that should be there and are not, how that is called, and why. Without a vote of theirs nobody would
@@ -119,6 +137,11 @@ impl Plugins {
             .map(|(name, told)| (name.clone(), told))
             .collect()
     }
+}
+
+/// Who votes for whoever may be there and cannot be seen.
+fn folders() -> PluginName {
+    FOLDERS.parse().expect("it is a plugin's name")
 }
 
 fn barred(why: String) -> PluginVoter {

@@ -1,6 +1,6 @@
 //! Why the runner could not start, or ended: which of its parts it was, and what that says.
 
-use crate::{events::JournalError, files::FileError, policy::PolicyError, set::HouseError};
+use crate::{events::JournalError, files::FileError, policy::PolicyError};
 use snooze_bus::BusError;
 use snooze_service_runtime::TaskError;
 
@@ -22,9 +22,6 @@ pub enum RunnerError {
     /// The list of where plugins could write is of no use, and without it their links would pass for an operator's.
     #[error("open the list of where plugins could write")]
     Writers(#[source] FileError),
-    /// The folders of plugins could not be looked through.
-    #[error("start the plugins")]
-    Plugins(#[source] HouseError),
     /// The policy of the host's own file cannot hold.
     #[error("read the host's own policy")]
     LocalPolicy(#[source] PolicyError),

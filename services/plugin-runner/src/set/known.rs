@@ -16,7 +16,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fs, io,
     os::unix::fs::PermissionsExt,
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 /// The plugins that were here, and where.
@@ -50,6 +50,11 @@ impl Known {
             places,
             is_kept,
         })
+    }
+
+    /// Where it is kept.
+    pub(crate) fn file(&self) -> &Path {
+        &self.file
     }
 
     /// Takes note of who was found, forgets whom an operator does not want, and returns those who are gone, with the

@@ -61,8 +61,10 @@ pub(crate) fn look(orders: &Orders, known: &mut Known, stirs: &mut Stirs) -> Loo
     let installed = packages::installed(&orders.policy).into_iter();
     let mut shelved: BTreeMap<PathBuf, Shelved> = BTreeMap::new();
     for (name, package) in installed.filter(|_| !orders.folders.is_empty()) {
+        let place = orders.shelf.place(&name, &package);
+        place.iter().for_each(|place| orders.at.note(place));
         let standing = orders.shelf.standing(&name, &package);
-        match (orders.shelf.place(&name, &package), &standing) {
+        match (place, &standing) {
             (Some(place), Standing::Here) => {
                 folders.push(place.clone());
                 let shelf = orders.shelf.clone();
@@ -76,8 +78,11 @@ pub(crate) fn look(orders: &Orders, known: &mut Known, stirs: &mut Stirs) -> Loo
             }
         }
     }
-    let (found, passed_over) = discovery::discover_by(&folders, &|path| orders.digests.of(path));
+    let (found, passed_over) = discovery::discover_by(&folders, &|path| orders.digests.of(path), &|path| {
+        orders.at.note(path)
+    });
     for folder in &orders.folders {
+        orders.at.note(folder);
         looked.places.add(folder.clone());
         // A link is changed where it lies.
         if folder.is_symlink() {
@@ -126,6 +131,7 @@ pub(crate) fn look(orders: &Orders, known: &mut Known, stirs: &mut Stirs) -> Loo
             missed.why = format!("{}; {path} has its name and is not run in its place", missed.why);
         }
     }
+    orders.at.note(known.file());
     let gone = known.compare(&orders.folders, &unread, &found, &over, |name| {
         orders.is_wanted(name)
     });
@@ -135,6 +141,7 @@ pub(crate) fn look(orders: &Orders, known: &mut Known, stirs: &mut Stirs) -> Loo
     looked.missed.extend(gone);
     let mut fit = BTreeSet::new();
     for mut found in found {
+        orders.at.note(&found.path);
         looked.places.add_of_one(place_of(&found));
         let manifest = found.manifest.as_ref();
         if let Some(folder) = manifest.and_then(|manifest| manifest.folder().parent()) {

@@ -16,6 +16,7 @@ mod interpreters;
 mod kernel;
 mod leaks;
 mod links;
+mod looks;
 mod manifests;
 mod micro;
 mod native;

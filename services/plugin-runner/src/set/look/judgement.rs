@@ -8,7 +8,7 @@ use crate::{
     fence::Writers,
     packages::Shelf,
     policy::{PolicyInForce, PolicyOrigin},
-    set::{Digests, Grant, Identity, Member},
+    set::{Digests, Grant, Identity, Member, Whereabouts},
 };
 use serde_json::{Map, Value};
 use snooze_schemas::PluginName;
@@ -42,6 +42,8 @@ pub(crate) struct Orders {
     pub shelf: Arc<Shelf>,
     /// Which plugin could ever write where.
     pub writers: Writers,
+    /// Where it is said what is asked of the disk.
+    pub at: Whereabouts,
 }
 
 impl Orders {

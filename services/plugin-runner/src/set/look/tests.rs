@@ -1,7 +1,13 @@
 //! Folders of plugins on a real disk, looked through as the house does.
 
 use super::*;
-use crate::{fence::Writers, manifest::FILE, packages::Shelf, policy::PolicyInForce, set::Digests};
+use crate::{
+    fence::Writers,
+    manifest::FILE,
+    packages::Shelf,
+    policy::PolicyInForce,
+    set::{Digests, Whereabouts},
+};
 use serde_json::{Map, Value, json};
 use std::{os::unix::fs::PermissionsExt, time::Duration};
 
@@ -55,6 +61,7 @@ impl Stand {
             digests: self.digests.clone(),
             shelf: Arc::new(Shelf::new(self.path("packages"))),
             writers: Writers::default(),
+            at: Whereabouts::default(),
         };
         let mut known = Known::open(self.path("known.json")).expect("there is none");
         look(&orders, &mut known, &mut Stirs::default())
