@@ -80,6 +80,8 @@ pub(crate) struct House {
     stirs: Stirs,
     control_groups: Arc<Result<ControlGroups, String>>,
     running: BTreeMap<PluginName, Tenant>,
+    /// Those that are ending, and what says when they have: whoever takes the place of one waits for it.
+    ending: BTreeMap<PluginName, CancellationToken>,
     unloaded: BTreeSet<PluginName>,
     /// The manifests of which it was said what is odd in them, by their SHA-256.
     told: BTreeMap<PluginName, String>,
@@ -114,6 +116,7 @@ impl House {
             stirs: Stirs::default(),
             control_groups: Arc::new(groups),
             running: BTreeMap::new(),
+            ending: BTreeMap::new(),
             unloaded: BTreeSet::new(),
             told: BTreeMap::new(),
             generations: BTreeMap::new(),

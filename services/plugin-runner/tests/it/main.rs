@@ -22,6 +22,7 @@ mod micro;
 mod native;
 mod nats_plugins;
 mod nats_silence;
+mod one_process;
 mod orphans;
 mod packages;
 mod plugins;

@@ -14,12 +14,12 @@ use snooze_schemas::{
     plugin::management::{LoadPlugin, ReloadPlugins, UnloadPlugin},
     verdict::{Verdict, VoteState},
 };
-use snooze_test_harness::{wait_for, wait_until};
+use snooze_test_harness::wait_until;
 use std::{fs, os::unix::fs::PermissionsExt, time::Duration};
 
 const WITHIN: Duration = Duration::from_secs(10);
 
-fn idle(reason: &str) -> String {
+pub(crate) fn idle(reason: &str) -> String {
     format!(r#"{{"is_idle": True, "reason": "{reason}"}}"#)
 }
 
@@ -56,7 +56,7 @@ pub(crate) async fn reload(stage: &Stage, plugin: &str) -> Result<PluginList, Er
     order(stage, RunnerVerb::Reload, &ReloadPlugins { plugin }).await
 }
 
-async fn unload(stage: &Stage, plugin: &str) -> Result<PluginList, ErrorCode> {
+pub(crate) async fn unload(stage: &Stage, plugin: &str) -> Result<PluginList, ErrorCode> {
     let plugin = name(plugin);
     order(stage, RunnerVerb::Unload, &UnloadPlugin { plugin }).await
 }
@@ -248,33 +248,6 @@ async fn s2_whoever_depends_on_one_that_is_not_run_any_more_does_not_run_or_vote
             of(verdict, "top").is_some_and(|vote| vote.reason.contains("its configuration is refused"))
         })
         .await;
-    runner.stop().await;
-}
-
-#[tokio::test]
-async fn a_plugin_that_does_not_end_by_itself_has_no_second_process_beside_it() {
-    let mut stage = Stage::set().await;
-    let marks = stage.file("marks");
-    // It marks its beginning, and its end where it sees one; it stays for a while after its stdin has ended.
-    let script = |text: &str| {
-        let script = python_plugin("slow", &idle(text)).replacen(
-            "for line in sys.stdin:",
-            &format!("open({marks:?}, \"a\").write(\"+\")\nfor line in sys.stdin:"),
-            1,
-        );
-        format!("{script}linger(0.5)\nopen({marks:?}, \"a\").write(\"-\")\n")
-    };
-    stage.plugin("slow.py", &script("one"));
-    let runner = stage.runner().await;
-    stage.vote("slow", VoteState::Idle).await;
-    stage.plugin("slow.py", &script("two"));
-    stage
-        .verdict("the other one votes", |verdict| {
-            of(verdict, "slow").is_some_and(|vote| vote.reason == "two")
-        })
-        .await;
-    let told = wait_for(SOON, "both have begun", async || fs::read_to_string(&marks).ok()).await;
-    assert_eq!(told, "+-+");
     runner.stop().await;
 }
 

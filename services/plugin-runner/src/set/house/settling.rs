@@ -15,6 +15,7 @@ impl House {
     /// Starts and ends what has to be, and tells who there is.
     pub(super) fn settle(&mut self, mut looked: Looked, anew: &BTreeSet<PluginName>) {
         self.tell_what_is_odd(&looked);
+        self.ending.retain(|_, ended| !ended.is_cancelled());
         let running = self.running.iter();
         let running = running.map(|(name, running)| (name, &running.member));
         let mut born = Vec::new();
@@ -27,14 +28,15 @@ impl House {
             let held = before
                 .as_ref()
                 .and_then(|before| before.member.grant.approval.clone());
-            if before.is_some() {
+            if let Some(before) = before {
                 tracing::info!(plugin = %name, "a plugin is ended, as it is not what is to run");
                 *self.generations.entry(name.clone()).or_default() += 1;
+                self.ending.insert(name.clone(), before.end());
             }
-            let ended = before.map(Tenant::end);
             if is_wanted && let Some(member) = looked.members.remove(&name) {
                 self.note_approval(held.as_deref(), &member);
                 let generation = self.generations.get(&name).copied().unwrap_or_default();
+                let ended = self.ending.get(&name).cloned();
                 // A library that hangs is still there when another is to take its place.
                 let seat = self.seats.entry(name).or_default().clone();
                 let tenant = Tenant::new(&self.parts, self.control_groups.clone(), member, generation, seat);
