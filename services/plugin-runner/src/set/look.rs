@@ -78,9 +78,8 @@ pub(crate) fn look(orders: &Orders, known: &mut Known, stirs: &mut Stirs) -> Loo
             }
         }
     }
-    let (found, passed_over) = discovery::discover_by(&folders, &|path| orders.digests.of(path), &|path| {
-        orders.at.note(path)
-    });
+    let digest = |path: &Path| orders.digests.of(path);
+    let (found, passed_over) = discovery::discover_by(&folders, &digest, &|path| orders.at.note(path));
     for folder in &orders.folders {
         orders.at.note(folder);
         looked.places.add(folder.clone());

@@ -143,7 +143,7 @@ fn i4_while_an_earlier_start_is_at_its_files_no_other_is() {
         tokio::time::advance(Duration::from_secs(3)).await;
         match waiting.await {
             Err(Unstarted::Failed(why)) => {
-                assert!(why.contains("is still at its files; the disk with them"), "{why}")
+                assert!(why.contains("is still at its files; the disk with them"), "{why}");
             }
             Err(Unstarted::Held(why)) => panic!("it is tried again: {why}"),
             Ok(_) => panic!("the earlier one is not done"),
