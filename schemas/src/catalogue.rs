@@ -43,6 +43,7 @@ macro_rules! for_each {
         $each!("accepted", crate::event::Accepted);
         $each!("handler_result", crate::event::HandlerResult);
         $each!("custom", crate::event::CustomEvent);
+        $each!("replay", crate::event::Replay);
         $each!("filed", crate::event::Filed);
         $each!("open_event", crate::event::OpenEvent);
         $each!("dead", crate::event::DeadEvent);

@@ -246,6 +246,23 @@ impl Message for CustomEvent {
     const HAS_EFFECT: bool = false;
 }
 
+/// "File this event again, under an id of its own."
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
+pub struct Replay {
+    /// The event, as it was filed.
+    pub id: EventId,
+    /// Only for this host, where it was for the fleet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<HostId>,
+    /// Who asks.
+    pub by: String,
+}
+
+impl Message for Replay {
+    const KIND: &'static str = "replay";
+}
+
 /// The answer to a custom event sent as a request, once the stream has it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]

@@ -1,6 +1,7 @@
 //! What may be typed. Parsing only: nothing here reads a file or speaks to the bus.
 
 mod credentials;
+mod event;
 mod looking;
 mod plugin;
 mod plugin_dev;
@@ -15,7 +16,8 @@ pub use plugin::{
     PluginUninstall,
 };
 
-pub use requests::{Event, EventSend, Freeze, Lease, Postpone, Wake};
+pub use event::{Event, EventList, EventReplay, EventSend, EventShow, EventWatch};
+pub use requests::{Freeze, Lease, Postpone, Wake};
 
 pub use plugin_dev::{Development, Language, PluginNew, PluginPackage, PluginRun, PluginTest};
 
@@ -92,7 +94,7 @@ pub enum Command {
     Plugin(Plugin),
     /// List the plugins of a host, as `plugin list` does.
     Plugins(PluginList),
-    /// Send events.
+    /// Send, list, watch and replay events.
     #[command(subcommand)]
     Event(Event),
     /// Close the kill switch: nothing is stopped until a thaw.

@@ -1,6 +1,6 @@
 //! What each command does: one question to a service, and its answer for people or for programs.
 
-mod events;
+mod event;
 mod explain;
 mod history;
 mod host;
@@ -48,6 +48,10 @@ pub(crate) async fn run(
         Command::Status(arguments) if arguments.watch => {
             status::watch(&session, arguments, home.look(), shutdown).await
         }
+        Command::Event(Event::Watch(arguments)) => tokio::select! {
+            done = event::watch(&session, arguments, shutdown) => done,
+            denied = session.denied() => Err(denied),
+        },
         // Nothing is lost with what is cancelled: it waited for an answer that will not come.
         command => tokio::select! {
             done = answer(command, &session) => done,
@@ -63,7 +67,7 @@ async fn answer(command: Command, session: &Session) -> Result<(), Failure> {
         Command::Explain(arguments) => explain::explain(session, arguments).await,
         Command::History(arguments) => history::history(session, arguments).await,
         Command::Plugin(asked) => plugin(asked, session).await,
-        Command::Event(Event::Send(arguments)) => events::send(session, arguments).await,
+        Command::Event(asked) => event(asked, session).await,
         Command::Freeze(arguments) => requests::freeze(session, arguments).await,
         Command::Thaw => requests::thaw(session).await,
         Command::Lease(arguments) => requests::lease(session, arguments).await,
@@ -73,6 +77,16 @@ async fn answer(command: Command, session: &Session) -> Result<(), Failure> {
         Command::Up(_) | Command::Credentials(_) | Command::Completions { .. } | Command::Broker(_) => {
             unreachable!("these need no bus and were done before")
         }
+    }
+}
+
+async fn event(asked: Event, session: &Session) -> Result<(), Failure> {
+    match asked {
+        Event::Send(arguments) => event::send(session, arguments).await,
+        Event::List(arguments) => event::list(session, arguments).await,
+        Event::Show(arguments) => event::show(session, arguments).await,
+        Event::Replay(arguments) => event::replay(session, arguments).await,
+        Event::Watch(_) => unreachable!("it ends by a signal and was begun before"),
     }
 }
 

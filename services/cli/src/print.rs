@@ -14,6 +14,11 @@ pub(crate) fn lines<L: AsRef<str>>(lines: impl IntoIterator<Item = L>) -> Result
     write_lines(&mut io::stdout().lock(), lines).map(|_| ())
 }
 
+/// Prints one line, and says whether anybody reads it.
+pub(crate) fn line(text: &str) -> Result<ControlFlow<()>, Failure> {
+    write_lines(&mut io::stdout().lock(), [text])
+}
+
 /// Prints a value as JSON on one line, and says whether anybody reads it.
 pub(crate) fn json_line<T: Serialize>(value: &T) -> Result<ControlFlow<()>, Failure> {
     let text = serde_json::to_string(value).map_err(|error| Failure::from_error(Exit::Failed, &error))?;

@@ -7,6 +7,7 @@
 //! itself: that is the runner's part.
 //!
 //! - `custom`, `custom_type`, `ids`: the source of people's own events, and what they are filed under.
+//! - `replay`: what people want to be handled again.
 //! - `dispatch`: the four lanes, one a severity, and what becomes of one event.
 //! - `roster`: whom an event of the fleet concerns.
 //! - `offer`, `notes`, `parked`: what a host took, and what waits for one that is away.
@@ -23,6 +24,7 @@ mod notes;
 mod offer;
 mod outcomes;
 mod parked;
+mod replay;
 mod room;
 mod roster;
 mod sweeper;
@@ -38,6 +40,8 @@ use std::{convert::Infallible, time::Duration};
 
 /// Custom events filed at once; each is one synced write.
 const CUSTOM_AT_ONCE: usize = 256;
+/// Replays at once; people ask for them.
+const REPLAYS_AT_ONCE: usize = 16;
 /// For how long what is in flight may go on after the shutdown began.
 const GRACE: Duration = Duration::from_secs(15);
 
@@ -85,6 +89,7 @@ impl Config {
 /// When it cannot start, and when a part of it ends before shutdown or the bus denies what it needs.
 pub async fn run(config: Config, bus: Bus, shutdown: CancellationToken) -> Result<(), GatewayError> {
     let custom = subscribe(&bus, &SubjectFilter::AllCustom).await?;
+    let asked = subscribe(&bus, &SubjectFilter::AllGateway).await?;
     let outcomes = subscribe(&bus, &SubjectFilter::AuditOfKind(AuditKind::Event)).await?;
     let hellos = subscribe(&bus, &SubjectFilter::AllHello).await?;
     let (notes, note_writer) = notes::channel(bus.clone());
@@ -113,6 +118,14 @@ pub async fn run(config: Config, bus: Bus, shutdown: CancellationToken) -> Resul
         async move {
             let handler = move |delivery| custom::file(delivery, bus.clone(), clocks.clone());
             serve(custom, CUSTOM_AT_ONCE, GRACE, stop.cancelled_owned(), handler).await;
+            Ok::<_, Infallible>(())
+        }
+    });
+    tasks.start("replay", {
+        let (bus, clocks, stop) = (bus.clone(), config.clocks.clone(), shutdown.clone());
+        async move {
+            let handler = move |delivery| replay::file_again(delivery, bus.clone(), clocks.clone());
+            serve(asked, REPLAYS_AT_ONCE, GRACE, stop.cancelled_owned(), handler).await;
             Ok::<_, Infallible>(())
         }
     });

@@ -143,6 +143,9 @@ const GATEWAY: &[Right] = &[
     Watch(OPEN),
     Consume(URGENT),
     Consume(ROUTINE),
+    // An event that is to be filed again.
+    Get(URGENT),
+    Get(ROUTINE),
     AnswerAcross,
     Subscribe("custom.>"),
     Subscribe("gateway.>"),
@@ -163,6 +166,8 @@ const OPERATOR: &[Right] = &[
     Get(URGENT),
     Get(ROUTINE),
     Get(DEAD),
+    // What waits for its host, and what a host has accepted and not ended.
+    Get(OPEN),
     Subscribe("host.*.{metrics,verdict}"),
     Subscribe("event.>"),
     Subscribe("audit.>"),

@@ -5,7 +5,7 @@
 use super::{CONFIG_PREFIX, PREFIX, Subject};
 use crate::headers::Filed;
 use snooze_schemas::{
-    HostId, PluginName,
+    EventId, HostId, PluginName,
     audit::AuditKind,
     event::{Scope, Severity},
 };
@@ -49,6 +49,8 @@ pub enum SubjectFilter {
     EventsOfSeverity(Severity),
     /// The events that concern a host, or the fleet as a whole.
     EventsOf(Scope),
+    /// The events with an id, which is one.
+    EventsOfId(EventId),
     /// The audit trail.
     AllAudit,
     /// The audit trail of a host, or of the fleet as a whole.
@@ -108,6 +110,7 @@ impl SubjectFilter {
             Self::AllEvents => "snooze.v1.event.>",
             Self::EventsOfSeverity(_) => "snooze.v1.event.*.<severity>.>",
             Self::EventsOf(_) => "snooze.v1.event.<host>.>",
+            Self::EventsOfId(_) => "snooze.v1.event.*.*.<id>.>",
             Self::AllAudit => "snooze.v1.audit.>",
             Self::AuditOf(_) => "snooze.v1.audit.<host>.>",
             Self::AuditOfKind(_) => "snooze.v1.audit.*.<kind>",
@@ -129,6 +132,7 @@ impl fmt::Display for SubjectFilter {
             Self::FleetPlugin(plugin) => write!(out, "{PREFIX}fleet.plugin.{plugin}.*"),
             Self::EventsOfSeverity(severity) => write!(out, "{PREFIX}event.*.{}.>", u8::from(*severity)),
             Self::EventsOf(scope) => write!(out, "{PREFIX}event.{scope}.>"),
+            Self::EventsOfId(id) => write!(out, "{PREFIX}event.*.*.{id}.>"),
             Self::AuditOf(scope) => write!(out, "{PREFIX}audit.{scope}.>"),
             Self::AuditOfKind(kind) => write!(out, "{PREFIX}audit.*.{}", kind.as_str()),
             Self::DeadOf(scope) => write!(out, "{PREFIX}dead.{scope}.>"),

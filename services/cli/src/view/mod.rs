@@ -3,6 +3,7 @@
 //! **Invariant:** nothing here reads a clock, a terminal or the bus, except [`terminal`], which only
 //! takes the terminal and reads keys, [`output`], which only writes, and [`feed`], which only listens.
 
+pub mod event;
 pub mod feed;
 pub mod line;
 pub mod model;

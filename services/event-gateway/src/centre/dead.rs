@@ -83,6 +83,7 @@ impl DeadEvents {
                 ("id".to_owned(), event.id.to_string().into()),
                 ("type".to_owned(), event.event_type.to_string().into()),
                 ("dead".to_owned(), true.into()),
+                ("reason".to_owned(), reason.into()),
             ]
             .into_iter()
             .collect(),

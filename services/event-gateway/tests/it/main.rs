@@ -7,5 +7,6 @@ mod ends;
 mod fleet;
 mod outcomes;
 mod parked;
+mod replay;
 mod room;
 mod sweeping;

@@ -1,4 +1,15 @@
-//! `snooze event send`.
+//! `snooze event send`, `list`, `watch`, `show` and `replay`.
+
+mod found;
+mod list;
+mod replay;
+mod show;
+mod watch;
+
+pub(super) use list::list;
+pub(super) use replay::replay;
+pub(super) use show::show;
+pub(super) use watch::watch;
 
 use crate::{arguments::EventSend, print, session::Session};
 use snooze_bus::Subject;

@@ -1,0 +1,140 @@
+//! Filing an event again that was filed before, under an id of its own, because a person asks for it.
+//!
+//! It is the same event for whoever handles it: its type, its severity, its source, its data. What is left of its
+//! time is what there was when it was noticed.
+
+use snooze_bus::{Bus, BusError, Delivery, Expect, Stream, Subject, SubjectFilter};
+use snooze_schemas::{
+    ErrorCode, EventId, Refusal, Timestamp,
+    event::{Event, Filed, Replay, Scope},
+};
+use snooze_service_runtime::{Clocks, exit::one_line};
+use std::time::Duration;
+
+const FILE_WITHIN: Duration = Duration::from_secs(5);
+
+/// Files it and answers with its new id.
+pub(crate) async fn file_again(delivery: Delivery, bus: Bus, clocks: Clocks) {
+    let result = take(&delivery, &bus, &clocks).await;
+    if let Err(error) = delivery.answer(result).await {
+        tracing::warn!(%error, "whoever asked for a replay was not answered");
+    }
+}
+
+async fn take(delivery: &Delivery, bus: &Bus, clocks: &Clocks) -> Result<Filed, Refusal> {
+    let asked: Replay = delivery.read()?;
+    let event = find(bus, &asked.id).await?;
+    let event = again(event, &asked, clocks.wall())?;
+    let subject = Subject::Event {
+        scope: event.host.clone(),
+        severity: event.severity,
+        id: event.id.clone(),
+        event_type: event.event_type.clone(),
+    };
+    let filed = bus.file(&subject, &event, Expect::New, FILE_WITHIN).await;
+    filed.map_err(|error| Refusal::new(ErrorCode::Unavailable, one_line(&error)))?;
+    tracing::info!(event = %event.id, of = %asked.id, by = asked.by, "an event was filed again");
+    Ok(Filed {
+        id: event.id,
+        duplicate: false,
+    })
+}
+
+/// The event as it was filed, as long as its stream keeps it.
+async fn find(bus: &Bus, id: &EventId) -> Result<Event, Refusal> {
+    let unavailable = |error: BusError| Refusal::new(ErrorCode::Unavailable, one_line(&error));
+    for stream in [Stream::EventsUrgent, Stream::EventsRoutine] {
+        let filter = SubjectFilter::EventsOfId(id.clone());
+        let found = bus.history::<Event>(stream, &filter, 1).await;
+        if let Some(stored) = found.map_err(unavailable)?.pop() {
+            return Ok(stored.message);
+        }
+    }
+    let text = format!("no event {id} is kept; events are kept for seven days");
+    Err(Refusal::new(ErrorCode::NotFound, text))
+}
+
+/// The same event, to be handled once more.
+fn again(mut event: Event, asked: &Replay, now: Timestamp) -> Result<Event, Refusal> {
+    if let Some(host) = &asked.host {
+        let named = Scope::Host(host.clone());
+        if event.host != Scope::Fleet && event.host != named {
+            let text = format!("the event {} concerns {}, not {host}", asked.id, event.host);
+            return Err(Refusal::new(ErrorCode::BadRequest, text));
+        }
+        event.host = named;
+    }
+    // One whose time was over when it was noticed has none now: it is replayed to be handled.
+    let time = event.deadline.and_then(|deadline| {
+        let time = Duration::try_from(deadline.duration_since(event.noticed_at)).ok();
+        time.filter(|time| !time.is_zero())
+    });
+    event.deadline = time.and_then(|time| now.checked_add(time).ok());
+    event.noticed_at = now;
+    event
+        .data
+        .insert("replay_of".to_owned(), asked.id.to_string().into());
+    event.id = drawn();
+    Ok(event)
+}
+
+/// `replay-` begins the ids of what is filed again and of nothing else.
+fn drawn() -> EventId {
+    let text = format!("replay-{:016x}", rand::random::<u64>());
+    text.parse().expect("an id's own characters")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn event(host: &str) -> Event {
+        serde_json::from_value(json!({
+            "id": "cloud-spot-interrupt-1", "type": "cloud.spot.interrupt", "severity": 3,
+            "source": "aws.ec2.metadata-service", "host": host, "noticed_at": "2030-01-01T00:00:00Z",
+            "deadline": "2030-01-01T00:02:00Z", "data": {"action": "terminate"},
+        }))
+        .expect("an event")
+    }
+
+    fn asked(host: Option<&str>) -> Replay {
+        Replay {
+            id: "cloud-spot-interrupt-1".parse().expect("an id"),
+            host: host.map(|host| host.parse().expect("a host")),
+            by: "ann".to_owned(),
+        }
+    }
+
+    fn now() -> Timestamp {
+        "2031-01-01T00:00:00Z".parse().expect("a time")
+    }
+
+    #[test]
+    fn a_replayed_event_has_a_new_id_and_as_much_time_as_the_first() {
+        let first = again(event("h1"), &asked(None), now()).expect("is made");
+        let second = again(event("h1"), &asked(None), now()).expect("is made");
+        assert!(first.id != second.id && first.id != asked(None).id);
+        assert_eq!(first.deadline, now().checked_add(Duration::from_secs(120)).ok());
+        assert_eq!(first.data["replay_of"], "cloud-spot-interrupt-1");
+        assert_eq!(first.data["action"], "terminate");
+        assert_eq!((first.source, first.host), (event("h1").source, event("h1").host));
+    }
+
+    #[test]
+    fn one_of_the_fleet_can_be_replayed_for_one_host_and_one_of_a_host_for_no_other() {
+        let narrowed = again(event("fleet"), &asked(Some("h2")), now()).expect("is made");
+        assert_eq!(narrowed.host.as_str(), "h2");
+        let other = again(event("h1"), &asked(Some("h2")), now()).expect_err("it is another's");
+        assert_eq!(other.code, ErrorCode::BadRequest);
+    }
+
+    #[test]
+    fn one_whose_time_was_over_is_not_born_dead() {
+        let late = Event {
+            deadline: Some("2029-12-31T23:59:59Z".parse().expect("a time")),
+            ..event("h1")
+        };
+        assert_eq!(again(late, &asked(None), now()).expect("is made").deadline, None);
+    }
+}

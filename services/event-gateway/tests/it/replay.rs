@@ -1,0 +1,56 @@
+//! Events that people want to be handled again.
+
+use crate::centre::{Centre, LIMIT, event, host, id};
+use snooze_bus::{Bus, GatewayVerb, RequestError, Role, Subject, User};
+use snooze_schemas::{
+    ErrorCode,
+    event::{Filed, Replay, Scope, Severity},
+};
+
+async fn operator(centre: &Centre) -> Bus {
+    let user = User::named(Role::Operator, "ann").expect("a name");
+    centre.server.bus(&user).await
+}
+
+async fn replay(operator: &Bus, of: &str) -> Result<Filed, RequestError> {
+    let asked = Replay {
+        id: id(of),
+        host: None,
+        by: "ann".to_owned(),
+    };
+    let subject = Subject::Gateway(GatewayVerb::Replay);
+    operator.request(&subject, &asked, LIMIT).await
+}
+
+#[tokio::test]
+async fn an_event_that_is_replayed_is_handed_to_its_host_once_more_under_a_new_id() {
+    let centre = Centre::start().await;
+    let gateway = centre.gateway(|_| {}).await;
+    let mut runner = centre.runner("h1").await;
+    let operator = operator(&centre).await;
+    for (name, severity) in [("routine", Severity::Info), ("urgent", Severity::Critical)] {
+        let first = event(name, Scope::Host(host("h1")), severity);
+        centre.file(&first).await;
+        assert_eq!(runner.accept().await, first);
+        let filed = replay(&operator, name).await.expect("is filed");
+        let second = runner.accept().await;
+        assert_eq!(second.id, filed.id);
+        assert_ne!(second.id, first.id);
+        assert_eq!(second.data["replay_of"], name);
+        let (first, second) = (&first.event_type, &second.event_type);
+        assert_eq!(first, second);
+    }
+    gateway.end().await;
+}
+
+#[tokio::test]
+async fn what_was_never_filed_is_not_replayed() {
+    let centre = Centre::start().await;
+    let gateway = centre.gateway(|_| {}).await;
+    let operator = operator(&centre).await;
+    let Err(RequestError::Refused { source, .. }) = replay(&operator, "no-such").await else {
+        panic!("it was answered as if it were there");
+    };
+    assert_eq!(source.code, ErrorCode::NotFound);
+    gateway.end().await;
+}
