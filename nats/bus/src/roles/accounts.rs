@@ -125,5 +125,11 @@ pub(crate) const CROSSINGS: &[Crossing] = &[
         AskedOfMany,
         "$JS.API.DIRECT.GET.{AUDIT,VERDICTS,EVENTS_URGENT,EVENTS_ROUTINE,DEAD}.>",
     ),
+    crossing(
+        Centre,
+        &[People],
+        Asked,
+        "$JS.API.DIRECT.GET.KV_snooze_open.$KV.snooze_open.>",
+    ),
     crossing(Centre, &[People], Heard, "{event,audit}.>"),
 ];

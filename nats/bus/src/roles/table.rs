@@ -167,7 +167,7 @@ const OPERATOR: &[Right] = &[
     Get(ROUTINE),
     Get(DEAD),
     // What waits for its host, and what a host has accepted and not ended.
-    Get(OPEN),
+    GetKey(OPEN, "$KV.snooze_open.>"),
     Subscribe("host.*.{metrics,verdict}"),
     Subscribe("event.>"),
     Subscribe("audit.>"),

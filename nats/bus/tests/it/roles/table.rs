@@ -205,12 +205,14 @@ const OPERATION: &str = "ops.lease ops.postpone ops.freeze ops.thaw ops.wake ops
     host.a.runner.plugins host.a.runner.check host.a.runner.logs host.a.runner.stats custom.ann.deploy.done \
     $SRV.PING $SRV.INFO.db $JS.API.DIRECT.GET.AUDIT $JS.API.DIRECT.GET.VERDICTS \
     $JS.API.DIRECT.GET.VERDICTS.snooze.v1.host.a.verdict $JS.API.DIRECT.GET.EVENTS_URGENT \
-    $JS.API.DIRECT.GET.EVENTS_ROUTINE $JS.API.DIRECT.GET.DEAD";
+    $JS.API.DIRECT.GET.EVENTS_ROUTINE $JS.API.DIRECT.GET.DEAD \
+    $JS.API.DIRECT.GET.KV_snooze_open.$KV.snooze_open.a.x";
 
 const NOT_FOR_PEOPLE: &str = "host.a.metrics host.a.verdict host.a.hello host.a.lease host.a.runner.prepare \
     host.a.runner.verify host.a.runner.cancel host.a.runner.handle_event host.a.plugin.db.check_idle \
     event.a.0.id.custom audit.a.event dead.a.custom custom.bob.x $KV.snooze_state.gate $KV.snooze_state.host.a \
-    $KV.snooze_open.a.x $JS.API.STREAM.CREATE.X $JS.API.STREAM.UPDATE.AUDIT $JS.API.CONSUMER.CREATE.AUDIT.x \
+    $KV.snooze_open.a.x $JS.API.DIRECT.GET.KV_snooze_open $JS.API.CONSUMER.CREATE.KV_snooze_open.x.y \
+    $JS.API.STREAM.CREATE.X $JS.API.STREAM.UPDATE.AUDIT $JS.API.CONSUMER.CREATE.AUDIT.x \
     $JS.API.STREAM.MSG.GET.KV_snooze_state $JS.API.CONSUMER.MSG.NEXT.EVENTS_URGENT.severity-3 \
     $JS.API.DIRECT.GET.OBJ_snooze_artifacts $JS.API.CONSUMER.CREATE.OBJ_snooze_artifacts.x.y";
 
