@@ -2,14 +2,20 @@
 //!
 //! It keeps no secret from the plugin it belongs to and shows none to anybody else: its `Debug` names
 //! plugins only. **Invariant:** a plugin whose manifest says what it can be configured with is handed nothing
-//! else; a configuration that it cannot have changes nothing. **Invariant:** once the bus's layers are known, nothing
-//! is handed that was never accepted together with them.
+//! else; a configuration that it cannot have changes nothing, nor does one in which a key of the runner's own cannot be
+//! what is written. **Invariant:** once the bus's layers are known, nothing is handed that was never accepted together
+//! with them.
+
+mod described;
+mod own_keys;
 
 use crate::{
-    config::{ENABLED, OWN_KEYS},
+    config::ENABLED,
+    discovery,
     manifest::{ConfigMistake, PluginManifest, listed},
     plugin::EVENTS,
 };
+use described::{Described, warn_of_refused, without_own};
 use serde_json::{Map, Value};
 use snooze_schemas::{EventType, PluginName};
 use std::{
@@ -35,14 +41,12 @@ pub struct ConfigBook {
 struct Held {
     /// Nothing before the bus was heard.
     layers: Option<BTreeMap<String, Map<String, Value>>>,
+    /// Of each plugin that is configured, what the layers said the last time that the runner's own keys could be so.
+    accepted: BTreeMap<PluginName, Map<String, Value>>,
+    /// Why it is not the newest of all.
+    refused: BTreeMap<PluginName, String>,
     /// Those that have a manifest.
     described: BTreeMap<PluginName, Described>,
-}
-
-/// A plugin that has a manifest, and what it is handed.
-struct Described {
-    manifest: Arc<PluginManifest>,
-    handed: Handed,
 }
 
 /// What a plugin is told to be configured with.
@@ -64,11 +68,13 @@ impl ConfigBook {
     /// With what the host's own file says.
     #[must_use]
     pub fn new(file: BTreeMap<String, Map<String, Value>>) -> ConfigBook {
-        ConfigBook {
+        let book = ConfigBook {
             file,
             held: Mutex::default(),
             version: watch::Sender::new(0),
-        }
+        };
+        book.judge(&mut book.held());
+        book
     }
 
     /// With what the manifests say of configurations.
@@ -82,8 +88,7 @@ impl ConfigBook {
     /// anything.
     pub(crate) fn describe(&self, manifests: impl IntoIterator<Item = Arc<PluginManifest>>) {
         let mut held = self.held();
-        let Held { layers, described } = &mut *held;
-        let mut before = std::mem::take(described);
+        let mut before = std::mem::take(&mut held.described);
         let mut is_news = false;
         for manifest in manifests {
             let name = manifest.name().clone();
@@ -94,10 +99,12 @@ impl ConfigBook {
                 is_news = true;
                 let handed = Handed::default();
                 let mut plugin = Described { manifest, handed };
-                plugin.settle(&self.under(layers.as_ref(), &name));
+                if let Some(config) = self.accepted(&held, &name) {
+                    plugin.settle(&config);
+                }
                 plugin
             });
-            described.insert(name, plugin);
+            held.described.insert(name, plugin);
         }
         drop(held);
         if is_news || !before.is_empty() {
@@ -113,15 +120,20 @@ impl ConfigBook {
         let is_first = held.layers.is_none();
         let changed = held.layers.as_ref() != Some(&layers);
         held.layers = Some(layers);
-        let Held { layers, described } = &mut *held;
         if is_first {
-            let plugins = described.values_mut();
+            held.accepted.clear();
+            let plugins = held.described.values_mut();
             plugins.for_each(|plugin| plugin.handed = Handed::default());
         }
         if changed {
-            for (name, plugin) in described {
-                plugin.take(name, &self.under(layers.as_ref(), name));
+            self.judge(&mut held);
+            let mut described = std::mem::take(&mut held.described);
+            for (name, plugin) in &mut described {
+                if let Some(config) = self.accepted(&held, name) {
+                    plugin.take(name, &config);
+                }
             }
+            held.described = described;
         }
         drop(held);
         if changed {
@@ -134,17 +146,21 @@ impl ConfigBook {
     #[must_use]
     pub(crate) fn handed(&self, plugin: &PluginName) -> Handed {
         let held = self.held();
-        if let Some(described) = held.described.get(plugin) {
-            return described.handed.clone();
-        }
-        Handed {
-            config: Some(self.under(held.layers.as_ref(), plugin)),
-            refused: None,
-        }
+        let mut handed = match held.described.get(plugin) {
+            Some(described) => described.handed.clone(),
+            None => Handed {
+                config: self.accepted(&held, plugin),
+                refused: None,
+            },
+        };
+        let why = held.refused.get(plugin).cloned();
+        let all: Vec<String> = why.into_iter().chain(handed.refused.take()).collect();
+        handed.refused = (!all.is_empty()).then(|| listed(&all));
+        handed
     }
 
     /// Whether a plugin could be configured so by all layers together, over the host's own file; nothing where no
-    /// manifest says what it can have.
+    /// manifest says what it can have, and nothing is wrong with the runner's own keys.
     pub(crate) fn check(
         &self,
         plugin: &PluginName,
@@ -152,9 +168,60 @@ impl ConfigBook {
     ) -> Option<Result<(), Vec<ConfigMistake>>> {
         let mut config = self.in_file(plugin);
         config.extend(layers.clone());
-        let manifest = self.held().described.get(plugin)?.manifest.clone();
-        let schema = manifest.schema()?;
-        Some(schema.settle(&without_own(&config)).map(drop))
+        let mut mistakes = own_keys::mistakes(&config);
+        let manifest = self
+            .held()
+            .described
+            .get(plugin)
+            .map(|described| described.manifest.clone());
+        match manifest.as_ref().and_then(|manifest| manifest.schema()) {
+            Some(schema) => mistakes.extend(schema.settle(&without_own(&config)).err().into_iter().flatten()),
+            None if mistakes.is_empty() => return None,
+            None => {}
+        }
+        Some(if mistakes.is_empty() {
+            Ok(())
+        } else {
+            Err(mistakes)
+        })
+    }
+
+    /// Takes of each plugin's newest configuration what the runner's own keys can be, and says where they cannot.
+    fn judge(&self, held: &mut Held) {
+        let in_layers = held.layers.iter().flat_map(BTreeMap::keys);
+        let in_layers = in_layers.filter_map(|name| name.parse().ok());
+        let in_file = self.file.keys().filter_map(|name| discovery::sanitised(name));
+        let named: BTreeSet<PluginName> = in_layers.chain(in_file).collect();
+        held.accepted.retain(|name, _| named.contains(name));
+        let before = std::mem::take(&mut held.refused);
+        for name in named {
+            let layers = held.layers.as_ref();
+            let layer = layers.and_then(|layers| layers.get(name.as_str())).cloned();
+            let layer = layer.unwrap_or_default();
+            let mut config = self.in_file(&name);
+            config.extend(layer.clone());
+            let mistakes = own_keys::mistakes(&config);
+            if mistakes.is_empty() {
+                held.accepted.insert(name, layer);
+                continue;
+            }
+            let why = listed(&mistakes);
+            if held.accepted.contains_key(&name) && before.get(&name) != Some(&why) {
+                warn_of_refused(&name, &why);
+            }
+            held.refused.insert(name, why);
+        }
+    }
+
+    /// What a plugin is configured with by what was accepted; nothing where nothing of it was.
+    fn accepted(&self, held: &Held, plugin: &PluginName) -> Option<Map<String, Value>> {
+        let mut config = self.in_file(plugin);
+        match held.accepted.get(plugin) {
+            Some(layer) => config.extend(layer.clone()),
+            None if held.refused.contains_key(plugin) => return None,
+            None => {}
+        }
+        Some(config)
     }
 
     fn held(&self) -> MutexGuard<'_, Held> {
@@ -173,25 +240,14 @@ impl ConfigBook {
         drop(self.version.subscribe().wait_for(|now| *now != version).await);
     }
 
-    /// What this plugin is configured with: the file's keys, each replaced where a layer has it too.
+    /// What this plugin is configured with: the file's keys, each replaced where a layer has it too, as of when the
+    /// runner's own among them were right.
     ///
     /// `redis_monitor` in a file means the plugin `redis-monitor`: a plugin's name has no underscore.
     #[must_use]
     pub fn of(&self, plugin: &PluginName) -> Map<String, Value> {
-        self.under(self.held().layers.as_ref(), plugin)
-    }
-
-    /// What it is configured with under these layers.
-    fn under(
-        &self,
-        layers: Option<&BTreeMap<String, Map<String, Value>>>,
-        plugin: &PluginName,
-    ) -> Map<String, Value> {
-        let mut config = self.in_file(plugin);
-        if let Some(layer) = layers.and_then(|layers| layers.get(plugin.as_str())) {
-            config.extend(layer.clone());
-        }
-        config
+        let held = self.held();
+        self.accepted(&held, plugin).unwrap_or_default()
     }
 
     /// The events that the host's own file says it gets, by name.
@@ -204,49 +260,13 @@ impl ConfigBook {
     #[must_use]
     pub(crate) fn events_of_layers(&self, plugin: &PluginName) -> BTreeSet<EventType> {
         let held = self.held();
-        let layer = held
-            .layers
-            .as_ref()
-            .and_then(|layers| layers.get(plugin.as_str()));
-        layer.map(events_of).unwrap_or_default()
+        held.accepted.get(plugin).map(events_of).unwrap_or_default()
     }
 
     fn in_file(&self, plugin: &PluginName) -> Map<String, Value> {
         let mut written = self.file.iter();
-        let own = written.find(|(name, _)| crate::discovery::sanitised(name).as_ref() == Some(plugin));
+        let own = written.find(|(name, _)| discovery::sanitised(name).as_ref() == Some(plugin));
         own.map(|(_, config)| config.clone()).unwrap_or_default()
-    }
-}
-
-impl Described {
-    /// Takes a new configuration as [`Described::settle`] does, and says where it is refused.
-    fn take(&mut self, name: &PluginName, config: &Map<String, Value>) {
-        let before = self.handed.refused.clone();
-        self.settle(config);
-        if let Some(why) = &self.handed.refused
-            && self.handed.config.is_some()
-            && before.as_ref() != Some(why)
-        {
-            tracing::warn!(plugin = %name, why, "a plugin's new configuration is refused; it keeps the one that it has");
-        }
-    }
-
-    /// Takes a new configuration, where the plugin can have it.
-    fn settle(&mut self, config: &Map<String, Value>) {
-        let config = without_own(config);
-        let settled = match self.manifest.schema() {
-            Some(schema) => schema.settle(&config),
-            None => Ok(config),
-        };
-        match settled {
-            Ok(config) => {
-                self.handed = Handed {
-                    config: Some(config),
-                    refused: None,
-                }
-            }
-            Err(mistakes) => self.handed.refused = Some(listed(&mistakes)),
-        }
     }
 }
 
@@ -262,13 +282,6 @@ fn events_of(config: &Map<String, Value>) -> BTreeSet<EventType> {
         settings.is_some_and(|settings| settings.get(ENABLED) != Some(&Value::Bool(false)))
     });
     on.filter_map(|(name, _)| name.parse().ok()).collect()
-}
-
-/// A configuration without the keys that are the runner's.
-fn without_own(config: &Map<String, Value>) -> Map<String, Value> {
-    let mut config = config.clone();
-    config.retain(|key, _| !OWN_KEYS.contains(&key.as_str()));
-    config
 }
 
 #[cfg(test)]

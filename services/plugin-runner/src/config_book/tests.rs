@@ -117,3 +117,98 @@ fn secrets_are_not_shown() {
     let book = ConfigBook::new([("db".to_owned(), map(json!({"password": "hunter2"})))].into());
     assert!(!format!("{book:?}").contains("hunter2"));
 }
+
+#[test]
+fn events_that_cannot_be_are_refused_and_those_before_stay_with_and_without_a_manifest() {
+    let (book, described, _folder) = described(&json!({"url": "a"}));
+    let plain: PluginName = "plain".parse().expect("a name");
+    let lay = |events: Value| {
+        let config = map(json!({"events": events, "limit": 7}));
+        let both = ["redis", "plain"].map(|name| (name.to_owned(), config.clone()));
+        book.lay(both.into());
+    };
+    let custom = json!({"custom": {"priority": 7}});
+    lay(custom.clone());
+    let version = book.version();
+    lay(json!(["custom.backup"]));
+    assert_ne!(book.version(), version, "who shows what is refused hears of it");
+    for name in [&described, &plain] {
+        assert_eq!(book.of(name)["events"], custom, "{name}");
+        assert_eq!(
+            book.events_of_layers(name),
+            ["custom".parse().expect("a type")].into()
+        );
+        let handed = book.handed(name);
+        assert_eq!(handed.config.expect("it has one")["limit"], 7, "{name}");
+        let why = handed.refused.expect("it is said");
+        assert!(why.starts_with("events: expected a map"), "{name}: {why}");
+    }
+    lay(json!({}));
+    for name in [&described, &plain] {
+        assert_eq!(book.of(name)["events"], json!({}), "{name}");
+        assert_eq!(book.handed(name).refused, None, "{name}");
+    }
+}
+
+#[test]
+fn t3_events_that_were_right_only_in_the_file_do_not_outlive_layers_in_which_they_are_not() {
+    let (book, name, _folder) = described(&json!({"url": "a", "events": {"custom": {}}}));
+    let plain: PluginName = "plain".parse().expect("a name");
+    assert!(book.handed(&name).config.is_some());
+    let wrong = map(json!({"events": {"custom": 1}}));
+    book.lay(
+        ["redis", "plain"]
+            .map(|name| (name.to_owned(), wrong.clone()))
+            .into(),
+    );
+    for name in [&name, &plain] {
+        let handed = book.handed(name);
+        assert_eq!(handed.config, None, "{name}");
+        assert!(
+            handed
+                .refused
+                .is_some_and(|why| why.starts_with("events.custom: ")),
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn what_the_file_says_of_events_is_judged_as_what_a_layer_says() {
+    let file = |events: Value| {
+        let own = map(json!({"events": events}));
+        ConfigBook::new([("plain".to_owned(), own)].into())
+    };
+    let name: PluginName = "plain".parse().expect("a name");
+    let handed = file(json!(["custom"])).handed(&name);
+    assert_eq!(handed.config, None);
+    assert!(
+        handed
+            .refused
+            .is_some_and(|why| why.contains("events: expected a map"))
+    );
+    assert_eq!(file(json!({"custom": {}})).handed(&name).refused, None);
+}
+
+#[test]
+fn what_is_the_runners_own_is_checked_where_no_manifest_says_anything() {
+    let book = ConfigBook::default();
+    let name: PluginName = "plain".parse().expect("a name");
+    assert!(
+        book.check(&name, &map(json!({"events": {"custom": {}}})))
+            .is_none()
+    );
+    let wrong = map(json!({"events": {"custom": {"priority": "high"}}, "runtime": 1}));
+    let mistakes = book
+        .check(&name, &wrong)
+        .expect("it is judged")
+        .expect_err("it is wrong");
+    assert_eq!(mistakes.len(), 2, "{mistakes:?}");
+    let (book, name, _folder) = described(&json!({"url": "a"}));
+    let both = map(json!({"events": [], "limit": 0}));
+    let mistakes = book
+        .check(&name, &both)
+        .expect("it is judged")
+        .expect_err("it is wrong");
+    assert_eq!(mistakes.len(), 2, "both are told at once: {mistakes:?}");
+}

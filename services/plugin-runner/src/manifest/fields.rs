@@ -94,7 +94,7 @@ pub(super) fn unknown_of<T: Deserialize<'static>>(pointer: &str, map: &Map<Strin
 }
 
 /// What is said of an unknown key, with the likely one.
-pub(super) fn unknown_key(key: &str, known: &[impl AsRef<str>]) -> String {
+pub(crate) fn unknown_key(key: &str, known: &[impl AsRef<str>]) -> String {
     match likely(key, known) {
         Some(meant) => format!("unknown key; probably {meant} is meant"),
         None => "unknown key".to_owned(),

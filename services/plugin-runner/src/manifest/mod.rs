@@ -19,13 +19,16 @@ mod weight;
 mod words;
 
 pub(crate) use dependencies::{Candidate, unmet};
+pub(crate) use fields::unknown_key;
 pub use files::sha256_of;
 pub(crate) use files::{Sums, sha256 as sha256_of_bytes};
 pub(crate) use mistakes::listed;
 pub use mistakes::{ManifestError, Mistake};
 pub use places::Place;
+pub(crate) use places::{below, shown};
 pub use schema::ConfigSchema;
 pub use spelling::canonical_manifest;
+pub(crate) use words::found;
 pub use words::{ConfigMistake, without_secrets};
 
 use crate::trust;

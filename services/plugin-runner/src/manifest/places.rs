@@ -57,12 +57,12 @@ impl Places {
 }
 
 /// A pointer to a member or an element.
-pub(super) fn below(pointer: &str, name: &str) -> String {
+pub(crate) fn below(pointer: &str, name: &str) -> String {
     format!("{pointer}/{}", name.replace('~', "~0").replace('/', "~1"))
 }
 
 /// A pointer as people write a path: `permissions.tcp[0].port`.
-pub(super) fn shown(pointer: &str) -> String {
+pub(crate) fn shown(pointer: &str) -> String {
     let mut path = String::new();
     for part in names(pointer) {
         if !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit()) {

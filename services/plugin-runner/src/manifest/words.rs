@@ -158,6 +158,11 @@ pub fn without_secrets(config: &Value, known: impl IntoIterator<Item = String>) 
     secrets.shown("", config)
 }
 
+/// What stands where nothing is secret, in words.
+pub(crate) fn found(value: &Value) -> String {
+    Secrets::default().found("", value)
+}
+
 fn kind(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",

@@ -75,7 +75,7 @@ impl Plugins {
     /// as a process does not become one on the bus by being switched on.
     pub(super) fn wanted_on_bus(&self, policy: &PolicyInForce, roll: &Roll) -> BTreeSet<PluginName> {
         let by_layer = policy.plugins.iter().filter(|(name, layer)| {
-            layer.enabled == Some(true) || (runs_on_bus(layer) && self.is_enabled(policy, name))
+            layer.enabled == Some(true) || (self.runs_on_bus(name, layer) && self.is_enabled(policy, name))
         });
         let by_layer = by_layer.map(|(name, _)| name);
         let named = self.own.on_bus.iter().chain(&roll.on_bus);
@@ -83,6 +83,20 @@ impl Plugins {
         let is_free =
             |name: &&PluginName| !roll.hosted.contains_key(*name) && !roll.missed.contains_key(*name);
         named.chain(by_layer).filter(is_free).cloned().collect()
+    }
+
+    /// Whether a layer says that it runs by itself. Where what it says of that is refused, and nothing was accepted
+    /// before, somebody is missed all the same.
+    fn runs_on_bus(&self, name: &PluginName, layer: &PluginLayer) -> bool {
+        let is_said = layer
+            .config
+            .as_ref()
+            .is_some_and(|config| config.contains_key(RUNTIME));
+        let is_refused = || self.configs.handed(name).config.is_none();
+        match self.configs.of(name).get(RUNTIME).and_then(Value::as_str) {
+            Some(runtime) => is_said && [Reach::Host.as_str(), Reach::Fleet.as_str()].contains(&runtime),
+            None => is_said && is_refused(),
+        }
     }
 }
 
@@ -104,13 +118,4 @@ fn revoked_of(policy: &PolicyInForce, hosted: &Hosted) -> Option<String> {
     Some(format!(
         "it is ended: {why}; whether it runs again is seen when its files are looked at"
     ))
-}
-
-/// Whether a layer says that it runs by itself.
-fn runs_on_bus(layer: &PluginLayer) -> bool {
-    let config = layer.config.as_ref();
-    let runtime = config
-        .and_then(|config| config.get(RUNTIME))
-        .and_then(Value::as_str);
-    runtime.is_some_and(|runtime| [Reach::Host.as_str(), Reach::Fleet.as_str()].contains(&runtime))
 }

@@ -7,12 +7,12 @@ use crate::{
     stage::{SOON, Stage, of, python_plugin},
 };
 use serde_json::{Value, json};
-use snooze_bus::{PluginMethod, Subject, User};
+use snooze_bus::{PluginMethod, RunnerVerb, Subject, User};
 use snooze_plugin_runner::{Config, sha256_of};
 use snooze_schemas::{
     ErrorCode, EventType,
     event::{EventOutcome, HandleEvent},
-    host::{PluginStatus, PrepareState},
+    host::{PluginStatus, PrepareState, Validate, Validated},
     plugin::Info,
     verdict::VoteState,
 };
@@ -213,5 +213,55 @@ async fn i4_the_work_before_a_stop_is_an_event_as_any_other_and_nobody_unvouched
     let runner = stage.runner_as(with(stage.config(), "unvouched", &granted)).await;
     stage.vote("unvouched", VoteState::Idle).await;
     assert_eq!(prepared(&stage, &claim(8)).await.state, PrepareState::Failed);
+    runner.stop().await;
+}
+
+#[tokio::test]
+async fn events_that_cannot_be_are_refused_and_the_plugin_is_given_what_it_was() {
+    let stage = Stage::set().await;
+    let (stated, bare) = ("stated", "bare");
+    asking(&stage, stated);
+    stage.plugin("bare.py", &script(bare));
+    let layers = |events: Value| {
+        let one = json!({"config": {"events": events}});
+        json!({stated: one, bare: one})
+    };
+    let runner = stage.runner_as(stage.config()).await;
+    stage.layer(json!({}), layers(json!({"custom": {}}))).await;
+    for name in [stated, bare] {
+        let has_it = |status: &PluginStatus| {
+            let granted = status.rights.iter().flat_map(|rights| &rights.granted.events);
+            granted.into_iter().any(|event| event.as_str() == "custom")
+        };
+        listed(&stage, name, has_it).await;
+        let question = Validate {
+            plugin: name.parse().expect("a name"),
+            config: serde_json::from_value(json!({"events": ["custom"]})).expect("a map"),
+            unset: Vec::new(),
+            level: None,
+        };
+        let verb = stage.verb(RunnerVerb::Validate);
+        let said = stage
+            .administrator
+            .request::<_, Validated>(&verb, &question, WITHIN)
+            .await;
+        let error = said.expect_err("it is refused");
+        let refusal = error.refusal().expect("by the runner");
+        assert_eq!(refusal.code, ErrorCode::BadRequest);
+        assert!(
+            refusal
+                .message
+                .contains("events: expected a map by type of event"),
+            "{refusal:?}"
+        );
+    }
+    stage.layer(json!({}), layers(json!(["custom"]))).await;
+    for name in [stated, bare] {
+        listed(&stage, name, |status| {
+            status.state == "running" && status.config_refused.is_some()
+        })
+        .await;
+    }
+    assert_eq!(who_handles(&stage, "e-1").await, [bare, stated]);
     runner.stop().await;
 }

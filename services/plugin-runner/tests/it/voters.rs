@@ -238,3 +238,25 @@ async fn listed(stage: &Stage, wanted: impl Fn(&PluginList) -> bool) -> PluginLi
     })
     .await
 }
+
+#[tokio::test]
+async fn t3_one_of_which_a_layer_says_to_run_in_what_there_is_not_is_missed_and_says_so() {
+    let mut stage = Stage::set().await;
+    let layer = json!({"notebook": {"config": {"runtime": "bus"}}});
+    stage.layer(json!({}), layer).await;
+    let runner = stage.runner().await;
+    let verdict = stage
+        .verdict("it says what is wrong", |verdict| {
+            let vote = of(verdict, "notebook");
+            vote.is_some_and(|vote| {
+                vote.reason
+                    .contains("runtime: expected one of process, nats, fleet")
+            })
+        })
+        .await;
+    assert_eq!(
+        of(&verdict, "notebook").map(|vote| vote.state),
+        Some(VoteState::Unknown)
+    );
+    runner.stop().await;
+}

@@ -295,7 +295,9 @@ pub const KEYS: &[Key] = &[
         "event_handlers",
         Kind::Anything,
         "null",
-        Effect::None("a plugin says itself which events it handles, and with which priority"),
+        Effect::None(
+            "which events a plugin gets, and with which priority, is said by plugins.plugin_configs.<plugin>.events, else by the plugin itself",
+        ),
         Since::Here,
     ),
     of(
