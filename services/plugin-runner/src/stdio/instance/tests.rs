@@ -33,7 +33,12 @@ impl Unborn {
         let fence = Fence::new(
             "tested".parse().expect("a name"),
             Permissions::default(),
-            FenceConfig::default(),
+            FenceConfig {
+                // It takes its orders in no way and does not end: one that ended at once may not be there any more when
+                // it is told.
+                program: "/usr/bin/yes".into(),
+                ..FenceConfig::default()
+            },
             folder.path(),
         );
         let settings = Settings {
