@@ -7,7 +7,7 @@ mod env_line;
 
 use std::{
     fs::{self, File},
-    io::Read,
+    io::{self, Read},
     os::unix::{ffi::OsStrExt, fs::PermissionsExt},
     path::{Path, PathBuf},
 };
@@ -26,7 +26,8 @@ const ENV: [&str; 2] = ["/usr/bin/env", "/bin/env"];
 /// What is run for the program, beside itself.
 ///
 /// # Errors
-/// A first line that is not understood, by its words.
+/// A first line that is not understood, by its words, or what it needs and is not there: the kernel would say of the
+/// program itself that there is none.
 pub(super) fn of(program: &Path, search_path: &str) -> Result<Vec<PathBuf>, String> {
     let mut chain = Vec::new();
     let mut next = Some(program.to_owned());
@@ -38,7 +39,13 @@ pub(super) fn of(program: &Path, search_path: &str) -> Result<Vec<PathBuf>, Stri
             break;
         };
         let Some(line) = head.strip_prefix(b"#!") else {
-            chain.extend(loader(&head));
+            if let Some(loader) = loader(&head) {
+                is_there(&loader).map_err(|why| {
+                    let (program, loader) = (script.display(), loader.display());
+                    format!("{program} is loaded by {loader}, which {why}")
+                })?;
+                chain.push(loader);
+            }
             break;
         };
         let line = line.split(|byte| *byte == b'\n').next().unwrap_or_default();
@@ -61,6 +68,16 @@ pub(super) fn of(program: &Path, search_path: &str) -> Result<Vec<PathBuf>, Stri
             // It would be looked for in the plugin's working folder, which it writes.
             return Err(refused(format!("{} is no absolute path", interpreter.display())));
         }
+        let lacking = |name: &Path, why: &str| {
+            let line = String::from_utf8_lossy(line);
+            format!(
+                "{} takes the interpreter {}, which {why}: #!{}",
+                script.display(),
+                name.display(),
+                line.trim_ascii_end()
+            )
+        };
+        is_there(&interpreter).map_err(|why| lacking(&interpreter, why))?;
         chain.push(interpreter.clone());
         next = Some(interpreter.clone());
         if ENV.iter().any(|env| interpreter == Path::new(env)) {
@@ -69,12 +86,27 @@ pub(super) fn of(program: &Path, search_path: &str) -> Result<Vec<PathBuf>, Stri
             }
             chain.extend(self::head(&interpreter).as_deref().and_then(loader));
             let wanted = env_line::read(argument, search_path).map_err(refused)?;
-            next = look_up(&wanted.program, wanted.search_path);
-            chain.extend(next.clone());
+            let none = || lacking(&wanted.program, &format!("is not in {}", wanted.search_path));
+            let program = look_up(&wanted.program, wanted.search_path).ok_or_else(none)?;
+            is_there(&program).map_err(|why| lacking(&program, why))?;
+            chain.push(program.clone());
+            next = Some(program);
         }
     }
-    chain.retain(|path| is_executable(path));
     Ok(chain)
+}
+
+/// Whether it can be run, as far as that is seen without running it.
+///
+/// # Errors
+/// Why not, in words that go on after its name.
+fn is_there(path: &Path) -> Result<(), &'static str> {
+    match fs::metadata(path) {
+        _ if is_executable(path) => Ok(()),
+        Ok(_) => Err("is no file that anybody may run"),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Err("is not there"),
+        Err(_) => Err("cannot be looked at"),
+    }
 }
 
 /// Whether it is a file that somebody may run.
@@ -183,17 +215,55 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_may_run_is_in_no_chain() {
+    fn what_is_needed_and_not_there_or_run_by_nobody_is_named_and_not_the_script() {
         let folder = tempfile::tempdir().expect("a folder");
         let secret = file(&folder, "secret", b"text");
         let script = file(&folder, "plugin", format!("#!{}\n", secret.display()).as_bytes());
         assert_eq!(of(&script, "/usr/bin"), Ok(vec![secret.clone()]));
         fs::set_permissions(&secret, fs::Permissions::from_mode(0o644)).expect("sets the mode");
-        assert_eq!(of(&script, "/usr/bin"), Ok(Vec::new()));
-        for interpreter in ["/dev/null", "/usr/bin", "/nonexistent"] {
-            let script = file(&folder, "plugin", format!("#!{interpreter}\n").as_bytes());
-            assert_eq!(of(&script, "/usr/bin"), Ok(Vec::new()), "{interpreter}");
+        let secret = secret.to_str().expect("a plain name");
+        let (nobody, none) = ("is no file that anybody may run", "is not there");
+        for (line, named, why) in [
+            (secret, secret, nobody),
+            ("/dev/null", "/dev/null", nobody),
+            ("/usr/bin", "/usr/bin", nobody),
+            ("/nonexistent", "/nonexistent", none),
+            ("/nonexistent -u", "/nonexistent", none),
+            ("/usr/bin/env /nonexistent", "/nonexistent", none),
+            ("/usr/bin/env nonesuch", "nonesuch", "is not in /usr/bin"),
+            ("/usr/bin/env -S A=b nonesuch", "nonesuch", "is not in /usr/bin"),
+        ] {
+            let script = file(&folder, "plugin", format!("#!{line}\n").as_bytes());
+            let told = format!(
+                "{} takes the interpreter {named}, which {why}: #!{line}",
+                script.display()
+            );
+            assert_eq!(of(&script, "/usr/bin"), Err(told));
         }
+        // Of a script that another one is the interpreter of, that one is named.
+        let inner = file(&folder, "inner", b"#!/nonexistent\n");
+        let outer = file(&folder, "outer", format!("#!{}\n", inner.display()).as_bytes());
+        let why = of(&outer, "/usr/bin").expect_err("it cannot run");
+        assert!(why.starts_with(&inner.display().to_string()), "{why}");
+    }
+
+    #[test]
+    fn a_loader_that_is_not_there_is_named() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut program = fs::read("/bin/sh").expect("there is a shell");
+        let loader = loader(&program).expect("it has one");
+        let name = loader.to_str().expect("a plain name").as_bytes();
+        let at = program
+            .windows(name.len())
+            .position(|bytes| bytes == name)
+            .expect("it is named");
+        program[at + 1] = b'#';
+        let program = file(&folder, "program", &program);
+        let why = of(&program, "/usr/bin").expect_err("it cannot run");
+        assert!(
+            why.contains("is loaded by /#") && why.ends_with("which is not there"),
+            "{why}"
+        );
     }
 
     #[test]

@@ -35,14 +35,21 @@ impl StdioPlugin {
         let mut version = self.configs.version();
         let introduced = tokio::select! {
             introduced = self.begin(&mut instance, &mut pipes) => introduced,
-            () = self.stop.cancelled() => Err("it was stopped".to_owned()),
+            () = self.stop.cancelled() => Err(Parted::Failed("it was stopped".to_owned())),
         };
         let config = match introduced {
             Ok(config) => config,
-            Err(why) => {
+            Err(Parted::Failed(why)) => {
                 drop(pipes);
                 return Parted::Failed(instance.end(&why).await);
             }
+            // How it ended says nothing: it was our own process, which could not become the plugin's.
+            Err(Parted::Unstarted(why)) => {
+                drop(pipes);
+                drop(instance.end(&why).await);
+                return Parted::Unstarted(why);
+            }
+            Err(Parted::ForAnew) => return Parted::ForAnew,
         };
         let (broken, mut breaks) = mpsc::channel(1);
         let turn = self.turns.turn(Urgency::Supervision).await;
@@ -117,13 +124,14 @@ impl StdioPlugin {
         why
     }
 
-    /// Waits until it is fenced and its own code begins, and introduces it then.
-    async fn begin(&self, instance: &mut Instance, pipes: &mut Pipes) -> Result<Map<String, Value>, String> {
+    /// Waits until it is fenced and its own code begins, and introduces it then. Where that never begins, as for want of
+    /// an interpreter, it has not crashed.
+    async fn begin(&self, instance: &mut Instance, pipes: &mut Pipes) -> Result<Map<String, Value>, Parted> {
         let limit = self.settings.handshake_limit;
         let begun = timeout(limit, instance.begun()).await;
-        let fenced = begun.map_err(|_| format!("it was not fenced within {} s", limit.as_secs()))??;
-        self.note_fenced(fenced);
-        self.introduce(pipes).await
+        let begun = begun.unwrap_or_else(|_| Err(format!("it was not fenced within {} s", limit.as_secs())));
+        self.note_fenced(begun.map_err(Parted::Unstarted)?);
+        self.introduce(pipes).await.map_err(Parted::Failed)
     }
 
     /// Gives a running process its configuration anew, where it is another one. One that refuses it cannot

@@ -18,7 +18,7 @@ use tokio::time::Instant;
 pub(super) enum Parted {
     /// It failed, or was ended for good.
     Failed(String),
-    /// There was none.
+    /// Nothing of the plugin's own ran.
     Unstarted(String),
     /// Only a new one can have its configuration.
     ForAnew,

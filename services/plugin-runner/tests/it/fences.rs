@@ -478,7 +478,7 @@ async fn what_cannot_be_run_says_why() {
             .call(Method::CheckIdle, &json!({}), Duration::from_secs(1))
             .await;
         let said = asked.err().map(|error| error.to_string()).unwrap_or_default();
-        said.contains("/greedy: No such file or directory")
+        said.ends_with("/greedy takes the interpreter /nonexistent, which is not there: #!/nonexistent")
     })
     .await;
 }

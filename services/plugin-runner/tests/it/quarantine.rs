@@ -123,3 +123,28 @@ async fn s2_whoever_depends_on_one_in_quarantine_does_not_run_or_vote() {
     stage.vote("top", VoteState::Idle).await;
     runner.stop().await;
 }
+
+#[tokio::test]
+async fn t3_one_whose_interpreter_is_not_there_has_not_crashed_and_names_it() {
+    let mut stage = Stage::set().await;
+    let beats = json!({"heartbeat_seconds": 0.2});
+    stage.layer(beats, json!({})).await;
+    stage.plugin("lost.py", "#!/usr/bin/env nonesuch\n");
+    let runner = stage.runner_with(config(&stage)).await;
+    listed(&stage, "lost", |status| {
+        status.stats.restarts > 2 * CRASHES as u64
+    })
+    .await;
+    let verdict = stage
+        .verdict("it says what is missing", |verdict| {
+            of(verdict, "lost").is_some_and(|vote| {
+                vote.reason
+                    .contains("takes the interpreter nonesuch, which is not in ")
+            })
+        })
+        .await;
+    assert_eq!(of(&verdict, "lost").expect("it votes").state, VoteState::Unknown);
+    let status = listed(&stage, "lost", |_| true).await;
+    assert_ne!(status.state, "quarantined");
+    runner.stop().await;
+}
