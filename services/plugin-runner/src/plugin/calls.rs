@@ -15,6 +15,10 @@ use std::{
 };
 use tokio::time::Instant;
 
+/// What is said of one that has a vote and cannot be asked for it.
+const NO_OPINION: &str = "it does not know the method CheckIdle, and has a vote, which is unknown; one that only handles \
+                          events says which when it is asked GetSupportedEvents, or in its manifest";
+
 /// What is counted of one plugin.
 #[derive(Debug, Default)]
 pub(super) struct Calls {
@@ -53,14 +57,24 @@ impl Calls {
         outcome
     }
 
+    /// Counts that it was asked for its vote and does not know the question: an answer, and a fault in one that votes.
+    pub(super) fn no_opinion<T>(&self, took: Duration) -> Result<T, AskError> {
+        self.made.fetch_add(1, Ordering::Relaxed);
+        self.note(&self.errors, took, NO_OPINION.to_owned());
+        Err(AskError::UnknownMethod)
+    }
+
     fn failed(&self, took: Duration, error: &AskError) {
         let counter = if error.is_time_out() {
             &self.time_outs
         } else {
             &self.errors
         };
+        self.note(counter, took, error.to_string());
+    }
+
+    fn note(&self, counter: &AtomicU64, took: Duration, text: String) {
         counter.fetch_add(1, Ordering::Relaxed);
-        let text = error.to_string();
         self.counts.failed(took, &text);
         let at = Instant::now();
         *self.last_error.lock().unwrap_or_else(PoisonError::into_inner) = Some(LastError { at, text });

@@ -82,7 +82,10 @@ impl AskError {
 
     pub(super) fn is_time_out(&self) -> bool {
         match self {
-            Self::Preparing | Self::Process(CallError::TimedOut(_) | CallError::Occupied(_)) => true,
+            Self::Preparing
+            | Self::Process(
+                CallError::TimedOut(_) | CallError::AnsweredElse { .. } | CallError::Occupied(_),
+            ) => true,
             Self::Bus(text) => text.contains("did not answer within"),
             _ => false,
         }

@@ -104,6 +104,9 @@ impl Plugin {
         if !matches!(&outcome, Err(AskError::Process(CallError::Starting))) {
             self.latencies.add(asked.elapsed());
         }
+        if matches!(&outcome, Err(AskError::UnknownMethod)) && !self.voting().is_out() {
+            return self.calls.no_opinion(asked.elapsed());
+        }
         self.calls.count(asked.elapsed(), outcome)
     }
 

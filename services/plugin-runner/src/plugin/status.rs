@@ -218,6 +218,20 @@ mod tests {
         assert_eq!(plugin.status(LIMIT).await.stats, counted);
     }
 
+    #[tokio::test]
+    async fn one_that_votes_and_does_not_know_the_question_shows_that_as_its_error() {
+        let plugin = plugin();
+        let answered = plugin.calls.no_opinion::<()>(LIMIT);
+        assert!(matches!(answered, Err(AskError::UnknownMethod)), "{answered:?}");
+        let stats = plugin.status(LIMIT).await.stats;
+        assert_eq!((stats.calls, stats.errors, stats.time_outs), (1, 1, 0));
+        let told = stats.last_error.expect("it is said");
+        assert!(
+            told.contains("CheckIdle") && told.contains("GetSupportedEvents"),
+            "{told}"
+        );
+    }
+
     #[test]
     fn an_answer_that_nobody_asked_for_is_an_error_and_the_last_one_where_it_is_newer() {
         let counted = |age| PluginStats {

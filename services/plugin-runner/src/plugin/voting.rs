@@ -25,6 +25,11 @@ impl Voting {
         self.left_at.is_none() || waited.is_some_and(|waited| waited >= patience)
     }
 
+    /// Whether it has said that it does not vote.
+    pub(super) fn is_out(&self) -> bool {
+        self.left_at.is_some()
+    }
+
     /// Whether it said that it does not vote, and has not been asked again since this start.
     pub(super) fn is_to_be_judged(&self, start: Start) -> bool {
         self.left_at.is_some_and(|left_at| left_at.count != start.count)

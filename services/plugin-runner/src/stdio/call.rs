@@ -39,6 +39,17 @@ pub enum CallError {
     /// It did not answer in time.
     #[error("it did not answer within {} ms", .0.as_millis())]
     TimedOut(Duration),
+    /// It did not answer in time, and wrote something else meanwhile.
+    #[error(
+        "it did not answer within {} ms; what it wrote bears another id than the question, or none, and was dropped (lines: {strays})",
+        within.as_millis()
+    )]
+    AnsweredElse {
+        /// The time.
+        within: Duration,
+        /// How many answers to something else came.
+        strays: u64,
+    },
     /// Its pipes failed: it crashed, closed them, or wrote a line without end.
     #[error("{0}")]
     Pipe(#[from] PipeError),
@@ -163,17 +174,25 @@ impl StdioPlugin {
         params: &impl Serialize,
         within: Duration,
     ) -> Result<Value, CallError> {
-        let deadline = Instant::now() + within;
+        let (deadline, strays) = (Instant::now() + within, self.strays());
         let conversed = self.converse(&mut lent.wire().pipes, method, params);
         let outcome = match timeout_at(deadline, conversed).await {
             Ok(outcome) => outcome,
-            Err(_) => Err(CallError::TimedOut(within)),
+            Err(_) => Err(self.late(within, strays)),
         };
         match &outcome {
             Err(error) if !error.leaves_it_usable() => lent.discard(&error.to_string()),
             Ok(_) | Err(_) => lent.give_back(),
         }
         outcome
+    }
+
+    /// Why there is no answer in time. Whoever answers by another id looks silent, and is not.
+    pub(super) fn late(&self, within: Duration, strays_before: u64) -> CallError {
+        match self.strays().saturating_sub(strays_before) {
+            0 => CallError::TimedOut(within),
+            strays => CallError::AnsweredElse { within, strays },
+        }
     }
 
     pub(super) async fn converse(

@@ -24,7 +24,7 @@ impl StdioPlugin {
     /// `Info`, then `Configure` where there is something to configure, then `Initialize`, then which events it
     /// handles. Returns its configuration.
     pub(super) async fn introduce(&self, pipes: &mut Pipes) -> Result<Map<String, Value>, String> {
-        let limit = self.settings.handshake_limit;
+        let (limit, strays) = (self.settings.handshake_limit, self.strays());
         let info = match timeout(limit, self.converse(pipes, Method::Info, &Map::new())).await {
             Ok(Ok(Value::Object(info))) => {
                 self.compare_name(&info);
@@ -36,7 +36,7 @@ impl StdioPlugin {
                 Map::new()
             }
             Ok(Err(error)) => return Err(format!("Info: {error}")),
-            Err(_) => return Err(format!("Info: {}", CallError::TimedOut(limit))),
+            Err(_) => return Err(format!("Info: {}", self.late(limit, strays))),
         };
         self.info.send_replace(Some(info));
         // It was there before the process was started; layers that came since may have left none that it can have.
@@ -61,7 +61,7 @@ impl StdioPlugin {
         pipes: &mut Pipes,
         config: &Map<String, Value>,
     ) -> Result<(), String> {
-        let limit = self.settings.handshake_limit;
+        let (limit, strays) = (self.settings.handshake_limit, self.strays());
         let params = ConfigureParams { config };
         match timeout(limit, self.converse(pipes, Method::Configure, &params)).await {
             Ok(Ok(result)) => {
@@ -71,20 +71,20 @@ impl StdioPlugin {
             Ok(Err(error)) => Err(format!("it did not take its configuration: {error}")),
             Err(_) => Err(format!(
                 "it did not take its configuration: {}",
-                CallError::TimedOut(limit)
+                self.late(limit, strays)
             )),
         }
     }
 
     /// Lets it make ready, now that it has its configuration.
     async fn initialize(&self, pipes: &mut Pipes) -> Result<(), String> {
-        let limit = self.settings.handshake_limit;
+        let (limit, strays) = (self.settings.handshake_limit, self.strays());
         let failed = |why: &dyn Display| format!("Initialize: {why}");
         match timeout(limit, self.converse(pipes, Method::Initialize, &Map::new())).await {
             Ok(Ok(result)) => accepted(&result).map_err(|said| failed(&said)),
             Ok(Err(error)) if error.is_unknown_method() => Ok(()),
             Ok(Err(error)) => Err(failed(&error)),
-            Err(_) => Err(failed(&CallError::TimedOut(limit))),
+            Err(_) => Err(failed(&self.late(limit, strays))),
         }
     }
 

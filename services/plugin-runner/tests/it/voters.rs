@@ -1,6 +1,7 @@
 //! Who of the plugins has a vote: whoever should be there, by the name that it tells.
 
 use crate::{
+    manifests,
     plugins::in_tree,
     stage::{SOON, Stage, of, python_plugin},
 };
@@ -37,6 +38,12 @@ async fn one_that_only_handles_events_does_not_vote() {
             of(verdict, "quiet").is_some_and(|vote| vote.idle_ms >= 600) && of(verdict, "spot").is_none()
         })
         .await;
+    let status = manifests::listed(&stage, "spot", |_| true).await;
+    assert_eq!(
+        (status.stats.errors, status.stats.last_error),
+        (0, None),
+        "it may leave"
+    );
     runner.stop().await;
 }
 
@@ -62,6 +69,12 @@ async fn s2_no_error_of_a_voter_makes_it_leave_the_vote() {
         })
         .await;
     assert_eq!(of(&verdict, "lazy").expect("it votes").role, Role::Required);
+    let status = manifests::listed(&stage, "lazy", |_| true).await;
+    let error = status
+        .stats
+        .last_error
+        .expect("it is shown why its vote is unknown");
+    assert!(error.contains("CheckIdle") && status.stats.errors > 0, "{error}");
     runner.stop().await;
 }
 
