@@ -23,26 +23,30 @@ use std::collections::BTreeMap;
 
 /// Looks for a plugin again and starts it.
 pub(super) async fn load(session: &Session, arguments: PluginLoad) -> Result<(), Failure> {
-    let plugin = arguments.plugin;
-    let order = Order {
-        verb: RunnerVerb::Load,
-        question: LoadPlugin {
-            plugin: plugin.clone(),
-        },
-        plugin: Some(plugin),
-    };
-    order.give(session, arguments.level, arguments.output).await
+    of_one(session, arguments, RunnerVerb::Load, |plugin| LoadPlugin {
+        plugin,
+    })
+    .await
 }
 
 /// Ends a plugin until it is loaded.
 pub(super) async fn unload(session: &Session, arguments: PluginLoad) -> Result<(), Failure> {
-    let plugin = arguments.plugin;
+    of_one(session, arguments, RunnerVerb::Unload, |plugin| UnloadPlugin {
+        plugin,
+    })
+    .await
+}
+
+async fn of_one<M: Message>(
+    session: &Session,
+    arguments: PluginLoad,
+    verb: RunnerVerb,
+    question: impl FnOnce(PluginName) -> M,
+) -> Result<(), Failure> {
     let order = Order {
-        verb: RunnerVerb::Unload,
-        question: UnloadPlugin {
-            plugin: plugin.clone(),
-        },
-        plugin: Some(plugin),
+        verb,
+        question: question(arguments.plugin.clone()),
+        plugin: Some(arguments.plugin),
     };
     order.give(session, arguments.level, arguments.output).await
 }
