@@ -210,25 +210,49 @@ impl Inspector {
                 let text = format!("{name} cannot be configured so: {}", listed(&mistakes));
                 Err(Refusal::new(ErrorCode::BadRequest, text))
             }
-            None => {
-                self.wanted(Some(name))?;
-                Ok(Validated { checked: false })
-            }
+            None => match self.wanted(Some(name)) {
+                // One that is not run just now may be configured all the same.
+                Err(refusal) if refusal.code != ErrorCode::Unavailable => Err(refusal),
+                Ok(_) | Err(_) => Ok(Validated { checked: false }),
+            },
         }
     }
 
     /// The plugin of that name, or all, sorted by name.
+    ///
+    /// # Errors
+    /// There is none of that name, or it is not run as things are, and why.
     fn wanted(&self, name: Option<&PluginName>) -> Result<Vec<Arc<Plugin>>, Refusal> {
         let mut wanted = self.plugins.all();
         if let Some(name) = name {
             wanted.retain(|plugin| plugin.name() == *name);
             if wanted.is_empty() {
-                let text = format!("there is no plugin {name} on this host");
-                return Err(Refusal::new(ErrorCode::NotFound, text));
+                return Err(self.absent(name));
             }
         }
         wanted.sort_by_key(|plugin| plugin.name());
         Ok(wanted)
+    }
+
+    fn absent(&self, name: &PluginName) -> Refusal {
+        let missing = self.plugins.missing_ones(&self.policy.borrow());
+        match missing
+            .into_iter()
+            .find(|plugin| plugin.info.name == name.as_str())
+        {
+            Some(status) => {
+                let why = status.stats.last_error.unwrap_or_default();
+                let text = format!(
+                    "{name} is {} on this host, and nobody can ask it: {why}",
+                    status.state
+                );
+                Refusal::new(ErrorCode::Unavailable, text)
+            }
+            None => {
+                let text = format!("there is no plugin {name} on this host");
+                Refusal::new(ErrorCode::NotFound, text)
+            }
+        }
     }
 
     async fn newest_readings(&self) -> Result<Metrics, Refusal> {

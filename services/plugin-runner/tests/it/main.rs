@@ -33,6 +33,7 @@ mod rights;
 mod set;
 mod shared_user;
 mod stage;
+mod unasked;
 mod validating;
 mod verifying;
 mod voters;
