@@ -206,6 +206,9 @@ pub struct PluginStatus {
     /// The names of those fields of its configuration that say in which file of the host a secret lies.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub secret_files: Vec<String>,
+    /// Keys of its manifest that its host does not know, each with its place: nothing comes of them. Of many, the first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub odd: Vec<String>,
     /// The last vote, where there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vote: Option<crate::verdict::Vote>,

@@ -125,6 +125,7 @@ struct Found {
     asked: Permissions,
     official: bool,
     native: bool,
+    odd: Vec<String>,
     hosts: Vec<(HostId, Rights)>,
 }
 
@@ -184,6 +185,7 @@ impl Found {
             asked: rights.asked.clone(),
             official: status.info.more.get("official") == Some(&Value::Bool(true)),
             native: hosts.iter().any(|(_, rights)| rights.native),
+            odd: status.odd.clone(),
             files,
             hosts,
         })
@@ -211,6 +213,7 @@ impl Found {
                 lines.push("it has no manifest that says what it needs".to_owned());
             }
         }
+        lines.extend(self.odd.iter().map(|odd| text::printable(&format!("odd: {odd}"))));
         if let Some(before) = standing.filter(|before| !self.files.are_of(before)) {
             lines.push(text::printable(&format!(
                 "these are other files than {} approved at {:.0}",

@@ -36,6 +36,12 @@ pub(super) fn described(plugin: &PluginStatus) -> Vec<String> {
     add("from", &plugin.origin);
     add("state", &plugin.state);
     add("config", &refused_config(plugin));
+    for odd in &plugin.odd {
+        add(
+            "odd",
+            &format!("{odd}; it stands in its manifest, and is passed over"),
+        );
+    }
     if let Some(vote) = &plugin.vote {
         let (state, role) = (text::state(vote.state), text::role(vote.role));
         add("vote", &format!("{state} ({role}): {}", vote.reason));
@@ -139,7 +145,7 @@ mod tests {
     use snooze_schemas::host::PluginStats;
 
     #[test]
-    fn the_last_error_of_a_plugin_says_when_it_was() {
+    fn the_last_error_of_a_plugin_says_when_it_was_and_an_unknown_key_of_its_manifest_is_told() {
         let plugin = PluginStatus {
             info: Default::default(),
             runtime: "process".to_owned(),
@@ -148,6 +154,7 @@ mod tests {
             config_refused: None,
             secrets: Vec::new(),
             secret_files: Vec::new(),
+            odd: vec!["permissions.MemoryMB: unknown key".to_owned()],
             vote: None,
             stats: PluginStats {
                 last_error: Some("it did not answer within 2000 ms".to_owned()),
@@ -156,7 +163,11 @@ mod tests {
             },
             rights: None,
         };
-        let last = described(&plugin).pop().expect("there are lines");
+        let told = described(&plugin);
+        let odd =
+            "  odd         permissions.MemoryMB: unknown key; it stands in its manifest, and is passed over";
+        assert!(told.iter().any(|line| line == odd), "{told:?}");
+        let last = told.last().expect("there are lines");
         assert_eq!(
             last,
             "  last error  it did not answer within 2000 ms, 3 m 20 s ago"

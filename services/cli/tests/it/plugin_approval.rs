@@ -19,7 +19,9 @@ fn permissions(written: Value) -> Permissions {
 async fn what_is_approved_is_what_was_asked_for_by_whom_for_which_files() {
     let place = Place::new().await;
     place.executor(&["web"]).await;
-    place.host("web", json!([status("redis", &rights())])).await;
+    let mut known = status("redis", &rights());
+    known["odd"] = json!(["line 3, column 5: permissions.MemoryMB: unknown key"]);
+    place.host("web", json!([known])).await;
     let done = place
         .plugin(Role::Administrator, &["approve", "redis", "--yes"])
         .await;
@@ -28,6 +30,7 @@ async fn what_is_approved_is_what_was_asked_for_by_whom_for_which_files() {
     for told in [
         "redis 1.2.3, on web",
         "calls itself official",
+        "odd: line 3, column 5: permissions.MemoryMB: unknown key",
         "connect over TCP to port 6379 of any host\n",
         "read /etc/redis  (new)",
         "not enforced on web: memory: there is no control group",

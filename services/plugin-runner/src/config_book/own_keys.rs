@@ -163,7 +163,7 @@ mod tests {
             ),
             (
                 json!({"events": {"custom": {"Priority": 5}}}),
-                "events.custom.Priority: unknown key; probably priority is meant",
+                "events.custom.Priority: unknown key; it is written priority here",
             ),
             (
                 json!({"enabled": "false"}),

@@ -96,6 +96,7 @@ pub(super) fn unknown_of<T: Deserialize<'static>>(pointer: &str, map: &Map<Strin
 /// What is said of an unknown key, with the likely one.
 pub(crate) fn unknown_key(key: &str, known: &[impl AsRef<str>]) -> String {
     match likely(key, known) {
+        Some(meant) if squash(meant) == squash(key) => format!("unknown key; it is written {meant} here"),
         Some(meant) => format!("unknown key; probably {meant} is meant"),
         None => "unknown key".to_owned(),
     }
@@ -158,12 +159,13 @@ mod tests {
             .map(|one| (one.pointer.as_str(), one.text.as_str()))
             .collect();
         let meant = |name: &str| format!("unknown key; probably {name} is meant");
+        let written = |name: &str| format!("unknown key; it is written {name} here");
         assert_eq!(
             told,
             [
                 ("/colour", "unknown key"),
-                ("/entrypoint", meant("entry_point").as_str()),
-                ("/permissions/memory_MB", meant("memory_mb").as_str()),
+                ("/entrypoint", written("entry_point").as_str()),
+                ("/permissions/memory_MB", written("memory_mb").as_str()),
                 ("/permissions/tcp/1/prot", meant("port").as_str()),
                 ("/dependencies/0/nam", meant("name").as_str()),
                 ("/events/custom/prio", "unknown key"),

@@ -1,7 +1,8 @@
 //! Keys of a manifest in other letters: the original's structs wrote `ConfigSchema` where ours has `config_schema`.
 //!
 //! It looks at the keys of the manifest, of its dependencies and of the fields of its shorthand, whose names nobody
-//! else has given. What an author names keeps its letters, a JSON Schema is not touched, and no value is read.
+//! else has given. What an author names keeps its letters, a JSON Schema is not touched, and no value is read. The
+//! original had nothing below `permissions` and `events`: in other letters a key there is unknown, and said to be.
 
 use super::{
     fields,

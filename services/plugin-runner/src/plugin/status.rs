@@ -13,6 +13,10 @@ use snooze_schemas::{
 };
 use std::time::Duration;
 
+/// So many unknown keys of a manifest are shown, and so many characters of each.
+const ODD: usize = 16;
+const ODD_LENGTH: usize = 200;
+
 impl Stage {
     /// What it is called where people see it.
     pub(crate) const fn as_str(self) -> &'static str {
@@ -93,6 +97,7 @@ impl Plugin {
             },
             secrets: fields(self.manifest.as_deref(), ConfigSchema::secrets),
             secret_files: fields(self.manifest.as_deref(), ConfigSchema::secret_files),
+            odd: odd(self.manifest.as_deref()),
             vote: None,
             stats: self.stats(),
             rights: None,
@@ -103,6 +108,13 @@ impl Plugin {
 fn fields(manifest: Option<&PluginManifest>, of: fn(&ConfigSchema) -> Vec<String>) -> Vec<String> {
     let schema = manifest.and_then(PluginManifest::schema);
     schema.map(of).unwrap_or_default()
+}
+
+/// What its manifest says that nobody here understands. A manifest may have more of it than a message should.
+fn odd(manifest: Option<&PluginManifest>) -> Vec<String> {
+    let warnings = manifest.into_iter().flat_map(PluginManifest::warnings);
+    let told = warnings.take(ODD).map(ToString::to_string);
+    told.map(|told| told.chars().take(ODD_LENGTH).collect()).collect()
 }
 
 /// One that is not there, and what its author states of it where that is known.
@@ -124,6 +136,7 @@ pub(crate) fn missing(
         config_refused: None,
         secrets: fields(manifest, ConfigSchema::secrets),
         secret_files: fields(manifest, ConfigSchema::secret_files),
+        odd: odd(manifest),
         vote: None,
         stats: PluginStats {
             last_error: Some(why),
@@ -179,121 +192,4 @@ fn with_strays(stats: PluginStats, count: u64, age: Option<Duration>) -> PluginS
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{
-        plugin::{AskError, given::tests::unstarted},
-        stdio::CallError,
-    };
-    use serde_json::json;
-    use snooze_schemas::{HostId, metrics::Metrics};
-    use std::{fs, os::unix::fs::PermissionsExt, sync::Arc};
-
-    const LIMIT: Duration = Duration::from_secs(1);
-
-    fn plugin() -> Arc<Plugin> {
-        unstarted(Arc::default())
-    }
-
-    #[tokio::test]
-    async fn before_it_is_ready_nothing_is_counted_against_a_plugin() {
-        let (plugin, host) = (plugin(), "web".parse::<HostId>().expect("a host id"));
-        let asked = plugin.check_idle(&Metrics::default(), &host, LIMIT).await;
-        assert!(
-            matches!(asked, Err(AskError::Process(CallError::Starting))),
-            "{asked:?}"
-        );
-        assert_eq!(plugin.status(LIMIT).await.stats, PluginStats::default());
-    }
-
-    #[tokio::test]
-    async fn a_method_that_it_does_not_know_is_a_call_and_no_error() {
-        let plugin = plugin();
-        let answered = plugin.calls.count::<()>(LIMIT, Err(AskError::UnknownMethod));
-        assert!(answered.is_err());
-        let counted = PluginStats {
-            calls: 1,
-            ..PluginStats::default()
-        };
-        assert_eq!(plugin.status(LIMIT).await.stats, counted);
-    }
-
-    #[tokio::test]
-    async fn one_that_votes_and_does_not_know_the_question_shows_that_as_its_error() {
-        let plugin = plugin();
-        let answered = plugin.calls.no_opinion::<()>(LIMIT);
-        assert!(matches!(answered, Err(AskError::UnknownMethod)), "{answered:?}");
-        let stats = plugin.status(LIMIT).await.stats;
-        assert_eq!((stats.calls, stats.errors, stats.time_outs), (1, 1, 0));
-        let told = stats.last_error.expect("it is said");
-        assert!(
-            told.contains("CheckIdle") && told.contains("GetSupportedEvents"),
-            "{told}"
-        );
-    }
-
-    #[test]
-    fn an_answer_that_nobody_asked_for_is_an_error_and_the_last_one_where_it_is_newer() {
-        let counted = |age| PluginStats {
-            errors: 1,
-            last_error: Some("it failed".to_owned()),
-            last_error_age_ms: Some(age),
-            ..PluginStats::default()
-        };
-        let second = Some(Duration::from_secs(1));
-        let stats = with_strays(counted(2_000), 2, second);
-        assert_eq!(
-            (stats.errors, stats.last_error.as_deref(), stats.last_error_age_ms),
-            (3, Some(STRAY), Some(1_000))
-        );
-        let stats = with_strays(counted(500), 2, second);
-        assert_eq!(
-            (stats.errors, stats.last_error.as_deref()),
-            (3, Some("it failed"))
-        );
-        assert_eq!(with_strays(counted(500), 0, None), counted(500));
-        let stats = with_strays(PluginStats::default(), 1, second);
-        assert_eq!((stats.errors, stats.last_error.as_deref()), (1, Some(STRAY)));
-    }
-
-    #[tokio::test]
-    async fn the_last_error_says_how_long_ago_it_was() {
-        let plugin = plugin();
-        let failed = plugin
-            .calls
-            .count::<()>(LIMIT, Err(AskError::Said("no disk".to_owned())));
-        assert!(failed.is_err());
-        let stats = plugin.status(LIMIT).await.stats;
-        assert_eq!((stats.calls, stats.errors), (1, 1));
-        assert_eq!(stats.last_error.as_deref(), Some("no disk"));
-        assert!(stats.last_error_age_ms.is_some());
-    }
-
-    #[tokio::test]
-    async fn what_its_manifest_calls_secret_is_named_whether_it_runs_or_not() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let written = json!({
-            "name": "door", "version": "1.0.0", "entry_point": "run",
-            "config_schema": {"type": "object", "properties": {"pin": {"type": "integer", "writeOnly": true}, "pin_file": {}}},
-        });
-        fs::write(folder.path().join("plugin.json"), written.to_string()).expect("writes");
-        let run = folder.path().join("run");
-        fs::write(&run, "").expect("writes");
-        fs::set_permissions(&run, fs::Permissions::from_mode(0o755)).expect("sets the mode");
-        let manifest = PluginManifest::read(folder.path()).expect("it is right");
-        let lost = missing(
-            &"door".parse().expect("a name"),
-            "missing",
-            String::new(),
-            Some(&manifest),
-        );
-        assert_eq!(lost.secrets, ["pin"]);
-        let plugin = plugin();
-        let Runtime::Process(process) = plugin.runtime() else {
-            panic!("it is a process");
-        };
-        let described = Plugin::described(Runtime::Process(process.clone()), Some(Arc::new(manifest)));
-        assert_eq!(described.status(LIMIT).await.secrets, ["pin"]);
-        assert_eq!(described.status(LIMIT).await.secret_files, ["pin_file"]);
-    }
-}
+mod tests;
