@@ -6,7 +6,7 @@
 
 use super::{
     plugin_approval::{approved, permissions_of, put},
-    plugin_hosts::{Said, ask_about},
+    plugin_hosts::{Said, ask_about, own_ones},
     plugin_layer::{Layer, change_if, look},
     plugin_package::Checked,
     plugin_validation::hosts,
@@ -70,6 +70,11 @@ pub(super) async fn install(session: &Session, arguments: PluginInstall) -> Resu
         entry_sha256: checked.entry_sha256.clone(),
     };
     print::tell(offer(&checked, &arguments.path, held.as_ref(), &approval));
+    // Who is away, or enrolled later, shows it afterwards.
+    if let Ok(hosts) = hosts(session, layer.whose()).await {
+        let said = ask_about(session, hosts, plugin).await;
+        print::tell(own_ones(plugin, &said));
+    }
     let question = format!("install {plugin} {}, and approve it?", layer.shown());
     confirm(consent, &question).await?;
     let stored = session.bus.artifacts().put(&checked.package.bytes).await;

@@ -63,6 +63,15 @@ impl Layer {
         }
     }
 
+    /// What names it to a command.
+    pub(super) fn option(&self) -> String {
+        match self {
+            Self::Host(host) => format!("--host {host}"),
+            Self::Group(group) => format!("--group {group}"),
+            Self::Fleet => "--fleet".to_owned(),
+        }
+    }
+
     /// For whom, in a sentence.
     pub(super) fn shown(&self) -> String {
         match self {

@@ -8,15 +8,19 @@ use super::{
     plugin_layer::{Layer, change_if, look},
     plugin_validation::hosts,
 };
-use crate::{print, session::Session};
-use snooze_schemas::{HostId, PluginName, plugin::approval::Grantor};
+use crate::{print, session::Session, view::text};
+use snooze_schemas::{HostId, PluginName, plugin::approval::Grantor, policy::PluginLayer};
 use snooze_service_runtime::{Exit, Failure};
+
+/// So many places are told where something could be taken back instead.
+const TOLD: usize = 5;
 
 /// Takes an approval back.
 pub(super) async fn revoke(session: &Session, layer: &Layer, plugin: &PluginName) -> Result<(), Failure> {
     if approved(look(session, layer).await?.0.plugins.get(plugin.as_str())).is_none() {
-        let text = format!("nothing is approved for {plugin} {}", layer.shown());
-        return Err(Failure::new(Exit::Refused, text));
+        // Where nobody can say, what is known is still told.
+        let others = elsewhere(session, layer, plugin).await.unwrap_or_default();
+        return Err(Failure::new(Exit::Refused, nothing_here(plugin, layer, &others)));
     }
     change_if(session, layer, plugin, |held| {
         held.approved = None;
@@ -48,6 +52,22 @@ pub(super) async fn revoke(session: &Session, layer: &Layer, plugin: &PluginName
     print::lines([first].into_iter().chain(still))
 }
 
+/// That there is nothing to take back here, and where there is.
+fn nothing_here(plugin: &PluginName, layer: &Layer, others: &[(Layer, PluginLayer)]) -> String {
+    let held = others.iter().filter_map(|(layer, held)| {
+        let approval = held.approved.as_ref()?;
+        Some(format!(
+            "it is approved {} by {}, which `snooze plugin approve {plugin} --revoke {}` takes back",
+            layer.shown(),
+            approval.by,
+            layer.option()
+        ))
+    });
+    let nothing = format!("nothing is approved for {plugin} {}", layer.shown());
+    let told: Vec<String> = std::iter::once(nothing).chain(held.take(TOLD)).collect();
+    text::printable(&told.join("; "))
+}
+
 /// The hosts whose own file grants it something. One that is away says nothing.
 async fn granted_by_file(session: &Session, layer: &Layer, plugin: &PluginName) -> Vec<HostId> {
     let Ok(hosts) = hosts(session, layer.whose()).await else {
@@ -62,4 +82,33 @@ async fn granted_by_file(session: &Session, layer: &Layer, plugin: &PluginName) 
         Said::Nothing | Said::Away => None,
     })
     .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn where_nothing_is_to_be_taken_back_it_is_said_where_there_is() {
+        let held: PluginLayer = serde_json::from_value(json!({"approved": {
+            "by": "ada", "at": "2026-01-02T03:04:05Z", "entry_sha256": "a",
+        }}))
+        .expect("a layer");
+        let plugin = "redis".parse().expect("a name");
+        let host = Layer::Host("web".parse().expect("a host id"));
+        let group = Layer::Group("db".parse().expect("a group"));
+        let told = nothing_here(
+            &plugin,
+            &host,
+            &[(group, PluginLayer::default()), (Layer::Fleet, held)],
+        );
+        assert_eq!(
+            told,
+            "nothing is approved for redis on the host web; it is approved on every host by ada, which `snooze plugin \
+             approve redis --revoke --fleet` takes back"
+        );
+        let none = nothing_here(&plugin, &host, &[]);
+        assert_eq!(none, "nothing is approved for redis on the host web");
+    }
 }

@@ -8,7 +8,7 @@ use crate::{
     arguments::{PluginInfo, PluginList},
     print,
     session::Session,
-    view::text,
+    view::{plugin_files, text},
 };
 use snooze_bus::{RunnerVerb, Subject};
 use snooze_schemas::{
@@ -74,7 +74,7 @@ fn vouched(rights: &Rights) -> String {
     let by = match &rights.granted_by {
         None => "unvouched",
         Some(Grantor::HostFile) => "of the host's file",
-        Some(Grantor::Approval { .. }) => "approved",
+        Some(Grantor::Approval { .. }) => plugin_files::approved(rights),
     };
     let mut marks = vec![by];
     marks.extend((!rights.asked.beyond(&rights.granted).is_empty()).then_some("wants more"));
@@ -139,6 +139,10 @@ mod tests {
                 "of the host's file, wants more, misspelt",
             ),
             (json!({"granted_by": by}), "approved"),
+            (
+                json!({"granted_by": by, "approved": {"entry_sha256": "a"}, "entry_sha256": "b"}),
+                "other files than approved",
+            ),
             (
                 json!({"granted_by": by, "asked": {"udp": true}}),
                 "approved, wants more",

@@ -22,6 +22,24 @@ pub fn unchecked(rights: &Rights) -> Option<String> {
     )))
 }
 
+/// Whether the files that lie there are those that were approved, in the few words of a list.
+#[must_use]
+pub fn approved(rights: &Rights) -> &'static str {
+    let Some(approved) = &rights.approved else {
+        return "approved";
+    };
+    let is_unread = approved.manifest_sha256.is_some() && rights.manifest_sha256.is_none();
+    match &rights.entry_sha256 {
+        Some(entry)
+            if *entry == approved.entry_sha256 && rights.manifest_sha256 == approved.manifest_sha256 =>
+        {
+            "approved"
+        }
+        Some(_) if !is_unread => "other files than approved",
+        Some(_) | None => "approved, files unread",
+    }
+}
+
 /// Everything about its files, each line with its name.
 #[must_use]
 pub fn described(rights: &Rights, plugin: &str) -> Vec<(&'static str, String)> {
@@ -139,6 +157,39 @@ mod tests {
         assert!(
             started.contains("runs: what runs was started from another file"),
             "{started}"
+        );
+    }
+
+    #[test]
+    fn i4_the_list_calls_no_other_files_approved() {
+        let of = json!({"manifest_sha256": "aa", "entry_sha256": "bb"});
+        for (said, told) in [
+            (json!({}), "approved"),
+            (json!({"manifest_sha256": "aa", "entry_sha256": "bb"}), "approved"),
+            (
+                json!({"manifest_sha256": "aa", "entry_sha256": "cc"}),
+                "other files than approved",
+            ),
+            (
+                json!({"manifest_sha256": "dd", "entry_sha256": "bb"}),
+                "other files than approved",
+            ),
+            (json!({"manifest_sha256": "aa"}), "approved, files unread"),
+            (json!({"entry_sha256": "bb"}), "approved, files unread"),
+        ] {
+            let mut rights = rights(said.clone());
+            if said != json!({}) {
+                rights.approved = serde_json::from_value(of.clone()).expect("files");
+            }
+            assert_eq!(approved(&rights), told, "{said}");
+        }
+        let bare = rights(
+            json!({"approved": {"entry_sha256": "bb"}, "manifest_sha256": "aa", "entry_sha256": "bb"}),
+        );
+        assert_eq!(
+            approved(&bare),
+            "other files than approved",
+            "a manifest has come since"
         );
     }
 

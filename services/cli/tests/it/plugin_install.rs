@@ -252,6 +252,13 @@ async fn a_host_that_has_others_files_or_is_away_is_told() {
     let done = place.plugin(Role::Administrator, &words).await;
     assert_eq!(done.code, Some(0), "{done:?}");
     assert!(done.err.contains("3 of 3 hosts do not have it yet"), "{done:?}");
+    let warned = done
+        .err
+        .find("on old its own redis lies at /plugins and goes before a package");
+    assert!(
+        warned < done.err.find("do not have it yet") && warned.is_some(),
+        "{done:?}"
+    );
     for told in [
         "away  no answer",
         "old   running, still from /plugins",
