@@ -98,3 +98,59 @@ async fn e8_a_bare_json_request_without_a_header_is_answered_once_it_is_filed() 
         "{refused}"
     );
 }
+
+#[tokio::test]
+async fn the_whole_story_of_an_event_is_told_and_a_replayed_one_is_handled_once_more() {
+    let up = Up::busy().await;
+    let sent = [
+        "event",
+        "send",
+        "backup.started",
+        "--host",
+        "web",
+        "--within",
+        "5m",
+    ];
+    let id = up.ask(&sent).await.trim().to_owned();
+    outcome(&up, &id).await;
+    let story = up.ask(&["event", "show", &id]).await;
+    let steps: Vec<&str> = story.lines().filter(|line| line.starts_with("20")).collect();
+    let steps: Vec<String> = steps.iter().map(|line| line[25..].to_owned()).collect();
+    let begins = ["noticed", "filed: EVENTS_ROUTINE", "web: accepted"];
+    for (step, begin) in steps.iter().zip(begins) {
+        assert!(step.starts_with(begin), "{story}");
+    }
+    assert!(steps[3].contains("was asked, 4 m 59 s were left"), "{story}");
+    assert!(steps[4].contains("handled it in"), "{story}");
+    assert_eq!(steps[5], "web: reported, handled by 1 of 1 plugins", "{story}");
+
+    let again = up.ask(&["event", "replay", &id]).await.trim().to_owned();
+    outcome(&up, &again).await;
+    let listed = up.ask(&["event", "list", "--type", "custom.backup"]).await;
+    for id in [&id, &again] {
+        let line = listed.lines().find(|line| line.contains(id.as_str()));
+        assert!(
+            line.is_some_and(|line| line.ends_with("handled by 1 of 1 plugins")),
+            "{listed}"
+        );
+    }
+
+    let absent = [
+        "event",
+        "send",
+        "backup.started",
+        "--host",
+        "nobody",
+        "--within",
+        "5m",
+    ];
+    let absent = up.ask(&absent).await.trim().to_owned();
+    let waits = wait_for(LONG, "it is parked", async || {
+        let story = up.ask(&["event", "show", &absent]).await;
+        story
+            .contains("waits for its host, which is away")
+            .then_some(story)
+    })
+    .await;
+    assert!(waits.contains("not over"), "{waits}");
+}
