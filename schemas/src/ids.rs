@@ -83,7 +83,7 @@ name!(
     /// The name of a plugin.
     PluginName, "plugin name", "1 to 64 of a-z 0-9 -, and not the name of a built-in voter",
     |text| is_token(text, |b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
-        && !VoterName::BUILT_IN.contains(&text)
+        && !VoterName::BUILT_IN.contains(&text) && text != VoterName::INSTANCE
 );
 name!(
     /// The name of a group of hosts that share a policy and limits.
@@ -116,10 +116,14 @@ impl VoterName {
     /// The built-in voters; a plugin may not take one of these names.
     pub const BUILT_IN: [&'static str; 7] = ["cpu", "memory", "network", "disk_io", "input", "people", "gpu"];
 
+    /// Who votes, unknown, while an event says that the cloud takes the instance away. It is required in every mode,
+    /// and no policy says otherwise.
+    pub const INSTANCE: &'static str = "instance";
+
     /// Whether this is a built-in monitor and not a plugin.
     #[must_use]
     pub fn is_built_in(&self) -> bool {
-        Self::BUILT_IN.contains(&self.as_str())
+        Self::BUILT_IN.contains(&self.as_str()) || self.as_str() == Self::INSTANCE
     }
 }
 
@@ -192,7 +196,7 @@ mod tests {
 
     #[test]
     fn a_plugin_cannot_take_the_name_of_a_built_in_voter() {
-        for name in VoterName::BUILT_IN {
+        for name in VoterName::BUILT_IN.into_iter().chain([VoterName::INSTANCE]) {
             assert!(name.parse::<PluginName>().is_err(), "{name}");
         }
     }

@@ -230,6 +230,9 @@ impl Policy {
     /// The role of a voter under this policy (rule T5).
     #[must_use]
     pub fn role_of(&self, voter: &VoterName) -> Role {
+        if voter.as_str() == VoterName::INSTANCE {
+            return Role::Required;
+        }
         match (
             self.voters.get(voter).and_then(|policy| policy.role),
             &self.combine,

@@ -43,6 +43,9 @@ impl Deref for Policy {
 /// The name of the voter that says whether people are present (S10).
 pub const PEOPLE: &str = "people";
 
+/// The voter that is unknown while the cloud takes the instance away.
+pub const INSTANCE: &str = "instance";
+
 impl Policy {
     /// The values as a policy.
     ///
@@ -69,9 +72,13 @@ impl Policy {
     }
 
     /// The role of a voter (T5): under `all` everything that is not advisory is required; in the other
-    /// modes what the policy names, and people present.
+    /// modes what the policy names, and people present. That the cloud takes the instance away is more than an
+    /// opinion: no policy weighs it.
     #[must_use]
     pub fn role_of(&self, voter: &str) -> Role {
+        if voter == INSTANCE {
+            return Role::Required;
+        }
         match (self.voters.get(voter).and_then(|rule| rule.role), self.combine) {
             (Some(Role::Counted) | None, Combine::All) => Role::Required,
             (Some(role), _) => role,

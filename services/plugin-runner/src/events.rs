@@ -8,11 +8,13 @@ mod asking;
 mod handlers;
 mod handling;
 mod journal;
+mod leaving;
 mod left;
 mod report;
 
 pub(crate) use handlers::covers;
 pub use journal::JournalError;
+pub(crate) use leaving::Leaving;
 
 use crate::{plugin::Work, plugins::Plugins, policy::PolicyInForce};
 use journal::{Journal, Known};
@@ -70,6 +72,7 @@ pub(crate) struct Desk {
     boot_id: String,
     clocks: Clocks,
     plugins: Arc<Plugins>,
+    leaving: Arc<Leaving>,
     policy: watch::Receiver<Arc<PolicyInForce>>,
     journal: Arc<Mutex<Journal>>,
     reports: mpsc::Sender<EventOutcome>,
@@ -87,6 +90,8 @@ pub(crate) struct Parts {
     pub clocks: Clocks,
     /// Who handles.
     pub plugins: Arc<Plugins>,
+    /// What is told where an event says that the instance goes away.
+    pub leaving: Arc<Leaving>,
     /// The policy that holds.
     pub policy: watch::Receiver<Arc<PolicyInForce>>,
     /// The journal's file.
@@ -110,6 +115,7 @@ impl Desk {
             boot_id: parts.boot_id,
             clocks: parts.clocks,
             plugins: parts.plugins,
+            leaving: parts.leaving,
             policy: parts.policy,
             journal: Arc::new(Mutex::new(journal)),
             reports,
@@ -155,14 +161,14 @@ impl Desk {
         }
         let deadline_boottime_ms = self.boottime_ms().saturating_add(millis(left));
         let known = Known {
-            event,
+            event: event.clone(),
             boot_id: self.boot_id.clone(),
             accepted_at: Some(self.clocks.wall()),
             deadline_boottime_ms,
             handlers: BTreeMap::new(),
         };
         match self.with(move |journal| journal.accept(known)).await {
-            Ok(journal::Acceptance::New) => {}
+            Ok(journal::Acceptance::New) => self.leaving.take(&event, deadline_boottime_ms),
             Ok(journal::Acceptance::Duplicate) => {
                 return Ok(Accepted {
                     accepted: true,

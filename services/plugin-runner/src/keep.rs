@@ -55,6 +55,13 @@ impl Keep {
         })
     }
 
+    /// Another file of this host beside it.
+    #[must_use]
+    pub(crate) fn beside(&self, what: &str) -> PathBuf {
+        let name = self.file.file_name().unwrap_or_default().to_string_lossy();
+        self.file.with_file_name(format!("{what}-{name}"))
+    }
+
     /// What an earlier runner of this boot kept under this policy.
     #[must_use]
     pub(crate) fn load(&self, boot_id: &str, policy_revision: &str) -> Option<(KeptTally, KeptPlugins)> {

@@ -9,7 +9,7 @@ use crate::{
     config_book::ConfigBook,
     directory::Directory,
     engine::{self, Engine},
-    events::{self, Desk},
+    events::{self, Desk, Leaving},
     fence::{self, Writers},
     files,
     inspect::{Inspector, RightsReader},
@@ -206,12 +206,21 @@ async fn serve_verbs(
         engine,
     } = asked;
     let shutdown = tasks.shutdown();
+    let file = Keep::below(&config.runtime, &config.host).map(|keep| keep.beside("leaving"));
+    let leaving = Arc::new(Leaving::kept_in(
+        file,
+        &config.boot_id,
+        config.clocks.clone(),
+        plugins.clone(),
+    ));
+    tasks.start("leaving", ends_well(leaving.clone().keep_true(shutdown.clone())));
     let parts = events::Parts {
         host: config.host.clone(),
         boot_id: config.boot_id.clone(),
         clocks: config.clocks.clone(),
         plugins: plugins.clone(),
         policy: policy.clone(),
+        leaving,
         journal: config.state.join("events.jsonl"),
         shutdown: shutdown.clone(),
     };

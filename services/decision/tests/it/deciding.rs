@@ -6,8 +6,8 @@ use snooze_decision::claim::{
 };
 use snooze_decision::decide::{Enrolled, Heard, Identity, Slots};
 use snooze_decision::{
-    Boot, Combine, Decision, Explained, Facts, Idleness, Mode, Now, Obstacle, Policy, PolicyValues,
-    StopAction, Verdict, Vote, VoteState, Wall, decide, explain,
+    Boot, Combine, Decision, Explained, Facts, Idleness, Mode, Now, Obstacle, Policy, PolicyValues, Role,
+    StopAction, Verdict, Vote, VoteState, VoterRule, Wall, decide, explain,
 };
 use std::collections::BTreeMap;
 
@@ -131,6 +131,32 @@ fn s2_a_required_voter_that_is_busy_or_unknown_wins_in_every_mode() {
             assert_eq!(explained.blocking.len(), 1);
             assert_eq!(explained.blocking[0].voter, "people");
         }
+    }
+}
+
+#[test]
+fn s2_an_instance_that_the_cloud_takes_away_is_not_judged_in_any_mode_nor_by_any_rule() {
+    for combine in [
+        Combine::All,
+        Combine::Any,
+        Combine::Quorum(1),
+        Combine::Weighted(1.0),
+    ] {
+        let explained = with(|desk| {
+            desk.values.combine = combine;
+            let advisory = VoterRule {
+                role: Some(Role::Advisory),
+                ..VoterRule::default()
+            };
+            desk.values.voters.insert("instance".to_owned(), advisory);
+            desk.votes(vec![
+                idle_vote("cpu", HOUR),
+                idle_vote("people", HOUR),
+                vote("instance", VoteState::Unknown),
+            ]);
+        });
+        assert_eq!(explained.decision, Decision::Stay, "{combine:?}");
+        assert_eq!(explained.blocking[0].voter, "instance");
     }
 }
 

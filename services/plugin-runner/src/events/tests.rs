@@ -30,11 +30,13 @@ async fn e7_however_much_waits_to_be_reported_keeps_no_start_waiting() {
         crate::plugins::OwnWord::default(),
         &policy.borrow(),
     );
+    let leaving = Leaving::kept_in(None, "boot", Clocks::real(), plugins.clone());
     let parts = Parts {
         host,
         boot_id: "boot".to_owned(),
         clocks: Clocks::real(),
         plugins,
+        leaving: Arc::new(leaving),
         policy,
         journal: path,
         shutdown: shutdown.clone(),

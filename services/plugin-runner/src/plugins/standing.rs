@@ -17,6 +17,8 @@ pub(super) struct Standing {
     pub on_bus: BTreeMap<PluginName, Arc<Plugin>>,
     /// Why it is not known which there are now, where the look after that one does not end.
     pub unanswered: Option<String>,
+    /// Why nothing is decided about the instance, where the cloud takes it away.
+    pub leaves: Option<String>,
     /// The policy that all of them are under.
     pub applied: Arc<PolicyInForce>,
 }
@@ -28,6 +30,7 @@ impl Standing {
             roll: Roll::default(),
             on_bus: BTreeMap::new(),
             unanswered: None,
+            leaves: None,
             applied: policy.clone(),
         }
     }

@@ -2,7 +2,8 @@
 //!
 //! **Invariant:** a plugin that the policy requires by name, that the host's file configures, that was here before
 //! or that was passed over always has a vote, if only *unknown* because it is missing; leaving is no way to be
-//! outvoted (T3). While nobody can look who is there, one more vote is unknown.
+//! outvoted (T3). While nobody can look who is there, one more vote is unknown, and so is the instance's own while
+//! the cloud takes it away.
 
 use super::{PluginVoter, Plugins, Standing, round};
 use crate::{
@@ -82,6 +83,10 @@ impl Plugins {
         if let Some(why) = standing.unanswered.clone() {
             voters.insert(VoterName::from(&folders()), barred(why));
         }
+        if let Some(why) = standing.leaves.clone() {
+            let instance = VoterName::INSTANCE.parse().expect("it is a voter's name");
+            voters.insert(instance, barred(why));
+        }
         voters
     }
 
@@ -89,6 +94,14 @@ impl Plugins {
     pub(crate) fn suspend(&self, why: String) {
         self.changing().unanswered = Some(why);
         self.changes.send_modify(|changes| *changes += 1);
+    }
+
+    /// Takes note that the cloud takes the instance away, for this reason, or that nobody says so any more.
+    pub(crate) fn leaves(&self, why: Option<String>) {
+        let was = std::mem::replace(&mut self.changing().leaves, why.clone());
+        if was != why {
+            self.changes.send_modify(|changes| *changes += 1);
+        }
     }
 
     /// How those are that should be there and are not.

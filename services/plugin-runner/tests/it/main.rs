@@ -15,6 +15,7 @@ mod inspecting;
 mod interpreters;
 mod kernel;
 mod leaks;
+mod leaving;
 mod links;
 mod looks;
 mod manifests;
