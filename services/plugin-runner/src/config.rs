@@ -1,6 +1,6 @@
 //! What the runner is told at its start; nothing here is read from the environment.
 
-use crate::{backoff::Restarts, fence::FenceConfig, nats_plugin::Reach};
+use crate::{backoff::Restarts, fence::FenceConfig, nats_plugin::Reach, plugins::OwnWord};
 use serde_json::{Map, Value};
 use snooze_schemas::{HostId, PluginName};
 use snooze_service_runtime::{Clocks, config::PluginsConfig};
@@ -122,6 +122,16 @@ impl Config {
     /// Whether any are run at all; without a folder for them they are switched off as a whole.
     pub(crate) fn has_plugins(&self) -> bool {
         !self.plugin_folders.is_empty()
+    }
+
+    /// What the file says of plugins.
+    pub(crate) fn own_word(&self) -> OwnWord {
+        OwnWord {
+            on_bus: self.named_on_bus(),
+            configured: self.configured(),
+            disabled: self.disabled(),
+            has_folders: self.has_plugins(),
+        }
     }
 
     /// Where packages of plugins are unpacked.

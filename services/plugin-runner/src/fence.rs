@@ -35,6 +35,7 @@ pub(crate) use entry::Entry;
 pub(crate) use grants::PERMISSIONS;
 pub(crate) use home::make as make_home;
 pub(crate) use limits::{FILE_BYTES, Limits, OPEN_FILES};
+pub(crate) use numbers::user_of;
 pub(crate) use orders::Outcome;
 
 use crate::{guest::Seat, packages::Shelved};

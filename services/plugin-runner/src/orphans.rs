@@ -17,6 +17,7 @@ use crate::kin;
 use family::Family;
 use rustix::process::{getpid, set_child_subreaper};
 use std::{
+    fs,
     path::Path,
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -121,6 +122,18 @@ pub(crate) async fn look_after(shutdown: CancellationToken) {
             return;
         }
     }
+}
+
+/// Whether a process lives that is this user, works in this folder, or says that it is its home.
+pub(crate) fn lives(user: u32, home: &Path) -> bool {
+    let real = fs::canonicalize(home);
+    let real = real.as_deref().unwrap_or(home);
+    kin::all_shown().any(|one| {
+        let works_in = fs::read_link(format!("/proc/{}/cwd", one.id));
+        marks::user_of(one.id) == Some(user)
+            || works_in.is_ok_and(|at| at.starts_with(real))
+            || marks::home_of(one.id).is_some_and(|its| its == home)
+    })
 }
 
 /// Ends what an earlier runner of these working folders left, where it says so itself.

@@ -17,11 +17,11 @@ use crate::{
     leftovers::Leftovers,
     listening, orphans,
     packages::{Packages, Shelf},
-    plugins::{OwnWord, Plugins},
+    plugins::Plugins,
     policy::{PolicyInForce, PolicySource},
     prepare::{self, Preparations},
     samples::SampleFeed,
-    set::{self, Digests, House, Known},
+    set::{self, Departed, Digests, House, Known},
     trail::{self, Trail},
     usage::pressure,
     verbs::{Places, Verbs},
@@ -162,21 +162,18 @@ fn house(
     written.values_mut().for_each(|config| {
         config.remove(fence::PERMISSIONS);
     });
-    let own = OwnWord {
-        on_bus: config.named_on_bus(),
-        configured: config.configured(),
-        disabled: config.disabled(),
-        has_folders: config.has_plugins(),
-    };
     let plugins = Plugins::new(
         bus.clone(),
         config.host.clone(),
         Arc::new(ConfigBook::new(written)),
-        own,
+        config.own_word(),
         &policy.borrow(),
     );
+    let departed = Departed::open(config.state.join("departed.json"), config.plugin_home());
+    tasks.start("departed", ends_well(departed.remove(tasks.shutdown())));
     Ok(House::new(set::Parts {
         bus: bus.clone(),
+        departed,
         plugins,
         directory: Directory::new(config.host.clone()),
         policy: policy.clone(),

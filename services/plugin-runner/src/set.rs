@@ -3,6 +3,7 @@
 //! Here they are only compared: `look` says what there is, `house` starts and ends.
 
 mod contents;
+mod departed;
 mod digests;
 mod grant;
 mod house;
@@ -17,6 +18,7 @@ mod unfit;
 mod watch;
 mod whereabouts;
 
+pub(crate) use departed::Departed;
 pub(crate) use digests::Digests;
 pub(crate) use grant::Grant;
 pub use house::HouseError;

@@ -5,6 +5,7 @@
 //! emptied before a start. It never looks at what a plugin keeps there itself from one start to the next, and never
 //! removes what is mounted there.
 
+pub(crate) mod departure;
 pub(crate) mod mounts;
 mod removal;
 

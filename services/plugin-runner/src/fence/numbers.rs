@@ -14,9 +14,9 @@ const FIRST: u32 = 1_900_000_000;
 /// So many, that two of 256 plugins share one in one of five hundred hosts.
 const COUNT: u32 = 1 << 24;
 
-/// The number of the user and group of a plugin.
+/// The number of the user and group of a plugin, where plugins have users of their own.
 #[must_use]
-fn user_of(plugin: &str) -> u32 {
+pub(crate) fn user_of(plugin: &str) -> u32 {
     let offset = u32::try_from(hash_of(plugin.as_bytes()) % u64::from(COUNT)).expect("less than 2^24");
     FIRST + offset
 }

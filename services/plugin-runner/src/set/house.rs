@@ -11,7 +11,7 @@ mod settling;
 pub use error::HouseError;
 
 use super::{
-    Digests, Known, Stirs,
+    Departed, Digests, Known, Stirs,
     orders::{Desk, Given},
     tenant::Tenant,
     watch::Watch,
@@ -56,6 +56,8 @@ pub(crate) struct Parts {
     pub policy: watch::Receiver<Arc<PolicyInForce>>,
     /// Those that were here before.
     pub known: Known,
+    /// Those that are gone.
+    pub departed: Departed,
     /// Digests of files.
     pub digests: Arc<Digests>,
     /// Where packages lie.

@@ -4,6 +4,7 @@
 
 mod judgement;
 mod missed;
+mod named;
 
 pub(crate) use judgement::Orders;
 pub(crate) use missed::{Cause, Missed};
@@ -43,6 +44,8 @@ pub(crate) struct Looked {
     pub places: Places,
     /// Whether one that was passed over has files elsewhere as well.
     pub is_unseen: bool,
+    /// All that are there or are wanted here; nothing where nobody can tell just now.
+    pub named: Option<BTreeSet<PluginName>>,
 }
 
 impl Looked {
@@ -80,6 +83,7 @@ pub(crate) fn look(orders: &Orders, known: &mut Known, stirs: &mut Stirs) -> Loo
     }
     let digest = |path: &Path| orders.digests.of(path);
     let (found, passed_over) = discovery::discover_by(&folders, &digest, &|path| orders.at.note(path));
+    let is_all = named::is_all(orders, &passed_over);
     for folder in &orders.folders {
         orders.at.note(folder);
         looked.places.add(folder.clone());
@@ -179,6 +183,7 @@ pub(crate) fn look(orders: &Orders, known: &mut Known, stirs: &mut Stirs) -> Loo
         let missed = looked.missed.entry(name.clone());
         missed.or_insert_with(|| Missed::over(unloaded(name), Cause::Unloaded));
     }
+    looked.named = is_all.then(|| named::named(orders, &looked));
     looked
 }
 

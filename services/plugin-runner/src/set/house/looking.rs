@@ -35,10 +35,20 @@ impl House {
         };
         let mut known = std::mem::take(&mut self.parts.known);
         let mut stirs = std::mem::take(&mut self.stirs);
+        let mut departed = std::mem::take(&mut self.parts.departed);
+        let alive = self.alive.borrow().clone();
+        let mut there: BTreeSet<PluginName> = alive.iter().map(|process| process.name()).collect();
+        there.extend(self.running.keys().cloned());
         // A folder may lie on a disk that does not answer.
         let looked = tokio::task::spawn_blocking(move || {
-            let looked = look(&orders, &mut known, &mut stirs);
-            (looked, known, stirs)
+            let mut looked = look(&orders, &mut known, &mut stirs);
+            // Here, as nobody is started until this look is done.
+            let named = looked
+                .named
+                .take()
+                .map(|named| named.into_iter().chain(there).collect());
+            departed.look(Instant::now(), named.as_ref());
+            (looked, known, stirs, departed)
         });
         let watch = &mut self.watch;
         let mut looked = Box::pin(async move {
@@ -76,8 +86,8 @@ impl House {
         if unanswered.is_some() {
             tracing::info!("the folders of plugins answer again");
         }
-        let (looked, known, stirs) = done.map_err(HouseError::Look)?;
-        (self.parts.known, self.stirs) = (known, stirs);
+        let (looked, known, stirs, departed) = done.map_err(HouseError::Look)?;
+        (self.parts.known, self.stirs, self.parts.departed) = (known, stirs, departed);
         let restarts = &self.parts.config.restarts;
         self.again = if looked.may_pass() {
             Some(Instant::now() + self.backoff.failed_after(Duration::ZERO, restarts))
@@ -86,7 +96,8 @@ impl House {
             None
         };
         let rested = self.stirs.next(restarts.forgiven_after);
-        self.again = self.again.into_iter().chain(rested).min();
+        let departed = self.parts.departed.next(Instant::now());
+        self.again = self.again.into_iter().chain(rested).chain(departed).min();
         self.settle(looked, &anew);
         self.begun.send_replace(true);
         Ok(())

@@ -5,7 +5,7 @@ use crate::{
     fence::Writers,
     manifest::FILE,
     packages::Shelf,
-    policy::PolicyInForce,
+    policy::{PolicyInForce, PolicyOrigin},
     set::{Digests, Whereabouts},
 };
 use serde_json::{Map, Value, json};
@@ -50,11 +50,15 @@ impl Stand {
     }
 
     fn look(&self) -> Looked {
+        self.look_by(vec![self.path("plugins")], policy(&json!({})))
+    }
+
+    fn look_by(&self, folders: Vec<PathBuf>, policy: PolicyInForce) -> Looked {
         let orders = Orders {
-            folders: vec![self.path("plugins")],
+            folders,
             configs: BTreeMap::new(),
             disabled: BTreeSet::new(),
-            policy: Arc::new(PolicyInForce::local(&Map::new()).expect("it says nothing")),
+            policy: Arc::new(policy),
             unloaded: BTreeSet::new(),
             anew: BTreeSet::new(),
             rest: Duration::from_secs(300),
@@ -70,6 +74,15 @@ impl Stand {
     fn is_fit(&self, name: &str) -> bool {
         let looked = self.look();
         looked.members.keys().any(|member| member.as_str() == name)
+    }
+}
+
+/// The bus's, with these plugins.
+fn policy(plugins: &Value) -> PolicyInForce {
+    PolicyInForce {
+        plugins: serde_json::from_value(plugins.clone()).expect("layers"),
+        origin: PolicyOrigin::Bus,
+        ..PolicyInForce::local(&Map::new()).expect("it says nothing")
     }
 }
 
@@ -113,4 +126,55 @@ fn s2_a_mend_of_one_that_was_passed_over_is_seen_however_large_it_is() {
     let looked = stand.look();
     assert!(is_watched(&looked, &stand.path("plugins/sealed")));
     assert!(looked.may_pass(), "it is looked at again, as not all is watched");
+}
+
+#[test]
+fn i4_who_is_there_broken_missed_or_wanted_is_not_gone() {
+    let stand = Stand::new();
+    stand.plugin("sound", &json!({}));
+    stand.plugin("broken", &json!({"run": "0".repeat(64)}));
+    let installed =
+        json!({"sha256": "0".repeat(64), "version": "1.0.0", "by": "eve", "at": "2030-01-01T00:00:00Z"});
+    let policy = policy(&json!({
+        "wanted": {"enabled": true},
+        "installed": {"enabled": false, "installed": installed},
+        "off": {"enabled": false},
+        "configured": {"config": {"a": 1}},
+    }));
+    let named = stand
+        .look_by(vec![stand.path("plugins"), stand.path("none")], policy)
+        .named;
+    let named: Vec<String> = named
+        .expect("all was seen")
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(named, ["broken", "installed", "sound", "wanted"]);
+}
+
+#[test]
+fn s2_where_something_was_not_read_or_heard_nobody_is_gone() {
+    let stand = Stand::new();
+    stand.plugin("sound", &json!({}));
+    let (plugins, file) = (stand.path("plugins"), stand.path("file"));
+    fs::write(&file, "").expect("writes");
+    let bus = || policy(&json!({}));
+    let local = PolicyInForce {
+        origin: PolicyOrigin::Local,
+        ..bus()
+    };
+    assert!(stand.look_by(vec![plugins.clone()], bus()).named.is_some());
+    assert_eq!(
+        stand.look_by(vec![plugins.clone(), file], bus()).named,
+        None,
+        "no folder"
+    );
+    assert_eq!(stand.look_by(vec![plugins.clone()], local).named, None, "no bus");
+    assert_eq!(stand.look_by(Vec::new(), bus()).named, None, "all are off");
+    std::os::unix::fs::symlink("round", plugins.join("round")).expect("links");
+    assert_eq!(
+        stand.look_by(vec![plugins], bus()).named,
+        None,
+        "a part is unread"
+    );
 }
