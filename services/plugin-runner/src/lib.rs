@@ -76,7 +76,7 @@ pub use events::JournalError;
 pub use files::FileError;
 pub use manifest::{
     ConfigMistake, ConfigSchema, ManifestError, Mistake, Place, PluginManifest, canonical_manifest,
-    sha256_of, without_secrets,
+    holds_credential, sha256_of, without_secrets,
 };
 pub use policy::PolicyError;
 pub use service::{RunnerError, run};

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{session::Session, view::text};
 use serde_json::{Map, Value};
-use snooze_plugin_runner::without_secrets;
+use snooze_plugin_runner::{holds_credential, without_secrets};
 use snooze_schemas::PluginName;
 use std::collections::BTreeSet;
 
@@ -77,31 +77,49 @@ impl Secrets {
         if found.is_empty() {
             return None;
         }
-        let own: BTreeSet<&str> = found.iter().filter_map(|(_, key)| self.file_of(key)).collect();
-        let files: Vec<&str> = match own.is_empty() {
-            true => self.files.iter().map(String::as_str).collect(),
-            false => own.into_iter().collect(),
-        };
-        let file = match files.as_slice() {
-            [] => "in a file on the host, where the plugin has a key for one".to_owned(),
-            files => format!("in a file on the host that {} names", files.join(" or ")),
+        let files: BTreeSet<&str> = found.iter().flat_map(|one| self.files_for(one)).collect();
+        let files: Vec<&str> = files.into_iter().collect();
+        let own = format!("in the host's own file, below plugins.plugin_configs.{plugin}");
+        let better = match files.as_slice() {
+            [] if self.are_known => format!("{own}; {plugin} has no key for a file on the host with it"),
+            [] => format!("in a file on the host, where the plugin has a key for one, or {own}"),
+            files => format!(
+                "in a file on the host that {} names, or {own}",
+                files.join(" or ")
+            ),
         };
         let readers = match layer {
             Layer::Host(host) => format!("the host {host}"),
             Layer::Group(_) | Layer::Fleet => "every host".to_owned(),
         };
-        let places: Vec<String> = found.into_iter().map(|(place, _)| place).collect();
+        let places: Vec<String> = found.into_iter().map(|one| one.place).collect();
         Some(text::printable(&format!(
             "{} may hold a secret, and is in the configuration on the bus now, which administrators, executors, gateways and {readers} \
-             read. It is better {file}, or in the host's own file, below plugins.plugin_configs.{plugin}",
+             read. It is better {better}",
             places.join(", ")
         )))
     }
 
-    fn file_of(&self, key: &str) -> Option<&str> {
-        let wanted = format!("{key}_file");
-        self.files.get(&wanted).map(String::as_str)
+    /// The fields of the schema by which this one can be given as a file: its own, and for one that stands in an address
+    /// any of a password or an address, as that is given apart from the address.
+    fn files_for(&self, found: &Found) -> Vec<&str> {
+        let own = self.files.get(&format!("{}_file", found.key));
+        match own {
+            Some(own) => vec![own.as_str()],
+            None if found.is_in_address => self.files.iter().map(String::as_str).collect(),
+            None => Vec::new(),
+        }
     }
+}
+
+/// What may be a secret.
+#[derive(Debug)]
+struct Found {
+    place: String,
+    /// The key that it goes by.
+    key: String,
+    /// Whether it is a part of an address or a connection.
+    is_in_address: bool,
 }
 
 /// With nothing in it by which a value could give itself away: what is hidden of it is hidden for its name.
@@ -117,8 +135,13 @@ fn without_texts(value: Value) -> Value {
     }
 }
 
-/// The places of secrets, each with the key that it goes by. `called` has a text where the name says so.
-fn look(value: &Value, called: &Value, place: &str, key: &str, found: &mut Vec<(String, String)>) {
+/// What may be secrets. `called` has a text where the name says so.
+fn look(value: &Value, called: &Value, place: &str, key: &str, found: &mut Vec<Found>) {
+    let one = |is_in_address: bool| Found {
+        place: place.to_owned(),
+        key: key.to_owned(),
+        is_in_address,
+    };
     match value {
         Value::Object(map) => {
             for (name, value) in map {
@@ -131,9 +154,11 @@ fn look(value: &Value, called: &Value, place: &str, key: &str, found: &mut Vec<(
                 look(value, &called[at], &format!("{place}[{at}]"), key, found);
             }
         }
-        Value::Number(_) if called.is_string() => found.push((place.to_owned(), key.to_owned())),
+        Value::Number(_) if called.is_string() => found.push(one(false)),
         Value::String(text) if is_secret(text, called.is_string()) => {
-            found.push((place.to_owned(), key.to_owned()));
+            // What ends so is in base64.
+            let is_connection = text.trim_end_matches('=').contains('=');
+            found.push(one(text.contains('@') || text.contains("://") || is_connection));
         }
         _ => {}
     }
@@ -142,6 +167,9 @@ fn look(value: &Value, called: &Value, place: &str, key: &str, found: &mut Vec<(
 /// Whether a text holds a secret. An address or a connection without a password is none, whatever it is called.
 fn is_secret(text: &str, is_called_so: bool) -> bool {
     let gives_itself_away = |text: &str| without_secrets(&Value::from(text), []) != *text;
+    if holds_credential(text) {
+        return true;
+    }
     if let Some((scheme, rest)) = text.split_once("://") {
         let scheme = scheme.to_ascii_lowercase();
         let (user, place) = rest.rsplit_once('@').unwrap_or(("", rest));
@@ -168,89 +196,4 @@ fn is_secret(text: &str, is_called_so: bool) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    #[test]
-    fn a_password_is_a_secret_and_an_address_without_one_is_not() {
-        for (text, is_called_so, secret) in [
-            ("redis://:hunter2@h", true, true),
-            ("redis://:hunter2@h", false, true),
-            ("redis://localhost:6379/0", true, false),
-            ("redis://alice@h", true, false),
-            ("unix:///run/redis.sock", true, false),
-            ("nats://token@h:4222", false, true),
-            ("http://h:15672", true, false),
-            ("https://h/hooks/T0/x1", true, true),
-            ("https://h/status", false, false),
-            ("https://h/?token=hunter2", false, true),
-            ("snooze:hunter2@tcp(h:3306)/db", true, true),
-            ("snooze@unix(/run/mysqld.sock)/", true, false),
-            ("tcp(h:3306)/db", true, false),
-            ("host=/run dbname=a", true, false),
-            ("host=h password=hunter2", true, true),
-            ("host=h password=hunter2", false, true),
-            ("p@ssw0rd", true, true),
-            ("hunter2", true, true),
-            ("", true, false),
-            ("hunter2", false, false),
-            ("ops@example.com", false, false),
-            ("user:hunter2@h", false, true),
-        ] {
-            assert_eq!(is_secret(text, is_called_so), secret, "{text:?} {is_called_so}");
-        }
-    }
-
-    fn map(value: Value) -> Map<String, Value> {
-        match value {
-            Value::Object(map) => map,
-            other => panic!("{other} is no object"),
-        }
-    }
-
-    #[test]
-    fn a_warning_names_the_places_and_the_key_of_a_file_and_no_secret() {
-        let secrets = Secrets {
-            are_known: true,
-            names: BTreeSet::from(["pin".to_owned()]),
-            files: BTreeSet::from(["pin_file".to_owned(), "url_file".to_owned()]),
-        };
-        let plugin = "door".parse().expect("a name");
-        let warn = |config: Value, layer: &Layer| secrets.warning(&map(config), layer, &plugin);
-        assert_eq!(
-            warn(
-                json!({"floor": 3, "url": "redis://h", "pin_file": "/a"}),
-                &Layer::Fleet
-            ),
-            None
-        );
-        let all = json!({"pin": 4711, "queues": [{"url": "redis://h"}, {"url": "redis://:hunter2@h"}]});
-        let told = warn(all, &Layer::Fleet).expect("two secrets");
-        assert!(told.starts_with("pin, queues[1].url may hold"), "{told}");
-        assert!(
-            told.contains("that pin_file or url_file names") && told.contains("every host"),
-            "{told}"
-        );
-        assert!(!told.contains("hunter2") && !told.contains("4711"), "{told}");
-        let host = Layer::Host("web".parse().expect("a host id"));
-        let told = warn(json!({"url": "redis://:hunter2@h"}), &host).expect("a secret");
-        assert!(
-            told.contains("that url_file names") && told.contains("the host web"),
-            "{told}"
-        );
-    }
-
-    #[test]
-    fn where_nobody_says_what_is_secret_no_value_is_shown() {
-        let config = map(json!({"pin": 4711, "on": true, "deep": {"list": ["a", 1]}, "none": null}));
-        let hidden = "(not shown)";
-        let wanted = json!({"pin": hidden, "on": hidden, "deep": {"list": [hidden, hidden]}, "none": null});
-        assert_eq!(Secrets::default().shown(&config), map(wanted));
-        let known = Secrets {
-            are_known: true,
-            ..Secrets::default()
-        };
-        assert_eq!(known.shown(&config), config);
-    }
-}
+mod tests;

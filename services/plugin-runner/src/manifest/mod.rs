@@ -3,6 +3,7 @@
 //! **Invariant:** a manifest with one mistake in it is none: nothing of it is used, and all its mistakes are
 //! told at once, each with its field and its place. It starts nothing, fetches nothing, and grants nothing.
 
+mod credentials;
 mod dependencies;
 mod effort;
 mod fields;
@@ -18,6 +19,7 @@ mod typed;
 mod weight;
 mod words;
 
+pub use credentials::holds_credential;
 pub(crate) use dependencies::{Candidate, unmet};
 pub(crate) use fields::unknown_key;
 pub use files::sha256_of;

@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** of a value that may be a secret only its kind is told.
 
-use super::{fields, places};
+use super::{credentials::holds_credential, fields, places};
 use jsonschema::{ValidationError, error::ValidationErrorKind};
 use serde_json::Value;
 use std::{collections::BTreeSet, fmt};
@@ -121,7 +121,9 @@ impl Secrets {
             _ if self.covers(pointer) => Value::from(NOT_SHOWN),
             // An address or the text of a connection may hold a password.
             Value::String(text)
-                if text.contains('@') || (text.contains('=') && holds_secret_word(&fields::squash(text))) =>
+                if text.contains('@')
+                    || (text.contains('=') && holds_secret_word(&fields::squash(text)))
+                    || holds_credential(text) =>
             {
                 Value::from(NOT_SHOWN)
             }
@@ -137,7 +139,9 @@ impl Secrets {
             Value::Object(_) => "a map".to_owned(),
             _ if self.covers(pointer) => format!("{}, which is not shown", kind(value)),
             // An address may hold a password.
-            Value::String(text) if text.contains('@') => "a text, which is not shown".to_owned(),
+            Value::String(text) if text.contains('@') || holds_credential(text) => {
+                "a text, which is not shown".to_owned()
+            }
             other => brief(other),
         }
     }

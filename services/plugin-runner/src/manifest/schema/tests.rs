@@ -151,14 +151,14 @@ fn a_field_for_the_file_of_a_secret_is_known_and_one_for_another_file_is_not() {
 fn a_configuration_is_shown_without_its_secrets_and_with_all_else() {
     let config = json!({
         "pin": 4711, "dsn": "hunter2", "dsn_file": "/etc/dsn", "threshold": 5, "url": "redis://:hunter2@db", "plain": "redis://db",
-        "connection": "host=db password=hunter2", "why": "tokens are counted",
+        "connection": "host=db password=hunter2", "why": "tokens are counted", "note": format!("ghp_{}", "a1".repeat(18)),
         "servers": [{"name": "a", "api_key": "hunter2", "token": null}], "passwords": {"any": ["hunter2", 4711]},
     });
     assert_eq!(
         without_secrets(&config, ["pin".to_owned()]),
         json!({
             "pin": "(not shown)", "dsn": "(not shown)", "dsn_file": "/etc/dsn", "threshold": 5, "url": "(not shown)", "plain": "redis://db",
-            "connection": "(not shown)", "why": "tokens are counted",
+            "connection": "(not shown)", "why": "tokens are counted", "note": "(not shown)",
             "servers": [{"name": "a", "api_key": "(not shown)", "token": null}],
             "passwords": {"any": ["(not shown)", "(not shown)"]},
         })
