@@ -17,6 +17,7 @@ mod limits;
 mod numbers;
 mod openings;
 mod orders;
+mod others;
 mod programs;
 mod reach;
 mod resolve;
@@ -37,6 +38,7 @@ pub(crate) use home::make as make_home;
 pub(crate) use limits::{FILE_BYTES, Limits, OPEN_FILES};
 pub(crate) use numbers::user_of;
 pub(crate) use orders::Outcome;
+pub(crate) use others::Others;
 
 use crate::{guest::Seat, packages::Shelved};
 use snooze_schemas::{PluginName, plugin::permissions::Permissions};
@@ -171,6 +173,13 @@ impl Fence {
     /// What it may hold.
     pub(crate) fn limits(&self) -> Limits {
         Limits::of(&self.permissions)
+    }
+
+    /// What is where other plugins write, whose working folders lie beside this one. It blocks for a moment.
+    pub(crate) fn others(&self, home: &Path) -> Others {
+        self.config
+            .writers
+            .others(&self.plugin, &self.permissions.write, home)
     }
 
     /// Waits until its working folder holds more than it may, or nobody can tell in time, and returns what is to be told

@@ -12,7 +12,7 @@ mod endings;
 pub(crate) use endings::{Ending, StartError};
 
 use crate::{
-    fence::{self, ControlGroup, Entering, Entry, Fence, Fenced, Outcome},
+    fence::{self, ControlGroup, Entering, Entry, Fence, Fenced, Others, Outcome},
     file_identity::FileIdentity,
     kin, orphans,
     pipes::Pipes,
@@ -73,13 +73,16 @@ pub(crate) struct Process {
 /// # Errors
 /// When it cannot be run, or its end cannot be watched; then it has been killed again.
 pub(crate) fn start(program: &Program) -> Result<(Process, Pipes, ChildStderr), StartError> {
-    start_as(program, None)
+    let others = program.fence.as_ref().map(|fence| fence.others(&program.home));
+    start_as(program, None, others.unwrap_or_default())
 }
 
-/// The same, where what is run is this file, if one was looked at: another is not run in its fences.
+/// The same, where what is run is this file, if one was looked at: another is not run in its fences. Where others write
+/// was looked at as well.
 pub(crate) fn start_as(
     program: &Program,
     seen: Option<FileIdentity>,
+    others: Others,
 ) -> Result<(Process, Pipes, ChildStderr), StartError> {
     let run = |source| StartError::Run {
         path: program.path.clone(),
@@ -88,7 +91,7 @@ pub(crate) fn start_as(
     let (theirs, ours) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC).map_err(|error| run(error.into()))?;
     let fence = program.fence.as_ref();
     let entry = fence
-        .map(|fence| Entry::of(program, fence, seen))
+        .map(|fence| Entry::of(program, fence, seen, others))
         .transpose()
         .map_err(run)?;
     let ends_all = entry.as_ref().is_some_and(Entry::ends_all);

@@ -20,10 +20,10 @@ use std::{
         unix::net::UnixStream,
     },
 };
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-/// As long as orders may be: they go into the socket's buffer at once, which holds more than this.
-const ORDERS_LIMIT: usize = 64 * 1024;
+/// As long as orders may be: more than all that is kept of where plugins write, with what each folder on the way is.
+const ORDERS_LIMIT: usize = 2 << 20;
 
 /// As long as an answer may be: each grant can be named in it once.
 const ANSWER_LIMIT: u64 = 256 * 1024;
@@ -32,6 +32,8 @@ const ANSWER_LIMIT: u64 = 256 * 1024;
 #[derive(Debug)]
 pub(crate) struct Entering {
     socket: tokio::net::UnixStream,
+    /// What of the orders does not fit into the socket's buffer.
+    left: Vec<u8>,
 }
 
 /// Makes both ends: ours, and the one that becomes a standard input.
@@ -44,10 +46,10 @@ pub(crate) fn pair() -> io::Result<(UnixStream, OwnedFd)> {
 impl Entering {
     /// Sends the orders, and what is the plugin's standard input.
     pub(crate) fn begin(ours: UnixStream, orders: &Orders, stdin: BorrowedFd<'_>) -> io::Result<Entering> {
-        let bytes = serde_json::to_vec(orders)?;
+        let mut bytes = serde_json::to_vec(orders)?;
         if bytes.len() > ORDERS_LIMIT {
             return Err(io::Error::other(
-                "its permissions, and the places that other plugins write, are longer than 64 KiB",
+                "its permissions, and the places that other plugins write, are longer than 2 MiB",
             ));
         }
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
@@ -62,16 +64,21 @@ impl Entering {
             &mut ancillary,
             SendFlags::NOSIGNAL,
         )?;
-        if sent < bytes.len() {
-            return Err(io::Error::other("its orders do not fit into a socket's buffer"));
+        let left = bytes.split_off(sent);
+        if left.is_empty() {
+            ours.shutdown(Shutdown::Write)?;
         }
-        ours.shutdown(Shutdown::Write)?;
         let socket = tokio::net::UnixStream::from_std(ours)?;
-        Ok(Entering { socket })
+        Ok(Entering { socket, left })
     }
 
     /// Waits until the process has become the plugin, or why it does not. Cancelling it loses the answer.
-    pub(crate) async fn outcome(self) -> Result<Outcome, String> {
+    pub(crate) async fn outcome(mut self) -> Result<Outcome, String> {
+        if !self.left.is_empty() {
+            // One that reads no more has said why, or has ended.
+            self.socket.write_all(&self.left).await.unwrap_or_default();
+            self.socket.shutdown().await.unwrap_or_default();
+        }
         let mut said = Vec::new();
         let read = self.socket.take(ANSWER_LIMIT).read_to_end(&mut said).await;
         read.map_err(|error| format!("the process that fences itself cannot be heard: {error}"))?;
@@ -88,12 +95,19 @@ impl Entering {
 pub(crate) fn receive() -> io::Result<(UnixStream, Orders)> {
     let stdin = io::stdin();
     let socket = UnixStream::from(stdin.as_fd().try_clone_to_owned()?);
+    let (orders, passed) = read(&socket)?;
+    rustix::stdio::dup2_stdin(&passed)?;
+    Ok((socket, orders))
+}
+
+/// The orders, and the standard input that came with them.
+fn read(mut socket: &UnixStream) -> io::Result<(Orders, OwnedFd)> {
     let mut bytes = vec![0; 4096];
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut ancillary = RecvAncillaryBuffer::new(&mut space);
     let received = loop {
         let into = &mut [IoSliceMut::new(&mut bytes)];
-        match rustix::net::recvmsg(&socket, into, &mut ancillary, RecvFlags::CMSG_CLOEXEC) {
+        match rustix::net::recvmsg(socket, into, &mut ancillary, RecvFlags::CMSG_CLOEXEC) {
             Err(Errno::INTR) => {}
             received => break received?,
         }
@@ -104,8 +118,49 @@ pub(crate) fn receive() -> io::Result<(UnixStream, Orders)> {
     });
     let passed = passed.ok_or_else(|| io::Error::other("no standard input came with the orders"))?;
     bytes.truncate(received.bytes);
-    (&socket).take(ORDERS_LIMIT as u64).read_to_end(&mut bytes)?;
-    let orders = serde_json::from_slice(&bytes)?;
-    rustix::stdio::dup2_stdin(&passed)?;
-    Ok((socket, orders))
+    socket
+        .by_ref()
+        .take(ORDERS_LIMIT as u64)
+        .read_to_end(&mut bytes)?;
+    Ok((serde_json::from_slice(&bytes)?, passed))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fence::Fenced;
+    use serde_json::json;
+    use std::{io::Write, thread};
+
+    fn orders(places: usize) -> Orders {
+        let places: Vec<String> = (0..places)
+            .map(|number| format!("/srv/place-{number:08}"))
+            .collect();
+        let orders = json!({
+            "path": "/bin/true", "seen": null, "folder": null, "home": "/h", "search_path": "/usr/bin", "permissions": {},
+            "own_write": [], "others_write": places, "others_ends": [], "user": 1_900_000_007, "control_group": null,
+            "memory_is_limited": false, "processes_are_limited": false, "require_isolation": false, "not_enforced": [],
+        });
+        serde_json::from_value(orders).expect("they are orders")
+    }
+
+    #[tokio::test]
+    async fn orders_that_are_longer_than_a_sockets_buffer_arrive_whole() {
+        for places in [0, 60_000] {
+            let (ours, theirs) = pair().expect("a pair");
+            let process = thread::spawn(move || {
+                let socket = UnixStream::from(theirs);
+                let (orders, _stdin) = read(&socket).expect("they come");
+                let fenced = serde_json::to_vec(&Outcome::Fenced(Fenced::default())).expect("it is JSON");
+                (&socket).write_all(&fenced).expect("somebody listens");
+                orders.others_write.len()
+            });
+            let orders = orders(places);
+            let entering = Entering::begin(ours, &orders, io::stdin().as_fd()).expect("it begins");
+            assert_eq!(entering.left.is_empty(), places == 0, "the buffer is smaller");
+            let outcome = entering.outcome().await.expect("it answers");
+            assert_eq!(outcome, Outcome::Fenced(Fenced::default()));
+            assert_eq!(process.join().expect("it does not panic"), places);
+        }
+    }
 }

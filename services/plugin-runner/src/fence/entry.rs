@@ -7,6 +7,7 @@ use super::{
     channel::{self, Entering},
     control_group::ControlGroup,
     orders::Orders,
+    others::Others,
 };
 use crate::{file_identity::FileIdentity, orphans, process::Program};
 use std::{
@@ -38,15 +39,23 @@ pub(crate) struct Started {
 
 impl Entry {
     /// Makes the plugin's control group; its working folder is there. What is run is this file, where one was looked at.
-    pub(crate) fn of(program: &Program, fence: &Fence, seen: Option<FileIdentity>) -> io::Result<Entry> {
+    /// Where others write has been looked at before: that may take its time.
+    pub(crate) fn of(
+        program: &Program,
+        fence: &Fence,
+        seen: Option<FileIdentity>,
+        others: Others,
+    ) -> io::Result<Entry> {
         let user = fence
             .config
             .users
             .claim(&fence.plugin)
             .map_err(io::Error::other)?;
         let writers = &fence.config.writers;
-        writers.note(&fence.plugin, &fence.permissions.write);
-        let mut not_enforced = Vec::new();
+        writers
+            .note(&fence.plugin, &fence.permissions.write)
+            .map_err(io::Error::other)?;
+        let mut not_enforced: Vec<String> = others.not_enforced().collect();
         let groups = fence.control_groups.as_ref().as_ref().map_err(String::clone);
         let made = groups.and_then(|groups| {
             let made = groups.group_of(&fence.plugin, &fence.permissions);
@@ -87,6 +96,7 @@ impl Entry {
             permissions: fence.permissions.clone(),
             own_write: writers.of(&fence.plugin),
             others_write: writers.beside(&fence.plugin),
+            others_ends: others.ends,
             user,
             control_group: control_group.as_ref().map(|group| group.folder().to_owned()),
             memory_is_limited: limits("memory"),

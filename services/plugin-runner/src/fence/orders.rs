@@ -1,5 +1,6 @@
 //! What the runner and the process that becomes a plugin say to one another: one JSON object each way.
 
+use super::resolve::Spot;
 use crate::file_identity::FileIdentity;
 use serde::{Deserialize, Serialize};
 use snooze_schemas::plugin::permissions::Permissions;
@@ -24,6 +25,8 @@ pub(crate) struct Orders {
     pub own_write: BTreeSet<PathBuf>,
     /// What other plugins may write, and what they could before.
     pub others_write: BTreeSet<PathBuf>,
+    /// What is at the ends of that, where it answered: the process itself looks at none of it.
+    pub(super) others_ends: Vec<Spot>,
     /// The number of a user and a group of its own.
     pub user: u32,
     /// The control group that it joins.

@@ -1,20 +1,28 @@
 //! Which plugin could ever write where: what another finds there may be that one's doing.
 //!
-//! It looks at no file but its own, and takes nothing back: what a plugin made that was removed, or that may write there
-//! no more, may be there still, also after the runner began anew. It grows by what an administrator approves.
+//! It writes no file but its own, and takes nothing back: what a plugin made that was removed, or that may write there
+//! no more, may be there still, also after the runner began anew. It grows by what an administrator approves, and has an end.
+//! What of it is of plugins that are gone nobody but an administrator can tell to be clean.
 
+use super::{
+    others::{Looks, Others},
+    resolve::Places,
+};
 use crate::files::{self, Durability, FileError};
 use snooze_schemas::PluginName;
 use snooze_service_runtime::exit::one_line;
 use std::{
     collections::{BTreeMap, BTreeSet},
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
 };
 
+/// So long all paths are together, some two thousand of them: all are told to each process that becomes a plugin.
+const LIMIT: usize = 64 << 10;
+
 /// What each plugin was granted to write.
 #[derive(Debug, Clone, Default)]
-pub struct Writers(Arc<Mutex<Held>>);
+pub struct Writers(Arc<Mutex<Held>>, Looks);
 
 #[derive(Debug, Default)]
 struct Held {
@@ -36,17 +44,34 @@ impl Writers {
             file: Some(file),
             is_more: false,
         };
-        Ok(Writers(Arc::new(Mutex::new(held))))
+        Ok(Writers(Arc::new(Mutex::new(held)), Looks::default()))
     }
 
-    /// Takes note of what a plugin may write.
-    pub(crate) fn note(&self, plugin: &PluginName, paths: &BTreeSet<PathBuf>) {
+    /// Takes note of what a plugin may write, where there is room for it.
+    ///
+    /// # Errors
+    /// That there is none, and what to do: a plugin whose places nobody knows is not to be started.
+    pub(crate) fn note(&self, plugin: &PluginName, paths: &BTreeSet<PathBuf>) -> Result<(), String> {
         let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let noted = held.paths.entry(plugin.clone()).or_default();
-        let before = noted.len();
-        noted.extend(paths.iter().cloned());
-        let is_more = noted.len() > before;
-        held.is_more |= is_more;
+        let noted = held.paths.get(plugin);
+        let is_new = |path: &&PathBuf| noted.is_none_or(|noted| !noted.contains(*path));
+        let new: Vec<PathBuf> = paths.iter().filter(is_new).cloned().collect();
+        if new.is_empty() {
+            return Ok(());
+        }
+        let all = held.paths.values().flatten().chain(&new);
+        let bytes: usize = all.map(|path| path.as_os_str().len()).sum();
+        if bytes > LIMIT {
+            let file = held.file.as_deref().unwrap_or(Path::new("writers.json"));
+            return Err(format!(
+                "where plugins may write, or once could, is longer than {LIMIT} bytes: it cannot be kept where this one \
+                 may; stop the runner, and take the lines of plugins that are gone out of {}",
+                file.display()
+            ));
+        }
+        held.paths.entry(plugin.clone()).or_default().extend(new);
+        held.is_more = true;
+        Ok(())
     }
 
     /// Writes down what was noted since it was last written. Waits for the disk, and nobody waits for it.
@@ -86,6 +111,20 @@ impl Writers {
     }
 }
 
+impl Writers {
+    /// What is at the ends of what all but this one could ever write, whose working folder this is. It blocks for a
+    /// moment.
+    pub(crate) fn others(&self, plugin: &PluginName, granted: &BTreeSet<PathBuf>, home: &Path) -> Others {
+        let beside: Vec<PathBuf> = self.beside(plugin).into_iter().collect();
+        if beside.is_empty() {
+            return Others::default();
+        }
+        let own = self.of(plugin);
+        let places = Places::named(own.union(granted), &beside, home);
+        self.1.find(beside, places)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -98,12 +137,32 @@ mod tests {
         paths.iter().map(PathBuf::from).collect()
     }
 
+    fn note(writers: &Writers, plugin: &str, written: &[&str]) {
+        writers
+            .note(&name(plugin), &paths(written))
+            .expect("there is room");
+    }
+
+    #[test]
+    fn i4_it_has_an_end_and_who_does_not_fit_is_not_noted_in_part() {
+        let writers = Writers::default();
+        let long = format!("/{}", "a".repeat(LIMIT - 2));
+        note(&writers, "a", &[&long]);
+        let why = writers
+            .note(&name("b"), &paths(&["/", "/b"]))
+            .expect_err("it is full");
+        assert!(why.contains("out of writers.json"), "{why}");
+        assert_eq!(writers.of(&name("b")), paths(&[]));
+        note(&writers, "a", &[&long]);
+        note(&writers, "b", &["/"]);
+    }
+
     #[test]
     fn what_others_could_ever_write_is_told_and_not_ones_own() {
         let writers = Writers::default();
-        writers.note(&name("a"), &paths(&["/a", "/both"]));
-        writers.clone().note(&name("b"), &paths(&["/b", "/both"]));
-        writers.note(&name("a"), &paths(&[]));
+        note(&writers, "a", &["/a", "/both"]);
+        note(&writers.clone(), "b", &["/b", "/both"]);
+        note(&writers, "a", &[]);
         writers.keep();
         assert_eq!(writers.of(&name("a")), paths(&["/a", "/both"]));
         assert_eq!(writers.of(&name("c")), paths(&[]));
@@ -116,11 +175,11 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("below/writers.json");
         let writers = Writers::open(file.clone()).expect("there is none");
-        writers.note(&name("a"), &paths(&["/a"]));
+        note(&writers, "a", &["/a"]);
         // There is no such folder yet.
         writers.keep();
         std::fs::create_dir(folder.path().join("below")).expect("makes");
-        writers.note(&name("a"), &paths(&["/a"]));
+        note(&writers, "a", &["/a"]);
         writers.keep();
         let again = Writers::open(file).expect("it is in order");
         assert_eq!(again.beside(&name("b")), paths(&["/a"]));

@@ -176,7 +176,9 @@ pub(crate) fn look(orders: &Orders, known: &mut Known, stirs: &mut Stirs) -> Loo
     stirs.retain(&fit);
     // Before any of those starts that are to start now.
     for (name, member) in &looked.members {
-        orders.writers.note(name, &member.grant.permissions.write);
+        // One for which there is no room is not started, and says why then.
+        let noted = orders.writers.note(name, &member.grant.permissions.write);
+        noted.unwrap_or_default();
     }
     orders.writers.keep();
     for name in &orders.unloaded {

@@ -4,7 +4,7 @@
 
 use super::{StdioPlugin, supervise::Unstarted};
 use crate::{
-    fence::Fenced,
+    fence::{Fenced, Others},
     file_identity::FileIdentity,
     guest::{self, Guest, GuestError, UNFENCED},
     manifest::{sha256_of, sha256_of_bytes},
@@ -73,13 +73,14 @@ impl StdioPlugin {
             let seen = FileIdentity::of(plugin.path());
             let compared = plugin
                 .compare(sha256_of)
-                .and_then(|()| plugin.make_ready(&given_up));
+                .and_then(|()| plugin.make_ready(&given_up))
+                .map(|()| plugin.others());
             drop(turn);
             (seen, compared)
         });
         let (seen, compared) = compared.await.map_err(lost)?;
         self.note_file(seen);
-        compared?;
+        let others = compared?;
         // Without it nobody could tell right before it begins whether it is the file that was compared.
         let Some(seen) = seen else {
             let path = self.path().display();
@@ -87,7 +88,7 @@ impl StdioPlugin {
                 "{path} could not be seen when it was to be started"
             )));
         };
-        let started = process::start_as(&self.settings.program, Some(seen));
+        let started = process::start_as(&self.settings.program, Some(seen), others);
         let (process, pipes, stderr) = started.map_err(|error| Unstarted::Failed(one_line(&error)))?;
         Ok(Launched {
             instance: Instance::Process(Box::new(process)),
@@ -122,6 +123,13 @@ impl StdioPlugin {
         let manifest = self.manifest().map(|manifest| manifest.sha256());
         let owner = Owner::of(&entry, manifest, &self.grant.permissions);
         working_folder::make_ready(&program.home, &owner, given_up).map_err(Unstarted::Failed)
+    }
+
+    /// What is where other plugins write.
+    fn others(&self) -> Others {
+        let program = &self.settings.program;
+        let others = program.fence.as_ref().map(|fence| fence.others(&program.home));
+        others.unwrap_or_default()
     }
 
     /// What is loaded are the bytes that were compared.

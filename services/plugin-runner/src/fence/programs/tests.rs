@@ -100,7 +100,7 @@ fn i4_what_another_plugin_puts_there_between_two_looks_is_not_opened() {
 fn orders(root: &Path) -> Orders {
     let orders = json!({
         "path": "/bin/true", "seen": null, "folder": null, "home": root.join("own/home"), "search_path": "/usr/bin",
-        "permissions": {}, "own_write": [root.join("data")], "others_write": [root.join("tools")], "user": 1_900_000_007,
+        "permissions": {}, "own_write": [root.join("data")], "others_write": [root.join("tools")], "others_ends": [], "user": 1_900_000_007,
         "control_group": null, "memory_is_limited": false, "processes_are_limited": false,
         "require_isolation": false, "not_enforced": [],
     });

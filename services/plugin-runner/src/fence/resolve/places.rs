@@ -24,32 +24,54 @@ pub(in crate::fence) struct Places {
 }
 
 impl Places {
-    /// Where this plugin writes or once did, and where others do.
+    /// Where this plugin writes or once did, and where others do, whose ends were found before.
     pub(in crate::fence) fn of(orders: &Orders) -> Places {
-        let named = |path: &PathBuf| Spot::named(path);
-        let mut places = Places {
-            own: orders.own_write.iter().map(named).collect(),
-            others: orders.others_write.iter().map(named).collect(),
-            homes: orders.home.parent().map(Spot::named).into_iter().collect(),
-            home: vec![Spot::named(&orders.home)],
-            user: Some(orders.user),
-        };
-        places.find_ends();
+        let mut places = Places::named(&orders.own_write, &orders.others_write, &orders.home);
+        places.user = Some(orders.user);
+        places.find_own_ends();
+        places.others.extend(orders.others_ends.iter().cloned());
         places
     }
 
+    /// The same by their paths alone.
+    pub(in crate::fence) fn named<'a>(
+        own: impl IntoIterator<Item = &'a PathBuf>,
+        others: impl IntoIterator<Item = &'a PathBuf>,
+        home: &Path,
+    ) -> Places {
+        let named = |path: &PathBuf| Spot::named(path);
+        Places {
+            own: own.into_iter().map(named).collect(),
+            others: others.into_iter().map(named).collect(),
+            homes: home.parent().map(Spot::named).into_iter().collect(),
+            home: vec![Spot::named(home)],
+            user: None,
+        }
+    }
+
     /// What is reached by links of the system is known by its end too; a link of a plugin's leads to no place.
-    pub(super) fn find_ends(&mut self) {
-        let ends = |of: &[Spot]| -> Vec<Spot> {
-            let found = of.iter().filter_map(|place| self.find(&place.path).ok());
-            found.map(|found| found.spot).collect()
-        };
-        let (own, others) = (ends(&self.own), ends(&self.others));
-        let (homes, home) = (ends(&self.homes), ends(&self.home));
+    fn find_own_ends(&mut self) {
+        let (own, homes, home) = (
+            self.ends(&self.own),
+            self.ends(&self.homes),
+            self.ends(&self.home),
+        );
         self.own.extend(own);
-        self.others.extend(others);
         self.homes.extend(homes);
         self.home.extend(home);
+    }
+
+    fn ends(&self, of: &[Spot]) -> Vec<Spot> {
+        let found = of.iter().filter_map(|place| self.find(&place.path).ok());
+        found.map(|found| found.spot).collect()
+    }
+
+    /// The same for those of others, in one go.
+    #[cfg(test)]
+    pub(super) fn find_ends(&mut self) {
+        let others = self.ends(&self.others);
+        self.find_own_ends();
+        self.others.extend(others);
     }
 
     /// Walks to the end of a path.

@@ -3,10 +3,12 @@
 //! One folder may be shown by several paths, by a mount of it elsewhere: a path alone does not say that two spots are
 //! one. It opens nothing.
 
+use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
 /// What tells a file or folder from all others, by whichever path it is reached.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "(u64, u64)", into = "(u64, u64)")]
 pub(in crate::fence) struct Node {
     /// The file system's number.
     pub device: u64,
@@ -14,8 +16,21 @@ pub(in crate::fence) struct Node {
     pub inode: u64,
 }
 
+/// There are many of them in what a process is told.
+impl From<Node> for (u64, u64) {
+    fn from(node: Node) -> Self {
+        (node.device, node.inode)
+    }
+}
+
+impl From<(u64, u64)> for Node {
+    fn from((device, inode): (u64, u64)) -> Self {
+        Node { device, inode }
+    }
+}
+
 /// Where something is.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(in crate::fence) struct Spot {
     /// Its path, without any link where it was walked.
     pub path: PathBuf,
