@@ -96,6 +96,32 @@ fn i4_what_another_plugin_puts_there_between_two_looks_is_not_opened() {
     assert!(!run(&root.join("tools/tool")), "{opened:?}");
 }
 
+#[test]
+fn i4_where_another_writes_is_known_by_its_end_and_the_process_looks_at_none_of_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let root = fs::canonicalize(folder.path()).expect("it is there");
+    for made in ["spool", "data", "own/home"] {
+        fs::create_dir_all(root.join(made)).expect("makes");
+    }
+    executable(&root.join("spool/tool"));
+    symlink("spool", root.join("tools")).expect("links");
+    let name = |text: &str| text.parse().expect("a name");
+    let writers = crate::fence::Writers::default();
+    let noted = writers.note(&name("other"), &[root.join("tools")].into());
+    noted.expect("there is room");
+    let mut orders = orders(&root);
+    let refused = |orders: &Orders| {
+        let places = Places::of(orders);
+        let tool = places.find(&root.join("spool/tool")).expect("it is there");
+        By::Operator.lets(&tool, &places).is_err()
+    };
+    assert!(!refused(&orders), "nobody has looked");
+    let others = writers.others(&name("own"), &orders.permissions.write, &orders.home);
+    assert_eq!(others.not_enforced().count(), 0);
+    orders.others_ends = others.ends;
+    assert!(refused(&orders), "another plugin may write it, by another path");
+}
+
 /// Those of a plugin that writes `data`, beside one that writes `tools`.
 fn orders(root: &Path) -> Orders {
     let orders = json!({
