@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib
 import os
+import re
 import signal
 import sys
 from collections.abc import Awaitable
@@ -46,11 +48,19 @@ _PAUSE_SECONDS = 2
 _LOST = (NatsError, OSError, asyncio.TimeoutError)
 """What the client raises where it has no connection."""
 
+_REFUSED = re.compile(r'permissions violation for subscription to "([^"]*)"', re.IGNORECASE)
+"""What the server says of a subject that these credentials may not hear; the client tells it in lower case."""
+
 
 def run_on_nats(plugin: Plugin, url: str, credentials: str | None, host: str | None) -> None:
     """Answers requests until SIGTERM or SIGINT."""
     if credentials is not None:
         _check_credentials(credentials)
+        try:
+            # The client itself looks for it only once it is connected.
+            importlib.import_module("nkeys")
+        except ModuleNotFoundError:
+            sys.exit("SNOOZE_NATS_CREDENTIALS is set and nkeys is missing: pip install 'snooze-plugin[nats]'")
     asyncio.run(_Connection(plugin, url, credentials, host).run())
 
 
@@ -71,6 +81,7 @@ class _Connection:
         self._methods = Methods(plugin, self._wait_for)
         self._worker = Worker()
         self._last_trouble = ""
+        self._refused: list[str] = []
 
     async def run(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -86,6 +97,16 @@ class _Connection:
             await asyncio.wait_for(self._worker.run(self._methods.end), _GRACE_SECONDS)
         except asyncio.TimeoutError:
             _say(f"what was under way is not done after {_GRACE_SECONDS} s and is left")
+        if self._refused:
+            sys.exit(self._refusal())
+
+    def _refusal(self) -> str:
+        """Why it ends that may not hear what it is asked: it would be up, and deaf, and nobody would know."""
+        subjects = ", ".join(self._refused)
+        return (
+            f"snooze-plugin: the server refuses to let it hear {subjects}: SNOOZE_NATS_CREDENTIALS has to name the"
+            f" credentials of the plugin {self._name} {'for the fleet' if self._host is None else f'on {self._host}'}"
+        )
 
     async def _serve(self) -> None:
         """From a connection to its end, which the client alone brings about only where it was turned away for good."""
@@ -102,6 +123,10 @@ class _Connection:
             return
         ended = asyncio.ensure_future(closed.wait())
         if await self._unless_ending(ended):
+            if self._refused:
+                self._ending.set()
+                await _drain(client)
+                return
             _say(f"the connection is closed: {client.last_error}; trying again")
             await self._pause()
             return
@@ -127,6 +152,11 @@ class _Connection:
     async def _connect(self, client: Client, closed: asyncio.Event) -> None:
         async def on_error(error: Exception) -> None:
             # The same again and again, for as long as a server is away, is said once.
+            refused = _REFUSED.search(str(error))
+            if refused is not None:
+                self._refused.append(refused[1])
+                closed.set()
+                return
             trouble = f"{type(error).__name__}: {error}"
             if trouble != self._last_trouble:
                 self._last_trouble = trouble
@@ -164,9 +194,11 @@ class _Connection:
                     metadata={},
                 )
             )
+        # When the server has answered this, it has taken or refused every subscription before it.
         await client.flush()
         self._last_trouble = ""
-        _say(f"answering on {self._prefix}.*")
+        if not self._refused:
+            _say(f"answering on {self._prefix}.*")
 
     def _endpoint(self, service: _PluginService, name: str, method: str) -> Any:
         async def handle(request: Request) -> None:

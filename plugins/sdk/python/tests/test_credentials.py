@@ -9,7 +9,7 @@ from bus import ask, ask_all, gather, over_nats
 from conftest import Start
 from credentials import Authority, fleet_plugin_permissions, plugin_permissions
 from nats.aio.client import Client
-from support import EXAMPLE, serving, wait_until
+from support import EXAMPLE, serving
 
 
 @pytest.mark.parametrize("host", ["web", None])
@@ -34,10 +34,39 @@ def test_credentials_of_its_role_are_enough(start: Start, tmp_path: Path, host: 
         child = over_nats(start, EXAMPLE, server, host, SNOOZE_NATS_CREDENTIALS=str(credentials))
         ask_all(server, scenario, user_credentials=everything, inbox_prefix=f"_INBOX_host.{host or 'web'}")
         assert "violation" not in child.log().lower()
-        # Another plugin's credentials are no use, and it says so.
-        other = authority.credentials(tmp_path / "other.creds", plugin_permissions("web", "other"))
-        wrong = start(EXAMPLE, SNOOZE_NATS_URL=server.url, SNOOZE_HOST="web", SNOOZE_NATS_CREDENTIALS=str(other))
-        wait_until("it is told", lambda: "permissions violation" in wrong.log().lower())
+
+
+def test_one_that_may_not_hear_its_subjects_says_which_and_ends(start: Start, tmp_path: Path) -> None:
+    authority = Authority()
+    name = "example-python"
+    others = plugin_permissions("web", "other")
+    deaf = plugin_permissions("web", name)
+    deaf["sub"]["deny"] = [f"snooze.v1.host.web.plugin.{name}.check_idle"]
+    with serving(tmp_path, authority.server_config()) as server:
+        for number, (permissions, methods) in enumerate(
+            ((others, ("info", "check_idle", "shutdown")), (deaf, ("check_idle",)))
+        ):
+            credentials = authority.credentials(tmp_path / f"{number}.creds", permissions)
+            child = start(
+                EXAMPLE, SNOOZE_NATS_URL=server.url, SNOOZE_HOST="web", SNOOZE_NATS_CREDENTIALS=str(credentials)
+            )
+            assert child.process.wait() == 1
+            log = child.log()
+            for method in methods:
+                assert f"snooze.v1.host.web.plugin.{name}.{method}" in log, log
+            assert f"the credentials of the plugin {name} on web" in log
+            assert "answering on" not in log
+            assert "Traceback" not in log
+
+
+def test_credentials_without_what_signs_for_them_say_what_to_install(start: Start, tmp_path: Path) -> None:
+    credentials = Authority().credentials(tmp_path / "plugin.creds", plugin_permissions("web", "any"))
+    # As where it is not installed.
+    program = f'import sys\nsys.modules["nkeys"] = None\nexec(open({str(EXAMPLE)!r}).read())\n'
+    child = start(program, SNOOZE_NATS_URL="nats://127.0.0.1:1", SNOOZE_NATS_CREDENTIALS=str(credentials))
+    assert child.process.wait() == 1
+    assert child.log().strip().endswith("nkeys is missing: pip install 'snooze-plugin[nats]'")
+    assert "Traceback" not in child.log()
 
 
 def test_what_is_configured_wrong_is_said_at_once(start: Start, tmp_path: Path) -> None:
