@@ -6,6 +6,7 @@ mod deploy;
 mod manifests;
 mod named_rules;
 mod readme;
+mod reference;
 mod sources;
 
 /// Fails with every breach, one a line, and the reason of the rule.
