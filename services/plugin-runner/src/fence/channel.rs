@@ -63,7 +63,12 @@ impl Entering {
             &[IoSlice::new(&bytes)],
             &mut ancillary,
             SendFlags::NOSIGNAL,
-        )?;
+        );
+        let sent = match sent {
+            // One that has ended already has perhaps said why.
+            Err(Errno::PIPE) => bytes.len(),
+            sent => sent?,
+        };
         let left = bytes.split_off(sent);
         if left.is_empty() {
             ours.shutdown(Shutdown::Write)?;
@@ -142,6 +147,24 @@ mod tests {
             "memory_is_limited": false, "processes_are_limited": false, "require_isolation": false, "not_enforced": [],
         });
         serde_json::from_value(orders).expect("they are orders")
+    }
+
+    #[tokio::test]
+    async fn one_that_ended_before_its_orders_came_is_heard_all_the_same() {
+        let (ours, theirs) = pair().expect("a pair");
+        let why = "it is too old".to_owned();
+        let failed = serde_json::to_vec(&Outcome::Failed { why }).expect("it is JSON");
+        let socket = UnixStream::from(theirs);
+        (&socket).write_all(&failed).expect("somebody listens");
+        drop(socket);
+        let entering = Entering::begin(ours, &orders(0), io::stdin().as_fd()).expect("it begins");
+        let outcome = entering.outcome().await.expect("it has said so");
+        assert!(matches!(outcome, Outcome::Failed { why } if why == "it is too old"));
+        let (ours, theirs) = pair().expect("a pair");
+        drop(theirs);
+        let entering = Entering::begin(ours, &orders(0), io::stdin().as_fd()).expect("it begins");
+        let why = entering.outcome().await.expect_err("it said nothing");
+        assert_eq!(why, "it ended before it was fenced");
     }
 
     #[tokio::test]

@@ -4,6 +4,7 @@ mod alone;
 mod blips;
 mod collector;
 mod contents;
+mod departed;
 mod events;
 mod fences;
 mod fleet;
