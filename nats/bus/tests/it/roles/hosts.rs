@@ -196,7 +196,7 @@ async fn i5_a_host_reads_its_configuration_and_hears_of_changes() {
         watch.next().await.expect("goes on").expect("is whole"),
         Change::Ready
     );
-    for key in ["fleet", "group.default", "host.a", "roster.a", "plugin.db"] {
+    for key in ["fleet", "group.default", "host.a", "roster.a"] {
         let read = cast
             .host
             .bucket(Bucket::Config)

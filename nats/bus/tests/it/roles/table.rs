@@ -73,7 +73,6 @@ async fn i5_host() {
             $JS.API.DIRECT.GET.KV_snooze_config.$KV.snooze_config.group.g \
             $JS.API.DIRECT.GET.KV_snooze_config.$KV.snooze_config.host.a \
             $JS.API.DIRECT.GET.KV_snooze_config.$KV.snooze_config.roster.a \
-            $JS.API.DIRECT.GET.KV_snooze_config.$KV.snooze_config.plugin.db \
             $JS.API.DIRECT.GET.OBJ_snooze_artifacts.$O.snooze_artifacts.M.x \
             $JS.API.DIRECT.GET.OBJ_snooze_artifacts.$O.snooze_artifacts.C.x.0",
         may_not_publish: "host.b.metrics host.b.verdict host.b.hello host.b.lease host.b.plugin.db.check_idle \
@@ -86,6 +85,7 @@ async fn i5_host() {
             $JS.API.DIRECT.GET.KV_snooze_config.$KV.snooze_config.host.b \
             $JS.API.DIRECT.GET.KV_snooze_config.$KV.snooze_config.roster.b \
             $JS.API.DIRECT.GET.KV_snooze_config.$KV.snooze_config.source.backup \
+            $JS.API.DIRECT.GET.KV_snooze_config.$KV.snooze_config.plugin.db \
             $JS.API.DIRECT.GET.KV_snooze_config.$KV.snooze_config.> \
             $JS.API.DIRECT.GET.KV_snooze_config $JS.API.STREAM.MSG.GET.KV_snooze_config \
             $O.snooze_artifacts.C.x.0 $JS.API.DIRECT.GET.OBJ_snooze_artifacts \
@@ -99,12 +99,12 @@ async fn i5_host() {
         may_hear: "host.a.runner.verify host.a.runner.* host.a.runner.> host.a.plugin.> host.a.plugin.db.* \
             host.a.metrics host.a.collector.sample host.a.collector.missed \
             $KV.snooze_config.fleet $KV.snooze_config.group.g $KV.snooze_config.host.a $KV.snooze_config.roster.a \
-            $KV.snooze_config.plugin.db $SRV.PING $SRV.INFO $SRV.STATS \
+            $SRV.PING $SRV.INFO $SRV.STATS \
             $SRV.PING.snooze_plugin_runner $SRV.INFO.snooze_plugin_runner.a $SRV.STATS.snooze_plugin_runner.a",
         may_not_hear: "host.b.runner.verify host.*.runner.verify host.b.plugin.> host.b.metrics host.*.metrics \
             host.*.verdict host.a.verdict ops.> ops.freeze event.> event.a.> audit.> audit.a.> custom.> gateway.> \
             fleet.plugin.llm.* $KV.snooze_config.> $KV.snooze_config.host.b $KV.snooze_config.host.* \
-            $KV.snooze_config.roster.* $KV.snooze_state.host.a \
+            $KV.snooze_config.roster.* $KV.snooze_config.plugin.db $KV.snooze_state.host.a \
             $SRV.> $SRV.PING.> $SRV.INFO.db $SRV.INFO.snooze_plugin_runner.b $SRV.STATS.snooze_plugin_runner.*",
     };
     check(user, asked).await;
