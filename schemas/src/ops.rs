@@ -114,6 +114,12 @@ pub struct Query {
     /// Only this host; all where absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub host: Option<HostId>,
+    /// Only hosts whose names come after this one: the `next` of the answer before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<HostId>,
+    /// At most so many hosts; 1,000 where absent, and never more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u32>,
 }
 
 impl Message for Query {
@@ -132,6 +138,10 @@ pub struct QueryResult {
     /// Whether there were more.
     #[serde(default)]
     pub truncated: bool,
+    /// Where there were more: what to ask for as `after` to have the next ones. An executor that knows no `after`
+    /// leaves it out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<HostId>,
 }
 
 /// A closed kill switch.
@@ -216,4 +226,26 @@ pub struct DecisionReport {
     /// Anything else, for programs.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub details: Map<String, Value>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_question_for_a_page_is_one_for_all_to_whoever_knows_no_pages() {
+        let page = Query {
+            after: Some("h1".parse().expect("a host id")),
+            limit: Some(7),
+            ..Query::default()
+        };
+        let written = serde_json::to_value(&page).expect("writes");
+        assert_eq!(written, json!({"after": "h1", "limit": 7}));
+        let old: Query = serde_json::from_value(json!({})).expect("what was asked before is read");
+        assert_eq!(old, Query::default());
+        let answer = json!({"frozen": null, "hosts": [], "truncated": true});
+        let answer: QueryResult = serde_json::from_value(answer).expect("what was answered before is read");
+        assert_eq!((answer.truncated, answer.next), (true, None));
+    }
 }

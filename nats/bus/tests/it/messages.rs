@@ -19,6 +19,7 @@ fn nothing_known() -> QueryResult {
         frozen: None,
         hosts: Vec::new(),
         truncated: false,
+        next: None,
     }
 }
 

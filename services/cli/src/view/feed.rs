@@ -77,7 +77,10 @@ async fn hear<M: snooze_schemas::Message>(
 }
 
 async fn ask(bus: &Bus, host: HostId, sender: &mpsc::Sender<News>) {
-    let question = Query { host: Some(host) };
+    let question = Query {
+        host: Some(host),
+        ..Query::default()
+    };
     let mut tick = tokio::time::interval(ASK_EVERY);
     let mut patience = PATIENCE;
     loop {

@@ -98,6 +98,7 @@ pub(crate) mod examples {
         QueryResult {
             frozen: None,
             truncated: false,
+            next: None,
             hosts: vec![HostReport {
                 host: host(),
                 group: "default".to_owned(),

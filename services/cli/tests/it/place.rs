@@ -75,22 +75,35 @@ impl Place {
 
     /// An executor that knows these hosts, in the group `default` or, as `db/batch`, in another one.
     pub(crate) async fn executor(&self, hosts: &[&str]) {
+        self.executor_telling(hosts, usize::MAX).await;
+    }
+
+    /// One that tells so many of them in one answer.
+    pub(crate) async fn executor_telling(&self, hosts: &[&str], at_once: usize) {
         let bus = self.server.bus(&user(Role::Executor, "e1")).await;
         let filter = SubjectFilter::AllOps;
         let mut heard = bus
             .subscribe(&filter, Some(EXECUTOR_QUEUE))
             .await
             .expect("subscribes");
-        let reports: Vec<HostReport> = hosts.iter().map(|host| report(host)).collect();
+        let mut reports: Vec<HostReport> = hosts.iter().map(|host| report(host)).collect();
+        reports.sort_by(|one, other| one.host.cmp(&other.host));
         tokio::spawn(async move {
             while let Some(delivery) = heard.next().await {
                 let asked: Query = delivery.read().expect("only queries are sent here");
-                let is_asked =
-                    |report: &&HostReport| asked.host.as_ref().is_none_or(|host| *host == report.host);
+                let is_asked = |report: &&HostReport| {
+                    asked.host.as_ref().is_none_or(|host| *host == report.host)
+                        && asked.after.as_ref().is_none_or(|after| *after < report.host)
+                };
+                let mut hosts: Vec<HostReport> = reports.iter().filter(is_asked).cloned().collect();
+                let truncated = hosts.len() > at_once;
+                hosts.truncate(at_once);
+                let last = hosts.last().map(|report| report.host.clone());
                 let result = QueryResult {
                     frozen: None,
-                    hosts: reports.iter().filter(is_asked).cloned().collect(),
-                    truncated: false,
+                    next: last.filter(|_| truncated),
+                    hosts,
+                    truncated,
                 };
                 delivery.answer(Ok(result)).await.expect("answers");
             }

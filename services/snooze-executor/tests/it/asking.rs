@@ -40,7 +40,10 @@ impl World {
 
     /// What an executor says of a host.
     pub(crate) async fn report(&self, host: &str) -> HostReport {
-        let query = Query { host: Some(id(host)) };
+        let query = Query {
+            host: Some(id(host)),
+            ..Query::default()
+        };
         let result: QueryResult = self
             .ask(OpsVerb::Query, &query)
             .await

@@ -12,6 +12,7 @@ mod leftovers;
 mod limits;
 mod looks;
 mod outcomes;
+mod pages;
 mod process;
 mod reach;
 mod requests;

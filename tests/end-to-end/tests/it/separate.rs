@@ -128,7 +128,10 @@ impl Fleet {
     /// What the executors say of the host, once they do.
     pub(crate) async fn report(&self) -> Option<HostReport> {
         let subject = Subject::Ops(OpsVerb::Query);
-        let query = Query { host: Some(host()) };
+        let query = Query {
+            host: Some(host()),
+            ..Query::default()
+        };
         let result: QueryResult = self.admin.request(&subject, &query, ANSWER).await.ok()?;
         result.hosts.into_iter().next()
     }
