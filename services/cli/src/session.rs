@@ -1,15 +1,18 @@
 //! A person's connection to the bus, and what goes wrong with it as one line. It never starts anything.
 
 mod place;
+mod roll;
 
 pub(crate) use place::running;
+pub(crate) use roll::{Known, Roll, is_enrolled};
 
-use crate::{arguments::Connection, home::Home, unanswered};
+use crate::{arguments::Connection, home::Home, print, unanswered};
 use place::Place;
 use snooze_bus::{Bus, BusConfig, BusError, BusErrorKind, BusStatus, RequestError, Role};
 use snooze_schemas::{HostId, Message, SourceName, ops::Query, ops::QueryResult};
 use snooze_service_runtime::{Exit, Failure};
 use std::time::Duration;
+use tokio::sync::OnceCell;
 
 /// A person waits; a server that is there answers within milliseconds.
 const CONNECT_WITHIN: Duration = Duration::from_secs(3);
@@ -23,6 +26,8 @@ pub(crate) struct Session {
     /// The name in the credentials: who asks, and the source of the events that are sent.
     pub(crate) user: SourceName,
     role: Role,
+    /// Called once: a command is over before it is old.
+    roll: OnceCell<Roll>,
 }
 
 impl Session {
@@ -47,6 +52,7 @@ impl Session {
             bus,
             user,
             role: place.role,
+            roll: OnceCell::new(),
         })
     }
 
@@ -81,13 +87,35 @@ impl Session {
         self.bus.request(subject, message, ANSWER_WITHIN).await
     }
 
-    /// What the executors know of a host, or of all.
+    /// What the executors know of a host, or of all, as far as one answer holds them.
     pub(crate) async fn query(&self, host: Option<HostId>) -> Result<QueryResult, Failure> {
-        self.ask(
-            &snooze_bus::Subject::Ops(snooze_bus::OpsVerb::Query),
-            &Query { host },
-        )
-        .await
+        let query = Query {
+            host,
+            ..Query::default()
+        };
+        self.query_by(query).await
+    }
+
+    async fn query_by(&self, query: Query) -> Result<QueryResult, Failure> {
+        let subject = snooze_bus::Subject::Ops(snooze_bus::OpsVerb::Query);
+        self.ask(&subject, &query).await
+    }
+
+    /// Every host that the executors know. Where some are left out, the person is told.
+    pub(crate) async fn roll(&self) -> Result<&Roll, Failure> {
+        self.roll
+            .get_or_try_init(async || {
+                let roll = Roll::call(self).await?;
+                if !roll.is_whole {
+                    let count = roll.hosts.len();
+                    print::talk(&format!(
+                        "the executors named {count} hosts and not all that they know, so the others are not asked: \
+                         they are older than this program, or slow"
+                    ));
+                }
+                Ok(roll)
+            })
+            .await
     }
 }
 

@@ -3,7 +3,10 @@
 //! A host that is not enrolled is refused in the same words by every command. Silence of the executors is never
 //! taken for the word that there is no such host.
 
-use crate::{session::Session, unanswered};
+use crate::{
+    session::{Session, is_enrolled},
+    unanswered,
+};
 use serde::de::DeserializeOwned;
 use snooze_bus::{RequestError, Subject};
 use snooze_schemas::{
@@ -76,17 +79,11 @@ fn may_be_unknown(error: &RequestError) -> bool {
     }
 }
 
-/// Every host that is enrolled.
-pub(super) async fn enrolled(session: &Session) -> Result<Vec<HostReport>, Failure> {
+/// The hosts that are enrolled, as far as one answer holds them.
+async fn enrolled(session: &Session) -> Result<Vec<HostReport>, Failure> {
     let mut known = session.query(None).await?.hosts;
     known.retain(is_enrolled);
     Ok(known)
-}
-
-/// Whether the roster says which instance it is. An executor answers for a host that it knows nothing of as
-/// well: that nothing was heard from it.
-pub(super) fn is_enrolled(report: &HostReport) -> bool {
-    !report.provider.is_empty()
 }
 
 /// The first of them, on one line.

@@ -1,7 +1,7 @@
 //! What other layers say of a plugin on the same hosts: what is taken back in one of them may still hold by another.
 
 use super::{
-    host::{enrolled, query_one},
+    host::query_one,
     plugin_layer::{Layer, look},
     plugin_validation::AT_ONCE,
 };
@@ -46,16 +46,16 @@ async fn around(session: &Session, layer: &Layer) -> Result<Vec<Layer>, Failure>
             Ok(groups.take(1).chain([Layer::Fleet]).collect())
         }
         Layer::Group(group) => {
-            let hosts = enrolled(session).await?.into_iter();
-            let hosts = hosts.filter(|report| report.group == group.as_str());
-            let hosts = hosts.map(|report| Layer::Host(report.host));
+            let hosts = session.roll().await?.enrolled();
+            let hosts = hosts.filter(|known| known.group == group.as_str());
+            let hosts = hosts.map(|known| Layer::Host(known.host.clone()));
             Ok(hosts.chain([Layer::Fleet]).collect())
         }
         Layer::Fleet => {
-            let hosts = enrolled(session).await?;
-            let groups: BTreeSet<&str> = hosts.iter().map(|report| report.group.as_str()).collect();
-            let groups: Vec<Layer> = groups.into_iter().filter_map(group_of).collect();
-            let hosts = hosts.into_iter().map(|report| Layer::Host(report.host));
+            let roll = session.roll().await?;
+            let groups: BTreeSet<&str> = roll.enrolled().map(|known| known.group.as_str()).collect();
+            let groups = groups.into_iter().filter_map(group_of);
+            let hosts = roll.enrolled().map(|known| Layer::Host(known.host.clone()));
             Ok(hosts.chain(groups).collect())
         }
     }

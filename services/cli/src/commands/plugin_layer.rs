@@ -4,7 +4,7 @@
 //! who change two plugins at once lose nothing.
 
 use super::{
-    host::{enrolled, one_host, refuse_unknown},
+    host::{one_host, refuse_unknown},
     plugin_validation::Whose,
 };
 use crate::{
@@ -85,11 +85,11 @@ impl Layer {
 /// Says that no host is in a group, and which groups there are. A group may be told of before its first host comes.
 async fn warn_of_empty(session: &Session, group: &GroupName) {
     // Only executors know who is in which group; what they do not say is not told.
-    let Ok(known) = enrolled(session).await else {
+    let Ok(roll) = session.roll().await else {
         return;
     };
-    let groups: BTreeSet<&str> = known.iter().map(|report| report.group.as_str()).collect();
-    if groups.contains(group.as_str()) {
+    let groups: BTreeSet<&str> = roll.enrolled().map(|known| known.group.as_str()).collect();
+    if groups.contains(group.as_str()) || !roll.is_whole {
         return;
     }
     let groups: Vec<&str> = groups.into_iter().collect();

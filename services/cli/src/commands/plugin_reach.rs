@@ -3,14 +3,10 @@
 //! Nothing is kept for a host that is away, and none is passed over in silence: who did not answer, and who was not
 //! asked, is told.
 
-use super::{
-    host::{is_enrolled, one_host},
-    plugin_hosts::names,
-    plugin_validation::AT_ONCE,
-};
+use super::{host::one_host, plugin_hosts::names, plugin_validation::AT_ONCE};
 use crate::{
     arguments::Level,
-    session::{ANSWER_WITHIN, Session},
+    session::{ANSWER_WITHIN, Known, Session},
     unanswered,
 };
 use futures_util::{StreamExt, stream};
@@ -38,7 +34,7 @@ pub(super) enum Reach {
 #[derive(Debug)]
 pub(super) struct Hosts {
     names: Vec<HostId>,
-    /// Whether there are more than one answer of the executors names.
+    /// Whether the executors named all that they know.
     are_all: bool,
 }
 
@@ -53,31 +49,33 @@ impl Reach {
 
 impl Hosts {
     async fn of(session: &Session, group: Option<&GroupName>) -> Result<Hosts, Failure> {
-        let known = session.query(None).await?;
-        let mut hosts = known.hosts;
-        hosts.retain(is_enrolled);
-        let groups: BTreeSet<String> = hosts.iter().map(|report| report.group.clone()).collect();
-        hosts.retain(|report| group.is_none_or(|group| report.group == group.as_str()));
-        if hosts.is_empty() {
-            return Err(nobody(group, groups, known.truncated));
+        let roll = session.roll().await?;
+        let is_meant = |known: &&Known| group.is_none_or(|group| known.group == group.as_str());
+        let names: Vec<HostId> = roll
+            .enrolled()
+            .filter(is_meant)
+            .map(|known| known.host.clone())
+            .collect();
+        if names.is_empty() {
+            let groups = roll.enrolled().map(|known| known.group.as_str()).collect();
+            return Err(nobody(group, groups, roll.is_whole));
         }
         Ok(Hosts {
-            names: hosts.into_iter().map(|report| report.host).collect(),
-            are_all: !known.truncated,
+            names,
+            are_all: roll.is_whole,
         })
     }
 }
 
-fn nobody(group: Option<&GroupName>, groups: BTreeSet<String>, are_more: bool) -> Failure {
+fn nobody(group: Option<&GroupName>, groups: BTreeSet<&str>, are_all: bool) -> Failure {
     let Some(group) = group.filter(|_| !groups.is_empty()) else {
         return Failure::new(Exit::Failed, "no host is enrolled");
     };
-    let among = if are_more {
-        " among those that one answer names"
-    } else {
-        ""
+    let among = match are_all {
+        true => "",
+        false => " among those that the executors named",
     };
-    let groups: Vec<String> = groups.into_iter().collect();
+    let groups: Vec<&str> = groups.into_iter().collect();
     let text = format!(
         "no host{among} is in the group {group}; the hosts are in {}",
         groups.join(", ")
@@ -213,8 +211,8 @@ impl<R> Answers<R> {
             .map(|(told, hosts)| format!("{told} {}", names(hosts)))
             .collect();
         if !self.are_all {
-            parts
-                .push("there are more hosts than one answer names, and the others were not asked".to_owned());
+            let more = "there are more hosts than the executors named, and the others were not asked";
+            parts.push(more.to_owned());
         }
         if !parts.is_empty() {
             let (all, parts) = (self.hosts.len(), parts.join("; "));

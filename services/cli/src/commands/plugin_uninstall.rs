@@ -101,16 +101,16 @@ async fn naming(session: &Session, sha256: &str) -> Result<Vec<Layer>, Failure> 
             format!("its package stays, because nobody can say whether others have it installed: {why}");
         Failure::new(Exit::Failed, text)
     };
-    let known = session.query(None).await.map_err(|failure| kept(&failure.line))?;
-    if known.truncated {
-        return Err(kept("there are more hosts than one answer names"));
+    let roll = session.roll().await.map_err(|failure| kept(&failure.line))?;
+    if !roll.is_whole {
+        return Err(kept("there are more hosts than the executors named"));
     }
-    let groups: BTreeSet<&str> = known.hosts.iter().map(|report| report.group.as_str()).collect();
+    let groups: BTreeSet<&str> = roll.hosts.iter().map(|known| known.group.as_str()).collect();
     let groups = groups
         .into_iter()
         .filter_map(|group| group.parse().ok())
         .map(Layer::Group);
-    let hosts = known.hosts.iter().map(|report| Layer::Host(report.host.clone()));
+    let hosts = roll.hosts.iter().map(|known| Layer::Host(known.host.clone()));
     let layers: Vec<Layer> = [Layer::Fleet].into_iter().chain(groups).chain(hosts).collect();
     let looks = layers.into_iter().map(|layer| async move {
         let looked = look(session, &layer).await;

@@ -3,7 +3,6 @@
 //! Only a host knows its plugin's manifest. A host that is away takes nothing amiss: its runner refuses later what
 //! its plugin cannot take, and the configuration that runs stays.
 
-use super::host::enrolled;
 use crate::{print, session::Session};
 use futures_util::{StreamExt, stream};
 use serde_json::{Map, Value};
@@ -103,13 +102,10 @@ pub(super) async fn refuse_mistakes(
 
 /// The hosts whose plugin it is.
 pub(super) async fn hosts(session: &Session, whose: Whose<'_>) -> Result<Vec<HostId>, Failure> {
-    let of = |group: Option<&GroupName>| {
-        let group = group.map(ToString::to_string);
-        async move {
-            let known = enrolled(session).await?.into_iter();
-            let wanted = known.filter(|report| group.as_ref().is_none_or(|group| report.group == *group));
-            Ok(wanted.map(|report| report.host).collect())
-        }
+    let of = async |group: Option<&GroupName>| {
+        let known = session.roll().await?.enrolled();
+        let wanted = known.filter(|known| group.is_none_or(|group| known.group == group.as_str()));
+        Ok(wanted.map(|known| known.host.clone()).collect())
     };
     match whose {
         Whose::Host(host) => Ok(vec![host.clone()]),

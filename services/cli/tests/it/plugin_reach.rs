@@ -156,3 +156,28 @@ async fn i5_who_is_no_administrator_unloads_nothing_on_any_host() {
         "{done:?}"
     );
 }
+
+#[tokio::test]
+async fn a_fleet_that_takes_many_answers_to_name_is_reached_whole() {
+    let place = Place::new().await;
+    let names: Vec<String> = (0..7).map(|n| format!("h{n}")).collect();
+    let hosts: Vec<&str> = names.iter().map(String::as_str).chain(["web/last"]).collect();
+    place.executor_telling(&hosts, 3).await;
+    for host in names.iter().map(String::as_str).chain(["web"]) {
+        place.host(host, redis()).await;
+    }
+    let done = place
+        .plugin(Role::Administrator, &["unload", "redis", "--fleet"])
+        .await;
+    assert_eq!((done.code, done.err.as_str()), (Some(0), ""), "{done:?}");
+    assert_eq!(done.out.matches("unloaded").count(), hosts.len(), "{done:?}");
+    let done = place
+        .plugin(Role::Operator, &["check", "redis", "--group", "last"])
+        .await;
+    assert_eq!((done.code, done.err.as_str()), (Some(0), ""), "{done:?}");
+    // What is configured is shown to the host on the last page first, and it says that it does not take it.
+    let words = ["configure", "redis", "connection_threshold=3", "--group", "last"];
+    let done = place.plugin(Role::Administrator, &words).await;
+    assert_eq!(done.code, Some(64), "{done:?}");
+    assert!(done.err.contains("said by the host web"), "{done:?}");
+}

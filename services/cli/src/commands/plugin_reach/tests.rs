@@ -70,7 +70,7 @@ fn who_has_no_such_plugin_is_no_failure_unless_nobody_has_it() {
     let more = outcome(vec![Said::Answer(())], false).expect_err("others were not asked");
     assert_eq!(more.exit, Exit::Failed);
     assert!(
-        more.line.contains("more hosts than one answer names"),
+        more.line.contains("more hosts than the executors named"),
         "{}",
         more.line
     );
