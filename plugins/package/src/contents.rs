@@ -2,7 +2,8 @@
 //!
 //! Times, owners, the order of a folder and the exact modes are not kept. It follows no links.
 
-use crate::{ENTRY_LIMIT, MANIFEST, PackError, UNPACKED_LIMIT, open_plain, package::sha256, path};
+use crate::{ENTRY_LIMIT, MANIFEST, PackError, UNPACKED_LIMIT, package::sha256, path};
+use snooze_service_runtime::opening::open_file;
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs, io,
@@ -131,7 +132,7 @@ impl Contents {
 fn left_out(folder: &Path) -> Result<BTreeSet<String>, PackError> {
     let path = folder.join(LEFT_OUT);
     let mut text = String::new();
-    match open_plain(&path) {
+    match open_file(&path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeSet::new()),
         Err(error) => return Err(read(&path)(error)),
         Ok(file) => file.take(LEFT_OUT_LIMIT).read_to_string(&mut text),
@@ -151,7 +152,7 @@ fn left_out(folder: &Path) -> Result<BTreeSet<String>, PackError> {
 }
 
 fn file(path: &Path, room: u64) -> Result<File, PackError> {
-    let opened = open_plain(path).map_err(read(path))?;
+    let opened = open_file(path).map_err(read(path))?;
     let mode = opened.metadata().map_err(read(path))?.permissions().mode();
     let mut bytes = Vec::new();
     opened

@@ -11,7 +11,6 @@ mod contents;
 mod error;
 mod package;
 mod path;
-mod plain;
 mod record;
 mod unpack;
 mod walk;
@@ -19,7 +18,6 @@ mod walk;
 pub use contents::{Contents, File, LEFT_OUT};
 pub use error::{Damage, PackError, UnpackError};
 pub use package::{Package, pack};
-pub use plain::open_plain;
 pub use record::Record;
 pub use unpack::{install, unpack};
 

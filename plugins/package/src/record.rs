@@ -4,10 +4,11 @@
 //! was meant. Only what is hidden and what Python leaves there may come and go. It changes nothing.
 
 use crate::{
-    Damage, UNPACKED_LIMIT, open_plain,
+    Damage, UNPACKED_LIMIT,
     unpack::{FOLDER_MODE, mode_of},
 };
 use serde::{Deserialize, Serialize};
+use snooze_service_runtime::opening::open_file;
 use std::{
     collections::{BTreeMap, BTreeSet},
     ffi::OsStr,
@@ -49,7 +50,7 @@ impl Record {
         let path = into.join(FILE);
         let mut bytes = Vec::new();
         is_a(Kind::File, &path)?;
-        open_plain(&path)
+        open_file(&path)
             .and_then(|file| file.take(UNPACKED_LIMIT).read_to_end(&mut bytes))
             .map_err(|error| Damage::of(&path, error))?;
         serde_json::from_slice(&bytes).map_err(|_| Damage::OtherContents(path))

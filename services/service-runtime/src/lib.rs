@@ -8,6 +8,7 @@ pub mod clocks;
 pub mod config;
 pub mod exit;
 pub mod identity;
+pub mod opening;
 pub mod plain;
 pub mod secret;
 pub mod service;

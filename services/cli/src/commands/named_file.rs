@@ -4,12 +4,13 @@
 //! pipe is waited for so long, and a signal ends the wait. **Invariant:** nothing that is named so blocks the program:
 //! it is opened without waiting for whoever writes, and looked at by its descriptor.
 
-use rustix::fs::OFlags;
-use snooze_service_runtime::{Exit, Failure};
+use snooze_service_runtime::{
+    Exit, Failure,
+    opening::{Opened, open_file_or_pipe},
+};
 use std::{
-    fs::{File, OpenOptions},
+    fs::File,
     io::{self, Read},
-    os::unix::fs::{FileTypeExt, OpenOptionsExt},
     path::Path,
     time::Duration,
 };
@@ -57,11 +58,6 @@ async fn read_within(file: &Path, longest: u64, patience: Duration) -> Result<Ve
     Ok(bytes)
 }
 
-enum Opened {
-    Plain(File),
-    Pipe(File),
-}
-
 /// Reads what is in a pipe already, and says whether that was all: it came to its end, or to as much as it may be
 /// long. A pipe that nobody has opened to write into is at its end, of which no news would ever come.
 fn is_read_out(pipe: &mut File, longest: u64, bytes: &mut Vec<u8>) -> io::Result<bool> {
@@ -77,28 +73,18 @@ fn opened(file: &Path) -> io::Result<Opened> {
         Some(STANDARD_INPUT) => Path::new(ITS_PLACE),
         Some(_) | None => file,
     };
-    let file = OpenOptions::new()
-        .read(true)
-        .custom_flags(OFlags::NONBLOCK.bits().cast_signed())
-        .open(path)?;
-    let kind = file.metadata()?.file_type();
-    if kind.is_file() {
-        return Ok(Opened::Plain(file));
-    }
-    if kind.is_fifo() {
-        return Ok(Opened::Pipe(file));
-    }
-    Err(io::Error::new(
-        io::ErrorKind::InvalidInput,
-        "it is no regular file and no pipe",
-    ))
+    open_file_or_pipe(path)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use rustix::fs::{CWD, FileType, Mode, mknodat};
-    use std::{fs, io::Write, path::PathBuf};
+    use std::{
+        fs::{self, OpenOptions},
+        io::Write,
+        path::PathBuf,
+    };
 
     const LONGEST: u64 = 1024;
     const BRIEF: Duration = Duration::from_millis(50);

@@ -6,13 +6,10 @@ use crate::{
     home::Home,
     state_folder::{BusAddress, StateError, StateFolder},
 };
-use rustix::fs::OFlags;
 use snooze_bus::{Role, holder_of};
-use snooze_service_runtime::{Exit, Failure};
+use snooze_service_runtime::{Exit, Failure, opening::open_file};
 use std::{
-    fs::OpenOptions,
     io::{self, Read},
-    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
 };
 
@@ -133,16 +130,10 @@ fn user_of(credentials: &Path) -> Result<(Role, String), Failure> {
 
 /// The text of a file of credentials. It is read again by whoever connects, which a pipe cannot be.
 fn text_of(credentials: &Path) -> io::Result<String> {
-    let file = OpenOptions::new()
-        .read(true)
-        .custom_flags(OFlags::NONBLOCK.bits().cast_signed())
-        .open(credentials)?;
-    if !file.metadata()?.is_file() {
-        let text = "it is no regular file, and is read more than once";
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
-    }
     let mut text = String::new();
-    file.take(LONGEST_CREDENTIALS).read_to_string(&mut text)?;
+    open_file(credentials)?
+        .take(LONGEST_CREDENTIALS)
+        .read_to_string(&mut text)?;
     Ok(text)
 }
 

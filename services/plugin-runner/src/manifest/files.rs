@@ -5,8 +5,9 @@
 use super::{ManifestError, mistakes::Found, places::below};
 use crate::trust;
 use sha2::{Digest, Sha256};
-use snooze_package::{UNPACKED_LIMIT, open_plain};
+use snooze_package::UNPACKED_LIMIT;
 use snooze_schemas::plugin::manifest::{Manifest, PluginKind, ProcessModel};
+use snooze_service_runtime::opening::open_file;
 use std::{
     collections::BTreeMap,
     fmt::Write,
@@ -134,7 +135,7 @@ pub fn sha256_of(path: &Path) -> io::Result<String> {
         let text = format!("it is larger than {} MiB", READ_LIMIT >> 20);
         io::Error::new(io::ErrorKind::FileTooLarge, text)
     };
-    let mut file = open_plain(path)?;
+    let mut file = open_file(path)?;
     if file.metadata()?.len() > READ_LIMIT {
         return Err(too_large());
     }

@@ -39,8 +39,8 @@ use mistakes::Found;
 use places::Places;
 use semver::{Version, VersionReq};
 use serde_json::{Map, Value};
-use snooze_package::open_plain;
 use snooze_schemas::{PluginName, plugin::manifest::Manifest};
+use snooze_service_runtime::opening::open_file;
 use spelling::Spelled;
 use std::{
     io::Read,
@@ -230,7 +230,7 @@ fn text_of(path: &Path) -> Result<String, ManifestError> {
     };
     let mut text = String::new();
     // A file may grow while it is read; a fifo or a device has no size.
-    let file = open_plain(path).map_err(read)?;
+    let file = open_file(path).map_err(read)?;
     file.take(SIZE_LIMIT + 1)
         .read_to_string(&mut text)
         .map_err(read)?;

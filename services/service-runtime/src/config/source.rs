@@ -2,12 +2,10 @@
 //!
 //! The only reader of the real environment.
 
-use rustix::fs::OFlags;
+use crate::opening::open_file;
 use std::{
     collections::BTreeMap,
-    fs::OpenOptions,
     io::{self, Read},
-    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
 };
 
@@ -50,20 +48,10 @@ impl Source for RealSource {
     }
 }
 
-/// The text of a regular file: to open a fifo would wait for whoever writes to it, for ever.
+/// The text of a regular file.
 fn text_of(path: &Path) -> io::Result<String> {
-    let file = OpenOptions::new()
-        .read(true)
-        .custom_flags(OFlags::NONBLOCK.bits().cast_signed())
-        .open(path)?;
-    if !file.metadata()?.is_file() {
-        return Err(io::Error::new(
-            io::ErrorKind::InvalidInput,
-            "it is no regular file",
-        ));
-    }
     let mut text = String::new();
-    file.take(LONGEST + 1).read_to_string(&mut text)?;
+    open_file(path)?.take(LONGEST + 1).read_to_string(&mut text)?;
     if u64::try_from(text.len()).is_ok_and(|length| length > LONGEST) {
         let why = format!("it is longer than {} KiB", LONGEST / 1024);
         return Err(io::Error::new(io::ErrorKind::InvalidInput, why));

@@ -84,8 +84,9 @@ const DIRECTION: &[(&str, &[&str], &str)] = &[
     ),
     (
         "snooze-package",
-        &["snooze-schemas"],
-        "runner and CLI open what strangers made with it: it knows a manifest's name and nothing of either",
+        &["snooze-schemas", "snooze-service-runtime"],
+        "runner and CLI open what strangers made with it, in the way in which all open what is a stranger's: it knows a \
+         manifest's name and nothing of either",
     ),
     (
         "snooze-plugin",
