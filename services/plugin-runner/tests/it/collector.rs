@@ -25,6 +25,7 @@ pub(crate) struct Collector {
     cpu_percent: Arc<Mutex<Option<f64>>>,
     lost: Arc<AtomicUsize>,
     rests: Arc<AtomicBool>,
+    owed: Arc<AtomicUsize>,
     stale: Arc<AtomicBool>,
     stop: CancellationToken,
 }
@@ -47,11 +48,13 @@ impl Collector {
             cpu_percent: cpu_percent.clone(),
             lost: Arc::default(),
             rests: Arc::default(),
+            owed: Arc::default(),
             stale: Arc::default(),
             taken: Arc::default(),
         };
         let lost = gauge.lost.clone();
         let (rests, stale) = (gauge.rests.clone(), gauge.stale.clone());
+        let owed = gauge.owed.clone();
         let missed = SubjectFilter::Exactly(Subject::CollectorMissed(gauge.host.clone()));
         let mut missed = bus
             .subscribe(&missed, None)
@@ -110,6 +113,7 @@ impl Collector {
             cpu_percent,
             lost,
             rests,
+            owed,
             stale,
             stop,
         }
@@ -118,6 +122,11 @@ impl Collector {
     /// Publishes nothing more by itself, and still answers.
     pub(crate) fn rest(&self) {
         self.rests.store(true, Ordering::SeqCst);
+    }
+
+    /// Publishes one more sample although it rests.
+    pub(crate) fn one_more(&self) {
+        self.owed.fetch_add(1, Ordering::SeqCst);
     }
 
     /// What it answers with from now on began long before it was asked.
@@ -149,6 +158,7 @@ struct Gauge {
     cpu_percent: Arc<Mutex<Option<f64>>>,
     lost: Arc<AtomicUsize>,
     rests: Arc<AtomicBool>,
+    owed: Arc<AtomicUsize>,
     stale: Arc<AtomicBool>,
     taken: Arc<Mutex<Vec<Sample>>>,
 }
@@ -160,7 +170,13 @@ impl Gauge {
         let mut ticks = tokio::time::interval(INTERVAL);
         for seq in 1.. {
             ticks.tick().await;
-            while self.rests.load(Ordering::SeqCst) {
+            let owed = |left: usize| left.checked_sub(1);
+            while self.rests.load(Ordering::SeqCst)
+                && self
+                    .owed
+                    .fetch_update(Ordering::SeqCst, Ordering::SeqCst, owed)
+                    .is_err()
+            {
                 ticks.tick().await;
             }
             let mut sample = self.sample(seq, 0);

@@ -6,8 +6,70 @@ use crate::{
     stage::{SOON, Stage, of},
 };
 use serde_json::json;
-use snooze_schemas::{host::PluginList, verdict::VoteState};
+use snooze_bus::RunnerVerb;
+use snooze_schemas::{
+    host::{PluginList, PluginStats},
+    plugin::inspection::{ReadStats, StatsReport},
+    verdict::VoteState,
+};
 use snooze_test_harness::wait_until;
+use std::time::Duration;
+
+/// What is counted of the plugin.
+async fn counted(stage: &Stage) -> PluginStats {
+    let question = ReadStats::default();
+    let subject = stage.verb(RunnerVerb::Stats);
+    let report = stage
+        .administrator
+        .request(&subject, &question, Duration::from_secs(15));
+    let report: StatsReport = report.await.expect("it is answered");
+    report.plugins[0].stats.clone()
+}
+
+/// Has the plugin asked only when the test says so, after it was idle, and returns how often it was by then.
+async fn asked_at_will(stage: &mut Stage, remote: &Remote) -> u64 {
+    stage.vote("remote", VoteState::Idle).await;
+    stage.collector.rest();
+    // Every sample before this one has been taken when this one is.
+    stage.collector.cpu(Some(99.0));
+    stage.collector.one_more();
+    stage.vote("cpu", VoteState::Busy).await;
+    let all = u64::try_from(remote.heard("check_idle").len()).expect("few");
+    wait_until(SOON, "all questions are answered", async || {
+        counted(stage).await.calls >= all
+    })
+    .await;
+    counted(stage).await.calls
+}
+
+#[tokio::test]
+async fn s2_a_plugin_on_the_bus_that_dies_is_unknown_within_one_check() {
+    // One that is gone is away for the server as well; one whose machine is gone hears, as far as that knows.
+    for is_gone in [true, false] {
+        let mut stage = Stage::set().await;
+        // No sample is missed for so long, and nobody is asked without one.
+        let seldom =
+            json!({"check_interval_seconds": 3600, "plugin_timeout_seconds": 0.5, "naptime_minutes": 600});
+        stage.layer(seldom, json!({"remote": {"enabled": true}})).await;
+        let mut remote = Remote::start(&stage, &METHODS).await;
+        let runner = stage.runner().await;
+        let asked = asked_at_will(&mut stage, &remote).await;
+        match is_gone {
+            true => remote.listening.shutdown().await,
+            false => drop(remote.mute.send_replace(true)),
+        }
+        stage.collector.one_more();
+        let vote = stage.vote("remote", VoteState::Unknown).await;
+        assert_eq!((vote.raw, vote.idle_ms), (VoteState::Unknown, 0), "{vote:?}");
+        let why = match is_gone {
+            true => "nobody answers for it on the bus",
+            false => "it did not answer within",
+        };
+        assert!(vote.reason.contains(why), "{}", vote.reason);
+        assert_eq!(counted(&stage).await.calls, asked + 1, "one check was enough");
+        runner.stop().await;
+    }
+}
 
 #[tokio::test]
 async fn t3_who_never_listened_to_its_configuration_has_not_consented_to_it() {

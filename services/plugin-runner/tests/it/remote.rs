@@ -37,6 +37,8 @@ pub(crate) struct Remote {
     pub held: watch::Sender<bool>,
     /// Whether it takes its time to say who it is.
     pub shy: watch::Sender<bool>,
+    /// Whether it hears the question whether the host is idle, and says nothing.
+    pub mute: watch::Sender<bool>,
     bus: Bus,
     /// Ended, it is away.
     pub listening: JoinSet<()>,
@@ -53,6 +55,7 @@ impl Remote {
             verbatim: Arc::default(),
             held: watch::Sender::new(false),
             shy: watch::Sender::new(false),
+            mute: watch::Sender::new(false),
             bus: stage.server.bus(&user).await,
             listening: JoinSet::new(),
         };
@@ -68,7 +71,7 @@ impl Remote {
         let mut asked = self.bus.raw_subscribe(&subject).await.expect("it may listen");
         let (heard, config, refusal) = (self.heard.clone(), self.config.clone(), self.refusal.clone());
         let (mut held, mut shy, bus) = (self.held.subscribe(), self.shy.subscribe(), self.bus.clone());
-        let verbatim = self.verbatim.clone();
+        let (verbatim, mut mute) = (self.verbatim.clone(), self.mute.subscribe());
         self.listening.spawn(async move {
             while let Some(message) = asked.next().await {
                 let body: Value = snooze_bus::decode(&message.payload).expect("a body");
@@ -86,6 +89,7 @@ impl Remote {
                         json!({"success": true})
                     }
                     ("check_idle", _) => {
+                        drop(mute.wait_for(|mute| !mute).await);
                         let config = config.lock().expect("no panic");
                         json!({"is_idle": config["busy"] != true, "reason": config.to_string()})
                     }
