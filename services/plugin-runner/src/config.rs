@@ -1,6 +1,6 @@
 //! What the runner is told at its start; nothing here is read from the environment.
 
-use crate::{backoff::Restarts, fence::FenceConfig, nats_plugin::Reach, plugins::OwnWord};
+use crate::{backoff::Restarts, fence::FenceConfig, nats_plugin::Reach, plugins::OwnWord, policy};
 use serde_json::{Map, Value};
 use snooze_schemas::{HostId, PluginName};
 use snooze_service_runtime::{Clocks, config::PluginsConfig};
@@ -21,6 +21,9 @@ const HANDSHAKE_LIMIT: Duration = Duration::from_secs(15);
 /// How long a look through the folders of plugins may take without a word: all that a host has is gone through in less,
 /// and whoever gives an order is told before it is answered that it takes too long.
 const LOOK_LIMIT: Duration = Duration::from_secs(10);
+
+/// Every verb answers within 15 s of when it was asked: that it took too long has to be heard before as well.
+const VERB_LIMIT: Duration = Duration::from_millis(policy::ANSWER_LIMIT_MS - policy::ROUND_TRIP_MS);
 
 /// The key of a plugin's configuration that switches it off.
 pub(crate) const ENABLED: &str = "enabled";
@@ -56,6 +59,8 @@ pub struct Config {
     pub handshake_limit: Duration,
     /// How long a look through the folders of plugins may take without a word.
     pub look_limit: Duration,
+    /// How long what is asked of the runner may take before the answer is that it takes too long.
+    pub verb_limit: Duration,
     /// How restarts of plugins are spaced.
     pub restarts: Restarts,
     /// The policy that holds until the bus gave one.
@@ -96,6 +101,7 @@ impl Config {
             fence: FenceConfig::default(),
             handshake_limit: HANDSHAKE_LIMIT,
             look_limit: LOOK_LIMIT,
+            verb_limit: VERB_LIMIT,
             restarts: Restarts::default(),
             local_policy: Map::new(),
             terminals: PathBuf::from("/dev"),

@@ -41,8 +41,7 @@ const INFO_LIMIT: Duration = Duration::from_secs(2);
 /// How long the loop may take to answer.
 const LOOP_LIMIT: Duration = Duration::from_secs(2);
 
-/// How long a plugin may be busy with something else before it is asked for an opinion that nobody votes by. With the
-/// longest time that a policy gives it and that of the loop this stays below what a verb may take.
+/// How long a plugin may be busy with something else before it is asked for an opinion that nobody votes by.
 const QUEUE_LIMIT: Duration = Duration::from_secs(2);
 
 /// What it looks at.
@@ -62,6 +61,8 @@ pub(crate) struct Inspector {
     pub rights: RightsReader,
     /// The loop that keeps the votes.
     pub engine: mpsc::Sender<Request>,
+    /// So long an answer may take.
+    pub limit: Duration,
 }
 
 impl Inspector {
@@ -105,6 +106,8 @@ impl Inspector {
     /// There is none of that name, or no readings are known.
     pub(crate) async fn check(self: Arc<Self>, asked: CheckPlugins) -> Result<PluginChecks, Refusal> {
         let wanted = self.wanted(asked.plugin.as_ref())?;
+        // The rest is for the readings, and for who answers just in time.
+        let patience = self.limit.mul_f64(0.8);
         let metrics = match asked.metrics {
             Some(metrics) => metrics,
             None => self.newest_readings().await?,
@@ -115,17 +118,37 @@ impl Inspector {
             queue: QUEUE_LIMIT.min(own),
             own,
         };
-        let checks = wanted.iter().map(|plugin| self.ask(plugin, &metrics, limits));
+        let checks = wanted
+            .iter()
+            .map(|plugin| self.ask(plugin, &metrics, limits, patience));
         let results = join_all(checks).await;
         Ok(PluginChecks { metrics, results })
     }
 
-    async fn ask(&self, plugin: &Arc<Plugin>, metrics: &Metrics, limits: Limits) -> PluginCheck {
+    /// Asks one, and waits so long for it. It is heard to its end all the same, as long as for a vote.
+    async fn ask(
+        &self,
+        plugin: &Arc<Plugin>,
+        metrics: &Metrics,
+        limits: Limits,
+        patience: Duration,
+    ) -> PluginCheck {
         let asked = Instant::now();
-        let said = plugin.check_idle(metrics, &self.host, limits).await;
+        let (answering, host, metrics) = (plugin.clone(), self.host.clone(), metrics.clone());
+        let answer = tokio::spawn(async move {
+            let said = answering.check_idle(&metrics, &host, limits).await;
+            said.map(opinion_of).map_err(|error| one_line(&error))
+        });
+        let said = match tokio::time::timeout(patience, answer).await {
+            Ok(said) => said.unwrap_or_else(|error| Err(one_line(&error))),
+            Err(_) => Err(format!(
+                "it has not answered yet, after {} ms",
+                patience.as_millis()
+            )),
+        };
         let took_us = u64::try_from(asked.elapsed().as_micros()).unwrap_or(u64::MAX);
         let name = plugin.name();
-        match said.map(opinion_of) {
+        match said {
             Ok(opinion) => PluginCheck {
                 plugin: name,
                 state: opinion.state,
@@ -133,10 +156,10 @@ impl Inspector {
                 details: opinion.evidence.into_iter().collect(),
                 took_us,
             },
-            Err(error) => PluginCheck {
+            Err(reason) => PluginCheck {
                 plugin: name,
                 state: VoteState::Unknown,
-                reason: one_line(&error),
+                reason,
                 details: serde_json::Map::new(),
                 took_us,
             },

@@ -47,10 +47,10 @@ pub(crate) enum PolicyOrigin {
 }
 
 /// The longest that a request to a host may wait for its answer.
-const ANSWER_LIMIT_MS: u64 = 15_000;
+pub(crate) const ANSWER_LIMIT_MS: u64 = 15_000;
 
-/// What a verification takes beside measuring and asking: the way there and back over the bus.
-const ROUND_TRIP_MS: u64 = 100;
+/// What a request takes beside what is done for it: the way there and back over the bus.
+pub(crate) const ROUND_TRIP_MS: u64 = 100;
 
 /// More hosts of one group at once than this is a slip of the pen, and no limit at all.
 const MOST_CONCURRENT: u32 = 100_000;

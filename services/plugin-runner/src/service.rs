@@ -254,6 +254,7 @@ async fn serve_verbs(
         preparations: preparations.clone(),
     });
     let verbs = Arc::new(Verbs {
+        limit: config.verb_limit,
         places: Places::default(),
         desk,
         preparations,
@@ -267,6 +268,7 @@ async fn serve_verbs(
             digests,
             rights: RightsReader::default(),
             engine,
+            limit: config.verb_limit,
         }),
     });
     let asked = SubjectFilter::RunnerOf(config.host.clone());

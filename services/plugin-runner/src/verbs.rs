@@ -25,11 +25,12 @@ use std::{sync::Arc, time::Duration};
 use tokio::sync::Semaphore;
 use tracing::Instrument;
 
-/// Every verb answers within this, whatever it waits for.
-const VERB_LIMIT: Duration = Duration::from_secs(15);
-
 /// So many questions about plugins are answered at once; each asks every plugin on the bus.
 const LISTS: usize = 4;
+
+/// So many people may have plugins asked at once. One that hangs takes as long as a verb may, and all the while others
+/// are to see how plugins are.
+const CHECKS: usize = 4;
 
 /// So many orders about plugins are carried out at once; a person gives one at a time.
 const ARRANGEMENTS: usize = 4;
@@ -44,6 +45,7 @@ const EVENTS: usize = 16;
 #[derive(Debug)]
 pub(crate) struct Places {
     lists: Arc<Semaphore>,
+    checks: Arc<Semaphore>,
     arrangements: Arc<Semaphore>,
     stops: Arc<Semaphore>,
     events: [Arc<Semaphore>; Severity::DESCENDING.len()],
@@ -53,6 +55,7 @@ impl Default for Places {
     fn default() -> Self {
         Places {
             lists: Arc::new(Semaphore::new(LISTS)),
+            checks: Arc::new(Semaphore::new(CHECKS)),
             arrangements: Arc::new(Semaphore::new(ARRANGEMENTS)),
             stops: Arc::new(Semaphore::new(STOPS)),
             events: std::array::from_fn(|_| Arc::new(Semaphore::new(EVENTS))),
@@ -63,6 +66,8 @@ impl Default for Places {
 /// What the verbs work with.
 #[derive(Debug)]
 pub(crate) struct Verbs {
+    /// Every verb is answered within this, whatever it waits for.
+    pub limit: Duration,
     /// So many at once.
     pub places: Places,
     /// Where events are handled.
@@ -101,7 +106,7 @@ impl Verbs {
                 let prepared = match delivery.read::<Prepare>() {
                     Ok(request) => {
                         let preparations = self.preparations.clone();
-                        within_limit(VERB_LIMIT, verb, stops, async move {
+                        within_limit(self.limit, verb, stops, async move {
                             preparations.prepare(request).await
                         })
                         .await
@@ -114,7 +119,7 @@ impl Verbs {
                 let cancelled = match delivery.read::<Cancel>() {
                     Ok(request) => {
                         let preparations = self.preparations.clone();
-                        within_limit(VERB_LIMIT, verb, stops, async move {
+                        within_limit(self.limit, verb, stops, async move {
                             preparations.cancel(&request).await
                         })
                         .await
@@ -127,7 +132,7 @@ impl Verbs {
                 let verified = match delivery.read::<Verify>() {
                     Ok(question) => {
                         let verifier = self.verifier.clone();
-                        within_limit(VERB_LIMIT, verb, stops, async move {
+                        within_limit(self.limit, verb, stops, async move {
                             verifier.verify(&question).await
                         })
                         .await
@@ -143,7 +148,7 @@ impl Verbs {
                         let desk = self.desk.clone();
                         let left = request.left_ms.map(Duration::from_millis);
                         let accept = async move { desk.accept(request.event, left).await };
-                        within_limit(VERB_LIMIT, verb, places, accept).await
+                        within_limit(self.limit, verb, places, accept).await
                     }
                     Err(refusal) => Err(refusal),
                 };
@@ -193,7 +198,7 @@ impl Verbs {
                     house.order(order).await?;
                     inspector.list(ListPlugins { plugin }).await
                 };
-                within_limit(VERB_LIMIT, verb, &self.places.arrangements, work).await
+                within_limit(self.limit, verb, &self.places.arrangements, work).await
             }
             Err(refusal) => Err(refusal),
         };
@@ -215,7 +220,11 @@ impl Verbs {
         let answer = match delivery.read::<M>() {
             Ok(question) => {
                 let look = look(self.inspector.clone(), question);
-                within_limit(VERB_LIMIT, verb, &self.places.lists, look).await
+                let places = match verb {
+                    RunnerVerb::Check => &self.places.checks,
+                    _ => &self.places.lists,
+                };
+                within_limit(self.limit, verb, places, look).await
             }
             Err(refusal) => Err(refusal),
         };

@@ -12,6 +12,7 @@ mod given;
 mod granting;
 mod greedy;
 mod hostile;
+mod in_time;
 mod inspecting;
 mod interpreters;
 mod kernel;
