@@ -25,6 +25,7 @@ mod micro;
 mod native;
 mod nats_plugins;
 mod nats_silence;
+mod nearing;
 mod one_process;
 mod orphans;
 mod packages;
