@@ -11,6 +11,7 @@ mod fleet;
 mod given;
 mod granting;
 mod greedy;
+mod growth;
 mod hostile;
 mod in_time;
 mod inspecting;
