@@ -98,8 +98,13 @@ impl Plugins {
 
     /// Takes note that the cloud takes the instance away, for this reason, or that nobody says so any more.
     pub(crate) fn leaves(&self, why: Option<String>) {
-        let was = std::mem::replace(&mut self.changing().leaves, why.clone());
-        if was != why {
+        let is_news = {
+            let mut standing = self.changing();
+            let is_news = standing.leaves != why;
+            standing.leaves = why;
+            is_news
+        };
+        if is_news {
             self.changes.send_modify(|changes| *changes += 1);
         }
     }
