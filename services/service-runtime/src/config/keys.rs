@@ -133,6 +133,9 @@ const MINUTES: Kind = Kind::Number {
     max: 43_200.0,
 };
 
+/// Every question costs; and after more than a minute half of what an interruption leaves would be gone.
+const POLL: Kind = Kind::Number { min: 0.1, max: 60.0 };
+
 const LOGS_GO_TO_STDERR: &str = "logs go to stderr, where systemd's journal keeps them";
 const TAGS_ARE_READ_BEFORE_A_STOP: &str = "tags are read right before a stop";
 const PROVIDER_IS_FOUND: &str = "provider, account and region come from the host's record in the roster";
@@ -231,6 +234,13 @@ pub const KEYS: &[Key] = &[
     ),
     local("plugins.require_isolation", Kind::Bool, "false"),
     local("plugins.plugin_configs", Kind::PluginConfigs, "{}"),
+    local("event_sources.aws_metadata.enabled", Kind::Bool, "false"),
+    local(
+        "event_sources.aws_metadata.endpoint",
+        Kind::Text,
+        "\"http://169.254.169.254\"",
+    ),
+    local("event_sources.aws_metadata.poll_interval_seconds", POLL, "1"),
     of(
         "plugins.external_repositories",
         Kind::Anything,

@@ -1,5 +1,6 @@
 //! The part of the configuration that concerns only this machine.
 
+use super::event_sources::EventSourcesConfig;
 use crate::{secret::Secret, telemetry::TelemetryConfig};
 use serde_json::{Map, Value};
 use std::{collections::BTreeMap, fmt, path::PathBuf};
@@ -15,6 +16,8 @@ pub struct LocalConfig {
     pub logging: LoggingConfig,
     /// Where traces go; none where they are not exported. A URL may hold a password.
     pub otlp_endpoint: Option<Secret>,
+    /// Where events come from.
+    pub event_sources: EventSourcesConfig,
 }
 
 impl LocalConfig {
@@ -57,6 +60,7 @@ impl LocalConfig {
                 log_level: text(logging.get("log_level")).unwrap_or(default.logging.log_level),
             },
             otlp_endpoint: text(telemetry.get("otlp_endpoint")).map(Secret::new),
+            event_sources: EventSourcesConfig::from_section(&section("event_sources")),
         }
     }
 

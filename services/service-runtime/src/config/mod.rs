@@ -7,6 +7,7 @@
 
 mod document;
 mod doubled;
+mod event_sources;
 mod keys;
 mod kind;
 mod layers;
@@ -16,6 +17,7 @@ mod relations;
 mod source;
 mod spelling;
 
+pub use event_sources::{AwsMetadataSourceConfig, EventSourcesConfig};
 pub use keys::{Effect, KEYS, Key, Since, key};
 pub use kind::Kind;
 pub use local::{LocalConfig, LoggingConfig, PluginsConfig};
@@ -198,6 +200,23 @@ mod tests {
             told[1],
             "/etc/snooze/snooze.json: unknown key naptime_minute, has no effect; did you mean naptime_minutes?"
         );
+    }
+
+    #[test]
+    fn every_key_of_the_aws_metadata_source_is_taken() {
+        let file = r#"{"event_sources": {"aws_metadata": {"enabled": true, "endpoint": "http://127.0.0.1:1338",
+            "poll_interval_seconds": 0.5}}}"#;
+        let source = FixedSource::default().file(DEFAULT_PATH, file);
+        let loaded = load(&source, None).expect("nothing is wrong with it");
+        let taken = AwsMetadataSourceConfig {
+            enabled: true,
+            endpoint: "http://127.0.0.1:1338".to_owned(),
+            poll_interval: std::time::Duration::from_millis(500),
+        };
+        assert_eq!(loaded.local.event_sources.aws_metadata, taken);
+        let without = load(&FixedSource::default(), None).expect("nothing is wrong with it");
+        let defaults = &without.local.event_sources.aws_metadata;
+        assert_eq!(*defaults, AwsMetadataSourceConfig::default());
     }
 
     #[test]

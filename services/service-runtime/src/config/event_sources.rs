@@ -1,0 +1,26 @@
+//! Which sources of events watch this host, and with what.
+
+mod aws_metadata;
+
+pub use aws_metadata::AwsMetadataSourceConfig;
+
+use serde_json::{Map, Value};
+
+/// All sources; each is switched on by itself.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct EventSourcesConfig {
+    /// The instance metadata service of AWS.
+    pub aws_metadata: AwsMetadataSourceConfig,
+}
+
+impl EventSourcesConfig {
+    /// Takes it out of its section; each value was checked before.
+    pub(super) fn from_section(section: &Map<String, Value>) -> EventSourcesConfig {
+        let of = |source: &str| section.get(source).and_then(Value::as_object);
+        EventSourcesConfig {
+            aws_metadata: of("aws_metadata")
+                .map(AwsMetadataSourceConfig::from_section)
+                .unwrap_or_default(),
+        }
+    }
+}
