@@ -4,6 +4,8 @@
 //! change from a repetition. What it cannot read it says once, and goes on: a source that is away takes nothing
 //! else with it.
 
+pub mod aws;
+pub mod aws_metadata;
 pub mod http;
 
 use crate::happening::Happening;

@@ -1,5 +1,6 @@
 //! The gateway over a real bus, every role behind its fence.
 
+mod aws_metadata;
 mod centre;
 mod custom;
 mod dispatch;

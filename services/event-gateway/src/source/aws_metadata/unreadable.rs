@@ -1,0 +1,80 @@
+//! Taking known fields out of JSON of somebody else's, each bounded; and why it could not be.
+//!
+//! What is not asked for is ignored, and no text of the answer is repeated in an error.
+
+use jiff::fmt::rfc2822;
+use serde_json::{Map, Value};
+use snooze_schemas::Timestamp;
+
+/// The longest text that is taken: an instance's id has 19 characters, a time 29.
+const LONGEST: usize = 128;
+
+/// Why an answer says nothing.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("what was answered cannot be read: {reason}")]
+pub struct Unreadable {
+    reason: String,
+}
+
+impl Unreadable {
+    pub(super) fn new(reason: impl Into<String>) -> Unreadable {
+        Unreadable {
+            reason: reason.into(),
+        }
+    }
+}
+
+/// A JSON object.
+pub(super) fn object(answer: &[u8]) -> Result<Map<String, Value>, Unreadable> {
+    match serde_json::from_slice(answer) {
+        Ok(Value::Object(object)) => Ok(object),
+        Ok(_) => Err(Unreadable::new("it is no JSON object")),
+        Err(error) => Err(Unreadable::new(format!(
+            "it is no JSON at byte {}",
+            error.column()
+        ))),
+    }
+}
+
+/// A field's text, which is not empty, not too long and has no control characters.
+pub(super) fn text<'a>(object: &'a Map<String, Value>, field: &str) -> Result<&'a str, Unreadable> {
+    let text = object.get(field).and_then(Value::as_str).unwrap_or_default();
+    if text.is_empty() || text.len() > LONGEST || text.chars().any(char::is_control) {
+        return Err(Unreadable::new(format!(
+            "{field} is no text of 1 to {LONGEST} bytes without control characters"
+        )));
+    }
+    Ok(text)
+}
+
+/// A field's time: RFC 3339, or as the maintenance paths write it, `21 Jan 2019 09:00:43 GMT`.
+pub(super) fn time(object: &Map<String, Value>, field: &str) -> Result<Timestamp, Unreadable> {
+    let text = text(object, field)?;
+    let parsed = text.parse().ok();
+    parsed
+        .or_else(|| rfc2822::DateTimeParser::new().parse_timestamp(text).ok())
+        .ok_or_else(|| Unreadable::new(format!("{field} is no time")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_read_as_both_kinds_of_path_write_them() {
+        let object = object(br#"{"a": "2019-01-21T09:00:43Z", "b": "21 Jan 2019 09:00:43 GMT", "c": "1 Feb 2019 00:00:00 GMT", "d": "Mon"}"#).expect("an object");
+        assert_eq!(time(&object, "a"), time(&object, "b"));
+        assert_eq!(
+            time(&object, "c"),
+            Ok("2019-02-01T00:00:00Z".parse().expect("a time"))
+        );
+        assert!(time(&object, "d").is_err());
+        assert!(time(&object, "e").is_err());
+    }
+
+    #[test]
+    fn an_error_repeats_nothing_of_the_answer() {
+        let error = object(b"{\"secret-token").expect_err("it is cut off");
+        assert!(!error.to_string().contains("secret"), "{error}");
+    }
+}
