@@ -6,7 +6,7 @@ CARGO ?= cargo
 features = $(if $(filter aws,$(CLOUD)),--all-features,)
 
 .PHONY: help up build plugins test lint toolchain unit sdks official licences test-isolation bench bench-sample \
-    bench-check-idle bench-verdicts bench-services bench-plugins
+    bench-check-idle bench-verdicts bench-services bench-plugins bench-metadata
 
 # With -j the steps would install the same tools at once, and cargo's builds wait for one another anyway.
 .NOTPARALLEL:
@@ -65,7 +65,7 @@ licences: ## licences, bans and sources of what we depend on
 test-isolation: ## the fences of plugins on Debian's own kernels, in a virtual machine (ten minutes at most)
 	@tests/isolation/run.sh
 
-bench: bench-sample bench-verdicts bench-services bench-plugins ## all benchmarks; tables, and JSON in target/bench
+bench: bench-sample bench-verdicts bench-services bench-plugins bench-metadata ## all benchmarks; tables, and JSON in target/bench
 
 bench-sample: ## one sample
 	$(CARGO) bench --locked -p snooze-collector --bench sample
@@ -89,3 +89,7 @@ bench-services: ## memory and processor time of each service (SECONDS=300)
 bench-plugins: bench-check-idle ## what plugins cost: a question, and fifty of them (SECONDS=300)
 	$(CARGO) build --locked --release -p snooze-collector -p snooze-plugin-runner
 	$(CARGO) bench --locked -p snooze-benchmarks --bench plugins $(if $(SECONDS),-- --seconds $(SECONDS))
+
+bench-metadata: ## what it takes to ask a metadata service every second (SECONDS=120)
+	@tests/install.sh
+	$(CARGO) bench --locked -p snooze-benchmarks --bench metadata $(if $(SECONDS),-- --seconds $(SECONDS))
