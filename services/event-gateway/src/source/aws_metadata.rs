@@ -6,8 +6,8 @@
 //! it has saved what there was to save, and would do it again.
 //!
 //! Paths are asked one after the other, those that answer first; of those that do not, one is tried in a round, with
-//! growing pauses. So a path that answers is asked at the latest a second, and the longest that one answer is waited
-//! for, after the last time, whatever the others do. What cannot be read is said once and changes nothing.
+//! growing pauses. So a path that answers is asked again after its interval and what one that fails is waited for (two
+//! seconds at most), and a quarter of a second more for each that begins to fail just then, whatever the others do. What cannot be read is said once and changes nothing.
 //!
 //! Sources: Amazon EC2 User Guide, "Use the Instance Metadata Service to access instance metadata", "Spot Instance
 //! interruption notices", "EC2 instance rebalance recommendations", "View scheduled events"; Amazon EC2 Auto Scaling
@@ -32,16 +32,10 @@ use crate::happening::{Happening, State};
 use paths::Paths;
 use serde_json::{Map, Value};
 use session::Session;
-use snooze_service_runtime::{Clocks, exit::one_line};
+use snooze_service_runtime::{Clocks, config::AwsMetadataSourceConfig, exit::one_line};
 use std::{collections::BTreeMap, convert::Infallible, time::Duration};
 use tokio::time::sleep_until;
 use tokio_util::sync::CancellationToken;
-
-/// Where the service is, on every instance.
-const ENDPOINT: &str = "http://169.254.169.254";
-
-/// An interruption is announced two minutes before; a second of them is nothing, and a request costs microseconds.
-const POLL: Duration = Duration::from_secs(1);
 
 /// What can be set.
 #[derive(Debug, Clone, PartialEq)]
@@ -58,9 +52,15 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
+        Settings::from(&AwsMetadataSourceConfig::default())
+    }
+}
+
+impl From<&AwsMetadataSourceConfig> for Settings {
+    fn from(config: &AwsMetadataSourceConfig) -> Self {
         Settings {
-            endpoint: ENDPOINT.to_owned(),
-            poll: POLL,
+            endpoint: config.endpoint.clone(),
+            poll: config.poll_interval,
             poll_of: BTreeMap::new(),
             identity: None,
         }

@@ -41,6 +41,10 @@ impl Source {
             poll: POLL,
             ..Settings::default()
         };
+        Source::with(settings, clocks)
+    }
+
+    fn with(settings: Settings, clocks: Clocks) -> Source {
         let (notices, told) = Notices::channel();
         let shutdown = CancellationToken::new();
         let stopped = shutdown.clone();

@@ -209,3 +209,48 @@ impl Session {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use snooze_test_harness::{ImdsAnswer, ImdsServer};
+
+    async fn refused(url: &str) -> String {
+        let mut session = Session::at(url, Clocks::real()).expect("an address");
+        let answer = session.authorize(Duration::from_millis(100)).await;
+        answer.expect_err("there is no token").to_string()
+    }
+
+    #[tokio::test]
+    async fn whoever_gets_no_token_is_told_what_to_do() {
+        let service = ImdsServer::start().await;
+        for (answer, advice) in [
+            (ImdsAnswer::Never, "--http-put-response-hop-limit 2"),
+            (ImdsAnswer::Status(403), "--http-endpoint enabled"),
+            (ImdsAnswer::Status(404), "version 1 is not used"),
+            (ImdsAnswer::Body(b"two words".to_vec()), "is no token"),
+        ] {
+            service.answer(TOKEN_PATH, answer);
+            let said = refused(&service.url()).await;
+            assert!(said.contains(advice), "{said}");
+        }
+        // Port 1 is nobody's: those below 1024 take a privilege, and this service is gone from the world.
+        let said = refused("http://127.0.0.1:1").await;
+        assert!(said.contains("nobody listens there"), "{said}");
+    }
+
+    #[tokio::test]
+    async fn whatever_lifetime_is_said_a_token_is_asked_for_again_within_six_hours() {
+        let service = ImdsServer::start().await;
+        let hand = Clocks::manual();
+        let mut session = Session::at(&service.url(), hand.clocks()).expect("an address");
+        let within = Duration::from_secs(5);
+        service.say_tokens_live(u64::MAX);
+        for tokens in 1..=2 {
+            session.authorize(within).await.expect("a token");
+            session.authorize(within).await.expect("the same");
+            assert_eq!(service.tokens_asked(), tokens);
+            hand.suspend(Duration::from_secs(LIFE_SECONDS));
+        }
+    }
+}

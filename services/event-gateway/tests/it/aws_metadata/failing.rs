@@ -47,6 +47,22 @@ async fn every_question_carries_a_token_and_all_go_over_one_connection() {
 }
 
 #[tokio::test]
+async fn a_type_with_an_interval_of_its_own_has_its_paths_asked_by_that() {
+    let service = ImdsServer::start().await;
+    let settings = Settings {
+        endpoint: service.url(),
+        poll: POLL,
+        poll_of: [("cloud.instance.maintenance".to_owned(), Duration::from_secs(3600))].into(),
+        ..Settings::default()
+    };
+    let source = Source::with(settings, Clocks::real());
+    asked(&service, SPOT, 10).await;
+    assert_eq!(service.requests_for(SCHEDULED).len(), 1);
+    assert!(service.requests_for(REBALANCE).len() >= 9);
+    source.end().await;
+}
+
+#[tokio::test]
 async fn a_connection_that_is_closed_between_polls_is_replaced_and_nothing_is_missed() {
     let service = ImdsServer::start().await;
     let mut source = Source::of(service.url(), Clocks::real());
