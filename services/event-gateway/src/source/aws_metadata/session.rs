@@ -234,7 +234,7 @@ mod tests {
             let said = refused(&service.url()).await;
             assert!(said.contains(advice), "{said}");
         }
-        // Port 1 is nobody's: those below 1024 take a privilege, and this service is gone from the world.
+        // Nothing listens at port 1, which takes a privilege to be given away.
         let said = refused("http://127.0.0.1:1").await;
         assert!(said.contains("nobody listens there"), "{said}");
     }
