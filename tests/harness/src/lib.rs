@@ -17,6 +17,7 @@
 //! - [`Redis`]; [`OtlpReceiver`], which shows the spans that it received.
 //! - [`TcpProxy`]: a line that can be cut, held and slowed down.
 //! - [`fill_disk_of`] and [`free_disk_of`]: a process that has no room for what it writes, and has it again.
+//! - [`AzureMetadata`] and [`GcpMetadata`]: what these clouds tell a machine about itself, steered by the test.
 //! - [`nats_cli`]: the public `nats` tool, to see what people see.
 //! - [`python()`]: the interpreter with nats-py, redis and boto3, for plugins and for looking into moto.
 //!
@@ -33,6 +34,7 @@ mod ec2_metadata;
 mod ec2_proxy;
 mod imds;
 mod listening;
+mod metadata;
 mod moto;
 mod nats;
 mod otlp;
@@ -45,6 +47,7 @@ pub use disk::{fill_disk_of, free_disk_of};
 pub use ec2_metadata::Ec2Metadata;
 pub use ec2_proxy::{Ec2Call, Ec2Fault, Ec2Proxy, GaveUp};
 pub use imds::{ImdsAnswer, ImdsRequest, ImdsServer};
+pub use metadata::{AzureMetadata, GcpMetadata, MetadataFault, MetadataQuestion, azure_event};
 pub use moto::MotoServer;
 pub use nats::NatsServer;
 pub use otlp::{OtlpReceiver, ReceivedSpan};
