@@ -6,7 +6,11 @@
 
 pub mod aws;
 pub mod aws_metadata;
+pub mod azure;
 pub mod http;
+#[cfg(test)]
+mod malformed;
+mod trouble;
 
 use crate::happening::Happening;
 use tokio::sync::mpsc;

@@ -10,4 +10,5 @@ mod outcomes;
 mod parked;
 mod replay;
 mod room;
+mod sources;
 mod sweeping;

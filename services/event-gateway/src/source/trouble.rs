@@ -1,0 +1,62 @@
+//! Says that a source cannot be read once, when that begins, and once that it can again.
+//!
+//! A metadata service is asked every second: one that is away for an hour is two lines and not 3,600.
+
+use snooze_service_runtime::exit::one_line;
+use std::error::Error;
+
+/// Whether something about a source is wrong.
+#[derive(Debug)]
+pub(super) struct Trouble {
+    what: &'static str,
+    lasts: bool,
+}
+
+impl Trouble {
+    /// Nothing is wrong yet with this.
+    pub(super) const fn with(what: &'static str) -> Trouble {
+        Trouble { what, lasts: false }
+    }
+
+    /// It went wrong. True where it did not before, which is when it is said.
+    pub(super) fn met(&mut self, error: &(dyn Error + 'static)) -> bool {
+        let is_news = !std::mem::replace(&mut self.lasts, true);
+        let (what, error) = (self.what, one_line(error));
+        if is_news {
+            tracing::warn!(
+                what,
+                error,
+                "a source of events has trouble; it is asked again and again"
+            );
+        } else {
+            tracing::debug!(what, error, "a source of events still has trouble");
+        }
+        is_news
+    }
+
+    /// It went well. True where it did not before, which is when it is said.
+    pub(super) fn over(&mut self) -> bool {
+        let is_news = std::mem::replace(&mut self.lasts, false);
+        if is_news {
+            tracing::info!(what = self.what, "a source of events is well again");
+        }
+        is_news
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn trouble_is_said_once_and_so_is_its_end() {
+        let mut trouble = Trouble::with("a test");
+        let error = std::io::Error::other("away");
+        assert!(!trouble.over(), "nothing was wrong");
+        assert!(trouble.met(&error));
+        assert!(!trouble.met(&error) && !trouble.met(&error));
+        assert!(trouble.over());
+        assert!(!trouble.over());
+        assert!(trouble.met(&error), "a second time is news");
+    }
+}
