@@ -7,6 +7,7 @@
 pub mod aws;
 pub mod aws_metadata;
 pub mod azure;
+pub mod gcp;
 pub mod http;
 #[cfg(test)]
 mod malformed;

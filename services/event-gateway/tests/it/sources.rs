@@ -1,6 +1,7 @@
 //! The sources that ask a metadata service: what they tell of what it says, and of what goes wrong with it.
 
 mod azure;
+mod gcp;
 
 use snooze_event_gateway::{happening::Happening, source::Notices};
 use std::{convert::Infallible, time::Duration};

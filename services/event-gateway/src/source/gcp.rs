@@ -1,0 +1,158 @@
+//! Google Compute Engine's metadata server: preemption and host maintenance of this machine.
+//!
+//! Two values are followed, each over a connection of its own, because a question waits until its value changes
+//! (`wait_for_change`): `instance/preempted` and `instance/maintenance-event`. What they say and until when
+//! something can be done stands in [`notice`]; the server gives no times. It is told nothing and decides
+//! nothing here; `instance/upcoming-maintenance`, which few kinds of machines have, is not read.
+//!
+//! **What is whose.** `Metadata-Flavor: Google` is sent and wanted back: an answer without it is somebody else's.
+//! **Waiting.** A question waits `wait` seconds at the server and a little longer here, so that a server that
+//! hangs is noticed within seconds of the thirty that a preemption leaves; a value that changes between two
+//! questions is not lost, because the ETag of the last answer makes the server say it at once. A 503 that comes
+//! alone is how the server looks for less than a second of each maintenance, and is no trouble.
+//! **Identity.** The server names no happening. A preemption is one in a launch. Maintenance is told apart by the
+//! ETag of its value and, where that repeats, by the how-manieth it is since this process started: after a
+//! restart between two migrations of one launch the second has the first one's id if the server reuses ETags.
+
+mod notice;
+mod read;
+
+use super::{
+    Notices,
+    http::{Question, Service},
+    trouble::Trouble,
+};
+use notice::{Seen, Watched};
+use read::{Unreadable, read};
+use snooze_service_runtime::{Clocks, exit::one_line};
+use std::{convert::Infallible, time::Duration};
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+/// How the metadata server is followed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// Where it is.
+    pub endpoint: String,
+    /// How long the server waits for a change before it answers with the value as it is; whole seconds.
+    pub wait: Duration,
+    /// How much longer than that an answer may take.
+    pub grace: Duration,
+    /// The shortest time between two questions about one value. Questions are rarer as long as the server waits;
+    /// this bounds them when it refuses, breaks, or does not wait.
+    pub pace: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings {
+            // Its address: a name would have to be resolved first, just when the network may go.
+            endpoint: "http://169.254.169.254".to_owned(),
+            // A question in five seconds costs nothing, and a hanging one is given up early in the thirty of a
+            // preemption.
+            wait: Duration::from_secs(5),
+            grace: Duration::from_secs(2),
+            // What the documents' own sample pauses after a 503.
+            pace: Duration::from_secs(1),
+        }
+    }
+}
+
+/// Follows both values until shutdown. What is cut off by it is noticed again after the next start.
+///
+/// # Errors
+/// Never: what cannot be read is said, and asked again.
+pub async fn watch(
+    settings: Settings,
+    clocks: Clocks,
+    notices: Notices,
+    shutdown: CancellationToken,
+) -> Result<(), Infallible> {
+    let services = Service::at(&settings.endpoint)
+        .and_then(|one| Service::at(&settings.endpoint).map(|other| (one, other)));
+    match services {
+        Ok((one, other)) => {
+            let follow = |watched, service| Follower {
+                watched,
+                settings: &settings,
+                clocks: &clocks,
+                notices: &notices,
+                service,
+                seen: Seen::default(),
+                last_etag: FIRST_ETAG.to_owned(),
+                trouble: Trouble::with(watched.path()),
+                was_unavailable: false,
+            };
+            let preempted = follow(Watched::Preempted, one);
+            let maintenance = follow(Watched::Maintenance, other);
+            let both = async { tokio::join!(preempted.follow(), maintenance.follow()) };
+            shutdown.run_until_cancelled(both).await;
+        }
+        Err(error) => {
+            let error = one_line(&error);
+            tracing::error!(
+                error,
+                "set event_sources.gcp.endpoint; nothing is noticed until then"
+            );
+            shutdown.cancelled().await;
+        }
+    }
+    Ok(())
+}
+
+/// No ETag is this one, so the first question is answered at once.
+const FIRST_ETAG: &str = "0";
+
+/// Follows one value.
+struct Follower<'a> {
+    watched: Watched,
+    settings: &'a Settings,
+    clocks: &'a Clocks,
+    notices: &'a Notices,
+    service: Service,
+    seen: Seen,
+    last_etag: String,
+    trouble: Trouble,
+    was_unavailable: bool,
+}
+
+impl Follower<'_> {
+    async fn follow(mut self) -> Infallible {
+        loop {
+            let asked_at = Instant::now();
+            match self.ask().await {
+                Ok(()) => {
+                    self.was_unavailable = false;
+                    self.trouble.over();
+                }
+                Err(error) => {
+                    let is_maintenance = error.is_unavailable() && !self.was_unavailable;
+                    self.was_unavailable = error.is_unavailable();
+                    if !is_maintenance {
+                        self.trouble.met(&error);
+                    }
+                }
+            }
+            sleep_until(asked_at + self.settings.pace).await;
+        }
+    }
+
+    async fn ask(&mut self) -> Result<(), Unreadable> {
+        let path = format!(
+            "{}?wait_for_change=true&last_etag={}&timeout_sec={}",
+            self.watched.path(),
+            self.last_etag,
+            self.settings.wait.as_secs()
+        );
+        let within = self.settings.wait + self.settings.grace;
+        let question = Question::get(&path, &[("Metadata-Flavor", "Google")]);
+        let answer = self.service.ask(question, within).await?;
+        let (value, etag) = read(self.watched, &answer)?;
+        for happening in self.seen.take(value, etag.as_deref(), self.clocks.wall()) {
+            self.notices.tell(happening).await;
+        }
+        // Without one the next question is answered at once as well, and only the pace holds it back.
+        self.last_etag = etag.unwrap_or_else(|| FIRST_ETAG.to_owned());
+        Ok(())
+    }
+}
