@@ -3,6 +3,11 @@
 mod aws_metadata;
 
 pub use aws_metadata::AwsMetadataSourceConfig;
+mod azure;
+mod gcp;
+
+pub use azure::AzureSourceConfig;
+pub use gcp::GcpSourceConfig;
 
 use serde_json::{Map, Value};
 
@@ -11,6 +16,10 @@ use serde_json::{Map, Value};
 pub struct EventSourcesConfig {
     /// The instance metadata service of AWS.
     pub aws_metadata: AwsMetadataSourceConfig,
+    /// Azure's Scheduled Events.
+    pub azure: AzureSourceConfig,
+    /// Google's metadata server.
+    pub gcp: GcpSourceConfig,
 }
 
 impl EventSourcesConfig {
@@ -21,6 +30,10 @@ impl EventSourcesConfig {
             aws_metadata: of("aws_metadata")
                 .map(AwsMetadataSourceConfig::from_section)
                 .unwrap_or_default(),
+            azure: of("azure")
+                .map(AzureSourceConfig::from_section)
+                .unwrap_or_default(),
+            gcp: of("gcp").map(GcpSourceConfig::from_section).unwrap_or_default(),
         }
     }
 }

@@ -132,6 +132,10 @@ const MINUTES: Kind = Kind::Number {
     min: 0.0,
     max: 43_200.0,
 };
+/// The shortest notice of a cloud is thirty seconds, and whoever asks more often is refused by some.
+const ASK: Kind = Kind::Number { min: 0.1, max: 10.0 };
+/// The same, in whole seconds, as the server takes them.
+const WAIT: Kind = Kind::Whole { min: 1, max: 20 };
 
 /// Every question costs; and after more than a minute half of what an interruption leaves would be gone.
 const POLL: Kind = Kind::Number { min: 0.1, max: 60.0 };
@@ -241,6 +245,22 @@ pub const KEYS: &[Key] = &[
         "\"http://169.254.169.254\"",
     ),
     local("event_sources.aws_metadata.poll_interval_seconds", POLL, "1"),
+    local("event_sources.azure.enabled", Kind::Bool, "false"),
+    local(
+        "event_sources.azure.endpoint",
+        Kind::Text,
+        "\"http://169.254.169.254\"",
+    ),
+    local("event_sources.azure.poll_interval_seconds", ASK, "1"),
+    local("event_sources.azure.approve", Kind::Bool, "false"),
+    local("event_sources.azure.approve_after_seconds", PAUSE, "60"),
+    local("event_sources.gcp.enabled", Kind::Bool, "false"),
+    local(
+        "event_sources.gcp.endpoint",
+        Kind::Text,
+        "\"http://169.254.169.254\"",
+    ),
+    local("event_sources.gcp.wait_seconds", WAIT, "5"),
     of(
         "plugins.external_repositories",
         Kind::Anything,

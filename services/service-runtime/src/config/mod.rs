@@ -18,6 +18,7 @@ mod source;
 mod spelling;
 
 pub use event_sources::{AwsMetadataSourceConfig, EventSourcesConfig};
+pub use event_sources::{AzureSourceConfig, EventSourcesConfig, GcpSourceConfig};
 pub use keys::{Effect, KEYS, Key, Since, key};
 pub use kind::Kind;
 pub use local::{LocalConfig, LoggingConfig, PluginsConfig};
