@@ -24,7 +24,7 @@ use super::{
 use http::Method;
 use list::{List, Unreadable};
 use serde_json::{Value, json};
-use snooze_service_runtime::{Clocks, exit::one_line};
+use snooze_service_runtime::{Clocks, config::AzureSourceConfig, exit::one_line};
 use std::{convert::Infallible, time::Duration};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
@@ -63,6 +63,17 @@ impl Default for Settings {
             // and the question after it.
             answer_within: Duration::from_secs(5),
             approve_after: None,
+        }
+    }
+}
+
+impl From<&AzureSourceConfig> for Settings {
+    fn from(config: &AzureSourceConfig) -> Settings {
+        Settings {
+            endpoint: config.endpoint.clone(),
+            poll_interval: config.poll_interval,
+            approve_after: config.approve.then_some(config.approve_after),
+            ..Settings::default()
         }
     }
 }
@@ -227,5 +238,19 @@ fn good<'a>(path: &'static str, answer: &'a Answer) -> Result<&'a [u8], AzureErr
     match answer.status {
         200 => Ok(&answer.body),
         status => Err(AzureError::Status { path, status }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_approved_without_the_word_for_it() {
+        let mut config = AzureSourceConfig::default();
+        assert_eq!(Settings::from(&config), Settings::default());
+        config.approve = true;
+        let settings = Settings::from(&config);
+        assert_eq!(settings.approve_after, Some(Duration::from_secs(60)));
     }
 }

@@ -23,8 +23,8 @@ use super::{
     trouble::Trouble,
 };
 use notice::{Seen, Watched};
-use read::{Unreadable, read};
-use snooze_service_runtime::{Clocks, exit::one_line};
+use read::{Excuse, Unreadable, read};
+use snooze_service_runtime::{Clocks, config::GcpSourceConfig, exit::one_line};
 use std::{convert::Infallible, time::Duration};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
@@ -58,6 +58,16 @@ impl Default for Settings {
     }
 }
 
+impl From<&GcpSourceConfig> for Settings {
+    fn from(config: &GcpSourceConfig) -> Settings {
+        Settings {
+            endpoint: config.endpoint.clone(),
+            wait: config.wait,
+            ..Settings::default()
+        }
+    }
+}
+
 /// Follows both values until shutdown. What is cut off by it is noticed again after the next start.
 ///
 /// # Errors
@@ -81,7 +91,7 @@ pub async fn watch(
                 seen: Seen::default(),
                 last_etag: FIRST_ETAG.to_owned(),
                 trouble: Trouble::with(watched.path()),
-                was_unavailable: false,
+                excuse: Excuse::default(),
             };
             let preempted = follow(Watched::Preempted, one);
             let maintenance = follow(Watched::Maintenance, other);
@@ -113,24 +123,18 @@ struct Follower<'a> {
     seen: Seen,
     last_etag: String,
     trouble: Trouble,
-    was_unavailable: bool,
+    excuse: Excuse,
 }
 
 impl Follower<'_> {
     async fn follow(mut self) -> Infallible {
         loop {
             let asked_at = Instant::now();
-            match self.ask().await {
-                Ok(()) => {
-                    self.was_unavailable = false;
-                    self.trouble.over();
-                }
-                Err(error) => {
-                    let is_maintenance = error.is_unavailable() && !self.was_unavailable;
-                    self.was_unavailable = error.is_unavailable();
-                    if !is_maintenance {
-                        self.trouble.met(&error);
-                    }
+            let asked = self.ask().await;
+            if !self.excuse.holds(&asked) {
+                match asked {
+                    Ok(()) => drop(self.trouble.over()),
+                    Err(error) => drop(self.trouble.met(&error)),
                 }
             }
             sleep_until(asked_at + self.settings.pace).await;

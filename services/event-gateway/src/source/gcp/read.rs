@@ -36,10 +36,18 @@ pub(super) enum Unreadable {
     },
 }
 
-impl Unreadable {
-    /// Whether the server said that it is not available, as it does for a moment of each maintenance.
-    pub(super) fn is_unavailable(&self) -> bool {
-        matches!(self, Self::Status { status: 503, .. })
+/// Excuses a 503 that comes alone: so the server looks for less than a second of each maintenance.
+#[derive(Debug, Default)]
+pub(super) struct Excuse {
+    was_unavailable: bool,
+}
+
+impl Excuse {
+    /// Whether this is no trouble though it failed.
+    pub(super) fn holds<T>(&mut self, outcome: &Result<T, Unreadable>) -> bool {
+        let is_unavailable = matches!(outcome, Err(Unreadable::Status { status: 503, .. }));
+        let was_unavailable = std::mem::replace(&mut self.was_unavailable, is_unavailable);
+        is_unavailable && !was_unavailable
     }
 }
 
@@ -122,6 +130,21 @@ mod tests {
             let read = read(Watched::Preempted, &answer(b"TRUE", headers));
             assert!(matches!(read, Err(Unreadable::Flavor { .. })), "{headers:?}");
         }
+    }
+
+    #[test]
+    fn only_a_503_that_comes_alone_is_excused() {
+        let mut excuse = Excuse::default();
+        let path = Watched::Preempted.path();
+        let mut holds = |status| {
+            let failed = Unreadable::Status { path, status };
+            excuse.holds(&if status == 200 { Ok(()) } else { Err(failed) })
+        };
+        let excused = [503, 503, 503, 200, 503, 200, 500, 503, 500].map(&mut holds);
+        assert_eq!(
+            excused,
+            [true, false, false, false, true, false, false, true, false]
+        );
     }
 
     #[test]
