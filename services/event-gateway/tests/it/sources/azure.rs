@@ -234,6 +234,8 @@ async fn an_event_is_approved_once_when_it_was_asked_for_and_only_after_its_time
     let approvals = of(&service, "POST", EVENTS);
     assert_eq!(approvals.len(), 1);
     assert_eq!(approvals[0].body, r#"{"StartRequests":[{"EventId":"A1"}]}"#);
+    service.begin("A1");
+    asks_on(&service).await;
     assert!(running.has_told_nothing(), "that it begins is no news");
     running.stop().await;
 }
