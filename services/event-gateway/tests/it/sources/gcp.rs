@@ -9,14 +9,20 @@ use snooze_service_runtime::Clocks;
 use snooze_test_harness::{GcpMetadata, MetadataFault, MetadataQuestion, wait_until};
 use std::time::Duration;
 
+/// Short, for servers that do not answer.
+const HASTE: Duration = Duration::from_millis(200);
 const PREEMPTED: &str = "/computeMetadata/v1/instance/preempted";
 const MAINTENANCE: &str = "/computeMetadata/v1/instance/maintenance-event";
 
 fn start(server: &GcpMetadata) -> Running {
+    start_with(server, LIMIT)
+}
+
+fn start_with(server: &GcpMetadata, grace: Duration) -> Running {
     let settings = Settings {
         endpoint: server.url(),
         wait: Duration::from_secs(1),
-        grace: Duration::from_millis(200),
+        grace,
         pace: Duration::from_millis(20),
     };
     let clocks = Clocks::manual().clocks();
@@ -120,7 +126,7 @@ async fn maintenance_begins_and_ends_and_each_migration_is_one_happening() {
 #[tokio::test]
 async fn whatever_is_wrong_with_the_server_tells_nothing_and_takes_nothing_away() {
     let server = GcpMetadata::start().await;
-    let mut running = start(&server);
+    let mut running = start_with(&server, HASTE);
     server.set_maintenance("MIGRATE_ON_HOST_MAINTENANCE");
     running.next().await;
     let wrong = [
@@ -158,14 +164,14 @@ async fn whatever_is_wrong_with_the_server_tells_nothing_and_takes_nothing_away(
 #[tokio::test]
 async fn a_server_that_hangs_is_given_up_soon_after_its_time_and_asked_over_a_new_connection() {
     let server = GcpMetadata::start().await;
-    let mut running = start(&server);
+    let mut running = start_with(&server, HASTE);
     waits(&server).await;
-    assert_eq!(server.connections(), 2);
+    let wanted = server.connections() + 2;
     server.spoil(MetadataFault::Silent);
     wait_until(
         LIMIT,
         "each value is asked for over a new connection",
-        async || server.connections() >= 4,
+        async || server.connections() >= wanted,
     )
     .await;
     server.mend();
