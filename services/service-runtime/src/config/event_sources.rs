@@ -1,13 +1,14 @@
 //! Which sources of events watch this host, and with what.
 
 mod aws_metadata;
-
-pub use aws_metadata::AwsMetadataSourceConfig;
 mod azure;
 mod gcp;
+mod system;
 
+pub use aws_metadata::AwsMetadataSourceConfig;
 pub use azure::AzureSourceConfig;
 pub use gcp::GcpSourceConfig;
+pub use system::SystemSourceConfig;
 
 use serde_json::{Map, Value};
 
@@ -20,6 +21,8 @@ pub struct EventSourcesConfig {
     pub azure: AzureSourceConfig,
     /// Google's metadata server.
     pub gcp: GcpSourceConfig,
+    /// The system itself.
+    pub system: SystemSourceConfig,
 }
 
 impl EventSourcesConfig {
@@ -34,6 +37,9 @@ impl EventSourcesConfig {
                 .map(AzureSourceConfig::from_section)
                 .unwrap_or_default(),
             gcp: of("gcp").map(GcpSourceConfig::from_section).unwrap_or_default(),
+            system: of("system")
+                .map(SystemSourceConfig::from_section)
+                .unwrap_or_default(),
         }
     }
 }

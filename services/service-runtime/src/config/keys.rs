@@ -139,6 +139,13 @@ const WAIT: Kind = Kind::Whole { min: 1, max: 20 };
 
 /// Every question costs; and after more than a minute half of what an interruption leaves would be gone.
 const POLL: Kind = Kind::Number { min: 0.1, max: 60.0 };
+/// A host that looked at itself more often would be busy with itself.
+const LOOK: Kind = Kind::Number {
+    min: 1.0,
+    max: 3_600.0,
+};
+/// Beyond this nothing that was raised would ever be cleared.
+const MARGIN: Kind = Kind::Number { min: 0.0, max: 90.0 };
 
 const LOGS_GO_TO_STDERR: &str = "logs go to stderr, where systemd's journal keeps them";
 const TAGS_ARE_READ_BEFORE_A_STOP: &str = "tags are read right before a stop";
@@ -261,6 +268,18 @@ pub const KEYS: &[Key] = &[
         "\"http://169.254.169.254\"",
     ),
     local("event_sources.gcp.wait_seconds", WAIT, "5"),
+    local("event_sources.system.enabled", Kind::Bool, "false"),
+    local("event_sources.system.disk_free_percent", PERCENT, "10"),
+    local("event_sources.system.inodes_free_percent", PERCENT, "5"),
+    local("event_sources.system.cpu_percent", PERCENT, "95"),
+    local("event_sources.system.cpu_pressure_percent", PERCENT, "60"),
+    local("event_sources.system.memory_available_percent", PERCENT, "5"),
+    local("event_sources.system.memory_pressure_percent", PERCENT, "40"),
+    local("event_sources.system.memory_stall_percent", PERCENT, "10"),
+    local("event_sources.system.hysteresis_percent", MARGIN, "20"),
+    local("event_sources.system.interval_seconds", LOOK, "10"),
+    local("event_sources.system.for_seconds", PAUSE, "30"),
+    local("event_sources.system.cpu_for_seconds", PAUSE, "300"),
     of(
         "plugins.external_repositories",
         Kind::Anything,

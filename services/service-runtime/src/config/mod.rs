@@ -17,8 +17,9 @@ mod relations;
 mod source;
 mod spelling;
 
-pub use event_sources::{AwsMetadataSourceConfig, EventSourcesConfig};
-pub use event_sources::{AzureSourceConfig, EventSourcesConfig, GcpSourceConfig};
+pub use event_sources::{
+    AwsMetadataSourceConfig, AzureSourceConfig, EventSourcesConfig, GcpSourceConfig, SystemSourceConfig,
+};
 pub use keys::{Effect, KEYS, Key, Since, key};
 pub use kind::Kind;
 pub use local::{LocalConfig, LoggingConfig, PluginsConfig};
@@ -218,6 +219,37 @@ mod tests {
         let without = load(&FixedSource::default(), None).expect("nothing is wrong with it");
         let defaults = &without.local.event_sources.aws_metadata;
         assert_eq!(*defaults, AwsMetadataSourceConfig::default());
+    }
+
+    #[test]
+    fn without_a_file_what_is_local_has_its_defaults() {
+        let loaded = load(&FixedSource::default(), None).expect("nothing is wrong with it");
+        assert_eq!(loaded.local, LocalConfig::default());
+    }
+
+    #[test]
+    fn every_key_of_the_system_source_is_taken() {
+        let file = r#"{"event_sources": {"system": {"enabled": true, "disk_free_percent": 1, "inodes_free_percent": 2,
+            "cpu_percent": 3, "cpu_pressure_percent": 4, "memory_available_percent": 5, "memory_pressure_percent": 6,
+            "memory_stall_percent": 7, "hysteresis_percent": 8, "interval_seconds": 9, "for_seconds": 10,
+            "cpu_for_seconds": 11}}}"#;
+        let source = FixedSource::default().file(DEFAULT_PATH, file);
+        let loaded = load(&source, None).expect("nothing is wrong with it");
+        let taken = SystemSourceConfig {
+            enabled: true,
+            disk_free_percent: 1.0,
+            inodes_free_percent: 2.0,
+            cpu_percent: 3.0,
+            cpu_pressure_percent: 4.0,
+            memory_available_percent: 5.0,
+            memory_pressure_percent: 6.0,
+            memory_stall_percent: 7.0,
+            hysteresis_percent: 8.0,
+            interval: std::time::Duration::from_secs(9),
+            hold: std::time::Duration::from_secs(10),
+            cpu_hold: std::time::Duration::from_secs(11),
+        };
+        assert_eq!(loaded.local.event_sources.system, taken);
     }
 
     #[test]
