@@ -11,6 +11,7 @@ pub mod gcp;
 pub mod http;
 #[cfg(test)]
 mod malformed;
+pub mod system;
 mod trouble;
 
 use crate::happening::Happening;
