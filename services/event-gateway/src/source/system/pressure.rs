@@ -70,6 +70,8 @@ mod tests {
             "",
             "some",
             "some avg10=1.00",
+            "some avg10=1.00 avg60=0 avg300=0",
+            "some avg10=1.00 avg60=0 avg300=0 total=",
             "some avg10=NaN avg60=0 avg300=0 total=0",
             "some avg10=-1 avg60=0 avg300=0 total=0",
             "some avg10=101 avg60=0 avg300=0 total=0",

@@ -43,9 +43,53 @@ impl Root {
             return Err(Unreadable::malformed(path, "it is far too long"));
         }
         match String::from_utf8(bytes) {
-            Ok(text) if text.ends_with('\n') => Ok(text),
+            // A list without entries is empty and whole; who expects more says so.
+            Ok(text) if text.is_empty() || text.ends_with('\n') => Ok(text),
             Ok(_) => Err(Unreadable::malformed(path, "its last line is cut off")),
             Err(_) => Err(Unreadable::malformed(path, "it is not text")),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+
+    #[test]
+    fn a_part_of_a_file_is_not_taken_for_the_whole() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let root = Root::new(folder.path());
+        let far_too_long = "x\n".repeat(3 << 20);
+        for (content, is_whole) in [
+            (&b"MemTotal: 1000 kB\n"[..], true),
+            (b"MemTotal: 1000 kB", false),
+            (b"", true),
+            (b"\xff\n", false),
+            (far_too_long.as_bytes(), false),
+        ] {
+            std::fs::write(root.join("/file"), content).expect("writes");
+            assert_eq!(
+                root.text("/file").is_ok(),
+                is_whole,
+                "{:?}",
+                content.first_chunk::<9>()
+            );
+        }
+    }
+
+    #[test]
+    fn a_pipe_in_a_files_place_is_not_waited_for() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let root = Root::new(folder.path());
+        mknodat(
+            CWD,
+            root.join("/pipe"),
+            FileType::Fifo,
+            Mode::from_raw_mode(0o600),
+            0,
+        )
+        .expect("a pipe");
+        assert!(root.text("/pipe").is_err());
     }
 }

@@ -97,6 +97,8 @@ async fn a_machine_that_has_only_loopback_never_lost_a_network() {
     let mut watch = machine.begin().await;
     assert_eq!(machine.looks(&mut watch, 100).await, []);
     machine.write("proc/net/route", super::FILES[6].1);
+    // As it is where IPv6 is switched off by sysctl.
+    machine.write("proc/net/ipv6_route", "");
     machine.looks(&mut watch, 1).await;
     machine.write("proc/net/route", NO_ROUTE);
     watch = machine.begin().await;
