@@ -54,7 +54,7 @@ impl Root {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rustix::fs::{CWD, FileType, Mode, mknodat};
+    use rustix::fs::{CWD, FileType, Mode, OFlags, mknodat};
 
     #[test]
     fn a_part_of_a_file_is_not_taken_for_the_whole() {
@@ -90,6 +90,10 @@ mod tests {
             0,
         )
         .expect("a pipe");
+        // Without a writer a pipe reads as empty; with one that says nothing it would block.
+        assert_eq!(root.text("/pipe").expect("empty"), "");
+        let flags = OFlags::RDWR | OFlags::NONBLOCK;
+        let _writer = rustix::fs::open(root.join("/pipe"), flags, Mode::empty()).expect("opens");
         assert!(root.text("/pipe").is_err());
     }
 }
