@@ -5,6 +5,7 @@
 
 mod config;
 mod hearing;
+mod making;
 mod servers;
 
 pub use config::BusConfig;
@@ -15,9 +16,9 @@ use crate::{
     inbox::Inbox,
     jetstream::Tally,
 };
-use async_nats::{Client, ConnectErrorKind, ConnectOptions, connection::State};
-use hearing::{Hearing, look_after};
-use rand::RngExt as _;
+use async_nats::{Client, ConnectErrorKind, connection::State};
+use hearing::{Heard, Hearing, look_after};
+use making::options;
 use servers::{addresses, masked};
 use std::{sync::Arc, time::Duration};
 use tokio::{
@@ -30,15 +31,8 @@ use tokio::{
 /// the server; more than six times as many is a fault, which is counted.
 const SUBSCRIPTION_CAPACITY: usize = 65_536;
 
-/// One attempt to connect; a server that is there answers within milliseconds.
-const ATTEMPT: Duration = Duration::from_secs(5);
-
 /// Between two attempts to connect for the first time.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
-
-/// The longest pause between two attempts to reconnect: a fleet is back within seconds of the server,
-/// spread out by chance so that it does not come in waves.
-const LONGEST_PAUSE_MS: u64 = 4_000;
 
 /// What state the connection is in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -106,16 +100,7 @@ impl Bus {
     pub async fn connect_with_capacity(config: BusConfig, capacity: usize) -> Result<Bus, BusError> {
         let deadline = Instant::now() + config.connect_timeout;
         let addresses = addresses(&config.servers)?;
-        let counters = Arc::new(Counters::default());
-        let (status, status_seen) = watch::channel(BusStatus::Connected);
-        let (losses, losses_seen) = watch::channel(0);
-        let (denials, denials_seen) = watch::channel("".into());
-        let hearing = Arc::new(Hearing {
-            status,
-            losses,
-            denials,
-            counters: counters.clone(),
-        });
+        let (hearing, heard) = Heard::new(BusStatus::Connected);
         let shown = masked(&config.servers);
         let unreachable = |source: Cause| BusError::Unreachable {
             servers: shown.clone(),
@@ -138,29 +123,7 @@ impl Bus {
                 Err(elapsed) => return Err(unreachable(elapsed.into())),
             }
         };
-        let looking = tokio::spawn(look_after(client.clone(), hearing)).abort_handle();
-        let base = client.new_inbox();
-        let subscriber =
-            client
-                .subscribe(format!("{base}.*"))
-                .await
-                .map_err(|cause| BusError::Subscribe {
-                    template: "_INBOX_<role>.<name>.<id>.*",
-                    source: cause.into(),
-                })?;
-        let bus = Bus {
-            inner: Arc::new(Inner {
-                client,
-                servers: shown,
-                inbox: Inbox::new(base, subscriber),
-                status: status_seen,
-                losses: losses_seen,
-                denials: denials_seen,
-                counters,
-                writes: Tally::default(),
-                looking,
-            }),
-        };
+        let bus = assembled(client, shown, hearing, heard).await?;
         // A credential whose inbox is somebody else's is found out here, not at the first request: the
         // server denies the subscription, and what would come back never does.
         let mut status = bus.status();
@@ -171,6 +134,24 @@ impl Bus {
             why = fatal(&mut status) => return Err(bus.denied(&why)),
         }
         Ok(bus)
+    }
+
+    /// As [`Bus::connect`], without waiting for a server: until one answers, for ever, the connection is as one that
+    /// was lost. Credentials that a server refuses show as [`BusStatus::Fatal`].
+    ///
+    /// # Errors
+    /// When an address cannot be one, or when the credentials cannot be read.
+    pub async fn begin(config: BusConfig) -> Result<Bus, BusError> {
+        let addresses = addresses(&config.servers)?;
+        let (hearing, heard) = Heard::new(BusStatus::Disconnected);
+        let shown = masked(&config.servers);
+        let options = options(&config, SUBSCRIPTION_CAPACITY, hearing.clone()).await?;
+        let connecting = options.retry_on_initial_connect().connect(&addresses);
+        let client = connecting.await.map_err(|cause| BusError::Unreachable {
+            servers: shown.clone(),
+            source: cause.into(),
+        })?;
+        assembled(client, shown, hearing, heard).await
     }
 
     /// The state of the connection, to be watched by whoever takes the service down.
@@ -274,31 +255,35 @@ impl Bus {
     }
 }
 
-async fn options(
-    config: &BusConfig,
-    capacity: usize,
+/// The handle of a connection, which hears its own answers from now on.
+async fn assembled(
+    client: Client,
+    servers: String,
     hearing: Arc<Hearing>,
-) -> Result<ConnectOptions, BusError> {
-    let mut options = ConnectOptions::new()
-        .name(&config.service)
-        .custom_inbox_prefix(config.role.inbox_prefix(&config.name))
-        .connection_timeout(ATTEMPT.min(config.connect_timeout))
-        .subscription_capacity(capacity)
-        .reconnect_delay_callback(pause_before)
-        .event_callback(move |event| {
-            let hearing = hearing.clone();
-            async move { hearing.take(event) }
-        });
-    if let Some(path) = &config.credentials {
-        let text = tokio::fs::read_to_string(path).await;
-        options = text
-            .and_then(|text| options.credentials(&text))
-            .map_err(|cause| BusError::Credentials {
-                path: path.clone(),
-                source: cause.into(),
-            })?;
-    }
-    Ok(options)
+    heard: Heard,
+) -> Result<Bus, BusError> {
+    let looking = tokio::spawn(look_after(client.clone(), hearing)).abort_handle();
+    let base = client.new_inbox();
+    let subscriber = client
+        .subscribe(format!("{base}.*"))
+        .await
+        .map_err(|cause| BusError::Subscribe {
+            template: "_INBOX_<role>.<name>.<id>.*",
+            source: cause.into(),
+        })?;
+    Ok(Bus {
+        inner: Arc::new(Inner {
+            client,
+            servers,
+            inbox: Inbox::new(base, subscriber),
+            status: heard.status,
+            losses: heard.losses,
+            denials: heard.denials,
+            counters: heard.counters,
+            writes: Tally::default(),
+            looking,
+        }),
+    })
 }
 
 /// Why the connection is of no use any more, once it is; waits for ever where nobody will say.
@@ -310,30 +295,5 @@ async fn fatal(status: &mut watch::Receiver<BusStatus>) -> String {
     {
         Ok(BusStatus::Fatal(why)) => why.clone(),
         Ok(BusStatus::Connected | BusStatus::Disconnected) | Err(_) => std::future::pending().await,
-    }
-}
-
-/// The pause before an attempt to reconnect: none before the first, then doubling, between half and all
-/// of it by chance.
-fn pause_before(attempt: usize) -> Duration {
-    let exponent = u32::try_from(attempt.saturating_sub(2).min(12)).expect("at most 12");
-    let longest = match attempt {
-        0 | 1 => return Duration::ZERO,
-        _ => (10 * 2u64.pow(exponent)).min(LONGEST_PAUSE_MS),
-    };
-    Duration::from_millis(rand::rng().random_range(longest / 2..=longest))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_pause_before_a_reconnect_grows_and_is_bounded() {
-        assert_eq!(pause_before(1), Duration::ZERO);
-        for attempt in 2..100 {
-            assert!(pause_before(attempt) <= Duration::from_millis(LONGEST_PAUSE_MS));
-        }
-        assert!(pause_before(50) >= Duration::from_millis(LONGEST_PAUSE_MS / 2));
     }
 }

@@ -4,7 +4,7 @@
 //! **Invariant:** only this crate names `async-nats`, and only [`Subject`] and [`keys`] build a subject
 //! or a key. **Invariant:** it holds no rule about hosts, votes or events; it carries them.
 //!
-//! - [`Bus::connect`], [`Bus::publish`], [`Bus::request`], [`Bus::subscribe`] and [`serve()`]: talking.
+//! - [`Bus::connect`], [`Bus::begin`], [`Bus::publish`], [`Bus::request`], [`Bus::subscribe`] and [`serve()`]: talking.
 //! - [`Bus::set_up`], [`Bus::file`], [`Bus::history`], [`Bus::bucket`], [`Bus::write_batch`],
 //!   [`Bus::events`], [`Bus::artifacts`]: what is kept.
 //! - [`Bus::announce`]: being found by `nats micro`.

@@ -27,6 +27,37 @@ pub(super) struct Hearing {
     pub(super) counters: Arc<Counters>,
 }
 
+/// What is heard of a connection, as its handle sees it.
+pub(super) struct Heard {
+    pub(super) status: watch::Receiver<BusStatus>,
+    pub(super) losses: watch::Receiver<u64>,
+    pub(super) denials: watch::Receiver<Arc<str>>,
+    pub(super) counters: Arc<Counters>,
+}
+
+impl Heard {
+    /// Nothing yet, but for the state that it begins in.
+    pub(super) fn new(status: BusStatus) -> (Arc<Hearing>, Heard) {
+        let counters = Arc::new(Counters::default());
+        let (status, status_seen) = watch::channel(status);
+        let (losses, losses_seen) = watch::channel(0);
+        let (denials, denials_seen) = watch::channel("".into());
+        let heard = Heard {
+            status: status_seen,
+            losses: losses_seen,
+            denials: denials_seen,
+            counters: counters.clone(),
+        };
+        let hearing = Hearing {
+            status,
+            losses,
+            denials,
+            counters,
+        };
+        (Arc::new(hearing), heard)
+    }
+}
+
 /// Looks at the connection's state for ever, for what no event has told.
 pub(super) async fn look_after(client: Client, hearing: Arc<Hearing>) {
     let mut looks = interval(LOOK);

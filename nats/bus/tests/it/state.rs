@@ -89,6 +89,42 @@ async fn credentials_that_the_server_does_not_know_are_denied_at_once() {
 }
 
 #[tokio::test]
+async fn who_begins_waits_for_no_server_and_is_connected_when_there_is_one() {
+    let mut server = NatsServer::with_roles().await;
+    let user = User::host(&host("h1"));
+    let credentials = server.credentials(&user);
+    server.kill();
+    let begun = Bus::begin(config(server.url(), Role::Host, "h1", Some(credentials))).await;
+    let bus = begun.expect("nobody is waited for");
+    assert_eq!(*bus.status().borrow(), BusStatus::Disconnected);
+    let flushed = bus.flush(SHORT).await.expect_err("nobody is there");
+    assert!(flushed.is_unreachable(), "{flushed}");
+    server.restart().await;
+    wait_for_status(&bus, "it is connected", |status| *status == BusStatus::Connected).await;
+    // Its inbox is there as well, which was made before the server was.
+    bus.flush(LIMIT).await.expect("the server answers");
+}
+
+#[tokio::test]
+async fn who_begins_with_credentials_that_the_server_does_not_know_hears_of_it() {
+    let server = NatsServer::with_roles().await;
+    let stranger = NatsServer::with_roles().await;
+    let credentials = stranger.credentials(&User::host(&host("h1")));
+    let begun = Bus::begin(config(server.url(), Role::Host, "h1", Some(credentials))).await;
+    wait_for_status(
+        &begun.expect("nobody was asked yet"),
+        "the refusal is heard",
+        |status| matches!(status, BusStatus::Fatal(text) if text.contains("credentials")),
+    )
+    .await;
+    let missing = Bus::begin(config(server.url(), Role::Host, "h1", Some("/nowhere".into()))).await;
+    assert!(
+        matches!(missing, Err(BusError::Credentials { .. })),
+        "{missing:?}"
+    );
+}
+
+#[tokio::test]
 async fn credentials_of_another_role_are_denied_and_not_waited_for() {
     let server = NatsServer::with_roles().await;
     let credentials = server.credentials(&User::host(&host("h1")));
