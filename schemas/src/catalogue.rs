@@ -40,6 +40,7 @@ macro_rules! for_each {
         $each!("stats_report", crate::plugin::inspection::StatsReport);
         $each!("event", crate::event::Event);
         $each!("handle_event", crate::event::HandleEvent);
+        $each!("hand_over", crate::event::HandOver);
         $each!("accepted", crate::event::Accepted);
         $each!("handler_result", crate::event::HandlerResult);
         $each!("custom", crate::event::CustomEvent);

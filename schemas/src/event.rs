@@ -1,7 +1,9 @@
 //! Something that happened or will happen, what a handler made of it, and people's own events.
 
+mod hand_over;
 mod happening;
 
+pub use hand_over::HandOver;
 pub use happening::severity_of;
 
 use crate::{EventId, EventType, HostId, Message, PluginName, Timestamp};
