@@ -9,6 +9,7 @@ pub mod config;
 pub mod exit;
 pub mod identity;
 pub mod opening;
+pub mod places;
 pub mod plain;
 pub mod secret;
 pub mod service;
