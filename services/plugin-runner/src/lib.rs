@@ -30,6 +30,7 @@ mod log_book;
 mod manifest;
 mod moment;
 mod nats_plugin;
+mod neighbour;
 mod orphans;
 mod packages;
 mod pipes;

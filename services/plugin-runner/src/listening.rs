@@ -44,7 +44,11 @@ where
     F: Future<Output = Result<T, BusError>>,
 {
     let attempts = async {
+        let mut status = bus.status();
         loop {
+            // Where there is no server the client would keep each attempt for later, for as long as there is none. Its
+            // end shows in the attempt.
+            drop(status.wait_for(|status| *status != BusStatus::Disconnected).await);
             match attempt().await {
                 Err(error) if error.is_unreachable() && !is_lost(bus) => {
                     tracing::info!(

@@ -7,7 +7,7 @@ use snooze_schemas::HostId;
 use snooze_service_runtime::{
     Exit, Failure, LoadedConfig, ServiceArgs, Threads, args,
     config::{self, RealSource},
-    identity, run_service,
+    identity, places, run_service,
 };
 use std::{path::PathBuf, process::ExitCode, time::Duration};
 
@@ -58,7 +58,8 @@ fn main() -> ExitCode {
             .service
             .server
             .unwrap_or_else(|| "nats://127.0.0.1:4222".to_owned());
-        let connecting = Bus::connect(BusConfig {
+        // Plugins run, and handle what this host notices itself, whether there is a broker or not.
+        let beginning = Bus::begin(BusConfig {
             servers,
             credentials: arguments.service.credentials,
             role: Role::Host,
@@ -66,11 +67,7 @@ fn main() -> ExitCode {
             service: NAME.to_owned(),
             connect_timeout: CONNECT_TIMEOUT,
         });
-        // Given up half way it has told nobody anything, so there is nothing to end in order.
-        let Some(bus) = shutdown.run_until_cancelled(connecting).await else {
-            return Ok(());
-        };
-        let bus = bus.map_err(|error| of_bus(&error))?;
+        let bus = beginning.await.map_err(|error| of_bus(&error))?;
         let run = snooze_plugin_runner::run(config, bus, shutdown).await;
         run.map_err(|error| Failure::from_error(exit_of_run(&error), &error))
     })
@@ -85,12 +82,12 @@ fn settle(arguments: &Arguments, loaded: &LoadedConfig) -> Result<Config, Failur
     };
     let boot_id = identity::boot_id().map_err(|error| Failure::from_error(Exit::Failed, &error))?;
     // Two people's runners share /dev/shm: each has a folder of its own.
-    let own = format!("snooze-{}", rustix::process::geteuid().as_raw());
+    let own = places::own_runtime_folder(&arguments.runtime);
     let state = arguments.state.join("runner");
     let config = Config {
         fence: fence::FenceConfig::of_this_process(),
         local_policy: loaded.policy.clone(),
-        ..Config::new(host, boot_id, state, arguments.runtime.join(own))
+        ..Config::new(host, boot_id, state, own)
     };
     Ok(config.with_plugins(&loaded.local.plugins))
 }

@@ -72,6 +72,32 @@ pub(crate) fn part(leader: i32) {
     family().part(leader);
 }
 
+/// So many generations of processes are looked at; no sane tree has as many.
+const GENERATIONS: usize = 256;
+
+/// Whether a process is a plugin's, or may be: it is under a fence, descends from us, or cannot be seen. All that we
+/// start is a plugin, and what it leaves behind becomes a child of ours.
+pub(crate) fn may_be_a_plugins(process: i32) -> bool {
+    if process == me() {
+        return false;
+    }
+    if marks::is_fenced(process) {
+        return true;
+    }
+    let mut next = process;
+    for _ in 0..GENERATIONS {
+        match kin::shown(next) {
+            Some(one) if one.parent == me() => return true,
+            // The machine's first process, or one whose parents are none of ours to see.
+            Some(one) if one.parent <= 1 => return false,
+            Some(one) => next = one.parent,
+            // It has ended meanwhile: whose child it was, nobody says any more.
+            None => return true,
+        }
+    }
+    true
+}
+
 /// Ends what was left by plugins that have ended, without waiting until it is gone.
 pub(crate) fn end_now() {
     family().look(me(), &kin::children(me()));

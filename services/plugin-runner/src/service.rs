@@ -1,5 +1,6 @@
 //! The service: puts the parts together and runs them until shutdown.
 
+mod arrival;
 mod error;
 
 pub use error::RunnerError;
@@ -15,35 +16,28 @@ use crate::{
     inspect::{Inspector, RightsReader},
     keep::Keep,
     leftovers::Leftovers,
-    listening, orphans,
+    neighbour::Neighbour,
+    orphans,
     packages::{Packages, Shelf},
     plugins::Plugins,
     policy::{PolicyInForce, PolicySource},
     prepare::{self, Preparations},
-    samples::SampleFeed,
     set::{self, Departed, Digests, House, Known},
     trail::{self, Trail},
     usage::pressure,
     verbs::{Places, Verbs},
     verify::Verifier,
 };
-use snooze_bus::{Bus, BusStatus, Subject, SubjectFilter, serve};
+use snooze_bus::{Bus, BusStatus, SubjectFilter};
 use snooze_service_runtime::{AgentId, CancellationToken, Tasks, exit::one_line};
 use std::{convert::Infallible, sync::Arc, time::Duration};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 
 /// How long the parts have to end after shutdown: plugins get two seconds to end by themselves.
 const GRACE: Duration = Duration::from_secs(8);
 
 /// How long the start waits for the policy on the bus before it goes on with what it has.
 const FIRST_POLICY: Duration = Duration::from_secs(2);
-
-/// So many requests are looked at at once; each kind has far fewer places, and those beyond them are turned
-/// away at once.
-const VERBS: usize = 1024;
-
-/// How long answers that are under way may take after shutdown.
-const VERBS_GRACE: Duration = Duration::from_secs(2);
 
 /// Whom the verbs ask.
 struct Asked {
@@ -52,6 +46,7 @@ struct Asked {
     desk: set::Desk,
     digests: Arc<Digests>,
     engine: mpsc::Sender<engine::Request>,
+    neighbour: Option<Neighbour>,
 }
 
 /// Runs the service until `shutdown`.
@@ -68,11 +63,7 @@ pub async fn run(config: Config, bus: Bus, shutdown: CancellationToken) -> Resul
         );
     }
     let local = PolicyInForce::local(&config.local_policy).map_err(RunnerError::LocalPolicy)?;
-    let samples = SubjectFilter::Exactly(Subject::Metrics(config.host.clone()));
-    let samples = listening::subscribe(&bus, &samples, &shutdown).await;
-    let Some(samples) = samples.map_err(RunnerError::Listen)? else {
-        return Ok(());
-    };
+    let samples = arrival::hear_samples(&bus, &config.host, &shutdown);
 
     let mut tasks = Tasks::new(shutdown.clone());
     let source = PolicySource::new(bus.clone(), config.host.clone(), config.state.join("policy.json"));
@@ -119,22 +110,31 @@ pub async fn run(config: Config, bus: Bus, shutdown: CancellationToken) -> Resul
         desk,
         digests,
         engine: requests_in,
+        // Only a folder that is ours alone keeps runs and has the socket.
+        neighbour: keep
+            .as_ref()
+            .and_then(|_| Neighbour::below(&config.runtime, &config.host)),
     };
-    serve_verbs(&config, &bus, asked, &policy, &agent, &mut tasks).await?;
-    let engine = Engine {
-        host: config.host.clone(),
-        boot_id: config.boot_id.clone(),
-        agent,
-        launch: config.launch.clone(),
-        bus: bus.clone(),
-        clocks: config.clocks.clone(),
-        policy: policy.clone(),
-        plugins: plugins.clone(),
-        keep,
-        requests,
-        samples: SampleFeed::new(bus.clone(), config.host.clone(), samples),
+    let heard = serve_verbs(&config, &bus, asked, &policy, &agent, &mut tasks).await?;
+    let on_bus = (bus.clone(), config.host.clone());
+    let engine = {
+        let bus = bus.clone();
+        move |samples| Engine {
+            host: config.host,
+            boot_id: config.boot_id,
+            agent,
+            launch: config.launch,
+            bus,
+            clocks: config.clocks,
+            policy,
+            plugins,
+            keep,
+            requests,
+            samples,
+        }
     };
-    tasks.start("votes", engine.run(shutdown.clone()));
+    let voting = arrival::vote(engine, on_bus, samples, heard, shutdown);
+    tasks.start("votes", voting);
 
     let outcome = tasks.run(GRACE).await;
     orphans::end().await;
@@ -194,13 +194,14 @@ async fn serve_verbs(
     policy: &watch::Receiver<Arc<PolicyInForce>>,
     agent: &str,
     tasks: &mut Tasks,
-) -> Result<(), RunnerError> {
+) -> Result<oneshot::Receiver<()>, RunnerError> {
     let Asked {
         plugins,
         directory,
         desk: house,
         digests,
         engine,
+        neighbour,
     } = asked;
     let shutdown = tasks.shutdown();
     let file = Keep::below(&config.runtime, &config.host).map(|keep| keep.beside("leaving"));
@@ -242,6 +243,10 @@ async fn serve_verbs(
     })
     .map_err(RunnerError::PrepareJournal)?;
     desk.resume().await.map_err(RunnerError::EventJournal)?;
+    if let Some(neighbour) = neighbour {
+        let serving = neighbour.serve(desk.clone(), shutdown.clone());
+        tasks.start("neighbour", ends_well(serving));
+    }
     tasks.start("preparations", ends_well(preparations.clone().watch()));
     let verifier = Arc::new(Verifier {
         host: config.host.clone(),
@@ -271,22 +276,18 @@ async fn serve_verbs(
             limit: config.verb_limit,
         }),
     });
+    let (said, heard) = oneshot::channel();
     let asked = SubjectFilter::RunnerOf(config.host.clone());
-    let asked = listening::subscribe(bus, &asked, &shutdown).await;
-    let Some(asked) = asked.map_err(RunnerError::Listen)? else {
-        return Ok(());
-    };
-    let stop = shutdown.clone().cancelled_owned();
     let handler = move |delivery| verbs.clone().answer(delivery);
     tasks.start(
         "verbs",
-        ends_well(serve(asked, VERBS, VERBS_GRACE, stop, handler)),
+        arrival::answer(bus.clone(), asked, said, handler, shutdown.clone()),
     );
     let showing = directory
         .clone()
         .show(bus.clone(), config.clocks.wall(), shutdown.clone());
     tasks.start("directory", showing);
-    Ok(())
+    Ok(heard)
 }
 
 /// Ends with an error when the bus denies something that is needed: what it withholds would never be missed.

@@ -35,7 +35,7 @@ pub(crate) async fn send(
 }
 
 /// A handler that notes begin and end of what it does in the test's file `order`.
-fn handler(stage: &Stage, name: &str, does: &str) -> String {
+pub(crate) fn handler(stage: &Stage, name: &str, does: &str) -> String {
     let file = stage.file("order");
     format!(
         r#"#!/usr/bin/env python3
@@ -61,15 +61,16 @@ for line in sys.stdin:
     )
 }
 
-const SUCCESS: &str = r#"{"handled": True, "succeeded": True, "message": event["data"]["volume"]}"#;
+pub(crate) const SUCCESS: &str =
+    r#"{"handled": True, "succeeded": True, "message": event["data"]["volume"]}"#;
 
-fn noted(stage: &Stage) -> Vec<String> {
+pub(crate) fn noted(stage: &Stage) -> Vec<String> {
     let text = fs::read_to_string(stage.file("order")).unwrap_or_default();
     text.lines().map(str::to_owned).collect()
 }
 
 /// A configuration in which these plugins handle the test's event by these priorities.
-fn config(stage: &Stage, handlers: &[(&str, Value)]) -> snooze_plugin_runner::Config {
+pub(crate) fn config(stage: &Stage, handlers: &[(&str, Value)]) -> snooze_plugin_runner::Config {
     let mut config = stage.config();
     for (name, settings) in handlers {
         let own = json!({"events": {"custom.backup": settings}});
@@ -80,7 +81,7 @@ fn config(stage: &Stage, handlers: &[(&str, Value)]) -> snooze_plugin_runner::Co
     config
 }
 
-async fn all_run(stage: &Stage) {
+pub(crate) async fn all_run(stage: &Stage) {
     let subject = stage.verb(RunnerVerb::Plugins);
     wait_for(SOON, "all plugins run", async || {
         let list: PluginList = stage
@@ -111,7 +112,7 @@ pub(crate) async fn outcomes(stage: &Stage) -> Vec<EventOutcome> {
         .collect()
 }
 
-async fn outcome(stage: &Stage) -> EventOutcome {
+pub(crate) async fn outcome(stage: &Stage) -> EventOutcome {
     wait_for(SOON, "an outcome is in the audit trail", async || {
         outcomes(stage).await.pop()
     })

@@ -27,6 +27,7 @@ mod native;
 mod nats_plugins;
 mod nats_silence;
 mod nearing;
+mod neighbour;
 mod one_process;
 mod orphans;
 mod packages;
