@@ -1,5 +1,6 @@
 //! Why a gateway ends before it is asked to.
 
+use crate::host::JournalError;
 use snooze_bus::{BusError, BusErrorKind};
 use snooze_service_runtime::TaskError;
 
@@ -28,6 +29,9 @@ pub enum GatewayError {
         /// What the server said.
         why: String,
     },
+    /// The journal of a host's gateway is of no use.
+    #[error("open the journal of what was noticed")]
+    Journal(#[source] JournalError),
     /// A part of it failed or ended.
     #[error("run the gateway")]
     Run(#[source] TaskError),
@@ -43,7 +47,7 @@ impl GatewayError {
             Self::Run(TaskError::Failed { source, .. }) => source
                 .downcast_ref()
                 .map_or(BusErrorKind::Failed, GatewayError::kind),
-            Self::Run(_) => BusErrorKind::Failed,
+            Self::Journal(_) | Self::Run(_) => BusErrorKind::Failed,
         }
     }
 }

@@ -1,23 +1,43 @@
-//! The event gateway as a process of its own.
+//! The event gateway as a process of its own: the part at the centre, or the part on a host.
 
-use clap::Parser;
+use clap::{Args, Parser, Subcommand};
 use snooze_bus::{Bus, BusConfig, BusErrorKind, Role};
-use snooze_event_gateway::centre;
+use snooze_event_gateway::{
+    GatewayError, centre,
+    host::{self, sources},
+};
+use snooze_schemas::HostId;
 use snooze_service_runtime::{
-    Exit, Failure, ServiceArgs, Threads, args,
+    CancellationToken, Exit, Failure, LoadedConfig, ServiceArgs, Threads, args,
     config::{self, RealSource},
     exit::one_line,
-    identity, run_service,
+    identity, places, run_service,
 };
-use std::{process::ExitCode, time::Duration};
+use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 const NAME: &str = "snooze-event-gateway";
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Files people's own events and hands every event to the host that it concerns.
+/// Turns what happens into events, and sees that each is handled.
 #[derive(Debug, Parser)]
-#[command(name = NAME, version)]
+#[command(name = NAME, version, args_conflicts_with_subcommands = true)]
 struct Arguments {
+    #[command(subcommand)]
+    part: Option<Part>,
+    #[command(flatten)]
+    centre: CentreArguments,
+}
+
+#[derive(Debug, Subcommand)]
+enum Part {
+    /// File people's own events and hand every event to the host that it concerns (the default)
+    Centre(CentreArguments),
+    /// Notice what concerns this host, hand it to its own runner and file it
+    Host(HostArguments),
+}
+
+#[derive(Debug, Args)]
+struct CentreArguments {
     #[command(flatten)]
     service: ServiceArgs,
     /// The name of this gateway's user on the bus
@@ -25,10 +45,37 @@ struct Arguments {
     name: String,
 }
 
+#[derive(Debug, Args)]
+struct HostArguments {
+    #[command(flatten)]
+    service: ServiceArgs,
+    /// Folder for journals that survive a reboot
+    #[arg(
+        long,
+        value_name = "FOLDER",
+        env = "SNOOZE_STATE",
+        default_value = "/var/lib/snooze"
+    )]
+    state: PathBuf,
+    /// Folder on tmpfs where this host's runner has its socket: the runner's own --runtime
+    #[arg(
+        long,
+        value_name = "FOLDER",
+        env = "XDG_RUNTIME_DIR",
+        default_value = "/dev/shm"
+    )]
+    runtime: PathBuf,
+}
+
 fn main() -> ExitCode {
-    let Arguments { service, name } = match args::parse::<Arguments>() {
+    let arguments = match args::parse::<Arguments>() {
         Ok(arguments) => arguments,
         Err(exit) => return exit,
+    };
+    let part = arguments.part.unwrap_or(Part::Centre(arguments.centre));
+    let (service, threads) = match &part {
+        Part::Centre(centre) => (&centre.service, Threads::PerCore),
+        Part::Host(host) => (&host.service, Threads::One),
     };
     let loaded = match config::load(&RealSource, service.config.as_deref()) {
         Ok(loaded) => loaded,
@@ -37,32 +84,69 @@ fn main() -> ExitCode {
             return Failure::new(Exit::Usage, lines.join("\n")).report(NAME);
         }
     };
-    run_service(
-        NAME,
-        Threads::PerCore,
-        &loaded.local.telemetry(),
-        async |shutdown| {
-            loaded.log_notices();
-            let connecting = Bus::connect(BusConfig {
-                servers: service
-                    .server
-                    .unwrap_or_else(|| "nats://127.0.0.1:4222".to_owned()),
-                credentials: service.credentials,
-                role: Role::Gateway,
-                name: name.clone(),
-                service: NAME.to_owned(),
-                connect_timeout: CONNECT_TIMEOUT,
-            });
-            // Given up half way it has told nobody anything, so there is nothing to end in order.
-            let Some(bus) = shutdown.run_until_cancelled(connecting).await else {
-                return Ok(());
-            };
-            let bus = bus.map_err(|error| Failure::from_error(exit_of(error.kind()), &error))?;
-            let actor = format!("gateway {} on {}", name, identity::host_name());
-            let run = centre::run(centre::Config::new(actor), bus, shutdown).await;
-            run.map_err(|error| Failure::from_error(exit_of(error.kind()), &error))
-        },
-    )
+    run_service(NAME, threads, &loaded.local.telemetry(), async |shutdown| {
+        loaded.log_notices();
+        match part {
+            Part::Centre(arguments) => at_the_centre(arguments, shutdown).await,
+            Part::Host(arguments) => on_a_host(arguments, &loaded, shutdown).await,
+        }
+    })
+}
+
+async fn at_the_centre(arguments: CentreArguments, shutdown: CancellationToken) -> Result<(), Failure> {
+    let CentreArguments { service, name } = arguments;
+    let connecting = Bus::connect(connection(service, Role::Gateway, name.clone()));
+    // Given up half way it has told nobody anything, so there is nothing to end in order.
+    let Some(bus) = shutdown.run_until_cancelled(connecting).await else {
+        return Ok(());
+    };
+    let bus = bus.map_err(|error| Failure::from_error(exit_of(error.kind()), &error))?;
+    let actor = format!("gateway {} on {}", name, identity::host_name());
+    let run = centre::run(centre::Config::new(actor), bus, shutdown).await;
+    run.map_err(|error| ended(&error))
+}
+
+/// Does not wait for the bus: what this host notices it handles without one.
+async fn on_a_host(
+    arguments: HostArguments,
+    loaded: &LoadedConfig,
+    shutdown: CancellationToken,
+) -> Result<(), Failure> {
+    let HostArguments {
+        service,
+        state,
+        runtime,
+    } = arguments;
+    let host = match service.host.as_ref().or(loaded.local.host_id.as_ref()) {
+        Some(name) => name
+            .parse::<HostId>()
+            .map_err(|error| Failure::from_error(Exit::Usage, &error))?,
+        None => HostId::from_host_name(&identity::host_name()),
+    };
+    let boot_id = identity::boot_id().map_err(|error| Failure::from_error(Exit::Failed, &error))?;
+    let socket = places::runner_socket(&places::own_runtime_folder(&runtime), host.as_str());
+    let bus = Bus::begin(connection(service, Role::Host, host.to_string())).await;
+    let bus = bus.map_err(|error| Failure::from_error(exit_of(error.kind()), &error))?;
+    let config = host::Config::new(host, boot_id, state.join("gateway"), socket);
+    let run = host::run(config, bus, sources::switched_on(&loaded.local), shutdown).await;
+    run.map_err(|error| ended(&error))
+}
+
+fn connection(service: ServiceArgs, role: Role, name: String) -> BusConfig {
+    BusConfig {
+        servers: service
+            .server
+            .unwrap_or_else(|| "nats://127.0.0.1:4222".to_owned()),
+        credentials: service.credentials,
+        role,
+        name,
+        service: NAME.to_owned(),
+        connect_timeout: CONNECT_TIMEOUT,
+    }
+}
+
+fn ended(error: &GatewayError) -> Failure {
+    Failure::from_error(exit_of(error.kind()), error)
 }
 
 /// The exit code that tells whoever starts it whether trying again helps.

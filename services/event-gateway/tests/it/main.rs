@@ -6,6 +6,7 @@ mod custom;
 mod dispatch;
 mod ends;
 mod fleet;
+mod host;
 mod outcomes;
 mod parked;
 mod replay;

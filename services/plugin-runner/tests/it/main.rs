@@ -12,6 +12,7 @@ mod given;
 mod granting;
 mod greedy;
 mod growth;
+mod host_gateway;
 mod hostile;
 mod in_time;
 mod inspecting;

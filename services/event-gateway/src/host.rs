@@ -1,0 +1,98 @@
+//! The part on each host: what the host notices about itself is handled there, broker or not, and filed once.
+//!
+//! **Invariant:** a happening is one event, however often and by whomever it is told, also over a restart (E1).
+//! **Invariant:** handing it to this host's runner waits for no broker, and filing it for no runner; one event waits
+//! for no other (E7). **Invariant:** what was noticed is in a journal on the disk until it is filed. It handles
+//! nothing itself: that is the runner's part.
+//!
+//! - `sources`: which sources run here.
+//! - `desk`: makes events of what they tell, and sees each to its end.
+//! - `journal`: what was noticed and is not filed yet, and what was told before.
+//! - `hand_over`: the way to the runner. `filing`: the way into the streams.
+
+mod desk;
+mod filing;
+mod hand_over;
+mod journal;
+pub mod sources;
+
+pub use journal::JournalError;
+
+use crate::{GatewayError, denied::until_denied, happening::Whose, source::Notices};
+use desk::Desk;
+use snooze_bus::Bus;
+use snooze_schemas::HostId;
+use snooze_service_runtime::{CancellationToken, Clocks, Tasks};
+use sources::Source;
+use std::{path::PathBuf, time::Duration};
+
+/// For how long what is in hand may take to its end after the shutdown began: it is in the journal.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// What the gateway of a host is told at its start.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The host that it runs on.
+    pub host: HostId,
+    /// The launch generation of the instance; without one the boot stands for it.
+    pub launch: Option<String>,
+    /// The kernel's boot id.
+    pub boot_id: String,
+    /// Where the journal is kept; it must survive a reboot.
+    pub state: PathBuf,
+    /// Where this host's runner listens.
+    pub runner_socket: PathBuf,
+    /// The clocks.
+    pub clocks: Clocks,
+}
+
+impl Config {
+    /// On the machine's own clocks, for a host that has no launch.
+    #[must_use]
+    pub fn new(host: HostId, boot_id: String, state: PathBuf, runner_socket: PathBuf) -> Config {
+        Config {
+            host,
+            launch: None,
+            boot_id,
+            state,
+            runner_socket,
+            clocks: Clocks::real(),
+        }
+    }
+
+    fn whose(&self) -> Whose {
+        let launch = self.launch.as_ref().unwrap_or(&self.boot_id);
+        Whose {
+            host: self.host.clone(),
+            launch: launch.clone(),
+        }
+    }
+}
+
+/// Notices, hands over and files until shutdown. The bus may be away, now and later.
+///
+/// # Errors
+/// When its journal is of no use, when a part of it ends before shutdown, and when the bus denies what it needs.
+pub async fn run(
+    config: Config,
+    bus: Bus,
+    sources: Vec<Source>,
+    shutdown: CancellationToken,
+) -> Result<(), GatewayError> {
+    let (book, unfinished, writer) = journal::open(&config.state).map_err(GatewayError::Journal)?;
+    let (notices, happenings) = Notices::channel();
+    let mut tasks = Tasks::new(shutdown.clone());
+    tasks.start("journal", writer.run(shutdown.clone()));
+    let desk = Desk::new(&config, bus.clone(), book);
+    tasks.start("desk", desk.work(unfinished, happenings, shutdown.clone()));
+    for source in sources {
+        let name = source.name();
+        let watching = source.watch(config.clocks.clone(), notices.clone(), shutdown.clone());
+        tasks.start(name, watching);
+    }
+    tasks.start("bus", until_denied(bus, shutdown));
+    let ended = tasks.run(GRACE).await;
+    // Until here: without it a host on which nothing is switched on would seem to have ended.
+    drop(notices);
+    ended.map_err(GatewayError::Run)
+}

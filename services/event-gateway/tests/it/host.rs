@@ -1,0 +1,343 @@
+//! The part on a host: what a source tells, a runner's socket on which the test answers, and a real broker.
+
+use crate::centre::{Centre, LIMIT, host};
+use serde_json::{Map, Value, json};
+use snooze_bus::{Bus, BusErrorKind, Stream, SubjectFilter, User};
+use snooze_event_gateway::{
+    GatewayError,
+    happening::{Happening, State},
+    host::{Config, run, sources::Source},
+};
+use snooze_schemas::event::{Event, HandOver, HandleEvent, Scope};
+use snooze_service_runtime::{CancellationToken, Clocks, ManualClocks};
+use snooze_test_harness::{NatsServer, wait_for, wait_until};
+use std::{path::PathBuf, time::Duration};
+use tokio::{
+    io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
+    net::{UnixListener, UnixStream},
+    sync::mpsc,
+    task::JoinHandle,
+    time::timeout,
+};
+
+/// What a host's gateway has around it.
+struct Place {
+    folder: tempfile::TempDir,
+    clocks: ManualClocks,
+}
+
+impl Place {
+    fn new() -> Place {
+        Place {
+            folder: tempfile::tempdir().expect("a folder"),
+            clocks: Clocks::manual(),
+        }
+    }
+
+    fn socket(&self) -> PathBuf {
+        self.folder.path().join("runner.sock")
+    }
+
+    fn listen(&self) -> Runner {
+        Runner(UnixListener::bind(self.socket()).expect("binds"))
+    }
+
+    async fn gateway(&self, server: &NatsServer) -> Gateway {
+        let begun = Bus::begin(server.bus_config(&User::host(&host("h1")))).await;
+        self.gateway_on(begun.expect("nobody is waited for"))
+    }
+
+    fn gateway_on(&self, bus: Bus) -> Gateway {
+        let state = self.folder.path().join("state");
+        let config = Config {
+            launch: Some("2029-12-31T00:00:00Z".to_owned()),
+            clocks: self.clocks.clocks(),
+            ..Config::new(host("h1"), "boot".to_owned(), state, self.socket())
+        };
+        let (notices, mut told) = mpsc::channel(64);
+        let source = Source::new("test", move |_, desk, stop| async move {
+            while let Some(Some(happening)) = stop.run_until_cancelled(told.recv()).await {
+                desk.tell(happening).await;
+            }
+            stop.cancelled().await;
+            Ok(())
+        });
+        let stop = CancellationToken::new();
+        let task = tokio::spawn(run(config, bus, vec![source], stop.clone()));
+        Gateway { notices, stop, task }
+    }
+}
+
+struct Gateway {
+    notices: mpsc::Sender<Happening>,
+    stop: CancellationToken,
+    task: JoinHandle<Result<(), GatewayError>>,
+}
+
+impl Gateway {
+    async fn notices(&self, happening: Happening) {
+        self.notices.send(happening).await.expect("the gateway runs");
+    }
+
+    async fn end(self) {
+        self.stop.cancel();
+        let ended = timeout(LIMIT, self.task).await.expect("in time");
+        ended.expect("no panic").expect("no failure");
+    }
+}
+
+/// A runner's socket.
+struct Runner(UnixListener);
+
+/// What was handed over, and is to be answered.
+struct Asked {
+    request: HandleEvent,
+    stream: UnixStream,
+}
+
+impl Runner {
+    async fn asked(&self) -> Asked {
+        let taken = timeout(LIMIT, self.0.accept()).await;
+        let (mut stream, _) = taken.expect("it is asked").expect("it listens");
+        let mut line = String::new();
+        BufReader::new(&mut stream)
+            .read_line(&mut line)
+            .await
+            .expect("a line");
+        let said: HandOver = serde_json::from_str(&line).expect("a hand-over");
+        Asked {
+            request: said.into_body().expect("of this version"),
+            stream,
+        }
+    }
+}
+
+impl Asked {
+    fn id(&self) -> &str {
+        self.request.event.id.as_str()
+    }
+
+    async fn answer(mut self, answer: &Value) -> HandleEvent {
+        let line = format!("{answer}\n");
+        self.stream.write_all(line.as_bytes()).await.expect("it waits");
+        self.request
+    }
+
+    async fn accept(self) -> HandleEvent {
+        self.answer(&json!({"ok": true, "accepted": true, "duplicate": false}))
+            .await
+    }
+
+    async fn refuse(self, code: &str) -> HandleEvent {
+        self.answer(&json!({"ok": false, "code": code, "message": "as the test wants it"}))
+            .await
+    }
+}
+
+fn happening(event_type: &str, occurrence: &str) -> Happening {
+    Happening {
+        event_type: event_type.parse().expect("a type"),
+        source: "test",
+        occurrence: occurrence.to_owned(),
+        state: State::Raised,
+        deadline: None,
+        data: Map::new(),
+    }
+}
+
+/// An interruption that has two minutes by these clocks.
+fn spot(place: &Place) -> Happening {
+    Happening {
+        deadline: Some(place.clocks.clocks().wall() + Duration::from_secs(120)),
+        ..happening("cloud.spot.interrupt", "")
+    }
+}
+
+async fn filed(centre: &Centre, stream: Stream) -> Vec<Event> {
+    let filter = SubjectFilter::EventsOf(Scope::Host(host("h1")));
+    let found = centre.administrator.history::<Event>(stream, &filter, 100).await;
+    let found = found.unwrap_or_default();
+    found.into_iter().map(|stored| stored.message).collect()
+}
+
+async fn until_filed(centre: &Centre, stream: Stream, count: usize) -> Vec<Event> {
+    wait_for(LIMIT, "as many are filed", async || {
+        Some(filed(centre, stream).await).filter(|filed| filed.len() >= count)
+    })
+    .await
+}
+
+#[tokio::test]
+async fn e7_neither_way_waits_for_the_other() {
+    let mut centre = Centre::start().await;
+    let place = Place::new();
+    let gateway = place.gateway(&centre.server).await;
+    // No runner is there, and what is noticed is filed.
+    gateway.notices(spot(&place)).await;
+    let event = until_filed(&centre, Stream::EventsUrgent, 1).await.remove(0);
+    assert_eq!(event.data["state"], "raised");
+    let runner = place.listen();
+    let handed = runner.asked().await.accept().await;
+    assert_eq!(handed.event, event);
+    // No broker is there, and what is noticed is handed over.
+    centre.server.kill();
+    gateway.notices(happening("cloud.spot.rebalance", "")).await;
+    let handed = runner.asked().await.accept().await;
+    centre.server.restart().await;
+    let filed = until_filed(&centre, Stream::EventsUrgent, 2).await;
+    assert_eq!(filed[1], handed.event);
+    gateway.end().await;
+}
+
+#[tokio::test]
+async fn e1_a_happening_that_is_told_again_is_one_event_also_after_a_restart() {
+    let centre = Centre::start().await;
+    let place = Place::new();
+    let runner = place.listen();
+    let gateway = place.gateway(&centre.server).await;
+    for _ in 0..3 {
+        gateway.notices(spot(&place)).await;
+    }
+    let first = runner.asked().await.accept().await.event;
+    until_filed(&centre, Stream::EventsUrgent, 1).await;
+    gateway.end().await;
+    let gateway = place.gateway(&centre.server).await;
+    // It was noticed later, and is the same.
+    place.clocks.advance(Duration::from_secs(1));
+    gateway.notices(spot(&place)).await;
+    let cancelled = Happening {
+        state: State::Cancelled,
+        ..spot(&place)
+    };
+    gateway.notices(cancelled).await;
+    // A change is another one; it comes after the first would have.
+    let second = runner.asked().await.accept().await.event;
+    assert_eq!(second.data["state"], "cancelled");
+    let filed = until_filed(&centre, Stream::EventsUrgent, 2).await;
+    assert_eq!(filed, [first, second]);
+    gateway.end().await;
+}
+
+#[tokio::test]
+async fn t1_a_deadline_is_compared_with_real_time_once_and_then_counted_on_boot_time() {
+    let centre = Centre::start().await;
+    let place = Place::new();
+    let runner = place.listen();
+    let gateway = place.gateway(&centre.server).await;
+    gateway.notices(spot(&place)).await;
+    let asked = runner.asked().await;
+    assert_eq!(asked.request.left_ms, Some(120_000));
+    // Somebody sets the time of day back by an hour, and the machine sleeps for ten seconds.
+    place.clocks.jump_wall_ms(-3_600_000);
+    place.clocks.suspend(Duration::from_secs(10));
+    asked.refuse("rate_limited").await;
+    let asked = runner.asked().await;
+    assert_eq!(asked.request.left_ms, Some(110_000));
+    place.clocks.advance(Duration::from_secs(300));
+    asked.refuse("unavailable").await;
+    // Its time is over: it may be known there, and is offered once more and never again.
+    let asked = runner.asked().await;
+    assert_eq!(asked.request.left_ms, Some(0));
+    asked.refuse("rate_limited").await;
+    gateway.notices(happening("cloud.spot.rebalance", "")).await;
+    let asked = runner.asked().await;
+    assert!(asked.id().starts_with("cloud-spot-rebalance"), "{}", asked.id());
+    assert_eq!(asked.request.left_ms, None, "it has no deadline");
+    asked.accept().await;
+    gateway.end().await;
+}
+
+#[tokio::test]
+async fn e7_what_the_runner_never_takes_is_not_offered_again_and_is_filed_all_the_same() {
+    let centre = Centre::start().await;
+    let place = Place::new();
+    let runner = place.listen();
+    let gateway = place.gateway(&centre.server).await;
+    gateway.notices(happening("system.cpu.high", "a")).await;
+    runner.asked().await.refuse("forbidden").await;
+    // What is no answer may be one the next time.
+    gateway.notices(happening("system.cpu.high", "b")).await;
+    let second = runner.asked().await;
+    let id = second.id().to_owned();
+    second.answer(&json!("yes")).await;
+    let again = runner.asked().await;
+    assert_eq!(again.id(), id);
+    again.accept().await;
+    assert_eq!(until_filed(&centre, Stream::EventsRoutine, 2).await.len(), 2);
+    gateway.end().await;
+}
+
+#[tokio::test]
+async fn e3_a_runner_that_is_slow_with_the_lower_is_asked_for_the_higher_at_once() {
+    let centre = Centre::start().await;
+    let place = Place::new();
+    let runner = place.listen();
+    let gateway = place.gateway(&centre.server).await;
+    for number in 0..40 {
+        gateway
+            .notices(happening("system.cpu.high", &number.to_string()))
+            .await;
+    }
+    gateway.notices(spot(&place)).await;
+    let mut held = Vec::new();
+    loop {
+        let asked = runner.asked().await;
+        if asked.id().starts_with("cloud-spot-interrupt") {
+            asked.accept().await;
+            break;
+        }
+        held.push(asked);
+        assert!(held.len() <= 8, "no more of one severity are under way");
+    }
+    gateway.end().await;
+}
+
+#[tokio::test]
+async fn data_that_is_too_much_is_left_out_and_the_event_is_not() {
+    let centre = Centre::start().await;
+    let place = Place::new();
+    let runner = place.listen();
+    let gateway = place.gateway(&centre.server).await;
+    let mut large = spot(&place);
+    large.data.insert("notice".to_owned(), json!("x".repeat(100_000)));
+    gateway.notices(large).await;
+    let handed = runner.asked().await.accept().await;
+    assert_eq!(handed.event.data["state"], "raised");
+    assert!(handed.event.data["left_out_bytes"].as_u64() > Some(100_000));
+    assert!(!handed.event.data.contains_key("notice"));
+    assert_eq!(
+        until_filed(&centre, Stream::EventsUrgent, 1).await,
+        [handed.event]
+    );
+    gateway.end().await;
+}
+
+#[tokio::test]
+async fn i5_credentials_that_the_broker_does_not_know_end_it() {
+    let centre = Centre::start().await;
+    let stranger = NatsServer::with_roles().await;
+    let place = Place::new();
+    let mut config = centre.server.bus_config(&User::host(&host("h1")));
+    config.credentials = Some(stranger.credentials(&User::host(&host("h1"))));
+    let begun = Bus::begin(config).await.expect("nobody was asked yet");
+    let gateway = place.gateway_on(begun);
+    let ended = timeout(LIMIT, gateway.task).await.expect("it ends by itself");
+    let error = ended.expect("no panic").expect_err("with a failure");
+    assert_eq!(error.kind(), BusErrorKind::Denied, "{error:?}");
+}
+
+#[tokio::test]
+async fn e7_events_are_filed_once_the_streams_are_there() {
+    let centre = Centre::before_set_up(NatsServer::with_roles().await).await;
+    let place = Place::new();
+    let runner = place.listen();
+    let gateway = place.gateway(&centre.server).await;
+    gateway.notices(spot(&place)).await;
+    let handed = runner.asked().await.accept().await;
+    centre.set_up().await;
+    wait_until(LIMIT, "it is filed", async || {
+        filed(&centre, Stream::EventsUrgent).await == [handed.event.clone()]
+    })
+    .await;
+    gateway.end().await;
+}
