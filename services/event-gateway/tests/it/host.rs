@@ -1,157 +1,16 @@
 //! The part on a host: what a source tells, a runner's socket on which the test answers, and a real broker.
 
-use crate::centre::{Centre, LIMIT, host};
-use serde_json::{Map, Value, json};
+use crate::{
+    centre::{Centre, LIMIT, host},
+    noticing::{Place, happening, spot},
+};
+use serde_json::json;
 use snooze_bus::{Bus, BusErrorKind, Stream, SubjectFilter, User};
-use snooze_event_gateway::{
-    GatewayError,
-    happening::{Happening, State},
-    host::{Config, run, sources::Source},
-};
-use snooze_schemas::event::{Event, HandOver, HandleEvent, Scope};
-use snooze_service_runtime::{CancellationToken, Clocks, ManualClocks};
+use snooze_event_gateway::happening::{Happening, State};
+use snooze_schemas::event::{Event, Scope};
 use snooze_test_harness::{NatsServer, wait_for, wait_until};
-use std::{path::PathBuf, time::Duration};
-use tokio::{
-    io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
-    net::{UnixListener, UnixStream},
-    sync::mpsc,
-    task::JoinHandle,
-    time::timeout,
-};
-
-/// What a host's gateway has around it.
-struct Place {
-    folder: tempfile::TempDir,
-    clocks: ManualClocks,
-}
-
-impl Place {
-    fn new() -> Place {
-        Place {
-            folder: tempfile::tempdir().expect("a folder"),
-            clocks: Clocks::manual(),
-        }
-    }
-
-    fn socket(&self) -> PathBuf {
-        self.folder.path().join("runner.sock")
-    }
-
-    fn listen(&self) -> Runner {
-        Runner(UnixListener::bind(self.socket()).expect("binds"))
-    }
-
-    async fn gateway(&self, server: &NatsServer) -> Gateway {
-        let begun = Bus::begin(server.bus_config(&User::host(&host("h1")))).await;
-        self.gateway_on(begun.expect("nobody is waited for"))
-    }
-
-    fn gateway_on(&self, bus: Bus) -> Gateway {
-        let state = self.folder.path().join("state");
-        let config = Config {
-            launch: Some("2029-12-31T00:00:00Z".to_owned()),
-            clocks: self.clocks.clocks(),
-            ..Config::new(host("h1"), "boot".to_owned(), state, self.socket())
-        };
-        let (notices, mut told) = mpsc::channel(64);
-        let source = Source::new("test", move |_, desk, stop| async move {
-            while let Some(Some(happening)) = stop.run_until_cancelled(told.recv()).await {
-                desk.tell(happening).await;
-            }
-            stop.cancelled().await;
-            Ok(())
-        });
-        let stop = CancellationToken::new();
-        let task = tokio::spawn(run(config, bus, vec![source], stop.clone()));
-        Gateway { notices, stop, task }
-    }
-}
-
-struct Gateway {
-    notices: mpsc::Sender<Happening>,
-    stop: CancellationToken,
-    task: JoinHandle<Result<(), GatewayError>>,
-}
-
-impl Gateway {
-    async fn notices(&self, happening: Happening) {
-        self.notices.send(happening).await.expect("the gateway runs");
-    }
-
-    async fn end(self) {
-        self.stop.cancel();
-        let ended = timeout(LIMIT, self.task).await.expect("in time");
-        ended.expect("no panic").expect("no failure");
-    }
-}
-
-/// A runner's socket.
-struct Runner(UnixListener);
-
-/// What was handed over, and is to be answered.
-struct Asked {
-    request: HandleEvent,
-    stream: UnixStream,
-}
-
-impl Runner {
-    async fn asked(&self) -> Asked {
-        let taken = timeout(LIMIT, self.0.accept()).await;
-        let (mut stream, _) = taken.expect("it is asked").expect("it listens");
-        let mut line = String::new();
-        BufReader::new(&mut stream)
-            .read_line(&mut line)
-            .await
-            .expect("a line");
-        let said: HandOver = serde_json::from_str(&line).expect("a hand-over");
-        Asked {
-            request: said.into_body().expect("of this version"),
-            stream,
-        }
-    }
-}
-
-impl Asked {
-    fn id(&self) -> &str {
-        self.request.event.id.as_str()
-    }
-
-    async fn answer(mut self, answer: &Value) -> HandleEvent {
-        let line = format!("{answer}\n");
-        self.stream.write_all(line.as_bytes()).await.expect("it waits");
-        self.request
-    }
-
-    async fn accept(self) -> HandleEvent {
-        self.answer(&json!({"ok": true, "accepted": true, "duplicate": false}))
-            .await
-    }
-
-    async fn refuse(self, code: &str) -> HandleEvent {
-        self.answer(&json!({"ok": false, "code": code, "message": "as the test wants it"}))
-            .await
-    }
-}
-
-fn happening(event_type: &str, occurrence: &str) -> Happening {
-    Happening {
-        event_type: event_type.parse().expect("a type"),
-        source: "test",
-        occurrence: occurrence.to_owned(),
-        state: State::Raised,
-        deadline: None,
-        data: Map::new(),
-    }
-}
-
-/// An interruption that has two minutes by these clocks.
-fn spot(place: &Place) -> Happening {
-    Happening {
-        deadline: Some(place.clocks.clocks().wall() + Duration::from_secs(120)),
-        ..happening("cloud.spot.interrupt", "")
-    }
-}
+use std::time::Duration;
+use tokio::time::timeout;
 
 async fn filed(centre: &Centre, stream: Stream) -> Vec<Event> {
     let filter = SubjectFilter::EventsOf(Scope::Host(host("h1")));
