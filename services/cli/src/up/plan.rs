@@ -246,7 +246,7 @@ fn runtime_folder(home: &Home, state: &StateFolder) -> PathBuf {
 /// What the view says of the simulated instance once it is stopped.
 pub(super) fn stopped_note(instance: &str) -> String {
     format!(
-        "{instance} is stopped: for real, this machine would be off now, so its collector and runner are. It is started again in {STOPPED_SECONDS} s; w starts it at once."
+        "{instance} is stopped: for real, this machine would be off now, so its collector, runner and event gateway are. It is started again in {STOPPED_SECONDS} s; w starts it at once."
     )
 }
 

@@ -1,14 +1,16 @@
-//! The four services, each with its own connection and its own role, in this process.
+//! The four services, each with its own connection and its own role, in this process; the event gateway in both its
+//! parts.
 //!
-//! Collector and runner belong to the host: while its simulated instance is stopped they are off, as the
-//! machine would be, and come back as after a start.
+//! Collector, runner and the host's own event gateway belong to the host: while its simulated instance is stopped they
+//! are off, as the machine would be, and come back as after a start.
 
 use super::{
     ground::Place,
     plan::{Plan, Power},
 };
 use snooze_bus::Bus;
-use snooze_service_runtime::{CancellationToken, Failure, Tasks};
+use snooze_event_gateway::host::{self as host_gateway, sources};
+use snooze_service_runtime::{CancellationToken, Failure, Tasks, places};
 use tokio::sync::watch;
 
 /// Starts them, and returns their connections too. One that ends before shutdown ends all.
@@ -46,6 +48,24 @@ pub(super) async fn start(
     connections.push(bus.clone());
     tasks.start("plugin-runner", {
         let run = move |stop| snooze_plugin_runner::run(runner.clone(), bus.clone(), stop);
+        while_on(run, power.clone(), shutdown.clone())
+    });
+
+    let noticing = host_gateway::Config {
+        launch: host.record.launch.clone(),
+        ..host_gateway::Config::new(
+            host.id.clone(),
+            host.boot_id.clone(),
+            plan.state.path("gateway"),
+            places::runner_socket(&plan.runtime, host.id.as_str()),
+        )
+    };
+    let bus = place.connect(&place.host).await?;
+    connections.push(bus.clone());
+    tasks.start("host-event-gateway", {
+        let local = plan.local.clone();
+        let run =
+            move |stop| host_gateway::run(noticing.clone(), bus.clone(), sources::switched_on(&local), stop);
         while_on(run, power, shutdown.clone())
     });
 

@@ -154,3 +154,17 @@ async fn the_whole_story_of_an_event_is_told_and_a_replayed_one_is_handled_once_
     .await;
     assert!(waits.contains("not over"), "{waits}");
 }
+
+#[tokio::test]
+async fn e7_the_hosts_own_gateway_runs_and_its_runner_listens_without_the_bus() {
+    let up = Up::busy().await;
+    let socket = || {
+        let folders = fs::read_dir(up.place.path("runtime")).expect("a folder of our own");
+        let mut sockets = folders
+            .flatten()
+            .map(|folder| folder.path().join("runner-web.sock"));
+        sockets.find(|socket| socket.exists())
+    };
+    wait_for(LONG, "the runner listens", async || socket()).await;
+    assert!(up.place.path("state/gateway/events.jsonl").is_file());
+}

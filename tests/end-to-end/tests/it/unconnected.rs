@@ -2,37 +2,67 @@
 
 use crate::place::{LONG, Place};
 use rustix::process::Signal;
+use snooze_bus::User;
+use snooze_test_harness::NatsServer;
 use std::net::Ipv4Addr;
 use tokio::{net::TcpListener, time::timeout};
 
 /// A service that is asked to end while it looks for the bus. What takes its connection says nothing, so that the
 /// signal comes while it connects and not before.
-async fn ends_in_order(service: &str, signal: Signal) {
+async fn ends_in_order(service: &str, part: &[&str], signal: Signal) {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await;
     let listener = listener.expect("loopback has a free port");
     let address = listener.local_addr().expect("it is bound");
-    let place = Place::new();
+    let mut place = Place::new();
+    // What runs on a host waits for no bus, and keeps its journals here.
+    place.set("SNOOZE_STATE", place.path("state"));
     place.write("snooze.json", "{}");
     let config = place.text("snooze.json");
     let url = format!("nats://{address}");
-    let all = ["--server", url.as_str(), "--config", config.as_str()];
+    let all = [part, &["--server", &url, "--config", &config]].concat();
     let run = place.start(service, &all);
     let taken = timeout(LONG, listener.accept()).await;
     let _connection = taken.expect("it connects").expect("one can be taken");
     run.signal(signal);
     let done = run.ended().await;
     // Half a minute later it would give up by itself, and with another code.
-    assert_eq!(done.code, 0, "{service}: {done:?}");
+    assert_eq!(done.code, 0, "{service} {part:?}: {done:?}");
 }
 
 #[tokio::test]
 async fn a_service_that_is_asked_to_end_while_it_connects_ends_in_order() {
-    for (service, signal) in [
-        ("snooze-collector", Signal::TERM),
-        ("snooze-plugin-runner", Signal::INT),
-        ("snooze-event-gateway", Signal::TERM),
-        ("snooze-executor", Signal::INT),
+    for (service, part, signal) in [
+        ("snooze-collector", &[][..], Signal::TERM),
+        ("snooze-plugin-runner", &[], Signal::INT),
+        ("snooze-event-gateway", &[], Signal::TERM),
+        ("snooze-event-gateway", &["centre"], Signal::INT),
+        ("snooze-event-gateway", &["host"], Signal::TERM),
+        ("snooze-executor", &[], Signal::INT),
     ] {
-        ends_in_order(service, signal).await;
+        ends_in_order(service, part, signal).await;
     }
+}
+
+/// What runs on a host and waits for no bus, with credentials that the bus does not know.
+async fn is_refused(service: &str, part: &[&str]) {
+    let (server, stranger) = (NatsServer::with_roles().await, NatsServer::with_roles().await);
+    let mut place = Place::new();
+    place.set("SNOOZE_STATE", place.path("state"));
+    place.write("snooze.json", "{}");
+    let (url, config) = (server.url(), place.text("snooze.json"));
+    let credentials = stranger.credentials(&User::host(&"web".parse().expect("a host id")));
+    let credentials = credentials.to_str().expect("temporary folders have plain names");
+    let named = ["--server", &url, "--config", &config, "--host", "web"];
+    let refused = [part, &named, &["--credentials", credentials]].concat();
+    let done = place.run(service, &refused).await;
+    assert_eq!(done.code, 4, "{service} {part:?}: {done:?}");
+    let unreadable = [part, &named, &["--credentials", "/nowhere"]].concat();
+    let done = place.run(service, &unreadable).await;
+    assert_eq!(done.code, 64, "{service} {part:?}: {done:?}");
+}
+
+#[tokio::test]
+async fn i5_who_waits_for_no_bus_ends_all_the_same_where_it_is_refused() {
+    is_refused("snooze-plugin-runner", &[]).await;
+    is_refused("snooze-event-gateway", &["host"]).await;
 }
