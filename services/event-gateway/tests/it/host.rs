@@ -78,6 +78,27 @@ async fn e1_a_happening_that_is_told_again_is_one_event_also_after_a_restart() {
 }
 
 #[tokio::test]
+async fn e1_what_was_filed_and_is_forgotten_here_is_not_filed_again() {
+    let centre = Centre::start().await;
+    let place = Place::new();
+    let runner = place.listen();
+    let gateway = place.gateway(&centre.server).await;
+    gateway.notices(spot(&place)).await;
+    let first = runner.asked().await.accept().await.event;
+    until_filed(&centre, Stream::EventsUrgent, 1).await;
+    gateway.end().await;
+    place.forget();
+    let gateway = place.gateway(&centre.server).await;
+    place.clocks.advance(Duration::from_secs(1));
+    gateway.notices(spot(&place)).await;
+    // The runner knows it, and so does the stream.
+    assert_eq!(runner.asked().await.accept().await.event.id, first.id);
+    place.until_nothing_is_open().await;
+    assert_eq!(filed(&centre, Stream::EventsUrgent).await, [first]);
+    gateway.end().await;
+}
+
+#[tokio::test]
 async fn t1_a_deadline_is_compared_with_real_time_once_and_then_counted_on_boot_time() {
     let centre = Centre::start().await;
     let place = Place::new();

@@ -11,7 +11,7 @@ use snooze_event_gateway::{
 };
 use snooze_schemas::event::{HandOver, HandleEvent};
 use snooze_service_runtime::{CancellationToken, Clocks, ManualClocks};
-use snooze_test_harness::NatsServer;
+use snooze_test_harness::{NatsServer, wait_until};
 use std::{path::PathBuf, time::Duration};
 use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
@@ -37,6 +37,21 @@ impl Place {
 
     pub(crate) fn socket(&self) -> PathBuf {
         self.folder.path().join("runner.sock")
+    }
+
+    /// Loses the journal.
+    pub(crate) fn forget(&self) {
+        std::fs::remove_dir_all(self.folder.path().join("state")).expect("it is there");
+    }
+
+    /// Waits until the journal says of the one event in it that it is handed over and filed.
+    pub(crate) async fn until_nothing_is_open(&self) {
+        let path = self.folder.path().join("state/events.jsonl");
+        wait_until(LIMIT, "the journal says that it is over", async || {
+            let text = std::fs::read_to_string(&path).unwrap_or_default();
+            text.contains("\"handed\"") && text.contains("\"filed\"")
+        })
+        .await;
     }
 
     pub(crate) fn listen(&self) -> Runner {
