@@ -6,7 +6,7 @@ mod left;
 use super::{
     Config,
     filing::{self, Filed},
-    hand_over::{NotTaken, Runner},
+    hand_over::Runner,
     journal::{Book, Entry, Line, Open},
 };
 use crate::happening::{Happening, Whose};
@@ -159,11 +159,15 @@ impl Desk {
         let [mut pause, longest] = PAUSES;
         let mut told = false;
         loop {
+            let place = self.handing.place(event.severity).await;
+            // What it has waited for its place is over as well.
             let left = entry.left(&self.clocks);
-            match self.offer(entry, left).await {
-                Ok(duplicate) => {
+            let offered = self.runner.offer(event, event.deadline.map(|_| left)).await;
+            drop(place);
+            match offered {
+                Ok(accepted) => {
                     let left_ms = u64::try_from(left.as_millis()).unwrap_or(u64::MAX);
-                    tracing::info!(event = %event.id, left_ms, duplicate, "handed to the runner");
+                    tracing::info!(event = %event.id, left_ms, duplicate = accepted.duplicate, "handed to the runner");
                     return;
                 }
                 Err(error) if error.is_for_good() || left.is_zero() => {
@@ -179,15 +183,6 @@ impl Desk {
             sleep(pause.min(left)).await;
             pause = (pause * 2).min(longest);
         }
-    }
-
-    /// Offers it once, and says whether the runner had it before.
-    async fn offer(&self, entry: &Entry, left: Duration) -> Result<bool, NotTaken> {
-        let event = &entry.event;
-        let _place = self.handing.place(event.severity).await;
-        let left = event.deadline.map(|_| left);
-        let accepted = self.runner.offer(event, left).await?;
-        Ok(accepted.duplicate)
     }
 }
 
