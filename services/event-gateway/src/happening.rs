@@ -47,6 +47,8 @@ pub struct Happening {
     /// What tells it from others of its type in the same launch of the host: the same from every source that
     /// can notice it. Empty where there is only one in a launch.
     pub occurrence: String,
+    /// The launch of the instance that it is about, where the source knows it; else the desk's own word for it.
+    pub launch: Option<String>,
     /// Where it stands.
     pub state: State,
     /// Until when something can be done, in the clock of whoever set it.
@@ -73,7 +75,7 @@ impl Happening {
         for part in [
             whose.host.as_str(),
             event_type,
-            &whose.launch,
+            self.launch.as_deref().unwrap_or(&whose.launch),
             &self.occurrence,
             self.state.as_str(),
         ] {
@@ -125,6 +127,7 @@ mod tests {
             event_type: event_type.parse().expect("a type"),
             source: "aws.ec2.metadata-service",
             occurrence: occurrence.to_owned(),
+            launch: None,
             state,
             deadline: None,
             data: Map::new(),
@@ -142,6 +145,19 @@ mod tests {
         let whose = whose("i-0abc", "2030-01-01T00:00:00Z");
         assert_eq!(first.id(&whose), second.id(&whose));
         assert!(first.id(&whose).as_str().starts_with("cloud-spot-interrupt-"));
+    }
+
+    #[test]
+    fn e1_a_source_that_knows_the_launch_is_believed_over_the_boot() {
+        let known = Happening {
+            launch: Some("2030-01-01T00:00:00Z".to_owned()),
+            ..happening("cloud.spot.interrupt", "", State::Raised)
+        };
+        let by_launch = happening("cloud.spot.interrupt", "", State::Raised);
+        let by_launch = by_launch.id(&whose("i-0abc", "2030-01-01T00:00:00Z"));
+        for boot in ["a boot", "another boot"] {
+            assert_eq!(known.id(&whose("i-0abc", boot)), by_launch);
+        }
     }
 
     #[test]

@@ -128,7 +128,8 @@ async fn on_a_host(
     let bus = Bus::begin(connection(service, Role::Host, host.to_string())).await;
     let bus = bus.map_err(|error| Failure::from_error(exit_of(error.kind()), &error))?;
     let config = host::Config::new(host, boot_id, state.join("gateway"), socket);
-    let run = host::run(config, bus, sources::switched_on(&loaded.local), shutdown).await;
+    let sources = sources::switched_on(&loaded.local, &config.state);
+    let run = host::run(config, bus, sources, shutdown).await;
     run.map_err(|error| ended(&error))
 }
 

@@ -64,8 +64,10 @@ pub(super) async fn start(
     connections.push(bus.clone());
     tasks.start("host-event-gateway", {
         let local = plan.local.clone();
-        let run =
-            move |stop| host_gateway::run(noticing.clone(), bus.clone(), sources::switched_on(&local), stop);
+        let run = move |stop| {
+            let sources = sources::switched_on(&local, &noticing.state);
+            host_gateway::run(noticing.clone(), bus.clone(), sources, stop)
+        };
         while_on(run, power, shutdown.clone())
     });
 

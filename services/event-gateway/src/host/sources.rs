@@ -2,10 +2,10 @@
 //!
 //! A source is switched on by the host's configuration, and by nothing on the bus.
 
-use crate::source::Notices;
+use crate::source::{Notices, aws_metadata, azure, gcp, system};
 use futures_util::future::BoxFuture;
 use snooze_service_runtime::{CancellationToken, Clocks, LocalConfig};
-use std::{convert::Infallible, fmt};
+use std::{convert::Infallible, fmt, path::Path};
 
 type Watching = BoxFuture<'static, Result<(), Infallible>>;
 type Watch = Box<dyn FnOnce(Clocks, Notices, CancellationToken) -> Watching + Send>;
@@ -46,8 +46,59 @@ impl Source {
     }
 }
 
-/// All that the configuration of this host switches on.
+/// All that the configuration of this host switches on. What they remember is kept below `state`.
 #[must_use]
-pub fn switched_on(_local: &LocalConfig) -> Vec<Source> {
-    Vec::new()
+pub fn switched_on(local: &LocalConfig, state: &Path) -> Vec<Source> {
+    let config = &local.event_sources;
+    let mut sources = Vec::new();
+    if config.aws_metadata.enabled {
+        let settings = aws_metadata::Settings::from(&config.aws_metadata);
+        sources.push(Source::new("aws-metadata", |clocks, notices, stop| {
+            aws_metadata::watch(settings, clocks, notices, stop)
+        }));
+    }
+    if config.azure.enabled {
+        let settings = azure::Settings::from(&config.azure);
+        sources.push(Source::new("azure", |clocks, notices, stop| {
+            azure::watch(settings, clocks, notices, stop)
+        }));
+    }
+    if config.gcp.enabled {
+        let settings = gcp::Settings::from(&config.gcp);
+        sources.push(Source::new("gcp", |clocks, notices, stop| {
+            gcp::watch(settings, clocks, notices, stop)
+        }));
+    }
+    if config.system.enabled {
+        let settings = system::Settings {
+            thresholds: config.system.clone(),
+            kept: state.join("system.json"),
+            ..system::Settings::default()
+        };
+        sources.push(Source::new("system", |clocks, notices, stop| {
+            system::watch(settings, clocks, notices, stop)
+        }));
+    }
+    sources
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_source_runs_where_it_is_switched_on_and_nowhere_else() {
+        let names = |local: &LocalConfig| -> Vec<&str> {
+            let sources = switched_on(local, Path::new("/s"));
+            sources.iter().map(Source::name).collect()
+        };
+        let mut local = LocalConfig::default();
+        assert_eq!(names(&local), [""; 0]);
+        local.event_sources.azure.enabled = true;
+        assert_eq!(names(&local), ["azure"]);
+        local.event_sources.aws_metadata.enabled = true;
+        local.event_sources.gcp.enabled = true;
+        local.event_sources.system.enabled = true;
+        assert_eq!(names(&local), ["aws-metadata", "azure", "gcp", "system"]);
+    }
 }

@@ -130,6 +130,7 @@ fn notice(event_type: &str, occurrence: &str, state: State, identity: Option<&Id
         event_type: event_type.parse().expect("a type of the table"),
         source: "aws.ec2.metadata-service",
         occurrence: occurrence.to_owned(),
+        launch: identity.map(|identity| identity.launch.clone()),
         state,
         deadline: None,
         data,

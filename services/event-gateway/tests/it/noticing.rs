@@ -155,6 +155,7 @@ pub(crate) fn happening(event_type: &str, occurrence: &str) -> Happening {
         event_type: event_type.parse().expect("a type"),
         source: "test",
         occurrence: occurrence.to_owned(),
+        launch: None,
         state: State::Raised,
         deadline: None,
         data: Map::new(),

@@ -76,6 +76,7 @@ fn spot(occurrence: &str) -> Happening {
         event_type: "cloud.spot.interrupt".parse().expect("a type"),
         source: "test",
         occurrence: occurrence.to_owned(),
+        launch: None,
         state: State::Raised,
         deadline: Some(deadline),
         data,

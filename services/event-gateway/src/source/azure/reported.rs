@@ -113,6 +113,8 @@ impl Reported {
             event_type: self.event_type.clone(),
             source: "azure.scheduled-events",
             occurrence,
+            // An event has an id of its own for good: one that starts the machine anew is the same afterwards.
+            launch: Some(String::new()),
             state: State::Raised,
             deadline: self.not_before,
             data: self.data.clone(),

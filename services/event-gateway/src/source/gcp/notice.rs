@@ -148,6 +148,7 @@ impl Seen {
             event_type: row.event_type.parse().expect("a type of the table of severities"),
             source: "gcp.compute.metadata-server",
             occurrence,
+            launch: None,
             state: State::Raised,
             deadline: now.checked_add(SignedDuration::from_secs(row.seconds)).ok(),
             data,

@@ -119,6 +119,7 @@ impl Kept {
                 event_type: untold.event_type.parse().ok()?,
                 source: SOURCE,
                 occurrence: untold.occurrence.clone(),
+                launch: None,
                 state: if untold.cleared {
                     State::Cleared
                 } else {
