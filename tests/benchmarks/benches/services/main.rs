@@ -28,8 +28,12 @@ const GOAL_PROCESSOR_PERCENT: f64 = 0.017;
 const GOAL_MEMORY_MB: f64 = 10.0;
 
 /// What runs on every host.
-const ON_A_HOST: [&str; 3] = ["snooze-collector", "snooze-plugin-runner", "snooze-event-gateway"];
-const EXECUTOR: &str = "snooze-executor";
+const ON_A_HOST: [&str; 3] = [
+    "snooze-collector",
+    "snooze-plugin-runner",
+    "snooze-event-gateway host",
+];
+const AT_THE_CENTRE: [&str; 2] = ["snooze-event-gateway centre", "snooze-executor"];
 const SERVER: &str = "nats-server";
 
 fn main() {
@@ -52,8 +56,8 @@ async fn measure(measured: Duration) -> Report {
     let of_host = User::host(&host);
     let gateway = User::named(Role::Gateway, "gateway").expect("a name");
     let executor = User::named(Role::Executor, "executor").expect("a name");
-    let users = [&of_host, &of_host, &gateway, &executor];
-    let names = ON_A_HOST.into_iter().chain([EXECUTOR]);
+    let users = [&of_host, &of_host, &of_host, &gateway, &executor];
+    let names = ON_A_HOST.into_iter().chain(AT_THE_CENTRE);
     let configuration = json!({});
     let services: Vec<Service> = names
         .zip(users)

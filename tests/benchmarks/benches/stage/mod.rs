@@ -39,7 +39,8 @@ impl Drop for Service {
 }
 
 impl Service {
-    /// Starts a release program with these credentials and this configuration.
+    /// Starts a release program with these credentials and this configuration; after a blank its name says which part
+    /// of it.
     pub(crate) fn start(
         name: &'static str,
         server: &NatsServer,
@@ -50,10 +51,12 @@ impl Service {
     ) -> Service {
         let file = home.join(format!("{name}.json"));
         fs::write(&file, configuration.to_string()).expect("the temporary folder can be written");
-        let program = programs().join(name);
+        let mut words = name.split(' ');
+        let program = programs().join(words.next().unwrap_or_default());
         let log = home.join(format!("{name}.log"));
         let said = File::create(&log).expect("the temporary folder can be written");
         let child = Command::new(&program)
+            .args(words)
             .env_clear()
             .env("SNOOZE_CONFIG", &file)
             .env("SNOOZE_NATS_URL", server.url())
