@@ -7,6 +7,7 @@
 pub mod aws;
 pub mod aws_metadata;
 pub mod azure;
+mod failing;
 pub mod gcp;
 pub mod http;
 #[cfg(test)]

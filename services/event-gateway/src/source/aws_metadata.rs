@@ -13,7 +13,6 @@
 //! interruption notices", "EC2 instance rebalance recommendations", "View scheduled events"; Amazon EC2 Auto Scaling
 //! User Guide, "Retrieve the target lifecycle state through instance metadata".
 
-mod edge;
 mod identity;
 mod lifecycle;
 mod maintenance;

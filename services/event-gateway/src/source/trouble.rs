@@ -2,6 +2,7 @@
 //!
 //! A metadata service is asked every second: one that is away for an hour is two lines and not 3,600.
 
+use super::failing::{Edge, Say};
 use snooze_service_runtime::exit::one_line;
 use std::error::Error;
 
@@ -9,18 +10,21 @@ use std::error::Error;
 #[derive(Debug)]
 pub(super) struct Trouble {
     what: &'static str,
-    lasts: bool,
+    edge: Edge,
 }
 
 impl Trouble {
     /// Nothing is wrong yet with this.
     pub(super) const fn with(what: &'static str) -> Trouble {
-        Trouble { what, lasts: false }
+        Trouble {
+            what,
+            edge: Edge::prompt(),
+        }
     }
 
     /// It went wrong. True where it did not before, which is when it is said.
     pub(super) fn met(&mut self, error: &(dyn Error + 'static)) -> bool {
-        let is_news = !std::mem::replace(&mut self.lasts, true);
+        let is_news = self.edge.failed() == Say::Failing;
         let (what, error) = (self.what, one_line(error));
         if is_news {
             tracing::warn!(
@@ -36,7 +40,7 @@ impl Trouble {
 
     /// It went well. True where it did not before, which is when it is said.
     pub(super) fn over(&mut self) -> bool {
-        let is_news = std::mem::replace(&mut self.lasts, false);
+        let is_news = self.edge.answered() == Say::Back;
         if is_news {
             tracing::info!(what = self.what, "a source of events is well again");
         }

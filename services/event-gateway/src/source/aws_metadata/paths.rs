@@ -4,13 +4,16 @@
 
 use super::{
     Settings,
-    edge::{Edge, Say},
     memory::{Memory, What},
     session::{Session, Trouble},
 };
 use crate::{
     happening::Happening,
-    source::{Notices, http::HttpError},
+    source::{
+        Notices,
+        failing::{Edge, Say},
+        http::HttpError,
+    },
 };
 use snooze_service_runtime::{Clocks, exit::one_line};
 use std::time::Duration;
@@ -52,14 +55,14 @@ impl Paths {
             what,
             every: *settings.poll_of.get(what.event_type()).unwrap_or(&settings.poll),
             due: now,
-            edge: Edge::default(),
+            edge: Edge::patient(),
         };
         Ok(Paths {
             session: Session::at(&settings.endpoint, clocks.clone())?,
             clocks,
             paths: What::ALL.into_iter().map(path).collect(),
             memory: Memory::of(settings.identity),
-            service: Edge::default(),
+            service: Edge::patient(),
             quiet_until: now,
         })
     }
