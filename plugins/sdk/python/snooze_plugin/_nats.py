@@ -194,7 +194,9 @@ class _Connection:
                     metadata={},
                 )
             )
-        # When the server has answered this, it has taken or refused every subscription before it.
+        # When the server has answered the second, it has taken or refused every subscription: the client sends a
+        # ping ahead of what it has not written yet, and has written all of it when the first is answered.
+        await client.flush()
         await client.flush()
         self._last_trouble = ""
         if not self._refused:
