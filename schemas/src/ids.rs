@@ -120,6 +120,15 @@ impl VoterName {
     /// and no policy says otherwise.
     pub const INSTANCE: &'static str = "instance";
 
+    /// Who votes, unknown, while the folders of plugins do not answer: anybody might be in them. Required likewise.
+    pub const FOLDERS: &'static str = "folders-of-plugins";
+
+    /// Whether no policy can weigh what it says.
+    #[must_use]
+    pub fn is_beyond_policy(&self) -> bool {
+        [Self::INSTANCE, Self::FOLDERS].contains(&self.as_str())
+    }
+
     /// Whether this is a built-in monitor and not a plugin.
     #[must_use]
     pub fn is_built_in(&self) -> bool {

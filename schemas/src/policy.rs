@@ -230,7 +230,7 @@ impl Policy {
     /// The role of a voter under this policy (rule T5).
     #[must_use]
     pub fn role_of(&self, voter: &VoterName) -> Role {
-        if voter.as_str() == VoterName::INSTANCE {
+        if voter.is_beyond_policy() {
             return Role::Required;
         }
         match (

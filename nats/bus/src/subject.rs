@@ -15,7 +15,7 @@ use serde::{Deserialize, de::value::StrDeserializer};
 use snooze_schemas::{
     EventId, EventType, HostId, PluginName, SourceName,
     audit::AuditKind,
-    event::{Scope, Severity},
+    event::{Event, Scope, Severity},
 };
 use std::{fmt, str::FromStr};
 
@@ -100,6 +100,18 @@ pub enum Subject {
     },
     /// `$KV.snooze_config.<key>`: a configuration key changed. Heard, never published by this name.
     ConfigKey(String),
+}
+
+impl From<&Event> for Subject {
+    /// What an event is filed under: it follows from what the event says of itself.
+    fn from(event: &Event) -> Subject {
+        Subject::Event {
+            scope: event.host.clone(),
+            severity: event.severity,
+            id: event.id.clone(),
+            event_type: event.event_type.clone(),
+        }
+    }
 }
 
 impl Subject {

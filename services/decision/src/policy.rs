@@ -43,8 +43,9 @@ impl Deref for Policy {
 /// The name of the voter that says whether people are present (S10).
 pub const PEOPLE: &str = "people";
 
-/// The voter that is unknown while the cloud takes the instance away.
-pub const INSTANCE: &str = "instance";
+/// The voters that are there only while they are unknown: the cloud takes the instance away, or nobody can see which
+/// plugins there are.
+pub const BEYOND_POLICY: [&str; 2] = ["instance", "folders-of-plugins"];
 
 impl Policy {
     /// The values as a policy.
@@ -72,11 +73,11 @@ impl Policy {
     }
 
     /// The role of a voter (T5): under `all` everything that is not advisory is required; in the other
-    /// modes what the policy names, and people present. That the cloud takes the instance away is more than an
-    /// opinion: no policy weighs it.
+    /// modes what the policy names, and people present. What is more than an opinion no
+    /// policy weighs.
     #[must_use]
     pub fn role_of(&self, voter: &str) -> Role {
-        if voter == INSTANCE {
+        if BEYOND_POLICY.contains(&voter) {
             return Role::Required;
         }
         match (self.voters.get(voter).and_then(|rule| rule.role), self.combine) {

@@ -10,7 +10,7 @@
 //! - `replay`: what people want to be handled again.
 //! - `dispatch`: the four lanes, one a severity, and what becomes of one event.
 //! - `roster`: whom an event of the fleet concerns.
-//! - `offer`, `notes`, `parked`: what a host took, and what waits for one that is away.
+//! - `offer`, `notes`, `parked`, `whole`: what a host took, and what waits for one that is away.
 //! - `sweeper`, `outcomes`, `ending`, `dead`: how it ends.
 //! - `room`: whether the streams of events fill up.
 
@@ -28,6 +28,7 @@ mod replay;
 mod room;
 mod roster;
 mod sweeper;
+mod whole;
 
 use crate::{GatewayError, denied::until_denied};
 use snooze_bus::{Bus, GATEWAY_QUEUE, Subject, SubjectFilter, serve};

@@ -70,6 +70,11 @@ impl Happening {
     /// The id under which it is filed: the same for the same happening, and for no other.
     #[must_use]
     pub fn id(&self, whose: &Whose) -> EventId {
+        self.id_as(self.state, whose)
+    }
+
+    /// The id that it has, or had, in another state.
+    fn id_as(&self, state: State, whose: &Whose) -> EventId {
         let event_type = self.event_type.as_str();
         let mut hash = Sha256::new();
         for part in [
@@ -77,7 +82,7 @@ impl Happening {
             event_type,
             self.launch.as_deref().unwrap_or(&whose.launch),
             &self.occurrence,
-            self.state.as_str(),
+            state.as_str(),
         ] {
             // With its length first, so that no two lists of parts read the same.
             hash.update(part.len().to_be_bytes());
@@ -95,7 +100,11 @@ impl Happening {
     #[must_use]
     pub fn into_event(self, whose: &Whose, noticed_at: Timestamp) -> Event {
         let id = self.id(whose);
+        let raised_as = self.id_as(State::Raised, whose);
         let mut data = self.data;
+        if self.state != State::Raised {
+            data.insert("raised_as".to_owned(), Value::from(raised_as.as_str()));
+        }
         data.insert("state".to_owned(), Value::from(self.state.as_str()));
         Event {
             id,
@@ -185,6 +194,17 @@ mod tests {
         assert_eq!(event.severity, Severity::Critical);
         assert_eq!(event.data["state"], "raised");
         assert_eq!(event.host, Scope::Host(whose.host));
+    }
+
+    #[test]
+    fn e1_a_change_names_what_it_changes() {
+        let whose = whose("i-1", "x");
+        let noticed_at = "2030-01-01T00:00:00Z".parse().expect("a time");
+        let raised = happening("cloud.instance.maintenance", "a", State::Raised).id(&whose);
+        let cancelled = happening("cloud.instance.maintenance", "a", State::Cancelled);
+        let cancelled = cancelled.into_event(&whose, noticed_at);
+        assert_eq!(cancelled.data["raised_as"], raised.as_str());
+        assert_ne!(cancelled.id, raised);
     }
 
     #[test]

@@ -245,6 +245,10 @@ impl Desk {
         for known in unfinished {
             let id = known.event.id.clone();
             tracing::info!(event = %id, "an event that was not finished before the restart goes on");
+            // It may have ended between the journal and this.
+            if known.boot_id == self.boot_id {
+                self.leaving.take(&known.event, known.deadline_boottime_ms);
+            }
             self.begin(id, Begun::Earlier);
         }
         Ok(())

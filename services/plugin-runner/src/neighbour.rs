@@ -5,7 +5,10 @@
 //! may be one: a plugin must not forge what the host noticed. **Invariant:** so many speak at once, for so long, and
 //! so much of each is read. It accepts nothing itself: that is the desk's part, as for what comes over the bus.
 
-use crate::{events::Desk, orphans};
+use crate::{
+    events::Desk,
+    orphans::{self, Descent},
+};
 use rustix::process::geteuid;
 use serde_json::error::Category;
 use snooze_schemas::{
@@ -152,8 +155,15 @@ impl Neighbour {
             return refuse(format!("the user {} hands nothing over here", peer.uid()));
         }
         match peer.pid() {
-            Some(process) if !orphans::may_be_a_plugins(process) => Ok(()),
-            Some(process) => refuse(format!("the process {process} is a plugin's, or has ended")),
+            Some(process) => match orphans::descent_of(process) {
+                Descent::Others => Ok(()),
+                Descent::Plugins => refuse(format!("the process {process} is a plugin's")),
+                // It may be told apart when it asks again.
+                Descent::Unknown => Err(Refusal::new(
+                    ErrorCode::Unavailable,
+                    format!("whose the process {process} is cannot be seen just now"),
+                )),
+            },
             None => refuse("the kernel does not say which process speaks".to_owned()),
         }
     }

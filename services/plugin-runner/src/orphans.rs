@@ -75,27 +75,38 @@ pub(crate) fn part(leader: i32) {
 /// So many generations of processes are looked at; no sane tree has as many.
 const GENERATIONS: usize = 256;
 
-/// Whether a process is a plugin's, or may be: it is under a fence, descends from us, or cannot be seen. All that we
-/// start is a plugin, and what it leaves behind becomes a child of ours.
-pub(crate) fn may_be_a_plugins(process: i32) -> bool {
+/// Whom a process comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Descent {
+    /// None of ours.
+    Others,
+    /// A plugin's.
+    Plugins,
+    /// Nobody can tell: it, or one of those that started it, has ended or is hidden.
+    Unknown,
+}
+
+/// Whose a process is: one under a fence, or that descends from us, is a plugin's. All that we start is a plugin, and
+/// what it leaves behind becomes a child of ours.
+pub(crate) fn descent_of(process: i32) -> Descent {
     if process == me() {
-        return false;
+        return Descent::Others;
     }
     if marks::is_fenced(process) {
-        return true;
+        return Descent::Plugins;
     }
     let mut next = process;
     for _ in 0..GENERATIONS {
         match kin::shown(next) {
-            Some(one) if one.parent == me() => return true,
+            Some(one) if one.parent == me() => return Descent::Plugins,
             // The machine's first process, or one whose parents are none of ours to see.
-            Some(one) if one.parent <= 1 => return false,
+            Some(one) if one.parent <= 1 => return Descent::Others,
             Some(one) => next = one.parent,
             // It has ended meanwhile: whose child it was, nobody says any more.
-            None => return true,
+            None => return Descent::Unknown,
         }
     }
-    true
+    Descent::Unknown
 }
 
 /// Ends what was left by plugins that have ended, without waiting until it is gone.

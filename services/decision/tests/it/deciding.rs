@@ -135,28 +135,31 @@ fn s2_a_required_voter_that_is_busy_or_unknown_wins_in_every_mode() {
 }
 
 #[test]
-fn s2_an_instance_that_the_cloud_takes_away_is_not_judged_in_any_mode_nor_by_any_rule() {
-    for combine in [
-        Combine::All,
-        Combine::Any,
-        Combine::Quorum(1),
-        Combine::Weighted(1.0),
-    ] {
+fn s2_what_is_beyond_policy_wins_in_every_mode_and_over_every_rule() {
+    for (voter, combine) in ["instance", "folders-of-plugins"].into_iter().flat_map(|voter| {
+        [
+            Combine::All,
+            Combine::Any,
+            Combine::Quorum(1),
+            Combine::Weighted(1.0),
+        ]
+        .map(|combine| (voter, combine))
+    }) {
         let explained = with(|desk| {
             desk.values.combine = combine;
             let advisory = VoterRule {
                 role: Some(Role::Advisory),
                 ..VoterRule::default()
             };
-            desk.values.voters.insert("instance".to_owned(), advisory);
+            desk.values.voters.insert(voter.to_owned(), advisory);
             desk.votes(vec![
                 idle_vote("cpu", HOUR),
                 idle_vote("people", HOUR),
-                vote("instance", VoteState::Unknown),
+                vote(voter, VoteState::Unknown),
             ]);
         });
-        assert_eq!(explained.decision, Decision::Stay, "{combine:?}");
-        assert_eq!(explained.blocking[0].voter, "instance");
+        assert_eq!(explained.decision, Decision::Stay, "{voter} {combine:?}");
+        assert_eq!(explained.blocking[0].voter, voter);
     }
 }
 

@@ -47,12 +47,7 @@ async fn take(delivery: &Delivery, bus: &Bus, clocks: &Clocks) -> Result<Filed, 
     permitted(bus, source, &sent).await?;
     let own_id = sent.id.clone().unwrap_or_else(drawn_id);
     let event = checked(source, event_type, sent, &own_id, clocks)?;
-    let subject = Subject::Event {
-        scope: event.host.clone(),
-        severity: event.severity,
-        id: event.id.clone(),
-        event_type: event.event_type.clone(),
-    };
+    let subject = Subject::from(&event);
     // An id that was filed before is refused by the stream, for as long as it remembers (rule E1). Whether
     // an unacknowledged one was filed is found out in the same way, by filing it again.
     for _ in 0..2 {

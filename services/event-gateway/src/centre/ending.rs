@@ -3,6 +3,7 @@
 use super::{
     dead::{DeadError, DeadEvents},
     outcomes,
+    whole::whole,
 };
 use snooze_bus::{Bucket, BusError, Entry, WriteError};
 use snooze_schemas::event::{OpenEvent, Scope};
@@ -11,8 +12,8 @@ use std::time::Duration;
 /// Why one was not ended; it has to be tried again.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum EndError {
-    /// Whether its outcome was reported is not known.
-    #[error("look for the outcome of an event")]
+    /// Whether its outcome was reported, or what it was, is not known.
+    #[error("look for an event and its outcome")]
     Look(#[source] BusError),
     /// The note could not be taken.
     #[error("take the note of an event")]
@@ -48,7 +49,11 @@ pub(crate) async fn end(
         Err(WriteError::Conflict { .. } | WriteError::Ambiguous { .. }) => return Ok(()),
         Err(error) => return Err(EndError::Take(error)),
     };
-    let filed = dead.file(scope, &mine.event, reason).await;
+    // What cannot be had any more is ended as it is noted.
+    let event = whole(bus, &mine.event).await.map_err(EndError::Look)?;
+    let filed = dead
+        .file(scope, event.as_ref().unwrap_or(&mine.event), reason)
+        .await;
     filed.map_err(EndError::File)?;
     outcomes::remove(bus, &entry.key, revision).await;
     Ok(())

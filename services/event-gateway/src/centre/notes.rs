@@ -49,8 +49,10 @@ impl std::fmt::Debug for Request {
 }
 
 impl Notes {
-    /// Returns once the note is in the bucket.
-    pub(crate) async fn note(&self, open: OpenEvent) -> Result<(), NoteError> {
+    /// Returns once the note is in the bucket. It has no data of the event: that stands in its stream, and as many as
+    /// there are hosts may be noted of one.
+    pub(crate) async fn note(&self, mut open: OpenEvent) -> Result<(), NoteError> {
+        open.event.data.clear();
         let (done, outcome) = oneshot::channel();
         self.0
             .send(Request { open, done })

@@ -188,11 +188,17 @@ fn parked(config: &Config, entry: &Entry<OpenEvent>) -> Parked {
         let left = Duration::try_from(deadline.duration_since(now.wall)).unwrap_or(Duration::ZERO);
         u64::try_from(left.as_millis()).unwrap_or(u64::MAX)
     });
-    let left = until.map_or(note.sweep_after_ms, |until| until.min(note.sweep_after_ms));
+    let left = match until {
+        // Whoever ends it has that long to do so.
+        _ if note.is_ending => note.sweep_after_ms,
+        Some(until) => until.min(note.sweep_after_ms),
+        None => note.sweep_after_ms,
+    };
     Parked {
         revision: entry.revision,
         severity: note.event.severity,
         due_boottime_ms: now.boottime_ms.saturating_add(left),
         is_deadline: until.is_some(),
+        is_ending: note.is_ending,
     }
 }

@@ -3,9 +3,11 @@
 //! It is the same event for whoever handles it: its type, its severity, its source, its data. What is left of its
 //! time is what there was when it was noticed.
 
-use snooze_bus::{Bus, BusError, Delivery, Expect, Stream, Subject, SubjectFilter};
+use super::audit_subject;
+use snooze_bus::{Bus, BusError, Delivery, Expect, FileError, Stream, Subject, SubjectFilter};
 use snooze_schemas::{
     ErrorCode, EventId, Refusal, Timestamp,
+    audit::{AuditKind, AuditRecord},
     event::{Event, Filed, Replay, Scope},
 };
 use snooze_service_runtime::{Clocks, exit::one_line};
@@ -25,19 +27,52 @@ async fn take(delivery: &Delivery, bus: &Bus, clocks: &Clocks) -> Result<Filed, 
     let asked: Replay = delivery.read()?;
     let event = find(bus, &asked.id).await?;
     let event = again(event, &asked, clocks.wall())?;
-    let subject = Subject::Event {
-        scope: event.host.clone(),
-        severity: event.severity,
-        id: event.id.clone(),
-        event_type: event.event_type.clone(),
-    };
-    let filed = bus.file(&subject, &event, Expect::New, FILE_WITHIN).await;
-    filed.map_err(|error| Refusal::new(ErrorCode::Unavailable, one_line(&error)))?;
+    let subject = Subject::from(&event);
+    file(bus, &subject, &event).await?;
     tracing::info!(event = %event.id, of = %asked.id, by = asked.by, "an event was filed again");
+    note(bus, &event, &asked, clocks).await;
     Ok(Filed {
         id: event.id,
         duplicate: false,
     })
+}
+
+/// Whether an unacknowledged one was filed is found out by filing it again, under the same id.
+async fn file(bus: &Bus, subject: &Subject, event: &Event) -> Result<(), Refusal> {
+    for _ in 0..2 {
+        match bus.file(subject, event, Expect::New, FILE_WITHIN).await {
+            Ok(_) | Err(FileError::Exists { .. }) => return Ok(()),
+            Err(FileError::Ambiguous { .. }) => {}
+            Err(error) => return Err(Refusal::new(ErrorCode::Unavailable, one_line(&error))),
+        }
+    }
+    let text = format!(
+        "the stream did not say whether it has the event: `snooze event show {}` tells",
+        event.id
+    );
+    Err(Refusal::new(ErrorCode::Timeout, text))
+}
+
+/// Who wanted it stands in the audit trail. It has no `id`, which is what an end has.
+async fn note(bus: &Bus, event: &Event, asked: &Replay, clocks: &Clocks) {
+    let record = AuditRecord {
+        at: clocks.wall(),
+        host: event.host.clone(),
+        kind: AuditKind::Event,
+        actor: asked.by.clone(),
+        claim: None,
+        message: format!("{} {} is replayed as {}", event.event_type, asked.id, event.id),
+        details: [
+            ("replay_of".to_owned(), asked.id.to_string().into()),
+            ("replayed_as".to_owned(), event.id.to_string().into()),
+        ]
+        .into_iter()
+        .collect(),
+    };
+    let subject = audit_subject(event.host.clone());
+    if let Err(error) = bus.file(&subject, &record, Expect::Anything, FILE_WITHIN).await {
+        tracing::warn!(error = one_line(&error), event = %event.id, "that an event was replayed is not in the audit trail");
+    }
 }
 
 /// The event as it was filed, as long as its stream keeps it.
@@ -46,9 +81,15 @@ async fn find(bus: &Bus, id: &EventId) -> Result<Event, Refusal> {
     for stream in [Stream::EventsUrgent, Stream::EventsRoutine] {
         let filter = SubjectFilter::EventsOfId(id.clone());
         let found = bus.history::<Event>(stream, &filter, 1).await;
-        if let Some(stored) = found.map_err(unavailable)?.pop() {
-            return Ok(stored.message);
+        let Some(stored) = found.map_err(unavailable)?.pop() else {
+            continue;
+        };
+        // A host may write what it likes under a subject of its own, and its word is good for nothing else.
+        if Subject::from(&stored.message) != stored.subject {
+            let text = format!("the event {id} is not what its subject says: it was handed to nobody");
+            return Err(Refusal::new(ErrorCode::Forbidden, text));
         }
+        return Ok(stored.message);
     }
     let text = format!("no event {id} is kept; events are kept for seven days");
     Err(Refusal::new(ErrorCode::NotFound, text))
@@ -78,7 +119,7 @@ fn again(mut event: Event, asked: &Replay, now: Timestamp) -> Result<Event, Refu
     Ok(event)
 }
 
-/// `replay-` begins the ids of what is filed again and of nothing else.
+/// A new one, which nobody could know before.
 fn drawn() -> EventId {
     let text = format!("replay-{:016x}", rand::random::<u64>());
     text.parse().expect("an id's own characters")

@@ -25,12 +25,7 @@ pub(super) enum Filed {
 
 /// Files an event, however long that takes. Cancelling it leaves open whether it was filed: the same again tells.
 pub(super) async fn file(bus: &Bus, lanes: &Lanes, event: &Event) -> Filed {
-    let subject = Subject::Event {
-        scope: event.host.clone(),
-        severity: event.severity,
-        id: event.id.clone(),
-        event_type: event.event_type.clone(),
-    };
+    let subject = Subject::from(event);
     let mut status = bus.status();
     let (mut pause, mut told) = (FIRST_PAUSE, false);
     loop {

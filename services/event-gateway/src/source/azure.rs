@@ -99,7 +99,7 @@ pub async fn watch(
                 answered_ms: None,
                 list: List::default(),
                 reading: Trouble::with("Azure's Scheduled Events"),
-                approving: Trouble::with("approving Azure's Scheduled Events"),
+                approving: Trouble::now_and_then_with("approving Azure's Scheduled Events"),
             };
             shutdown.run_until_cancelled(source.poll()).await;
         }
@@ -218,14 +218,11 @@ impl Source {
                 self.approving.over();
             }
             Err(error) => {
-                // A refusal would be the same again; anything else is tried at the next question.
-                if matches!(
-                    error,
-                    AzureError::Status {
-                        status: 400..=499,
-                        ..
-                    }
-                ) {
+                // A refusal would be the same again; anything else is tried at the next question, as is what is
+                // refused for now: late, gone for a moment, or asked too often.
+                let is_final =
+                    |status: u16| matches!(status, 400..=499) && ![408, 410, 429].contains(&status);
+                if matches!(error, AzureError::Status { status, .. } if is_final(status)) {
                     self.list.approved(&id);
                 }
                 self.approving.met(&error);

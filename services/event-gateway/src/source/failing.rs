@@ -25,7 +25,7 @@ impl Edge {
         Edge::after(2, 10)
     }
 
-    /// For what is not tried often: every change is said.
+    /// For what is tried now and then: every change is said.
     pub(super) const fn prompt() -> Edge {
         Edge::after(1, 1)
     }

@@ -14,8 +14,16 @@ pub(super) struct Trouble {
 }
 
 impl Trouble {
-    /// Nothing is wrong yet with this.
+    /// Nothing is wrong yet with this, which is tried every second.
     pub(super) const fn with(what: &'static str) -> Trouble {
+        Trouble {
+            what,
+            edge: Edge::patient(),
+        }
+    }
+
+    /// Nothing is wrong yet with this, which is tried now and then.
+    pub(super) const fn now_and_then_with(what: &'static str) -> Trouble {
         Trouble {
             what,
             edge: Edge::prompt(),
@@ -54,7 +62,7 @@ mod tests {
 
     #[test]
     fn trouble_is_said_once_and_so_is_its_end() {
-        let mut trouble = Trouble::with("a test");
+        let mut trouble = Trouble::now_and_then_with("a test");
         let error = std::io::Error::other("away");
         assert!(!trouble.over(), "nothing was wrong");
         assert!(trouble.met(&error));

@@ -142,6 +142,16 @@ impl Centre {
         found.into_iter().map(|stored| stored.message).collect()
     }
 
+    /// How often the audit trail of a scope tells of events.
+    pub(crate) async fn told(&self, scope: Scope) -> usize {
+        let filter = SubjectFilter::AuditOf(scope);
+        let found = self
+            .administrator
+            .history::<AuditRecord>(Stream::Audit, &filter, 100)
+            .await;
+        found.expect("reads").len()
+    }
+
     /// Waits until something has ended in DEAD for a scope.
     pub(crate) async fn first_dead(&self, scope: Scope) -> DeadEvent {
         wait_for(LIMIT, "it ends in DEAD", async || {
@@ -316,12 +326,7 @@ pub(crate) async fn accept(delivery: &Delivery) {
 }
 
 pub(crate) fn subject_of(event: &Event) -> Subject {
-    Subject::Event {
-        scope: event.host.clone(),
-        severity: event.severity,
-        id: event.id.clone(),
-        event_type: event.event_type.clone(),
-    }
+    Subject::from(event)
 }
 
 pub(crate) fn event(name: &str, scope: Scope, severity: Severity) -> Event {

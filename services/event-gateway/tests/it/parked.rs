@@ -50,6 +50,58 @@ async fn e5_what_waits_for_a_host_that_is_away_is_acked_and_given_to_it_at_its_h
 }
 
 #[tokio::test]
+async fn e5_a_note_is_small_and_what_is_given_is_whole() {
+    let centre = Centre::start().await;
+    let gateway = centre.gateway(|_| {}).await;
+    let mut large = to("h1", "e1", Severity::Critical);
+    large.data.insert("text".to_owned(), "x".repeat(60_000).into());
+    centre.file(&large).await;
+    until_parked(&centre, "h1", "e1").await;
+    let key = keys::open_key(&Scope::Host(host("h1")), &crate::centre::id("e1"));
+    let noted = centre.open_events().get::<OpenEvent>(&key).await.expect("reads");
+    let noted = noted.expect("it is noted").value;
+    assert!(
+        noted.event.data.is_empty(),
+        "as many hosts may be away as there are"
+    );
+    let mut runner = centre.runner("h1").await;
+    assert_eq!(runner.accept().await, large);
+    gateway.end().await;
+}
+
+#[tokio::test]
+async fn e5_what_a_gateway_is_ending_is_given_to_nobody_and_ended_by_another() {
+    let centre = Centre::start().await;
+    let event = Event {
+        deadline: Some(now() + Duration::from_secs(3_600)),
+        ..to("h1", "e1", Severity::Critical)
+    };
+    let here = Scope::Host(host("h1"));
+    let note = OpenEvent {
+        event: event.clone(),
+        host: host("h1"),
+        state: OpenState::Parked,
+        sweep_after_ms: 500,
+        is_ending: true,
+    };
+    let open = centre.open_events();
+    open.create(&keys::open_key(&here, &event.id), &note)
+        .await
+        .expect("notes");
+    let mut runner = centre.runner("h1").await;
+    let gateway = centre
+        .gateway(|config| config.away_retry = Duration::from_millis(50))
+        .await;
+    runner.hello().await;
+    let dead = centre.first_dead(here).await;
+    assert_eq!(dead.event.id, event.id);
+    let next = to("h1", "next", Severity::Critical);
+    centre.file(&next).await;
+    assert_eq!(runner.accept().await.id, next.id, "the other was never offered");
+    gateway.end().await;
+}
+
+#[tokio::test]
 async fn e5_a_thousand_absent_hosts_do_not_delay_one_that_is_there() {
     let centre = Centre::open().await;
     let mut runner = centre.runner("here").await;
@@ -137,10 +189,11 @@ async fn e5_what_passes_its_deadline_while_it_is_parked_ends_in_dead_once() {
     let centre = Centre::start().await;
     let gateway = centre.gateway(|_| {}).await;
     let second = centre.gateway(|_| {}).await;
-    let soon = Event {
+    let mut soon = Event {
         deadline: Some(now() + Duration::from_secs(2)),
         ..to("h1", "e1", Severity::Critical)
     };
+    soon.data.insert("volume".to_owned(), "a".into());
     centre.file(&soon).await;
     let here = Scope::Host(host("h1"));
     let dead = centre.first_dead(here.clone()).await;
@@ -153,7 +206,8 @@ async fn e5_what_passes_its_deadline_while_it_is_parked_ends_in_dead_once() {
         state(&centre, "h1", "e1").await.is_none()
     })
     .await;
-    assert_eq!(centre.dead(here).await.len(), 1);
+    assert_eq!(centre.dead(here.clone()).await.len(), 1);
+    assert_eq!(centre.told(here).await, 1, "and once in the audit trail");
     gateway.end().await;
     second.end().await;
 }

@@ -1,7 +1,7 @@
 //! Events that people want to be handled again.
 
 use crate::centre::{Centre, LIMIT, event, host, id};
-use snooze_bus::{Bus, GatewayVerb, RequestError, Role, Subject, User};
+use snooze_bus::{Bus, Expect, GatewayVerb, RequestError, Role, Subject, User};
 use snooze_schemas::{
     ErrorCode,
     event::{Filed, Replay, Scope, Severity},
@@ -40,6 +40,28 @@ async fn an_event_that_is_replayed_is_handed_to_its_host_once_more_under_a_new_i
         let (first, second) = (&first.event_type, &second.event_type);
         assert_eq!(first, second);
     }
+    gateway.end().await;
+}
+
+#[tokio::test]
+async fn i1_what_a_host_files_in_the_name_of_another_is_replayed_for_nobody() {
+    let centre = Centre::start().await;
+    let gateway = centre.gateway(|_| {}).await;
+    let thief = centre.runner("h1").await;
+    let mut victim = centre.runner("h2").await;
+    // Under a subject of its own, with a body that names another host.
+    let forged = event("forged", Scope::Host(host("h2")), Severity::Critical);
+    let own = event("forged", Scope::Host(host("h1")), Severity::Critical);
+    let subject = crate::centre::subject_of(&own);
+    let filed = thief.bus.file(&subject, &forged, Expect::New, LIMIT).await;
+    filed.expect("nobody reads bodies there");
+    let Err(RequestError::Refused { source, .. }) = replay(&operator(&centre).await, "forged").await else {
+        panic!("it was filed for another host");
+    };
+    assert_eq!(source.code, ErrorCode::Forbidden);
+    let next = event("next", Scope::Host(host("h2")), Severity::Critical);
+    centre.file(&next).await;
+    assert_eq!(victim.accept().await.id, next.id);
     gateway.end().await;
 }
 

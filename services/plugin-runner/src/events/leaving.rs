@@ -31,7 +31,7 @@ const AFTER: Duration = Duration::from_secs(10 * 60);
 /// How often it is looked whether the time of one is over.
 const LOOK: Duration = Duration::from_secs(10);
 
-/// So many at most; the oldest ids make room. More than a few are never true at once.
+/// So many at most; what is over first makes room. More than a few are never true at once.
 const AT_MOST: usize = 64;
 
 /// Which events say so, and until when they are believed.
@@ -50,22 +50,29 @@ struct Leaves {
 impl Book {
     /// Takes an event in, and returns whether it says anything about this.
     fn take(&mut self, event: &Event, deadline_boottime_ms: u64) -> bool {
-        if !LEAVES.contains(&event.event_type.as_str()) {
+        let said = |key: &str| event.data.get(key).and_then(|said| said.as_str());
+        // One that a person has handled once more says nothing new about the instance.
+        if !LEAVES.contains(&event.event_type.as_str()) || said("replay_of").is_some() {
             return false;
         }
-        let state = event.data.get("state").and_then(|state| state.as_str());
-        if matches!(state, Some("cancelled" | "cleared")) {
-            self.events
-                .retain(|_, leaves| leaves.event_type != event.event_type);
-            return true;
+        if matches!(said("state"), Some("cancelled" | "cleared")) {
+            // That one and no other: a cloud may take one notice back and give another.
+            let raised: Option<EventId> = said("raised_as").and_then(|id| id.parse().ok());
+            return raised.is_some_and(|raised| self.events.remove(&raised).is_some());
         }
         let leaves = Leaves {
             event_type: event.event_type.clone(),
             until_boottime_ms: deadline_boottime_ms.saturating_add(super::millis(AFTER)),
         };
         self.events.insert(event.id.clone(), leaves);
-        if self.events.len() > AT_MOST {
-            self.events.pop_first();
+        if self.events.len() > AT_MOST
+            && let Some((soonest, _)) = self
+                .events
+                .iter()
+                .min_by_key(|(_, leaves)| leaves.until_boottime_ms)
+        {
+            let soonest = soonest.clone();
+            self.events.remove(&soonest);
         }
         true
     }
@@ -185,6 +192,12 @@ mod tests {
         .expect("an event")
     }
 
+    fn cancelled(id: &str, event_type: &str, raised_as: &str) -> Event {
+        let mut event = event(id, event_type, "cancelled");
+        event.data.insert("raised_as".to_owned(), raised_as.into());
+        event
+    }
+
     #[test]
     fn an_instance_that_the_cloud_takes_away_is_not_judged_until_it_stayed_after_all() {
         let mut book = Book::default();
@@ -199,15 +212,32 @@ mod tests {
     }
 
     #[test]
-    fn one_that_is_cancelled_is_judged_again() {
+    fn one_that_is_cancelled_is_judged_again_and_no_other_with_it() {
         let mut book = Book::default();
-        book.take(&event("e1", "cloud.spot.interrupt", "raised"), 120_000);
-        book.take(&event("e2", "cloud.instance.termination", "raised"), 120_000);
-        assert!(book.take(&event("e3", "cloud.spot.interrupt", "cancelled"), 120_000));
+        for id in ["e1", "e2"] {
+            book.take(&event(id, "cloud.spot.interrupt", "raised"), 120_000);
+        }
+        assert!(book.take(&cancelled("c1", "cloud.spot.interrupt", "e1"), 120_000));
         assert!(
             book.why().is_some_and(|why| why.contains("e2")),
             "the other still holds"
         );
+        assert!(!book.take(&cancelled("c1", "cloud.spot.interrupt", "e1"), 120_000));
+        assert!(
+            !book.take(&event("c3", "cloud.spot.interrupt", "cancelled"), 120_000),
+            "of what?"
+        );
+        assert!(book.take(&cancelled("c2", "cloud.spot.interrupt", "e2"), 120_000));
+        assert_eq!(book.why(), None);
+    }
+
+    #[test]
+    fn what_is_handled_once_more_by_a_persons_will_says_nothing_about_the_instance() {
+        let mut book = Book::default();
+        let mut again = event("replay-1", "cloud.spot.interrupt", "raised");
+        again.data.insert("replay_of".to_owned(), "e1".into());
+        assert!(!book.take(&again, 120_000));
+        assert_eq!(book.why(), None);
     }
 
     #[test]

@@ -19,7 +19,7 @@ use snooze_schemas::{PluginName, VoterName, host::PluginStatus, verdict::Role};
 use std::{collections::BTreeMap, sync::Arc};
 
 /// By this name it is told, and voted, that the folders of plugins do not answer.
-const FOLDERS: &str = "folders-of-plugins";
+const FOLDERS: &str = VoterName::FOLDERS;
 
 impl Plugins {
     /// Who of the plugins votes, by which terms, and whom to ask.

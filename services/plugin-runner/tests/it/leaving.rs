@@ -12,7 +12,7 @@ use snooze_schemas::{
 };
 
 fn interruption(id: &str, state: &str) -> Event {
-    let Value::Object(data) = json!({"state": state}) else {
+    let Value::Object(data) = json!({"state": state, "raised_as": "e1"}) else {
         unreachable!("written as an object")
     };
     Event {

@@ -249,12 +249,7 @@ pub(super) fn read_event(message: &NatsMessage) -> Result<(Subject, Event), Refu
         .parse()
         .map_err(|cause: crate::InvalidSubject| bad(cause.to_string()))?;
     let event: Event = read_body(&message.payload)?;
-    let says = Subject::Event {
-        scope: event.host.clone(),
-        severity: event.severity,
-        id: event.id.clone(),
-        event_type: event.event_type.clone(),
-    };
+    let says = Subject::from(&event);
     if says == subject {
         Ok((subject, event))
     } else {

@@ -5,9 +5,9 @@ use crate::{
     session::{Session, of_bus},
     view::event::{Ending, How, Story, Waits},
 };
-use snooze_bus::{Bucket, BusError, Stored, Stream, SubjectFilter, keys};
+use snooze_bus::{Bucket, BusError, Stored, Stream, Subject, SubjectFilter, keys};
 use snooze_schemas::{
-    EventId,
+    EventId, Timestamp,
     audit::{AuditKind, AuditRecord},
     event::{Event, EventOutcome, OpenEvent, OpenState, Scope},
 };
@@ -27,28 +27,38 @@ pub(super) async fn newest(
     for stream in [Stream::EventsUrgent, Stream::EventsRoutine] {
         let found = session.bus.history::<Event>(stream, filter, limit).await;
         let found = found.map_err(|error| of_bus(&error))?;
-        events.extend(found.into_iter().map(|stored| (stream, stored)));
+        // A host's word is good for its own subjects alone.
+        let is_true = |stored: &Stored<Event>| Subject::from(&stored.message) == stored.subject;
+        let found = found.into_iter().filter(is_true);
+        events.extend(found.map(|stored| (stream, stored)));
     }
     events.sort_by_key(|(_, stored)| stored.filed_at);
     Ok(events)
 }
 
-/// How events ended, by their ids.
-pub(super) async fn endings(
-    session: &Session,
-    filter: &SubjectFilter,
-) -> Result<HashMap<EventId, Vec<Ending>>, Failure> {
+/// How events ended, as far back as it was looked for.
+pub(super) struct Endings {
+    by_id: HashMap<EventId, Vec<Ending>>,
+    /// Before this nothing was looked at; absent where all was.
+    since: Option<Timestamp>,
+}
+
+/// Looks for how events ended.
+pub(super) async fn endings(session: &Session, filter: &SubjectFilter) -> Result<Endings, Failure> {
     let found = session
         .bus
         .history::<AuditRecord>(Stream::Audit, filter, ENTRIES)
         .await;
-    let mut endings: HashMap<EventId, Vec<Ending>> = HashMap::new();
-    for entry in found.map_err(|error| of_bus(&error))? {
+    let found = found.map_err(|error| of_bus(&error))?;
+    let oldest = found.first().map(|entry| entry.filed_at);
+    let since = oldest.filter(|_| found.len() >= ENTRIES);
+    let mut by_id: HashMap<EventId, Vec<Ending>> = HashMap::new();
+    for entry in found {
         if let Some((id, ending)) = ending(&entry.message) {
-            endings.entry(id).or_default().push(ending);
+            by_id.entry(id).or_default().push(ending);
         }
     }
-    Ok(endings)
+    Ok(Endings { by_id, since })
 }
 
 /// How the events of a host, or of all hosts, ended.
@@ -85,11 +95,20 @@ pub(super) async fn story(
     session: &Session,
     stream: Stream,
     stored: Stored<Event>,
-    endings: Vec<Ending>,
+    endings: &Endings,
 ) -> Result<Story, Failure> {
     let event = stored.message;
-    let waits = match (&event.host, endings.is_empty()) {
-        (Scope::Host(_), true) => waits(session, &event).await.map_err(|error| of_bus(&error))?,
+    let ended = endings.by_id.get(&event.id).cloned().unwrap_or_default();
+    let waits = match (&event.host, ended.is_empty()) {
+        (Scope::Host(_), true) => {
+            let is_looked_at = endings.since.is_none_or(|since| since <= stored.filed_at);
+            let waits = waits(session, &event).await.map_err(|error| of_bus(&error))?;
+            Some(waits.unwrap_or(if is_looked_at {
+                Waits::Dispatch
+            } else {
+                Waits::Forgotten
+            }))
+        }
         _ => None,
     };
     Ok(Story {
@@ -98,16 +117,17 @@ pub(super) async fn story(
         sequence: stored.sequence,
         filed_at: stored.filed_at,
         waits,
-        endings,
+        endings: ended,
     })
 }
 
+/// What it waits for, where that is noted.
 async fn waits(session: &Session, event: &Event) -> Result<Option<Waits>, BusError> {
     let key = keys::open_key(&event.host, &event.id);
     let noted = session.bus.bucket(Bucket::Open).get::<OpenEvent>(&key).await?;
-    Ok(Some(match noted.map(|entry| entry.value.state) {
-        Some(OpenState::Accepted) => Waits::Outcome,
-        Some(OpenState::Parked) => Waits::Host,
-        Some(OpenState::Unknown) | None => Waits::Dispatch,
-    }))
+    Ok(match noted.map(|entry| entry.value.state) {
+        Some(OpenState::Accepted) => Some(Waits::Outcome),
+        Some(OpenState::Parked) => Some(Waits::Host),
+        Some(OpenState::Unknown) | None => None,
+    })
 }

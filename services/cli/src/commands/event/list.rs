@@ -5,8 +5,9 @@ use crate::{
     arguments::EventList,
     print,
     session::Session,
-    view::event::{COLUMNS, row},
+    view::event::{COLUMNS, Story, row},
 };
+use futures_util::{StreamExt, TryStreamExt, stream};
 use snooze_bus::SubjectFilter;
 use snooze_schemas::{
     EventType,
@@ -16,6 +17,9 @@ use snooze_service_runtime::Failure;
 
 /// How many events are looked through for those of a type or severity: as many as one look returns.
 const SEARCHED: usize = 10_000;
+
+/// Events of which it is asked at once what they wait for.
+const AT_ONCE: usize = 64;
 
 /// Prints the newest events, the oldest of them first.
 pub(crate) async fn list(session: &Session, arguments: EventList) -> Result<(), Failure> {
@@ -34,12 +38,11 @@ pub(crate) async fn list(session: &Session, arguments: EventList) -> Result<(), 
     };
     events.retain(|(_, stored)| is_wanted(&arguments, &stored.message));
     events.drain(..events.len().saturating_sub(limit));
-    let mut endings = endings(session, &endings_of(scope.as_ref())).await?;
-    let mut stories = Vec::new();
-    for (stream, stored) in events {
-        let endings = endings.remove(&stored.message.id).unwrap_or_default();
-        stories.push(story(session, stream, stored, endings).await?);
-    }
+    let endings = endings(session, &endings_of(scope.as_ref())).await?;
+    let told = events
+        .into_iter()
+        .map(|(stream, stored)| story(session, stream, stored, &endings));
+    let stories: Vec<Story> = stream::iter(told).buffered(AT_ONCE).try_collect().await?;
     if arguments.output.json {
         return print::json(&stories);
     }

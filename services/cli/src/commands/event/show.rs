@@ -15,9 +15,8 @@ pub(crate) async fn show(session: &Session, arguments: EventShow) -> Result<(), 
         );
         return Err(Failure::new(Exit::Refused, line));
     };
-    let mut endings = endings(session, &endings_of(Some(&stored.message.host))).await?;
-    let endings = endings.remove(&arguments.id).unwrap_or_default();
-    let story = story(session, stream, stored, endings).await?;
+    let endings = endings(session, &endings_of(Some(&stored.message.host))).await?;
+    let story = story(session, stream, stored, &endings).await?;
     match arguments.output.json {
         true => print::json(&story),
         false => print::lines(told(&story)),

@@ -22,6 +22,8 @@ pub(super) struct Parked {
     pub(super) due_boottime_ms: u64,
     /// Whether that is its deadline, and not how long one without a deadline is waited for.
     pub(super) is_deadline: bool,
+    /// Whether a gateway is ending it: then it is given to nobody, and ended by another if that one does not.
+    pub(super) is_ending: bool,
 }
 
 /// All of them.
@@ -131,6 +133,7 @@ mod tests {
             severity,
             due_boottime_ms,
             is_deadline: true,
+            is_ending: false,
         }
     }
 

@@ -5,6 +5,7 @@ use crate::centre::{
     dead::DeadEvents,
     ending,
     offer::{Offer, offer},
+    whole::whole,
 };
 use snooze_bus::{Bucket, Bus, BusError, Entry, WriteError, keys};
 use snooze_schemas::{
@@ -46,7 +47,7 @@ pub(super) async fn drain(
     for (id, parked) in waiting {
         let now = config.clocks.boottime_ms();
         let is_over = parked.due_boottime_ms <= now;
-        if next != Next::GoOn && !is_over {
+        if (next != Next::GoOn || parked.is_ending) && !is_over {
             continue;
         }
         let key = keys::open_key(&Scope::Host(host.clone()), &id);
@@ -77,9 +78,35 @@ async fn give(
     parked: Parked,
     now: u64,
 ) -> Next {
+    if parked.is_ending {
+        end(
+            config,
+            bus,
+            entry,
+            "its time was over, and the gateway that ended it did not finish",
+        )
+        .await;
+        return Next::GoOn;
+    }
     let left = Duration::from_millis(parked.due_boottime_ms.saturating_sub(now));
     let until_deadline = parked.is_deadline.then_some(left);
-    let event = Arc::new(entry.value.event.clone());
+    let event = match whole(bus, &entry.value.event).await {
+        Ok(Some(event)) => Arc::new(event),
+        Ok(None) => {
+            end(
+                config,
+                bus,
+                entry,
+                "its stream dropped it before its host came back",
+            )
+            .await;
+            return Next::GoOn;
+        }
+        Err(error) => {
+            tracing::warn!(%error, %host, "what waits for a host was not read in its stream; tried again");
+            return Next::Later;
+        }
+    };
     let offered = offer(bus, &event, host, until_deadline).await;
     match offered {
         Offer::Accepted => {

@@ -7,7 +7,7 @@ use super::unreadable::Unreadable;
 use crate::source::http::{Answer, HttpError, Question, Service};
 use http::Method;
 use hyper::body::Bytes;
-use snooze_service_runtime::{Clocks, exit::one_line};
+use snooze_service_runtime::{Clocks, Secret, exit::one_line};
 use std::time::Duration;
 
 const TOKEN_PATH: &str = "/latest/api/token";
@@ -86,7 +86,7 @@ pub(super) struct Session {
 
 #[derive(Debug)]
 struct Token {
-    text: String,
+    text: Secret,
     renew_at_ms: u64,
     ends_at_ms: u64,
 }
@@ -145,7 +145,7 @@ impl Session {
 
     async fn get_once(&mut self, path: &'static str, within: Duration) -> Result<Answer, Trouble> {
         self.authorize(within).await?;
-        let token = self.token.as_ref().map(|token| token.text.as_str());
+        let token = self.token.as_ref().map(|token| token.text.expose());
         let headers = [(TOKEN_HEADER, token.expect("authorize gave one"))];
         let asked = self.service.ask(Question::get(path, &headers), within).await;
         asked.map_err(|source| Trouble::Http { path, source })
@@ -203,7 +203,7 @@ impl Session {
             .min(LIFE_SECONDS)
             * 1_000;
         Ok(Token {
-            text: text.to_owned(),
+            text: Secret::new(text),
             renew_at_ms: asked_at_ms + life_ms - life_ms / RENEWED_AT,
             ends_at_ms: asked_at_ms + life_ms,
         })
