@@ -33,10 +33,11 @@ impl Message for UnloadPlugin {
 /// ended. Answered with a [`PluginList`](crate::host::PluginList).
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
-#[serde(default)]
+#[cfg_attr(feature = "json-schema", schemars(extend("required" = ["plugin"])))]
 pub struct ReloadPlugins {
-    /// Start this one anew, whether it has changed or not.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// Start this one anew, whether it has changed or not; null to start none. Never left out: an empty body is no
+    /// command (rule M5).
+    #[serde(deserialize_with = "Option::deserialize")]
     pub plugin: Option<PluginName>,
 }
 
