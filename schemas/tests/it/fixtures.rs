@@ -5,7 +5,7 @@ use serde_json::Value;
 use snooze_schemas::catalogue::{read_back, schemas};
 use std::{fs, path::Path};
 
-fn fixture(file: &str) -> Option<Vec<u8>> {
+pub(crate) fn fixture(file: &str) -> Option<Vec<u8>> {
     fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(file)).ok()
 }
 
@@ -14,7 +14,7 @@ fn names() -> Vec<&'static str> {
     schemas().into_iter().map(|(name, _)| name).collect()
 }
 
-fn json(name: &str) -> Value {
+pub(crate) fn json(name: &str) -> Value {
     let text = fixture(&format!("{name}.json")).unwrap_or_else(|| panic!("{name}.json is missing"));
     serde_json::from_slice(&text).unwrap_or_else(|error| panic!("{name}.json: {error}"))
 }

@@ -140,7 +140,7 @@ async fn stage() -> Stage {
 }
 
 #[tokio::test]
-async fn every_verb_answers_in_time_while_a_plugin_and_the_disk_hang() {
+async fn m6_every_verb_answers_within_15_s_while_a_plugin_and_the_disk_hang() {
     let mut stage = stage().await;
     let config = snooze_plugin_runner::Config {
         verb_limit: LIMIT,

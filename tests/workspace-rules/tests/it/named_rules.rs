@@ -4,13 +4,14 @@ use crate::expect_none;
 use snooze_workspace_rules::sources;
 use std::collections::BTreeSet;
 
-/// Identity, snoozing, limits, time, events, safety; what is missing from a row is still to come.
-pub(crate) const RULES: [&[&str]; 6] = [
+/// Identity, snoozing, limits, time, events, messages, safety; what is missing from a row is still to come.
+pub(crate) const RULES: [&[&str]; 7] = [
     &["i1", "i2", "i3", "i4", "i5"],
     &["p1", "p2", "p3", "p4", "p5", "p6", "p7", "p8", "p9", "p10"],
     &["l1", "l3", "l6", "l7"],
     &["t1", "t2", "t3", "t4", "t5", "t6"],
     &["e1", "e2", "e3", "e4", "e5", "e6", "e7", "e8"],
+    &["m1", "m2", "m3", "m4", "m5", "m6"],
     &[
         "s1", "s2", "s3", "s4", "s6", "s8", "s10", "s12", "s20", "s22", "s23", "s24", "s25",
     ],
