@@ -14,7 +14,7 @@
 //!   off, refuses and forgets.
 //! - [`Process`]: one of our own programs, to be killed.
 //! - [`wait_until`] and [`wait_for`]: look again and again, with a limit and a name for what is awaited.
-//! - [`Redis`]; [`OtlpReceiver`], which shows the spans that it received.
+//! - [`Redis`]; [`Nginx`]; [`OtlpReceiver`], which shows the spans that it received.
 //! - [`TcpProxy`]: a line that can be cut, held and slowed down.
 //! - [`fill_disk_of`] and [`free_disk_of`]: a process that has no room for what it writes, and has it again.
 //! - [`AzureMetadata`] and [`GcpMetadata`]: what these clouds tell a machine about itself, steered by the test.
@@ -37,6 +37,7 @@ mod listening;
 mod metadata;
 mod moto;
 mod nats;
+mod nginx;
 mod otlp;
 mod process;
 mod proxy;
@@ -50,6 +51,7 @@ pub use imds::{ImdsAnswer, ImdsRequest, ImdsServer};
 pub use metadata::{AzureMetadata, GcpMetadata, MetadataFault, MetadataQuestion, azure_event};
 pub use moto::MotoServer;
 pub use nats::NatsServer;
+pub use nginx::Nginx;
 pub use otlp::{OtlpReceiver, ReceivedSpan};
 pub use process::{Process, nats_cli, nats_server, python, search_path};
 pub use proxy::TcpProxy;

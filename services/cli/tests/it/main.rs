@@ -4,6 +4,7 @@
 mod credentials;
 mod demonstration;
 mod named_files;
+mod official_in_fences;
 mod official_plugins;
 mod place;
 mod plugin_approval;

@@ -20,7 +20,7 @@ const BUILD_LIMIT: Duration = Duration::from_secs(240);
 /// All are asked at once, each by a hundred processes one after the other, beside all other tests.
 const TEST_LIMIT: Duration = Duration::from_secs(300);
 
-fn official() -> PathBuf {
+pub(crate) fn official() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../plugins/official")
 }
 
@@ -47,12 +47,18 @@ fn json(path: &Path) -> Value {
 
 /// What a host's file says of it in the first example of its README: its configuration, and what it grants it.
 fn example(name: &str) -> (Map<String, Value>, Value) {
+    example_with(name, "")
+}
+
+/// The same, in the first example that says this.
+pub(crate) fn example_with(name: &str, words: &str) -> (Map<String, Value>, Value) {
     let readme = official().join(name).join("README.md");
     let text = fs::read_to_string(&readme).expect("each has one");
-    let (_, after) = text
-        .split_once("\n```json\n")
-        .unwrap_or_else(|| panic!("{} shows no configuration", readme.display()));
-    let (shown, _) = after.split_once("\n```\n").expect("what begins ends");
+    let examples = text.split("\n```json\n").skip(1);
+    let shown = examples
+        .map(|after| after.split_once("\n```\n").expect("what begins ends").0)
+        .find(|shown| shown.contains(words))
+        .unwrap_or_else(|| panic!("{} shows no configuration with {words:?}", readme.display()));
     let file: Value = serde_json::from_str(shown).unwrap_or_else(|cause| panic!("{name}: {cause}"));
     let config = &file["plugins"]["plugin_configs"][name];
     let mut config = config
@@ -64,7 +70,7 @@ fn example(name: &str) -> (Map<String, Value>, Value) {
 }
 
 /// A folder in which each plugin is built once, with parents that let a plugin's own user pass.
-async fn built(names: &BTreeSet<String>) -> tempfile::TempDir {
+pub(crate) async fn built(names: &BTreeSet<String>) -> tempfile::TempDir {
     let around = tempfile::tempdir().expect("a folder");
     fs::set_permissions(around.path(), fs::Permissions::from_mode(0o755)).expect("it is ours");
     for name in names {
