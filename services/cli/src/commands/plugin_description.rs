@@ -1,5 +1,7 @@
 //! `snooze plugin info`: all that is known of one plugin, line by line. Pure.
 
+mod stated;
+
 use super::plugins::runtime;
 use crate::view::{permissions, plugin_files, text};
 use serde_json::Value;
@@ -22,13 +24,9 @@ pub(super) fn described(plugin: &PluginStatus) -> Vec<String> {
     add("version", &info.version);
     add("author", &info.author);
     add("about", &info.description);
-    add(
-        "category",
-        info.more
-            .get("category")
-            .and_then(Value::as_str)
-            .unwrap_or_default(),
-    );
+    for (name, value) in stated::lines(&info.more) {
+        add(name, &value);
+    }
     if info.more.get("official") == Some(&Value::Bool(true)) {
         add("claims", "calls itself official; nobody has looked whether it is");
     }

@@ -5,7 +5,7 @@ use crate::{
     manifest::{ConfigSchema, PluginManifest},
     stdio::{STRAY, Stage},
 };
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use snooze_schemas::{
     PluginName,
     host::{PluginStats, PluginStatus},
@@ -165,6 +165,14 @@ fn stated(manifest: &Manifest) -> PluginInfo {
     }
     if !manifest.tags.is_empty() {
         more.insert("tags".to_owned(), Value::from(manifest.tags.as_slice()));
+    }
+    if !manifest.dependencies.is_empty() {
+        let needed = manifest.dependencies.iter();
+        let needed = needed.map(|needed| json!({"name": needed.name, "version": needed.version}));
+        more.insert("dependencies".to_owned(), needed.collect());
+    }
+    if let Some(oldest) = &manifest.min_host_version {
+        more.insert("min_host_version".to_owned(), Value::from(oldest.as_str()));
     }
     PluginInfo {
         name: manifest.name.to_string(),

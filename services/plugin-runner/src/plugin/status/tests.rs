@@ -152,3 +152,24 @@ async fn the_unknown_keys_of_a_manifest_are_shown_whether_it_runs_or_not_and_not
     let odd = told(&read(Value::Object(many.collect())));
     assert_eq!((odd.len(), odd[0].chars().count()), (ODD, ODD_LENGTH));
 }
+
+#[test]
+fn everything_that_an_author_states_for_people_and_needs_is_told() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let run = folder.path().join("run");
+    fs::write(&run, "").expect("writes");
+    fs::set_permissions(&run, fs::Permissions::from_mode(0o755)).expect("sets the mode");
+    let more = json!({
+        "category": "doors", "language": "shell", "repository": "https://example.org/git",
+        "homepage": "https://example.org", "official": true, "tags": ["door", "lock"],
+        "dependencies": [{"name": "hinge", "version": ">=1.0, <2"}], "min_host_version": "0.1.0",
+    });
+    let mut written = json!({"name": "door", "version": "1.0.0", "entry_point": "run"});
+    let stated_fields = more.as_object().expect("a map");
+    for (key, value) in stated_fields {
+        written[key] = value.clone();
+    }
+    fs::write(folder.path().join("plugin.json"), written.to_string()).expect("writes");
+    let manifest = PluginManifest::read(folder.path()).expect("it is right");
+    assert_eq!(&stated(manifest.stated()).more, stated_fields);
+}
