@@ -11,9 +11,8 @@ mod values;
 pub use credentials::{Credentials, Holder};
 pub use looking::{Explain, History, Since, Status};
 pub use plugin::{
-    AtHost, Level, Plugin, PluginApprove, PluginCheck, PluginConfigure, PluginCredentials, PluginInfo,
-    PluginInstall, PluginList, PluginLoad, PluginLogs, PluginReload, PluginSetting, PluginStats,
-    PluginUninstall,
+    Level, Plugin, PluginApprove, PluginCheck, PluginConfigure, PluginCredentials, PluginInfo, PluginInstall,
+    PluginList, PluginLoad, PluginLogs, PluginReload, PluginSetting, PluginStats, PluginUninstall,
 };
 
 pub use event::{Event, EventList, EventReplay, EventSend, EventShow, EventWatch};
@@ -92,7 +91,7 @@ pub enum Command {
     /// Look at plugins and change what is set for them.
     #[command(subcommand)]
     Plugin(Plugin),
-    /// List the plugins of a host, as `plugin list` does.
+    /// List plugins, as `plugin list` does.
     Plugins(PluginList),
     /// Send, list, watch and replay events.
     #[command(subcommand)]

@@ -59,22 +59,28 @@ pub(crate) fn json<T: Serialize>(value: &T) -> Result<(), Failure> {
 
 /// Columns that line up, two spaces apart; the last one is as long as it is.
 pub(crate) fn table<const N: usize>(header: [&str; N], rows: &[[String; N]]) -> Vec<String> {
-    let mut widths = header.map(|title| title.chars().count());
+    columns(&header, rows)
+}
+
+/// The same, where how many columns there are is known later.
+pub(crate) fn columns(header: &[&str], rows: &[impl AsRef<[String]>]) -> Vec<String> {
+    let mut widths: Vec<usize> = header.iter().map(|title| title.chars().count()).collect();
     for row in rows {
-        for (width, cell) in widths.iter_mut().zip(row) {
+        for (width, cell) in widths.iter_mut().zip(row.as_ref()) {
             *width = (*width).max(cell.chars().count());
         }
     }
-    let line = |cells: [&str; N]| {
+    let line = |cells: &[&str]| {
         let padded = cells
             .iter()
-            .zip(widths)
+            .zip(&widths)
             .map(|(cell, width)| format!("{cell:<width$}"));
         padded.collect::<Vec<_>>().join("  ").trim_end().to_owned()
     };
-    let body = rows
-        .iter()
-        .map(|row| line(std::array::from_fn(|at| row[at].as_str())));
+    let body = rows.iter().map(|row| {
+        let cells: Vec<&str> = row.as_ref().iter().map(String::as_str).collect();
+        line(&cells)
+    });
     std::iter::once(line(header)).chain(body).collect()
 }
 

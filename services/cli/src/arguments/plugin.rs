@@ -15,9 +15,9 @@ use std::path::PathBuf;
 /// Commands about plugins.
 #[derive(Debug, Subcommand)]
 pub enum Plugin {
-    /// List the plugins of a host.
+    /// List the plugins of a host, a group's hosts or all.
     List(PluginList),
-    /// Show one plugin of a host.
+    /// Show all that is known of one plugin.
     Info(PluginInfo),
     /// Let a plugin run and vote.
     Enable(PluginSetting),
@@ -42,7 +42,7 @@ pub enum Plugin {
     Credentials(PluginCredentials),
     /// Ask plugins what they say of the newest readings, or of made-up ones; no vote comes of it.
     Check(PluginCheck),
-    /// Show what a plugin has written to its standard error.
+    /// Show what a plugin has written to its standard error on one host.
     Logs(PluginLogs),
     /// Show how plugins do: calls, errors, latency, memory, processor time.
     Stats(PluginStats),
@@ -54,9 +54,12 @@ pub enum Plugin {
 /// Arguments of `plugin list`.
 #[derive(Debug, Args)]
 pub struct PluginList {
-    /// Which host is asked.
+    /// Which hosts are asked.
     #[command(flatten)]
-    pub at: AtHost,
+    pub level: Level,
+    /// How their answers are printed.
+    #[command(flatten)]
+    pub output: Output,
 }
 
 /// Arguments of `plugin info`.
@@ -64,9 +67,12 @@ pub struct PluginList {
 pub struct PluginInfo {
     /// The plugin.
     pub plugin: PluginName,
-    /// Which host is asked.
+    /// Which hosts are asked.
     #[command(flatten)]
-    pub at: AtHost,
+    pub level: Level,
+    /// How their answers are printed.
+    #[command(flatten)]
+    pub output: Output,
 }
 
 /// Arguments of `plugin check`.
@@ -94,9 +100,12 @@ pub struct PluginLogs {
     /// How many lines, the newest ones; the runner keeps 500.
     #[arg(long, short = 'n', default_value = "100", value_parser = clap::value_parser!(u16).range(1..=500))]
     pub lines: u16,
-    /// Which host is asked.
+    /// On which host; of several one has to be named.
     #[command(flatten)]
-    pub at: AtHost,
+    pub level: Level,
+    /// How it is printed.
+    #[command(flatten)]
+    pub output: Output,
 }
 
 /// Arguments of `plugin stats`.
@@ -104,18 +113,10 @@ pub struct PluginLogs {
 pub struct PluginStats {
     /// The plugin; all where absent.
     pub plugin: Option<PluginName>,
-    /// Which host is asked.
+    /// Which hosts are asked.
     #[command(flatten)]
-    pub at: AtHost,
-}
-
-/// Which host is asked, and how its answer is printed.
-#[derive(Debug, Clone, Args)]
-pub struct AtHost {
-    /// The host; needed where there are several.
-    #[arg(long)]
-    pub host: Option<HostId>,
-    /// How it is printed.
+    pub level: Level,
+    /// How their answers are printed.
     #[command(flatten)]
     pub output: Output,
 }

@@ -1,14 +1,13 @@
 //! `snooze plugin check`: what plugins would say of readings. Asked of the hosts' runners; no vote comes of it.
 
 use super::{
-    host::ask_of,
     json_file,
     plugin_inspection::micros,
-    plugin_reach::{Answers, Reach, ask_many},
+    plugin_reach::{Answers, Reach, ask_many, ask_one, by_host},
 };
 use crate::{arguments::PluginCheck, print, session::Session, view::text};
 use serde_json::{Map, Value};
-use snooze_bus::{RunnerVerb, Subject};
+use snooze_bus::RunnerVerb;
 use snooze_schemas::{
     metrics::Metrics,
     plugin::inspection::{self, CheckPlugins, PluginChecks},
@@ -31,25 +30,25 @@ pub(super) async fn check(session: &Session, arguments: PluginCheck) -> Result<(
     let verb = RunnerVerb::Check;
     let hosts = match Reach::of(session, arguments.level).await? {
         Reach::One(host) => {
-            let subject = Subject::Runner {
-                host: host.clone(),
-                verb,
-            };
-            let found: PluginChecks = ask_of(session, &host, &subject, &question).await?;
+            let found: PluginChecks = ask_one(session, host, verb, &question).await?;
             if arguments.output.json {
                 return print::json(&found);
             }
-            let rows: Vec<_> = found.results.iter().map(row).collect();
-            return print::lines(print::table(COLUMNS, &rows));
+            return print::lines(print::table(COLUMNS, &rows(&found)));
         }
         Reach::Many(hosts) => hosts,
     };
-    let answers = ask_many(session, hosts, verb, &question, question.plugin.as_ref()).await;
+    let answers: Answers<PluginChecks> =
+        ask_many(session, hosts, verb, &question, question.plugin.as_ref()).await;
     match arguments.output.json {
         true => print::json(&answers.as_json())?,
-        false => print::lines(table(&answers))?,
+        false => print::lines(by_host(&answers, COLUMNS, rows))?,
     }
-    answers.outcome(verb, "")
+    answers.outcome(verb.as_str(), "")
+}
+
+fn rows(found: &PluginChecks) -> Vec<[String; 4]> {
+    found.results.iter().map(row).collect()
 }
 
 fn row(check: &inspection::PluginCheck) -> [String; 4] {
@@ -59,31 +58,6 @@ fn row(check: &inspection::PluginCheck) -> [String; 4] {
         micros(check.took_us),
         text::printable(&check.reason),
     ]
-}
-
-/// A line for each host and plugin, and one for a host that has nothing to say.
-fn table(answers: &Answers<PluginChecks>) -> Vec<String> {
-    let nothing = |why: &str| {
-        let nothing = || "-".to_owned();
-        vec![[nothing(), nothing(), nothing(), text::printable(why)]]
-    };
-    let rows = answers.hosts.iter().flat_map(|(host, said)| {
-        let rows = match said.answer() {
-            Ok(found) if found.results.is_empty() => nothing("it has no plugins"),
-            Ok(found) => found.results.iter().map(row).collect(),
-            Err(why) => nothing(why),
-        };
-        rows.into_iter().map(move |row| (host, row))
-    });
-    if answers.hosts.len() == 1 {
-        let rows: Vec<_> = rows.map(|(_, row)| row).collect();
-        return print::table(COLUMNS, &rows);
-    }
-    let [name, vote, took, reason] = COLUMNS;
-    let rows: Vec<_> = rows
-        .map(|(host, [name, vote, took, reason])| [host.to_string(), name, vote, took, reason])
-        .collect();
-    print::table(["HOST", name, vote, took, reason], &rows)
 }
 
 /// Readings of a file. One of another name would be asked about as if nobody knew it.

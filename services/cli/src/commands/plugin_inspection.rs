@@ -1,33 +1,64 @@
-//! `snooze plugin logs` and `stats`: asked of the host's runner, and nothing is changed by it.
+//! `snooze plugin logs` and `stats`: asked of the hosts' runners, and nothing is changed by it.
 
-use super::host::{ask_of, one_host};
+use super::{
+    plugin_hosts::names,
+    plugin_reach::{Reach, ask_many, ask_one, by_host},
+};
 use crate::{
     arguments::{PluginLogs, PluginStats},
     print,
     session::Session,
     view::text,
 };
-use serde::de::DeserializeOwned;
-use snooze_bus::{RunnerVerb, Subject};
+use snooze_bus::RunnerVerb;
 use snooze_schemas::{
-    HostId, Message,
+    HostId, PluginName,
     plugin::inspection::{Latency, Limit, PluginLog, PluginReport, ReadLog, ReadStats, StatsReport, Usage},
 };
-use snooze_service_runtime::Failure;
+use snooze_service_runtime::{Exit, Failure};
 use std::time::Duration;
 
-/// Shows what a plugin has complained about.
+const COLUMNS: [&str; 11] = [
+    "NAME",
+    "CALLS",
+    "ERRORS",
+    "TIME-OUTS",
+    "RESTARTS",
+    "P50",
+    "P99",
+    "MEMORY",
+    "CPU",
+    "NEAR LIMIT",
+    "LAST ERROR",
+];
+
+/// Shows what a plugin has complained about, on one host: lines of several would say nothing beside each other.
 pub(super) async fn logs(session: &Session, arguments: PluginLogs) -> Result<(), Failure> {
+    let host = match Reach::of(session, arguments.level).await? {
+        Reach::One(host) => host,
+        Reach::Many(hosts) => match hosts.names() {
+            [only] => only.clone(),
+            several => return Err(several_logs(&arguments.plugin, several)),
+        },
+    };
     let question = ReadLog {
         plugin: arguments.plugin,
         lines: arguments.lines.into(),
     };
-    let found: PluginLog = ask(session, arguments.at.host, RunnerVerb::Logs, &question).await?;
-    if arguments.at.output.json {
+    let found: PluginLog = ask_one(session, host, RunnerVerb::Logs, &question).await?;
+    if arguments.output.json {
         return print::json(&found);
     }
     let lines = found.lines.iter();
     print::lines(lines.map(|line| format!("{:.0}  {}", line.at, text::printable(&line.text))))
+}
+
+fn several_logs(plugin: &PluginName, hosts: &[HostId]) -> Failure {
+    let text = format!(
+        "the log of {plugin} is read on one host at a time; name one of these with --host: {}",
+        names(hosts)
+    );
+    Failure::new(Exit::Usage, text)
 }
 
 /// Shows how plugins do.
@@ -35,27 +66,27 @@ pub(super) async fn stats(session: &Session, arguments: PluginStats) -> Result<(
     let question = ReadStats {
         plugin: arguments.plugin,
     };
-    let found: StatsReport = ask(session, arguments.at.host, RunnerVerb::Stats, &question).await?;
-    if arguments.at.output.json {
-        return print::json(&found);
+    let verb = RunnerVerb::Stats;
+    let hosts = match Reach::of(session, arguments.level).await? {
+        Reach::One(host) => {
+            let found: StatsReport = ask_one(session, host, verb, &question).await?;
+            return match arguments.output.json {
+                true => print::json(&found),
+                false => print::lines(print::table(COLUMNS, &rows(&found))),
+            };
+        }
+        Reach::Many(hosts) => hosts,
+    };
+    let answers = ask_many(session, hosts, verb, &question, question.plugin.as_ref()).await;
+    match arguments.output.json {
+        true => print::json(&answers.as_json())?,
+        false => print::lines(by_host(&answers, COLUMNS, rows))?,
     }
-    let rows: Vec<[String; 11]> = found.plugins.iter().map(row).collect();
-    print::lines(print::table(
-        [
-            "NAME",
-            "CALLS",
-            "ERRORS",
-            "TIME-OUTS",
-            "RESTARTS",
-            "P50",
-            "P99",
-            "MEMORY",
-            "CPU",
-            "NEAR LIMIT",
-            "LAST ERROR",
-        ],
-        &rows,
-    ))
+    answers.outcome("stats", "")
+}
+
+fn rows(found: &StatsReport) -> Vec<[String; 11]> {
+    found.plugins.iter().map(row).collect()
 }
 
 fn row(plugin: &PluginReport) -> [String; 11] {
@@ -113,20 +144,6 @@ pub(super) fn micros(micros: u64) -> String {
 )]
 fn megabytes(bytes: u64) -> f64 {
     bytes as f64 / 1_000_000.0
-}
-
-async fn ask<M: Message, R: DeserializeOwned>(
-    session: &Session,
-    host: Option<HostId>,
-    verb: RunnerVerb,
-    question: &M,
-) -> Result<R, Failure> {
-    let host = one_host(session, host).await?;
-    let subject = Subject::Runner {
-        host: host.clone(),
-        verb,
-    };
-    ask_of(session, &host, &subject, question).await
 }
 
 #[cfg(test)]

@@ -3,7 +3,15 @@
 //! Nothing is kept for a host that is away, and none is passed over in silence: who did not answer, and who was not
 //! asked, is told.
 
-use super::{host::one_host, plugin_hosts::names, plugin_validation::AT_ONCE};
+mod table;
+
+pub(super) use table::{beside_hosts, by_host};
+
+use super::{
+    host::{ask_of, one_host},
+    plugin_hosts::names,
+    plugin_validation::AT_ONCE,
+};
 use crate::{
     arguments::Level,
     session::{ANSWER_WITHIN, Known, Session},
@@ -48,6 +56,11 @@ impl Reach {
 }
 
 impl Hosts {
+    /// Their names, in order.
+    pub(super) fn names(&self) -> &[HostId] {
+        &self.names
+    }
+
     async fn of(session: &Session, group: Option<&GroupName>) -> Result<Hosts, Failure> {
         let roll = session.roll().await?;
         let is_meant = |known: &&Known| group.is_none_or(|group| known.group == group.as_str());
@@ -126,6 +139,20 @@ pub(super) struct Answers<R> {
     are_all: bool,
 }
 
+/// Asks one host.
+pub(super) async fn ask_one<M: Message, R: DeserializeOwned>(
+    session: &Session,
+    host: HostId,
+    verb: RunnerVerb,
+    question: &M,
+) -> Result<R, Failure> {
+    let subject = Subject::Runner {
+        host: host.clone(),
+        verb,
+    };
+    ask_of(session, &host, &subject, question).await
+}
+
 /// Asks them, a bounded number at once and for a bounded time. Who has no such plugin is told from who failed only
 /// where one plugin is asked about.
 pub(super) async fn ask_many<M: Message, R: DeserializeOwned>(
@@ -190,10 +217,10 @@ impl<R: Serialize> Answers<R> {
 }
 
 impl<R> Answers<R> {
-    /// How the command ends. A host without the plugin is no failure where another has it.
+    /// How the command ends that is called so. A host without the plugin is no failure where another has it.
     ///
     /// The remark is about those that are lacking.
-    pub(super) fn outcome(&self, verb: RunnerVerb, remark: &str) -> Result<(), Failure> {
+    pub(super) fn outcome(&self, command: &str, remark: &str) -> Result<(), Failure> {
         let whose = |state: &str| {
             let hosts = self.hosts.iter().filter(|(_, said)| said.as_str() == state);
             hosts.map(|(host, _)| host).collect::<Vec<_>>()
@@ -216,7 +243,7 @@ impl<R> Answers<R> {
         }
         if !parts.is_empty() {
             let (all, parts) = (self.hosts.len(), parts.join("; "));
-            let text = format!("{verb} is lacking on {count} of {all} hosts: {parts}{remark}");
+            let text = format!("{command} is lacking on {count} of {all} hosts: {parts}{remark}");
             return Err(Failure::new(Exit::Failed, text));
         }
         let without = whose("without");

@@ -2,8 +2,7 @@
 //! kept for a host that is away.
 
 use super::{
-    host::ask_of,
-    plugin_reach::{Answers, Reach, ask_many},
+    plugin_reach::{Answers, Reach, ask_many, ask_one},
     plugins::table,
 };
 use crate::{
@@ -12,7 +11,7 @@ use crate::{
     session::Session,
     view::text,
 };
-use snooze_bus::{RunnerVerb, Subject};
+use snooze_bus::RunnerVerb;
 use snooze_schemas::{
     Message, PluginName,
     host::{PluginList, PluginStatus},
@@ -76,11 +75,7 @@ impl<M: Message> Order<M> {
         let (verb, plugin) = (self.verb, self.plugin.as_ref());
         let hosts = match Reach::of(session, level).await? {
             Reach::One(host) => {
-                let subject = Subject::Runner {
-                    host: host.clone(),
-                    verb,
-                };
-                let found: PluginList = ask_of(session, &host, &subject, &self.question).await?;
+                let found: PluginList = ask_one(session, host, verb, &self.question).await?;
                 return match output.json {
                     true => print::json(&found),
                     false => print::lines(table(&found)),
@@ -91,14 +86,14 @@ impl<M: Message> Order<M> {
         let answers = ask_many(session, hosts, verb, &self.question, plugin).await;
         match output.json {
             true => print::json(&answers.as_json())?,
-            false => print::lines(by_host(&answers, plugin))?,
+            false => print::lines(states_by_host(&answers, plugin))?,
         }
-        answers.outcome(verb, "; it is not kept for them")
+        answers.outcome(verb.as_str(), "; it is not kept for them")
     }
 }
 
 /// One line for each host.
-fn by_host(answers: &Answers<PluginList>, plugin: Option<&PluginName>) -> Vec<String> {
+fn states_by_host(answers: &Answers<PluginList>, plugin: Option<&PluginName>) -> Vec<String> {
     let rows = answers.hosts.iter().map(|(host, said)| {
         let state = match (said.answer(), plugin) {
             (Ok(list), Some(_)) => list.plugins.first().map_or_else(String::new, state),

@@ -1,8 +1,8 @@
-//! `snooze plugin list` and `snooze plugin info`: asked of the host's runner.
+//! `snooze plugin list` and `snooze plugin info`: asked of the hosts' runners.
 
 use super::{
-    host::{ask_of, one_host},
     plugin_description::described,
+    plugin_reach::{Reach, ask_many, ask_one, beside_hosts, by_host},
 };
 use crate::{
     arguments::{PluginInfo, PluginList},
@@ -10,38 +10,55 @@ use crate::{
     session::Session,
     view::{plugin_files, text},
 };
-use snooze_bus::{RunnerVerb, Subject};
+use snooze_bus::RunnerVerb;
 use snooze_schemas::{
-    HostId, PluginName,
+    PluginName,
     host::{self, ListPlugins, PluginStatus},
     plugin::approval::{Grantor, Rights},
 };
 use snooze_service_runtime::{Exit, Failure};
 
-/// Lists the plugins of a host.
+/// What is asked for either.
+const VERB: RunnerVerb = RunnerVerb::Plugins;
+
+const COLUMNS: [&str; 7] = [
+    "NAME",
+    "VERSION",
+    "RUNTIME",
+    "STATE",
+    "VOTE",
+    "CALLS/ERRORS",
+    "RIGHTS",
+];
+
+/// Lists plugins.
 pub(super) async fn list(session: &Session, arguments: PluginList) -> Result<(), Failure> {
-    let found = ask(session, arguments.at.host, None).await?;
-    if arguments.at.output.json {
-        return print::json(&found);
+    let question = ListPlugins { plugin: None };
+    let hosts = match Reach::of(session, arguments.level).await? {
+        Reach::One(host) => {
+            let found = ask_one(session, host, VERB, &question).await?;
+            return match arguments.output.json {
+                true => print::json::<host::PluginList>(&found),
+                false => print::lines(table(&found)),
+            };
+        }
+        Reach::Many(hosts) => hosts,
+    };
+    let answers = ask_many(session, hosts, VERB, &question, None).await;
+    match arguments.output.json {
+        true => print::json(&answers.as_json())?,
+        false => print::lines(by_host(&answers, COLUMNS, rows))?,
     }
-    print::lines(table(&found))
+    answers.outcome("list", "")
 }
 
 /// One line for each.
 pub(super) fn table(found: &host::PluginList) -> Vec<String> {
-    let rows: Vec<[String; 7]> = found.plugins.iter().map(row).collect();
-    print::table(
-        [
-            "NAME",
-            "VERSION",
-            "RUNTIME",
-            "STATE",
-            "VOTE",
-            "CALLS/ERRORS",
-            "RIGHTS",
-        ],
-        &rows,
-    )
+    print::table(COLUMNS, &rows(found))
+}
+
+fn rows(found: &host::PluginList) -> Vec<[String; 7]> {
+    found.plugins.iter().map(row).collect()
 }
 
 fn row(plugin: &PluginStatus) -> [String; 7] {
@@ -84,28 +101,37 @@ fn vouched(rights: &Rights) -> String {
 
 /// Shows one plugin.
 pub(super) async fn info(session: &Session, arguments: PluginInfo) -> Result<(), Failure> {
-    let found = ask(session, arguments.at.host, Some(arguments.plugin.clone())).await?;
-    let Some(plugin) = found.plugins.first() else {
-        let text = format!("there is no plugin {} on this host", arguments.plugin);
-        return Err(Failure::new(Exit::Refused, text));
+    let plugin = arguments.plugin;
+    let question = ListPlugins {
+        plugin: Some(plugin.clone()),
     };
-    if arguments.at.output.json {
-        return print::json(plugin);
+    let hosts = match Reach::of(session, arguments.level).await? {
+        Reach::One(host) => {
+            let found: host::PluginList = ask_one(session, host, VERB, &question).await?;
+            let Some(status) = found.plugins.first() else {
+                return Err(Failure::new(Exit::Refused, nowhere(&plugin)));
+            };
+            return match arguments.output.json {
+                true => print::json(status),
+                false => print::lines(described(status)),
+            };
+        }
+        Reach::Many(hosts) => hosts,
+    };
+    let answers = ask_many(session, hosts, VERB, &question, Some(&plugin)).await;
+    let lines = |found: &host::PluginList| {
+        let status = found.plugins.first();
+        status.map_or_else(|| vec![nowhere(&plugin)], described)
+    };
+    match arguments.output.json {
+        true => print::json(&answers.as_json())?,
+        false => print::lines(beside_hosts(&answers, lines))?,
     }
-    print::lines(described(plugin))
+    answers.outcome("info", "")
 }
 
-async fn ask(
-    session: &Session,
-    host: Option<HostId>,
-    plugin: Option<PluginName>,
-) -> Result<host::PluginList, Failure> {
-    let host = one_host(session, host).await?;
-    let subject = Subject::Runner {
-        host: host.clone(),
-        verb: RunnerVerb::Plugins,
-    };
-    ask_of(session, &host, &subject, &ListPlugins { plugin }).await
+fn nowhere(plugin: &PluginName) -> String {
+    format!("there is no plugin {plugin} on this host")
 }
 
 #[cfg(test)]

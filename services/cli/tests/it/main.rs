@@ -11,6 +11,7 @@ mod plugin_approval;
 mod plugin_approved_files;
 mod plugin_install;
 mod plugin_levels;
+mod plugin_looking;
 mod plugin_package;
 mod plugin_question;
 mod plugin_reach;

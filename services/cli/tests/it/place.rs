@@ -9,7 +9,7 @@ use snooze_schemas::{
     metrics::Metrics,
     ops::{HostReport, Query, QueryResult},
     plugin::{
-        inspection::{CheckPlugins, PluginChecks},
+        inspection::{CheckPlugins, ReadLog, ReadStats},
         management::{LoadPlugin, ReloadPlugins, UnloadPlugin},
     },
     policy::ConfigLayer,
@@ -139,6 +139,8 @@ impl Place {
                     RunnerVerb::Unload => delivery.read::<UnloadPlugin>().map(|asked| Some(asked.plugin)),
                     RunnerVerb::Reload => delivery.read::<ReloadPlugins>().map(|asked| asked.plugin),
                     RunnerVerb::Check => delivery.read::<CheckPlugins>().map(|asked| asked.plugin),
+                    RunnerVerb::Stats => delivery.read::<ReadStats>().map(|asked| asked.plugin),
+                    RunnerVerb::Logs => delivery.read::<ReadLog>().map(|asked| Some(asked.plugin)),
                     other => panic!("nothing here asks for {other}"),
                 };
                 let asked = asked.expect("it is of this kind");
@@ -152,8 +154,10 @@ impl Place {
                         .iter_mut()
                         .for_each(|status| status.state = "unloaded".to_owned());
                 }
-                if verb == RunnerVerb::Check && !list.plugins.is_empty() {
-                    delivery.answer(Ok(checks(&list))).await.expect("answers");
+                if !list.plugins.is_empty()
+                    && let Some(told) = told(verb, &list)
+                {
+                    delivery.answer(Ok(told)).await.expect("answers");
                     continue;
                 }
                 let answer = match (&asked, list.plugins.is_empty()) {
@@ -179,13 +183,30 @@ fn report(host: &str) -> HostReport {
     .expect("a report")
 }
 
-/// All of them would say that nobody is there.
-fn checks(list: &PluginList) -> PluginChecks {
-    let results = list.plugins.iter().map(
-        |status| json!({"plugin": status.info.name, "state": "idle", "reason": "nobody", "took_us": 940}),
-    );
-    let results: Vec<Value> = results.collect();
-    serde_json::from_value(json!({"metrics": Metrics::default(), "results": results})).expect("an answer")
+/// What is told of them beside that they are there: all would say that nobody is there, were asked seven times, and
+/// have complained once.
+fn told(verb: RunnerVerb, list: &PluginList) -> Option<Value> {
+    let names = list.plugins.iter().map(|status| &status.info.name);
+    match verb {
+        RunnerVerb::Check => {
+            let results: Vec<Value> = names
+                .map(|name| json!({"plugin": name, "state": "idle", "reason": "nobody", "took_us": 940}))
+                .collect();
+            Some(json!({"metrics": Metrics::default(), "results": results}))
+        }
+        RunnerVerb::Stats => {
+            let stats = json!({"calls": 7, "errors": 0, "time_outs": 0, "restarts": 0});
+            let plugins: Vec<Value> = names
+                .map(|name| json!({"plugin": name, "stats": stats}))
+                .collect();
+            Some(json!({"plugins": plugins}))
+        }
+        RunnerVerb::Logs => {
+            let line = json!({"at": "2026-01-02T03:04:05Z", "text": "no door"});
+            Some(json!({"lines": [line], "dropped": 0}))
+        }
+        _ => None,
+    }
 }
 
 /// A plugin as a runner lists it, with these rights.

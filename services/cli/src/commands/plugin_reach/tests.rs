@@ -39,9 +39,7 @@ async fn a_fleet_is_asked_so_many_at_once_and_for_so_long_and_nobody_is_left_unt
         .filter(|(_, said)| said.as_str() == "away")
         .count();
     assert!((1..1_000).contains(&asked), "{asked}");
-    let failure = answers
-        .outcome(RunnerVerb::Load, "")
-        .expect_err("nobody answered");
+    let failure = answers.outcome("load", "").expect_err("nobody answered");
     assert_eq!(failure.exit, Exit::Failed);
     assert!(
         failure.line.contains("1000 of 1000") && failure.line.contains("not asked for want of time: h"),
@@ -55,7 +53,7 @@ fn who_has_no_such_plugin_is_no_failure_unless_nobody_has_it() {
     let without = || Said::Without("none".to_owned());
     let outcome = |said: Vec<Said<()>>, are_all| {
         let hosts = hosts(said.len()).into_iter().zip(said).collect();
-        Answers { hosts, are_all }.outcome(RunnerVerb::Unload, "")
+        Answers { hosts, are_all }.outcome("unload", "")
     };
     assert_eq!(outcome(vec![Said::Answer(()), without()], true), Ok(()));
     let nobody = outcome(vec![without(), without()], true).expect_err("nobody has it");

@@ -1,0 +1,130 @@
+//! `list`, `info`, `stats` and `logs` on one host, a group's hosts and the fleet, against a real broker.
+
+use crate::{
+    Done,
+    place::{Place, rights, status},
+};
+use serde_json::{Value, json};
+use snooze_bus::Role;
+
+fn redis() -> Value {
+    json!([status("redis", &rights())])
+}
+
+/// Of the hosts web, db and cache, cache alone in a group of its own; the runner of cache is away.
+async fn place() -> Place {
+    let place = Place::new().await;
+    place.executor(&["web", "db", "cache/batch"]).await;
+    place.host("web", redis()).await;
+    place.host("db", json!([])).await;
+    place
+}
+
+/// The first two words of each line.
+fn beginnings(done: &Done) -> Vec<String> {
+    let words = |line: &str| line.split_whitespace().take(2).collect::<Vec<_>>().join(" ");
+    done.out.lines().map(words).collect()
+}
+
+#[tokio::test]
+async fn plugins_are_listed_on_a_group_and_the_fleet_with_the_host_first() {
+    let place = place().await;
+    for verb in ["list", "stats"] {
+        let done = place.plugin(Role::Operator, &[verb, "--group", "default"]).await;
+        assert_eq!((done.code, done.err.as_str()), (Some(0), ""), "{done:?}");
+        assert_eq!(beginnings(&done), ["HOST NAME", "db -", "web redis"], "{done:?}");
+        assert!(done.out.contains("it has no plugins"), "{done:?}");
+        let done = place.plugin(Role::Operator, &[verb, "--host", "web"]).await;
+        assert_eq!(done.code, Some(0), "{done:?}");
+        assert!(done.out.starts_with("NAME"), "one host is not named: {done:?}");
+    }
+    let done = place
+        .plugin(Role::Operator, &["stats", "redis", "--group", "default"])
+        .await;
+    assert_eq!(
+        (done.code, done.err.as_str()),
+        (Some(0), ""),
+        "one has it: {done:?}"
+    );
+    assert!(done.out.contains("no plugin redis"), "{done:?}");
+}
+
+#[tokio::test]
+async fn whoever_could_not_be_asked_is_named_and_is_a_failure() {
+    let place = place().await;
+    for words in [&["list"][..], &["stats"], &["info", "redis"]] {
+        let words = [words, &["--fleet"]].concat();
+        let done = place.plugin(Role::Operator, &words).await;
+        assert_eq!(done.code, Some(1), "{words:?}: {done:?}");
+        assert!(
+            done.err
+                .contains(&format!("{} is lacking on 1 of 3 hosts", words[0]))
+                && done.err.contains("no answer from cache"),
+            "{words:?}: {done:?}"
+        );
+        assert!(
+            done.out.contains("no runner answers for host cache") && done.out.contains("redis"),
+            "the others are told: {done:?}"
+        );
+        let words = [&words[..], &["--json"]].concat();
+        let done = place.plugin(Role::Operator, &words).await;
+        let said: Value = serde_json::from_str(&done.out).expect("JSON");
+        assert_eq!(
+            said["hosts"][0],
+            json!({"host": "cache", "said": "away",
+            "error": "no runner answers for host cache: is it on? (`snooze hosts`)"})
+        );
+        assert_eq!(said["hosts"][2]["said"], "answered", "{said}");
+    }
+}
+
+#[tokio::test]
+async fn one_plugin_is_shown_on_many_hosts_each_line_behind_its_host() {
+    let place = place().await;
+    place.host("cache", redis()).await;
+    let done = place.plugin(Role::Operator, &["info", "redis", "--fleet"]).await;
+    assert_eq!((done.code, done.err.as_str()), (Some(0), ""), "{done:?}");
+    for line in [
+        "cache  redis",
+        "cache    version     1.2.3",
+        "db     no plugin redis",
+        "web    redis",
+    ] {
+        assert!(done.out.lines().any(|told| told == line), "{line:?}: {done:?}");
+    }
+    let done = place
+        .plugin(Role::Operator, &["info", "redis", "--group", "batch"])
+        .await;
+    assert!(
+        done.out.starts_with("redis\n  version"),
+        "one host is not named: {done:?}"
+    );
+    let done = place.plugin(Role::Operator, &["info", "door", "--fleet"]).await;
+    assert_eq!(done.code, Some(4), "nobody has it: {done:?}");
+}
+
+#[tokio::test]
+async fn the_log_of_one_host_is_read_and_of_several_one_has_to_be_named() {
+    let place = place().await;
+    for (level, hosts) in [
+        (&["--fleet"][..], "cache, db, web"),
+        (&["--group", "default"], "db, web"),
+    ] {
+        let words = [&["logs", "redis"], level].concat();
+        let done = place.plugin(Role::Operator, &words).await;
+        assert_eq!((done.code, done.out.as_str()), (Some(64), ""), "{done:?}");
+        assert!(
+            done.err.contains("one host at a time") && done.err.contains(&format!("--host: {hosts}")),
+            "{done:?}"
+        );
+    }
+    let place = Place::new().await;
+    place.executor(&["web"]).await;
+    place.host("web", redis()).await;
+    for level in [&[][..], &["--host", "web"], &["--group", "default"], &["--fleet"]] {
+        let words = [&["logs", "redis"], level].concat();
+        let done = place.plugin(Role::Operator, &words).await;
+        assert_eq!(done.code, Some(0), "{done:?}");
+        assert!(done.out.ends_with("no door\n"), "{done:?}");
+    }
+}
