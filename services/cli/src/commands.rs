@@ -29,6 +29,8 @@ mod question;
 mod requests;
 mod status;
 
+pub(crate) use host::one_host;
+
 use crate::{
     arguments::{Command, Connection, Event, Plugin},
     home::Home,

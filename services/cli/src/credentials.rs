@@ -5,6 +5,7 @@
 
 mod grant;
 mod new_file;
+mod only_host;
 
 use crate::{
     arguments::{Connection, Credentials, Holder},
@@ -15,6 +16,7 @@ use crate::{
 };
 use grant::{Grant, Standing};
 use new_file::NewFile;
+use only_host::with_host;
 use serde::Serialize;
 use snooze_bus::{Keys, Role, User};
 use snooze_schemas::{
@@ -46,6 +48,7 @@ pub(crate) async fn make(
     connection: &Connection,
     home: &Home,
 ) -> Result<(), Failure> {
+    let arguments = with_host(arguments, connection, home).await?;
     let user = user_of(&arguments)?;
     let record = record_of(&arguments)?;
     let usage = |error: &(dyn std::error::Error + 'static)| Failure::from_error(Exit::Usage, error);

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 /// Whom credentials are made for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Holder {
-    /// A plugin that connects by itself and serves one host: name it, and the host with --host.
+    /// A plugin that connects by itself and serves one host: name it, and where there are several the host with --host.
     Plugin,
     /// A plugin that runs elsewhere and serves any host.
     FleetPlugin,

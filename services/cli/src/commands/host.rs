@@ -16,7 +16,7 @@ use snooze_schemas::{
 use snooze_service_runtime::{Exit, Failure};
 
 /// The host that is meant: the one that was named, or the only one that there is.
-pub(super) async fn one_host(session: &Session, named: Option<HostId>) -> Result<HostId, Failure> {
+pub(crate) async fn one_host(session: &Session, named: Option<HostId>) -> Result<HostId, Failure> {
     if let Some(host) = named {
         return Ok(host);
     }

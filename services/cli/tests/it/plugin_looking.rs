@@ -1,11 +1,13 @@
-//! `list`, `info`, `stats` and `logs` on one host, a group's hosts and the fleet, against a real broker.
+//! `list`, `info`, `stats` and `logs` on one host, a group's hosts and the fleet, and whose the credentials are that
+//! name no host, against a real broker.
 
 use crate::{
     Done,
     place::{Place, rights, status},
+    snooze,
 };
 use serde_json::{Value, json};
-use snooze_bus::Role;
+use snooze_bus::{Keys, Role};
 
 fn redis() -> Value {
     json!([status("redis", &rights())])
@@ -127,4 +129,61 @@ async fn the_log_of_one_host_is_read_and_of_several_one_has_to_be_named() {
         assert_eq!(done.code, Some(0), "{done:?}");
         assert!(done.out.ends_with("no door\n"), "{done:?}");
     }
+}
+
+/// Makes credentials of a plugin for which no host is named, and says whose they are.
+async fn credentials(place: &Place, words: &[&str]) -> Done {
+    let state = tempfile::tempdir().expect("a folder");
+    Keys::open(&state.path().join("keys")).expect("keys are made");
+    let connection = place.connection(Role::Administrator);
+    let mut all: Vec<&str> = connection.iter().map(String::as_str).collect();
+    all.extend(["--state", state.path().to_str().expect("a plain name")]);
+    all.extend(words);
+    snooze(&all).await
+}
+
+#[tokio::test]
+async fn credentials_that_name_no_host_are_for_the_only_one_and_of_several_one_has_to_be_named() {
+    let commands = [
+        ["plugin", "credentials", "redis", "--json"],
+        ["credentials", "plugin", "redis", "--json"],
+    ];
+    let place = Place::new().await;
+    place.executor(&["web"]).await;
+    for words in commands {
+        let done = credentials(&place, &words).await;
+        assert_eq!(done.code, Some(0), "{done:?}");
+        let made: Value = serde_json::from_str(&done.out).expect("JSON");
+        assert_eq!(
+            (&made["role"], &made["name"]),
+            (&json!("plugin"), &json!("web_redis"))
+        );
+    }
+    let several = Place::new().await;
+    several.executor(&["web", "db"]).await;
+    for words in commands {
+        let done = credentials(&several, &words).await;
+        assert_eq!((done.code, done.out.as_str()), (Some(64), ""), "{done:?}");
+        assert!(
+            done.err.contains("name one of them: db, web (--host)"),
+            "{done:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn credentials_for_a_host_that_is_named_need_no_bus() {
+    let state = tempfile::tempdir().expect("a folder");
+    Keys::open(&state.path().join("keys")).expect("keys are made");
+    let folder = state.path().to_str().expect("a plain name");
+    let words = ["--state", folder, "plugin", "credentials", "redis"];
+    let done = snooze(&words).await;
+    assert_eq!((done.code, done.out.as_str()), (Some(3), ""), "{done:?}");
+    assert!(
+        done.err
+            .contains("name the host that the plugin serves with --host"),
+        "{done:?}"
+    );
+    let done = snooze(&[&words[..], &["--host", "web"]].concat()).await;
+    assert_eq!(done.code, Some(0), "{done:?}");
 }

@@ -59,11 +59,11 @@ pub struct PluginReload {
 
 /// Arguments of `plugin credentials`.
 #[derive(Debug, Args)]
-#[command(group = clap::ArgGroup::new("where").required(true).args(["host", "fleet"]))]
+#[command(group = clap::ArgGroup::new("where").args(["host", "fleet"]))]
 pub struct PluginCredentials {
     /// The plugin.
     pub plugin: PluginName,
-    /// The host that it serves.
+    /// The host that it serves; without either the only one that there is.
     #[arg(long)]
     pub host: Option<HostId>,
     /// It serves every host that it is granted to.
@@ -80,9 +80,9 @@ pub struct PluginCredentials {
 impl From<PluginCredentials> for Credentials {
     fn from(arguments: PluginCredentials) -> Credentials {
         Credentials {
-            holder: match arguments.host {
-                Some(_) => Holder::Plugin,
-                None => Holder::FleetPlugin,
+            holder: match arguments.fleet {
+                true => Holder::FleetPlugin,
+                false => Holder::Plugin,
             },
             name: arguments.plugin.to_string(),
             host: arguments.host.into_iter().collect(),
