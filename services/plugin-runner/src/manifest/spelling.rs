@@ -1,8 +1,10 @@
 //! Keys of a manifest in other letters: the original's structs wrote `ConfigSchema` where ours has `config_schema`.
 //!
 //! It looks at the keys of the manifest, of its dependencies and of the fields of its shorthand, whose names nobody
-//! else has given. What an author names keeps its letters, a JSON Schema is not touched, and no value is read. The
-//! original had nothing below `permissions` and `events`: in other letters a key there is unknown, and said to be.
+//! else has given. What an author names keeps its letters, and a JSON Schema is not touched. The original had nothing
+//! below `permissions` and `events`: in other letters a key there is unknown, and said to be. Of values it reads those
+//! alone that the original's encoder wrote in its own way: `null` and `""` where nothing was said, and the words of
+//! `type` and `process_model` in other letters.
 
 use super::{
     fields,
@@ -10,10 +12,13 @@ use super::{
     places::{below, names},
     shorthand,
 };
-use serde::Deserialize;
+use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
-use snooze_schemas::plugin::manifest::{ConfigField, Dependency, Manifest};
+use snooze_schemas::plugin::manifest::{ConfigField, Dependency, Manifest, PluginKind, ProcessModel};
 use std::collections::BTreeMap;
+
+/// What the original wrote `""` for where nothing was said, and an empty text cannot be.
+const UNSAID: [&str; 3] = ["min_host_version", "type", "process_model"];
 
 /// A manifest's document with the keys that its reader knows.
 #[derive(Debug, Default)]
@@ -35,9 +40,13 @@ impl Spelled {
     pub(super) fn of(document: Map<String, Value>) -> Spelled {
         let mut spelled = Spelled::default();
         let mut document = spelled.respelled::<Manifest>("", document);
+        document.retain(|key, value| value != "" || !UNSAID.contains(&key.as_str()));
+        reword::<PluginKind>(document.get_mut("type"));
+        reword::<ProcessModel>(document.get_mut("process_model"));
         if let Some(Value::Array(dependencies)) = document.get_mut("dependencies") {
             for (index, dependency) in dependencies.iter_mut().enumerate() {
                 spelled.respell::<Dependency>(&below("/dependencies", &index.to_string()), dependency);
+                any_version(dependency);
             }
         }
         if let Some(Value::Object(fields)) = document.get_mut("config_schema")
@@ -100,6 +109,23 @@ impl Spelled {
     }
 }
 
+/// One of the words of a type, written as its reader knows it; any other is its author's, and told as it stands there.
+fn reword<T: DeserializeOwned>(value: Option<&mut Value>) {
+    if let Some(Value::String(word)) = value {
+        let lower = word.to_ascii_lowercase();
+        if serde_json::from_value::<T>(Value::from(lower.as_str())).is_ok() {
+            *word = lower;
+        }
+    }
+}
+
+/// The original had no way to leave a dependency's version out: with an empty one any will do.
+fn any_version(dependency: &mut Value) {
+    if let Some(version) = dependency.get_mut("version").filter(|version| **version == "") {
+        *version = Value::from("*");
+    }
+}
+
 /// A key without its case and its underscores, which is all in which two spellings may differ.
 fn letters(key: &str) -> String {
     key.replace('_', "").to_ascii_lowercase()
@@ -149,6 +175,25 @@ mod tests {
         }));
         let expected = json!({"name": "a", "Naem": null, "config_schema": {"limit": {"type": "int"}}});
         assert_eq!(Value::Object(spelled.document), expected);
+    }
+
+    #[test]
+    fn what_the_original_wrote_empty_is_unsaid_and_its_words_are_known_whatever_their_case() {
+        let of = |document: Value| Value::Object(spelled(&document).document);
+        let empty = json!({
+            "MinHostVersion": "", "type": "", "Process_Model": "", "Language": "",
+            "Dependencies": [{"Name": "b", "Version": ""}, {"name": "c", "version": ""}, {"name": "d"}],
+        });
+        let any = json!([{"name": "b", "version": "*"}, {"name": "c", "version": "*"}, {"name": "d"}]);
+        assert_eq!(of(empty), json!({"language": "", "dependencies": any}));
+        let words = json!({"Type": "Native", "ProcessModel": "JSON-RPC"});
+        assert_eq!(of(words), json!({"type": "native", "process_model": "json-rpc"}));
+        // What is none of them is told as its author wrote it.
+        let other = json!({"type": "Internal", "process_model": 7});
+        assert_eq!(of(other.clone()), other);
+        // What cannot be left out is not taken for that.
+        let needed = json!({"name": "", "version": "", "entry_point": ""});
+        assert_eq!(of(needed.clone()), needed);
     }
 
     #[test]

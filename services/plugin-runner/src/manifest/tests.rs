@@ -1,5 +1,7 @@
 //! Folders with a manifest as authors leave them.
 
+mod original;
+
 use super::*;
 use serde_json::json;
 use std::{fs, os::unix::fs::PermissionsExt};
@@ -88,28 +90,6 @@ fn every_mistake_is_told_at_once_with_line_column_and_field() {
             "{told} / {begin}"
         );
         assert!(told.starts_with(&begin[..7]), "{told} / {begin}");
-    }
-}
-
-#[test]
-fn a_manifest_in_the_originals_spelling_holds_in_full() {
-    let folder = folder(
-        &json!({
-            "Name": "a", "Version": "1.2.3", "EntryPoint": "run", "DisplayName": "A", "ProcessModel": "json-rpc",
-            "Dependencies": [{"Name": "b", "Version": ">=1"}],
-            "ConfigSchema": {"Limit": {"Type": "int", "Constraints": "min=1", "Default": 3, "Required": true}},
-        })
-        .to_string(),
-    );
-    let manifest = PluginManifest::read(folder.path()).expect("it is right");
-    assert!(manifest.warnings().is_empty(), "{:?}", manifest.warnings());
-    assert_eq!(manifest.stated().display_name, "A");
-    assert_eq!(manifest.candidate().needs.len(), 1);
-    let schema = manifest.schema().expect("it has one");
-    let settled = |config: Value| schema.settle(config.as_object().expect("a map"));
-    assert_eq!(settled(json!({})).expect("the default is there")["Limit"], 3);
-    for wrong in [json!({"Limit": 0}), json!({"Limit": "x"}), json!({"limit": 5})] {
-        settled(wrong.clone()).expect_err(&wrong.to_string());
     }
 }
 
