@@ -256,13 +256,6 @@ impl ConfigBook {
         events_of(&self.in_file(plugin))
     }
 
-    /// The events that the bus's layers say it gets, by name.
-    #[must_use]
-    pub(crate) fn events_of_layers(&self, plugin: &PluginName) -> BTreeSet<EventType> {
-        let held = self.held();
-        held.accepted.get(plugin).map(events_of).unwrap_or_default()
-    }
-
     fn in_file(&self, plugin: &PluginName) -> Map<String, Value> {
         let mut written = self.file.iter();
         let own = written.find(|(name, _)| discovery::sanitised(name).as_ref() == Some(plugin));

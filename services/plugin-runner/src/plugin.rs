@@ -223,7 +223,7 @@ impl Plugin {
             rights.not_enforced = fenced.not_enforced;
         }
         rights.not_granted = fenced.not_granted;
-        rights.granted.events.extend(self.configured_events());
+        rights.granted.events.extend(self.events_of_file());
         rights.withheld = self.withheld();
         let started = process.start().file;
         rights.replaced = *process.stage().borrow() == Stage::Running

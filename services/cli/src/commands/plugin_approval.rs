@@ -40,11 +40,23 @@ pub(super) async fn approve(session: &Session, arguments: PluginApprove) -> Resu
     }
     let found = Found::on(session, &layer, plugin).await?;
     let standing = approved(look(session, &layer).await?.0.plugins.get(plugin.as_str()));
+    let mut permissions = wanted.unwrap_or_else(|| match &standing {
+        // It asks for nothing, so that one more event is one more than these very files have.
+        Some(standing)
+            if found.files.manifest.is_none()
+                && !arguments.events.is_empty()
+                && found.files.are_of(standing) =>
+        {
+            standing.permissions.clone()
+        }
+        _ => found.asked.clone(),
+    });
+    permissions.events.extend(arguments.events.iter().cloned());
     let approval = Approval {
         by: session.user.to_string(),
         at: Clocks::real().wall(),
         version: found.version.clone(),
-        permissions: wanted.unwrap_or_else(|| found.asked.clone()),
+        permissions,
         native: found.native,
         manifest_sha256: found.files.manifest.clone(),
         entry_sha256: found.files.entry.clone(),

@@ -80,7 +80,7 @@ fn rights_of(rights: &Rights, name: &str) -> Vec<String> {
         }
         None if !rights.granted.is_empty() => {
             format!(
-                "nobody but its configuration: it is unvouched. `snooze plugin approve {name}` vouches for it"
+                "nobody but `events` in the host's own file: it is unvouched. `snooze plugin approve {name}` vouches for it"
             )
         }
         None => format!(
@@ -125,7 +125,8 @@ fn withheld_event(event: &EventType, rights: &Rights, plugin: &str) -> String {
         Some(Grantor::HostFile) => {
             format!("plugin_configs.{plugin}.permissions.events of the host's own file")
         }
-        _ => format!("`snooze plugin approve {plugin}`, or `events` in its configuration"),
+        _ if rights.asked.give(event) => format!("`snooze plugin approve {plugin}`"),
+        _ => format!("`snooze plugin approve {plugin} --event {event}`"),
     };
     format!("{event}, which it handles and is not given: nobody granted it ({instead})")
 }
@@ -191,8 +192,8 @@ mod tests {
             "  granted     read /a",
             "  granted by  ada at 2026-01-02T03:04:05Z",
             "  lacks       read /b",
-            "  withheld    custom, which it handles and is not given: nobody granted it (`snooze plugin approve redis`, \
-             or `events` in its configuration)",
+            "  withheld    custom, which it handles and is not given: nobody granted it \
+             (`snooze plugin approve redis --event custom`)",
             "  unenforced  memory: no control group",
             "  no effect   read: /a is not there",
             "  misspelt    tpc is no permission and grants nothing: it stands in the host's own file, \
@@ -203,11 +204,21 @@ mod tests {
         let told = rights_of(&said, "redis");
         assert_eq!(told[..expected.len()], expected);
         assert!(told[expected.len()].starts_with("  unchecked   "), "{told:?}");
+        let asked = rights_of(
+            &rights(json!({"asked": {"events": ["custom"]}, "withheld": ["custom.a"]})),
+            "redis",
+        );
+        assert!(
+            asked
+                .join("\n")
+                .contains("nobody granted it (`snooze plugin approve redis`)"),
+            "{asked:?}"
+        );
         let unvouched = rights_of(&Rights::default(), "redis").join("\n");
         assert!(unvouched.contains("unvouched") && unvouched.contains("`snooze plugin approve redis`"));
         let configured = rights_of(&rights(json!({"granted": {"events": ["custom"]}})), "redis").join("\n");
         assert!(
-            configured.contains("nobody but its configuration"),
+            configured.contains("nobody but `events` in the host's own file"),
             "{configured}"
         );
     }

@@ -8,6 +8,7 @@ mod official_in_fences;
 mod official_plugins;
 mod place;
 mod plugin_approval;
+mod plugin_approved_events;
 mod plugin_approved_files;
 mod plugin_install;
 mod plugin_levels;

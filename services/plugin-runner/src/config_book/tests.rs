@@ -134,10 +134,6 @@ fn events_that_cannot_be_are_refused_and_those_before_stay_with_and_without_a_ma
     assert_ne!(book.version(), version, "who shows what is refused hears of it");
     for name in [&described, &plain] {
         assert_eq!(book.of(name)["events"], custom, "{name}");
-        assert_eq!(
-            book.events_of_layers(name),
-            ["custom".parse().expect("a type")].into()
-        );
         let handed = book.handed(name);
         assert_eq!(handed.config.expect("it has one")["limit"], 7, "{name}");
         let why = handed.refused.expect("it is said");

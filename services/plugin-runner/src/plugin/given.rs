@@ -1,5 +1,8 @@
-//! Which events a plugin handles, and which of them it is given: those that its grant covers, and those that an
-//! operator's configuration names.
+//! Which events a plugin handles, and which of them it is given: those that its grant covers, and those that the host's
+//! own file names.
+//!
+//! **Invariant:** what the bus says of a plugin's configuration gives it no event: it orders them, switches them off, and
+//! names fewer. An approval, which says who and when, gives them.
 //!
 //! It gives nothing itself. One on the bus is not kept from anything here: it is fenced by its credentials, and who named it
 //! as a plugin of this host has granted it what it handles.
@@ -28,24 +31,18 @@ impl Plugin {
             return true;
         };
         let configured = Permissions {
-            events: self.configured_events(),
+            events: self.events_of_file(),
             ..Permissions::default()
         };
         process.grant().permissions.give(event_type) || configured.give(event_type)
     }
 
-    /// The events that an operator's configuration grants it by naming them. Where the host's own file says what it may
-    /// do, nobody on the bus says more.
-    pub(super) fn configured_events(&self) -> BTreeSet<EventType> {
-        let Runtime::Process(process) = &self.runtime else {
-            return BTreeSet::new();
-        };
-        let (configs, name) = (process.configs(), process.name());
-        let mut named = configs.events_of_file(&name);
-        if !process.grant().is_the_hosts() {
-            named.extend(configs.events_of_layers(&name));
+    /// The events that the host's own file grants it by naming them.
+    pub(super) fn events_of_file(&self) -> BTreeSet<EventType> {
+        match &self.runtime {
+            Runtime::Process(process) => process.configs().events_of_file(&process.name()),
+            Runtime::Nats(_) => BTreeSet::new(),
         }
-        named
     }
 
     /// The events that it handles and is not given.
@@ -60,7 +57,8 @@ impl Plugin {
         if self.is_to_be_told() {
             tracing::warn!(
                 plugin = %self.name(), %event_type,
-                "a plugin handles an event that nobody granted it, and is not given it; see `snooze plugin info`"
+                "a plugin handles an event that nobody granted it, and is not given it: `snooze plugin approve` grants it, \
+                 with --event where its manifest does not ask for it; see `snooze plugin info`"
             );
         }
     }
@@ -106,9 +104,9 @@ pub(super) mod tests {
         process::Program,
         stdio::{CallError, Settings, StdioPlugin},
     };
-    use serde_json::json;
+    use serde_json::{Map, json};
     use snooze_schemas::event::Event;
-    use std::{sync::Arc, time::Duration};
+    use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
     const LIMIT: Duration = Duration::from_secs(1);
 
@@ -129,9 +127,50 @@ pub(super) mod tests {
         Plugin::new(Runtime::Process(StdioPlugin::new(settings, configs)))
     }
 
+    fn named(config: &Value) -> BTreeMap<String, Map<String, Value>> {
+        [("tested".to_owned(), config.as_object().expect("a map").clone())].into()
+    }
+
     fn plugin(config: &Value) -> Arc<Plugin> {
-        let file = [("tested".to_owned(), config.as_object().expect("a map").clone())].into();
-        unstarted(Arc::new(ConfigBook::new(file)))
+        unstarted(Arc::new(ConfigBook::new(named(config))))
+    }
+
+    #[test]
+    fn i4_what_the_bus_says_of_events_grants_none_and_those_of_the_file_stay_its_own() {
+        for (file, layer, is_given, withheld) in [
+            (
+                json!({}),
+                json!({"events": {"custom": {}}}),
+                false,
+                &["custom"][..],
+            ),
+            (
+                json!({"events": {"custom.other": {}}}),
+                json!({"events": {"custom": {}}}),
+                false,
+                &["custom"],
+            ),
+            (
+                json!({"events": {"custom": {}}}),
+                json!({"events": {"custom.backup": {}}}),
+                true,
+                &[],
+            ),
+            (
+                json!({"events": {"custom": {}}}),
+                json!({"events": {"custom": {"enabled": false}}}),
+                true,
+                &[],
+            ),
+        ] {
+            let configs = Arc::new(ConfigBook::new(named(&file)));
+            configs.lay(named(&layer));
+            let plugin = unstarted(configs);
+            let backup = "custom.backup".parse().expect("a type");
+            assert_eq!(plugin.may_be_given(&backup), is_given, "{file} {layer}");
+            let kept: Vec<String> = plugin.withheld().iter().map(ToString::to_string).collect();
+            assert_eq!(kept, withheld, "{file} {layer}");
+        }
     }
 
     #[tokio::test]

@@ -88,11 +88,6 @@ impl Grant {
         })
     }
 
-    /// Whether the host's own file says so, which nobody on the bus can change.
-    pub(crate) fn is_the_hosts(&self) -> bool {
-        self.by_file
-    }
-
     /// Whether it was agreed that a plugin is native, where it is.
     ///
     /// # Errors

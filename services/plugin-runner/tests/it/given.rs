@@ -13,7 +13,7 @@ use snooze_schemas::{
     ErrorCode, EventType,
     event::{EventOutcome, HandleEvent},
     host::{PluginStatus, PrepareState, Validate, Validated},
-    plugin::Info,
+    plugin::{Info, approval::Grantor},
     verdict::VoteState,
 };
 use snooze_test_harness::wait_for;
@@ -74,6 +74,12 @@ async fn who_handles(stage: &Stage, id: &str) -> Vec<String> {
 fn withheld(status: &PluginStatus) -> Vec<&str> {
     let rights = status.rights.as_ref().expect("it has");
     rights.withheld.iter().map(EventType::as_str).collect()
+}
+
+/// Waits until it is told that these events, which it handles, are kept from it.
+async fn keeps(stage: &Stage, name: &str, kept: &[&str]) {
+    let is_told = |status: &PluginStatus| status.rights.is_some() && withheld(status) == kept;
+    listed(stage, name, is_told).await;
 }
 
 #[tokio::test]
@@ -154,47 +160,78 @@ async fn i4_an_event_that_was_not_granted_is_not_given() {
 }
 
 #[tokio::test]
-async fn i4_an_event_is_given_from_when_it_is_granted_and_no_longer_than_it_is() {
+async fn i4_an_event_is_given_from_when_it_is_approved_and_a_configuration_on_the_bus_gives_none() {
     let mut stage = Stage::set().await;
     asking(&stage, "plain");
     asking(&stage, "told");
+    stage.plugin("bare.py", &script("bare"));
     let beats = json!({"heartbeat_seconds": 0.2});
-    stage.layer(beats.clone(), json!({})).await;
+    let named = json!({"config": {"events": {"custom": {}}}});
+    let all_named = json!({"plain": named, "told": named, "bare": named});
+    stage.layer(beats.clone(), all_named.clone()).await;
     // Its host's own file has the last word.
     let config = with(stage.config(), "told", &json!({"permissions": {}}));
     let runner = stage.runner_as(config).await;
-    let both_vote = async |stage: &mut Stage| {
-        let votes = |verdict: &snooze_schemas::verdict::Verdict, name| {
-            of(verdict, name).is_some_and(|vote| vote.state == VoteState::Idle)
-        };
+    let all_vote = async |stage: &mut Stage| {
         stage
-            .verdict("both vote", |verdict| {
-                votes(verdict, "plain") && votes(verdict, "told")
+            .verdict("all vote", |verdict| {
+                let votes = |name| of(verdict, name).is_some_and(|vote| vote.state == VoteState::Idle);
+                ["plain", "told", "bare"].into_iter().all(votes)
             })
             .await;
     };
-    both_vote(&mut stage).await;
-    assert!(who_handles(&stage, "e1").await.is_empty());
-    let named = json!({"config": {"events": {"custom": {}}}});
-    stage
-        .layer(beats.clone(), json!({"plain": named, "told": named}))
+    all_vote(&mut stage).await;
+    assert!(who_handles(&stage, "e1").await.is_empty(), "nobody approved it");
+    for name in ["plain", "told", "bare"] {
+        keeps(&stage, name, &["custom"]).await;
+    }
+    let mut approvals = all_named.clone();
+    for name in ["plain", "told"] {
+        approvals[name]["approved"] = approved(&stage, name, &json!(["custom"]))["approved"].clone();
+    }
+    // One without a manifest is approved for its file.
+    let file = stage.plugin_folder().join("bare.py");
+    approvals["bare"]["approved"] = json!({
+        "by": "alice", "at": "2026-11-26T12:00:00Z", "permissions": {"events": ["custom"]},
+        "entry_sha256": sha256_of(&file).expect("it can be read"),
+    });
+    stage.layer(beats.clone(), approvals.clone()).await;
+    for name in ["plain", "bare"] {
+        let status = listed(&stage, name, |status| {
+            status.rights.is_some() && withheld(status).is_empty()
+        })
         .await;
-    listed(&stage, "plain", |status| {
-        let rights = status.rights.as_ref();
-        rights.is_some_and(|rights| !rights.granted.is_empty() && rights.withheld.is_empty())
+        let by = status.rights.expect("it has").granted_by;
+        let Some(Grantor::Approval { by, at }) = by else {
+            panic!("{name}: {by:?}");
+        };
+        assert_eq!(
+            (by.as_str(), at.to_string().as_str()),
+            ("alice", "2026-11-26T12:00:00Z")
+        );
+    }
+    all_vote(&mut stage).await;
+    assert_eq!(who_handles(&stage, "e2").await, ["bare", "plain"]);
+    keeps(&stage, "told", &["custom"]).await;
+    // What was approved is narrowed and switched off by what the configuration says of it.
+    approvals["plain"]["config"]["events"] = json!({"custom.other": {}});
+    approvals["bare"]["config"]["events"] = json!({"custom": {"enabled": false}});
+    stage.layer(beats.clone(), approvals).await;
+    // It is the last of all that changes, and tells that the rest holds.
+    let mut known = 3;
+    wait_for(SOON, "the configuration is another", async || {
+        known += 1;
+        who_handles(&stage, &format!("e{known}"))
+            .await
+            .is_empty()
+            .then_some(())
     })
     .await;
-    both_vote(&mut stage).await;
-    assert_eq!(who_handles(&stage, "e2").await, ["plain"]);
-    let told = listed(&stage, "told", |status| status.rights.is_some()).await;
-    assert_eq!(withheld(&told), ["custom"]);
-    stage.layer(beats, json!({})).await;
-    listed(&stage, "plain", |status| {
-        let rights = status.rights.as_ref();
-        rights.is_some_and(|rights| rights.withheld.len() == 2)
-    })
-    .await;
-    assert!(who_handles(&stage, "e3").await.is_empty());
+    stage.layer(beats, all_named).await;
+    for name in ["plain", "bare"] {
+        keeps(&stage, name, &["custom"]).await;
+    }
+    assert!(who_handles(&stage, "last").await.is_empty());
     runner.stop().await;
 }
 
@@ -226,14 +263,16 @@ async fn events_that_cannot_be_are_refused_and_the_plugin_is_given_what_it_was()
         let one = json!({"config": {"events": events}});
         json!({stated: one, bare: one})
     };
-    let runner = stage.runner_as(stage.config()).await;
+    let granted = json!({"permissions": {"events": ["custom"]}});
+    let config = with(with(stage.config(), stated, &granted), bare, &granted);
+    let runner = stage.runner_as(config).await;
     stage.layer(json!({}), layers(json!({"custom": {}}))).await;
     for name in [stated, bare] {
-        let has_it = |status: &PluginStatus| {
-            let granted = status.rights.iter().flat_map(|rights| &rights.granted.events);
-            granted.into_iter().any(|event| event.as_str() == "custom")
-        };
-        listed(&stage, name, has_it).await;
+        // By the layer it handles what it was granted, and nothing else.
+        listed(&stage, name, |status| {
+            status.rights.is_some() && withheld(status).is_empty()
+        })
+        .await;
         let question = Validate {
             plugin: name.parse().expect("a name"),
             config: serde_json::from_value(json!({"events": ["custom"]})).expect("a map"),

@@ -38,7 +38,11 @@ fn own(config: &Value) -> serde_json::Map<String, Value> {
     config.as_object().expect("a map").clone()
 }
 
-pub(crate) async fn listed(stage: &Stage, plugin: &str, wanted: fn(&PluginStatus) -> bool) -> PluginStatus {
+pub(crate) async fn listed(
+    stage: &Stage,
+    plugin: &str,
+    wanted: impl Fn(&PluginStatus) -> bool,
+) -> PluginStatus {
     let question = ListPlugins {
         plugin: Some(plugin.parse().expect("a name")),
     };
@@ -47,7 +51,7 @@ pub(crate) async fn listed(stage: &Stage, plugin: &str, wanted: fn(&PluginStatus
             .administrator
             .request::<_, PluginList>(&stage.verb(RunnerVerb::Plugins), &question, WITHIN)
             .await;
-        asked.ok()?.plugins.into_iter().find(wanted)
+        asked.ok()?.plugins.into_iter().find(|status| wanted(status))
     })
     .await
 }

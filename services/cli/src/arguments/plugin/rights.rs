@@ -3,7 +3,7 @@
 use super::Level;
 use crate::arguments::{Credentials, Holder, Output};
 use clap::Args;
-use snooze_schemas::{HostId, PluginName};
+use snooze_schemas::{EventType, HostId, PluginName};
 use std::path::PathBuf;
 
 /// Arguments of `plugin approve`.
@@ -16,6 +16,10 @@ pub struct PluginApprove {
     /// disk_mb; `-` is standard input.
     #[arg(long, value_name = "FILE")]
     pub permissions: Option<PathBuf>,
+    /// A type of event that it is given besides; can be said several times. What has no manifest keeps what was approved
+    /// for the same file.
+    #[arg(long = "event", value_name = "TYPE", conflicts_with = "revoke")]
+    pub events: Vec<EventType>,
     /// Agree without being asked.
     #[arg(long, short = 'y')]
     pub yes: bool,
