@@ -204,6 +204,9 @@ pub struct EventOutcome {
     pub accepted_at: Option<Timestamp>,
     /// One for each handler that was asked, in that order.
     pub handlers: Vec<HandlerOutcome>,
+    /// Why others, or all, were not asked, where the host's configuration says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_asked: Option<String>,
 }
 
 /// How one handler ended.

@@ -77,6 +77,9 @@ pub struct Rights {
     /// Events that it handles and is not given: no grant covers them, and no operator's configuration names them.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub withheld: BTreeSet<EventType>,
+    /// Events that it handles, and that its host's own file switches off for everybody.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub switched_off: BTreeSet<EventType>,
     /// The fences that this host does not enforce, and why, as of the last start.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub not_enforced: Vec<String>,

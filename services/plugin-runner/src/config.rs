@@ -3,7 +3,10 @@
 use crate::{backoff::Restarts, fence::FenceConfig, nats_plugin::Reach, plugins::OwnWord, policy};
 use serde_json::{Map, Value};
 use snooze_schemas::{HostId, PluginName};
-use snooze_service_runtime::{Clocks, config::PluginsConfig};
+use snooze_service_runtime::{
+    Clocks,
+    config::{EventHandlersConfig, PluginsConfig},
+};
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
@@ -51,6 +54,8 @@ pub struct Config {
     pub plugin_folders: Vec<PathBuf>,
     /// What the host's own file says of each plugin.
     pub plugin_configs: BTreeMap<String, Map<String, Value>>,
+    /// What it says by type of event; what it configures plugins with is in `plugin_configs` too.
+    pub event_handlers: EventHandlersConfig,
     /// The `PATH` of plugins.
     pub search_path: String,
     /// How plugins are fenced.
@@ -97,6 +102,7 @@ impl Config {
             runtime,
             plugin_folders: Vec::new(),
             plugin_configs: BTreeMap::new(),
+            event_handlers: EventHandlersConfig::default(),
             search_path: SEARCH_PATH.to_owned(),
             fence: FenceConfig::default(),
             handshake_limit: HANDSHAKE_LIMIT,
@@ -117,6 +123,30 @@ impl Config {
             self.plugin_configs.clone_from(&plugins.configs);
         }
         self.fence.require_isolation = plugins.require_isolation;
+        self
+    }
+
+    /// With what the host's own file says by type of event, below what it says by plugin: to be added after that.
+    #[must_use]
+    pub fn with_event_handlers(mut self, by_type: &EventHandlersConfig) -> Config {
+        if !self.has_plugins() {
+            return self;
+        }
+        self.event_handlers.clone_from(by_type);
+        let handlers = by_type
+            .types
+            .values()
+            .flat_map(|handling| handling.plugins.iter().flatten());
+        for handler in handlers.filter(|handler| !handler.config.is_empty()) {
+            let name = crate::discovery::sanitised(&handler.name);
+            let mut written = self.plugin_configs.keys();
+            let own = written.find(|written| crate::discovery::sanitised(written) == name);
+            let own = own.unwrap_or(&handler.name).clone();
+            let config = self.plugin_configs.entry(own).or_default();
+            for (key, value) in &handler.config {
+                config.entry(key.clone()).or_insert_with(|| value.clone());
+            }
+        }
         self
     }
 
@@ -145,7 +175,7 @@ impl Config {
         self.state.join("packages")
     }
 
-    /// The plugins that the file configures, wherever they run.
+    /// The plugins that the file configures or names as handlers, wherever they run.
     pub(crate) fn configured(&self) -> BTreeSet<PluginName> {
         // Permissions go by the name of the file, which need not be what the plugin calls itself.
         let is_more = |key: &String| key != crate::fence::PERMISSIONS;
@@ -153,6 +183,7 @@ impl Config {
         configs
             .filter(|(_, config)| config.is_empty() || config.keys().any(is_more))
             .filter_map(|(name, _)| crate::discovery::sanitised(name))
+            .chain(crate::config_book::named(&self.event_handlers))
             .collect()
     }
 

@@ -6,18 +6,21 @@
 //! what is written. **Invariant:** once the bus's layers are known, nothing is handed that was never accepted together
 //! with them.
 
+mod by_type;
 mod described;
+mod named;
 mod own_keys;
 
+pub(crate) use by_type::{named, terms_in};
+
 use crate::{
-    config::ENABLED,
     discovery,
     manifest::{ConfigMistake, PluginManifest, listed},
-    plugin::EVENTS,
 };
 use described::{Described, warn_of_refused, without_own};
 use serde_json::{Map, Value};
-use snooze_schemas::{EventType, PluginName};
+use snooze_schemas::PluginName;
+use snooze_service_runtime::config::EventHandlersConfig;
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
@@ -30,6 +33,8 @@ use tokio::sync::watch;
 pub struct ConfigBook {
     /// By the name as it was written; the original's files use the plugin's own spelling.
     file: BTreeMap<String, Map<String, Value>>,
+    /// What it says by type of event.
+    by_type: EventHandlersConfig,
     /// Under one lock, so that nobody is ever handed what was settled by other layers than those that hold.
     held: Mutex<Held>,
     /// Counts the changes.
@@ -65,11 +70,20 @@ impl fmt::Debug for ConfigBook {
 }
 
 impl ConfigBook {
-    /// With what the host's own file says.
+    /// With what the host's own file says by plugin.
     #[must_use]
     pub fn new(file: BTreeMap<String, Map<String, Value>>) -> ConfigBook {
+        ConfigBook::of_file(file, EventHandlersConfig::default())
+    }
+
+    /// With what it says by plugin and by type of event.
+    pub(crate) fn of_file(
+        file: BTreeMap<String, Map<String, Value>>,
+        by_type: EventHandlersConfig,
+    ) -> ConfigBook {
         let book = ConfigBook {
             file,
+            by_type,
             held: Mutex::default(),
             version: watch::Sender::new(0),
         };
@@ -169,6 +183,7 @@ impl ConfigBook {
         let mut config = self.in_file(plugin);
         config.extend(layers.clone());
         let mut mistakes = own_keys::mistakes(&config);
+        mistakes.extend(self.mistakes_by_type(plugin));
         let manifest = self
             .held()
             .described
@@ -191,7 +206,7 @@ impl ConfigBook {
         let in_layers = held.layers.iter().flat_map(BTreeMap::keys);
         let in_layers = in_layers.filter_map(|name| name.parse().ok());
         let in_file = self.file.keys().filter_map(|name| discovery::sanitised(name));
-        let named: BTreeSet<PluginName> = in_layers.chain(in_file).collect();
+        let named: BTreeSet<PluginName> = in_layers.chain(in_file).chain(self.named_by_type()).collect();
         held.accepted.retain(|name, _| named.contains(name));
         let before = std::mem::take(&mut held.refused);
         for name in named {
@@ -200,7 +215,8 @@ impl ConfigBook {
             let layer = layer.unwrap_or_default();
             let mut config = self.in_file(&name);
             config.extend(layer.clone());
-            let mistakes = own_keys::mistakes(&config);
+            let mut mistakes = own_keys::mistakes(&config);
+            mistakes.extend(self.mistakes_by_type(&name));
             if mistakes.is_empty() {
                 held.accepted.insert(name, layer);
                 continue;
@@ -250,31 +266,11 @@ impl ConfigBook {
         self.accepted(&held, plugin).unwrap_or_default()
     }
 
-    /// The events that the host's own file says it gets, by name.
-    #[must_use]
-    pub(crate) fn events_of_file(&self, plugin: &PluginName) -> BTreeSet<EventType> {
-        events_of(&self.in_file(plugin))
-    }
-
     fn in_file(&self, plugin: &PluginName) -> Map<String, Value> {
         let mut written = self.file.iter();
         let own = written.find(|(name, _)| discovery::sanitised(name).as_ref() == Some(plugin));
         own.map(|(_, config)| config.clone()).unwrap_or_default()
     }
-}
-
-/// The events that a configuration says a plugin gets.
-fn events_of(config: &Map<String, Value>) -> BTreeSet<EventType> {
-    let events = config
-        .get(EVENTS)
-        .and_then(Value::as_object)
-        .into_iter()
-        .flatten();
-    let on = events.filter(|(_, settings)| {
-        let settings = settings.as_object();
-        settings.is_some_and(|settings| settings.get(ENABLED) != Some(&Value::Bool(false)))
-    });
-    on.filter_map(|(name, _)| name.parse().ok()).collect()
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 //! or ends after the event's deadline.
 
 mod asking;
+mod chain;
 mod handlers;
 mod handling;
 mod journal;

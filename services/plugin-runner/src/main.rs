@@ -89,7 +89,8 @@ fn settle(arguments: &Arguments, loaded: &LoadedConfig) -> Result<Config, Failur
         local_policy: loaded.policy.clone(),
         ..Config::new(host, boot_id, state, own)
     };
-    Ok(config.with_plugins(&loaded.local.plugins))
+    let config = config.with_plugins(&loaded.local.plugins);
+    Ok(config.with_event_handlers(&loaded.local.event_handlers))
 }
 
 /// A failure to connect, with the exit code that tells whoever starts it whether trying again helps.

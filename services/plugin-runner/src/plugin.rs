@@ -225,6 +225,7 @@ impl Plugin {
         rights.not_granted = fenced.not_granted;
         rights.granted.events.extend(self.events_of_file());
         rights.withheld = self.withheld();
+        rights.switched_off = self.switched_off();
         let started = process.start().file;
         rights.replaced = *process.stage().borrow() == Stage::Running
             && started.is_some_and(|started| !started.is_still_at(process.path()));

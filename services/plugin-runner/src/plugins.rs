@@ -258,12 +258,6 @@ impl Plugins {
         reborn
     }
 
-    /// What a plugin is configured with.
-    #[must_use]
-    pub(crate) fn config_of(&self, name: &PluginName) -> Map<String, Value> {
-        self.configs.of(name)
-    }
-
     /// What all of them are configured with.
     pub(crate) fn configs(&self) -> Arc<ConfigBook> {
         self.configs.clone()

@@ -165,7 +165,7 @@ fn house(
     let plugins = Plugins::new(
         bus.clone(),
         config.host.clone(),
-        Arc::new(ConfigBook::new(written)),
+        Arc::new(ConfigBook::of_file(written, config.event_handlers.clone())),
         config.own_word(),
         &policy.borrow(),
     );

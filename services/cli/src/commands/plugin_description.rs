@@ -102,6 +102,12 @@ fn rights_of(rights: &Rights, name: &str) -> Vec<String> {
             .map(|event| withheld_event(event, rights, name))
             .collect(),
     );
+    let off = rights.switched_off.iter();
+    add(
+        "off here",
+        off.map(|event| format!("{event}: event_handlers.{event}.enabled of the host's file is false"))
+            .collect(),
+    );
     add("unenforced", rights.not_enforced.clone());
     add("no effect", rights.not_granted.clone());
     add(

@@ -43,7 +43,9 @@ pub(super) async fn start(
             plan.runtime.clone(),
         )
     };
-    let runner = runner.with_plugins(&plan.local.plugins);
+    let runner = runner
+        .with_plugins(&plan.local.plugins)
+        .with_event_handlers(&plan.local.event_handlers);
     let bus = place.connect(&place.host).await?;
     connections.push(bus.clone());
     tasks.start("plugin-runner", {

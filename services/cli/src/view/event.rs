@@ -216,14 +216,19 @@ fn how(how: &How) -> String {
         .iter()
         .filter(|handler| !handler.result.succeeded);
     let failed: Vec<&str> = failed.map(|handler| handler.plugin.as_str()).collect();
-    match (all, failed.is_empty()) {
-        (0, _) => "no plugin handles it".to_owned(),
+    let why = outcome.not_asked.as_ref().map(|why| text::printable(why));
+    let found = match (all, failed.is_empty()) {
+        (0, _) => return why.unwrap_or_else(|| "no plugin handles it".to_owned()),
         (_, true) => format!("handled by {} of {all} plugins", handled.count()),
         (_, false) => format!(
             "handled by {} of {all} plugins, failed: {}",
             handled.count(),
             failed.join(" ")
         ),
+    };
+    match why {
+        Some(why) => format!("{found}; {why}"),
+        None => found,
     }
 }
 

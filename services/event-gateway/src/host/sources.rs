@@ -5,7 +5,7 @@
 use crate::source::{Notices, aws_metadata, azure, gcp, system};
 use futures_util::future::BoxFuture;
 use snooze_service_runtime::{CancellationToken, Clocks, LocalConfig};
-use std::{convert::Infallible, fmt, path::Path};
+use std::{collections::BTreeMap, convert::Infallible, fmt, path::Path, time::Duration};
 
 type Watching = BoxFuture<'static, Result<(), Infallible>>;
 type Watch = Box<dyn FnOnce(Clocks, Notices, CancellationToken) -> Watching + Send>;
@@ -52,13 +52,13 @@ pub fn switched_on(local: &LocalConfig, state: &Path) -> Vec<Source> {
     let config = &local.event_sources;
     let mut sources = Vec::new();
     if config.aws_metadata.enabled {
-        let settings = aws_metadata::Settings::from(&config.aws_metadata);
+        let settings = of_aws(local);
         sources.push(Source::new("aws-metadata", |clocks, notices, stop| {
             aws_metadata::watch(settings, clocks, notices, stop)
         }));
     }
     if config.azure.enabled {
-        let settings = azure::Settings::from(&config.azure);
+        let settings = azure::Settings::from(&config.azure).asking_for(&poll_of(local));
         sources.push(Source::new("azure", |clocks, notices, stop| {
             azure::watch(settings, clocks, notices, stop)
         }));
@@ -82,9 +82,24 @@ pub fn switched_on(local: &LocalConfig, state: &Path) -> Vec<Source> {
     sources
 }
 
+fn of_aws(local: &LocalConfig) -> aws_metadata::Settings {
+    aws_metadata::Settings {
+        poll_of: poll_of(local),
+        ..aws_metadata::Settings::from(&local.event_sources.aws_metadata)
+    }
+}
+
+/// How often each type of event is asked for, where that is said by type.
+fn poll_of(local: &LocalConfig) -> BTreeMap<String, Duration> {
+    let said = local.event_handlers.polling_intervals();
+    said.map(|(event_type, interval)| (event_type.to_owned(), interval))
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use snooze_service_runtime::config::HandlingConfig;
 
     #[test]
     fn each_source_runs_where_it_is_switched_on_and_nowhere_else() {
@@ -100,5 +115,26 @@ mod tests {
         local.event_sources.gcp.enabled = true;
         local.event_sources.system.enabled = true;
         assert_eq!(names(&local), ["aws-metadata", "azure", "gcp", "system"]);
+    }
+
+    #[test]
+    fn what_is_said_by_type_sets_how_often_the_paths_of_that_type_are_asked() {
+        let mut local = LocalConfig::default();
+        let often = HandlingConfig {
+            polling_interval: Some(Duration::from_secs(5)),
+            ..HandlingConfig::default()
+        };
+        local
+            .event_handlers
+            .types
+            .insert("cloud.spot.interrupt".to_owned(), often);
+        local
+            .event_handlers
+            .types
+            .insert("cloud.spot.rebalance".to_owned(), HandlingConfig::default());
+        let settings = of_aws(&local);
+        let only = [("cloud.spot.interrupt".to_owned(), Duration::from_secs(5))];
+        assert_eq!(settings.poll_of, only.into());
+        assert_eq!(settings.poll, Duration::from_secs(1));
     }
 }

@@ -25,7 +25,7 @@ use http::Method;
 use list::{List, Unreadable};
 use serde_json::{Value, json};
 use snooze_service_runtime::{Clocks, config::AzureSourceConfig, exit::one_line};
-use std::{convert::Infallible, time::Duration};
+use std::{collections::BTreeMap, convert::Infallible, time::Duration};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
@@ -35,6 +35,9 @@ const MACHINE: &str = "/metadata/instance/compute?api-version=2021-02-01";
 const HEADERS: &[(&str, &str)] = &[("Metadata", "true")];
 /// Azure switches Scheduled Events off for a machine that has not asked for so long.
 const SWITCHED_OFF_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// A preemption gives 30 seconds: whoever asks less often than this would miss most of them.
+const LONGEST_POLL: Duration = Duration::from_secs(10);
 
 /// How the service is asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,6 +78,18 @@ impl From<&AzureSourceConfig> for Settings {
             approve_after: config.approve.then_some(config.approve_after),
             ..Settings::default()
         }
+    }
+}
+
+impl Settings {
+    /// The same, asking as often as is said of the types of its events. One answer has all of them, so that the most
+    /// frequent counts, and that of the source is for those of which nothing is said.
+    #[must_use]
+    pub fn asking_for(mut self, poll_of: &BTreeMap<String, Duration>) -> Settings {
+        let each = reported::TYPES.map(|event_type| poll_of.get(event_type).copied());
+        let each = each.into_iter().map(|said| said.unwrap_or(self.poll_interval));
+        self.poll_interval = each.fold(LONGEST_POLL, Duration::min);
+        self
     }
 }
 
@@ -249,5 +264,24 @@ mod tests {
         config.approve = true;
         let settings = Settings::from(&config);
         assert_eq!(settings.approve_after, Some(Duration::from_secs(60)));
+    }
+
+    #[test]
+    fn one_answer_has_all_types_so_that_the_most_frequent_counts() {
+        let settings = |said: &[(&str, u64)]| {
+            let said = said
+                .iter()
+                .map(|(name, seconds)| ((*name).to_owned(), Duration::from_secs(*seconds)));
+            Settings::default()
+                .asking_for(&said.collect())
+                .poll_interval
+                .as_secs()
+        };
+        let (spot, end, upkeep) = (reported::TYPES[0], reported::TYPES[1], reported::TYPES[2]);
+        assert_eq!(settings(&[]), 1);
+        assert_eq!(settings(&[(spot, 5)]), 1, "of the others nothing is said");
+        assert_eq!(settings(&[(spot, 5), (end, 7), (upkeep, 9)]), 5);
+        assert_eq!(settings(&[(spot, 60), (end, 60), (upkeep, 60)]), 10);
+        assert_eq!(settings(&[("custom", 9)]), 1);
     }
 }

@@ -5,11 +5,11 @@
 //! layer of the bus. It changes nothing. `permissions` are judged where they are granted, and an event's name only by its
 //! form: a newer gateway may know more of them.
 
-use super::{ENABLED, EVENTS};
 use crate::{
-    config::RUNTIME,
+    config::{ENABLED, RUNTIME},
     manifest::{ConfigMistake, below, found, shown, unknown_key},
     nats_plugin::Reach,
+    plugin::EVENTS,
 };
 use serde_json::{Map, Value};
 use snooze_schemas::EventType;
@@ -41,7 +41,7 @@ pub(super) fn mistakes(config: &Map<String, Value>) -> Vec<ConfigMistake> {
         judged.demand(is_known, "/runtime", &expected, runtime);
     }
     if config.contains_key(HANDLERS) {
-        let text = r#"it is not read here; which events a plugin gets is said by `events`, as {"cloud.spot.interrupt":{"priority":100}}"#;
+        let text = r#"it stands at the top of the host's file and nowhere else; here `events` says which a plugin gets, as {"cloud.spot.interrupt":{"priority":100}}"#;
         judged.tell(&below("", HANDLERS), text.to_owned());
     }
     match config.get(EVENTS) {
@@ -54,6 +54,13 @@ pub(super) fn mistakes(config: &Map<String, Value>) -> Vec<ConfigMistake> {
         }
     }
     judged.0.truncate(LIMIT);
+    judged.0
+}
+
+/// Every mistake in the terms by which a plugin gets one type of event, wherever they stand.
+pub(super) fn of_terms(pointer: &str, terms: &Map<String, Value>) -> Vec<ConfigMistake> {
+    let mut judged = Judged::default();
+    judged.terms(pointer, terms);
     judged.0
 }
 
@@ -70,8 +77,12 @@ impl Judged {
             let expected = format!("a map of {}", TERMS.join(", "));
             return self.demand(false, &pointer, &expected, terms);
         };
+        self.terms(&pointer, terms);
+    }
+
+    fn terms(&mut self, pointer: &str, terms: &Map<String, Value>) {
         for (key, value) in terms {
-            let pointer = below(&pointer, key);
+            let pointer = below(pointer, key);
             let mut demand = |holds, expected| self.demand(holds, &pointer, expected, value);
             match key.as_str() {
                 "priority" => demand(value.as_i64().is_some(), "a whole number"),

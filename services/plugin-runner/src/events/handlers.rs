@@ -10,6 +10,7 @@ pub(crate) use terms::covers;
 
 use super::Known;
 use crate::{
+    config_book::terms_in,
     plugin::{EVENTS_LIMIT, Plugin},
     plugins::Plugins,
     policy::PolicyInForce,
@@ -22,7 +23,7 @@ use std::{
     sync::Arc,
     time::Duration,
 };
-use terms::{Said, said};
+use terms::{Said, Words, said};
 
 /// A plugin that is asked to handle an event.
 #[derive(Debug, Clone)]
@@ -83,7 +84,7 @@ impl Handlers {
                 if !plugins.is_enabled(&policy, &name) {
                     return None;
                 }
-                handler_of(plugin, &plugins.config_of(&name), &event_type).await
+                handler_of(plugin, &plugins, &event_type).await
             }
             .boxed()
         });
@@ -119,6 +120,15 @@ impl Handlers {
         }
     }
 
+    /// The names of those that are known and were not asked.
+    pub(super) fn left(&mut self) -> Vec<PluginName> {
+        while let Some(Some(found)) = self.unknown.next().now_or_never() {
+            self.add(found);
+        }
+        let left = self.tiers.values().rev().flatten();
+        left.map(|handler| handler.plugin.name()).collect()
+    }
+
     /// Waits until all are known, and returns who may be asked again.
     pub(crate) async fn idempotent(&mut self) -> BTreeSet<PluginName> {
         while let Some(found) = self.unknown.next().await {
@@ -140,10 +150,19 @@ impl Handlers {
 
 async fn handler_of(
     plugin: Arc<Plugin>,
-    config: &Map<String, Value>,
+    plugins: &Plugins,
     event_type: &EventType,
 ) -> Option<(i64, Handler)> {
-    let settings = match said(config, plugin.stated_events(), event_type) {
+    let (configs, name) = (plugins.configs(), plugin.name());
+    let config = configs.of(&name);
+    let handling = configs.handling(event_type);
+    let words = Words {
+        config: Some(&config),
+        named: handling.and_then(|handling| terms_in(handling, &name)),
+        others_are_named: handling.is_some_and(|handling| handling.plugins.is_some()),
+        stated: plugin.stated_events(),
+    };
+    let settings = match said(words, event_type) {
         Said::Gets(settings) => settings,
         Said::GetsOthers => return None,
         Said::Nothing => {

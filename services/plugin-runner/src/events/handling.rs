@@ -1,6 +1,6 @@
 //! One event from its first handler to its report.
 
-use super::{Begun, Desk, asking::Share, handlers::Handlers};
+use super::{Begun, Desk, asking::Share, chain::Chain, handlers::Handlers};
 use crate::policy::PolicyInForce;
 use futures_util::future::join_all;
 use snooze_schemas::{
@@ -30,22 +30,42 @@ impl Desk {
         let event = &known.event;
         let policy = self.policy.borrow().clone();
         let patience = INTRODUCTIONS.min(self.left(&known) / 4);
+        let chain = Chain::of(
+            self.plugins.configs().handling(&event.event_type),
+            &event.event_type,
+        );
+        let ended = known.handlers.values().flatten();
+        let is_over = chain.off.is_some() || chain.ended_by(ended).is_some();
         let (mut handlers, mut outcomes) = match begun {
-            Begun::Now(_) => (self.handlers(event, &policy, patience), Vec::new()),
+            Begun::Now(_) if chain.off.is_none() => (self.handlers(event, &policy, patience), Vec::new()),
             // The stop that it prepared for is off: nothing that has not begun is begun.
             Begun::Earlier if event.event_type.as_str() == crate::prepare::PENDING => {
                 let outcomes = self.earlier(&known, &BTreeSet::new()).await;
                 (Handlers::nobody(), outcomes)
             }
-            Begun::Earlier => {
+            Begun::Earlier if chain.off.is_none() => {
                 let mut handlers = self.handlers(event, &policy, patience);
-                let again = handlers.idempotent().await;
+                let again = match is_over {
+                    true => BTreeSet::new(),
+                    false => handlers.idempotent().await,
+                };
                 (handlers, self.earlier(&known, &again).await)
             }
+            Begun::Now(_) | Begun::Earlier => {
+                (Handlers::nobody(), self.earlier(&known, &BTreeSet::new()).await)
+            }
         };
-        while !off.is_cancelled()
-            && let Some((tier, parts)) = handlers.next().await
-        {
+        let mut not_asked = chain.off.clone();
+        while !off.is_cancelled() {
+            if let Some(by) = chain.ended_by(outcomes.iter()) {
+                let mut others = handlers.left();
+                others.retain(|other| outcomes.iter().all(|outcome| outcome.plugin != *other));
+                not_asked = Chain::passed_over(by, &others);
+                break;
+            }
+            let Some((tier, parts)) = handlers.next().await else {
+                break;
+            };
             if off.is_cancelled() {
                 break;
             }
@@ -63,6 +83,7 @@ impl Desk {
             event_type: event.event_type.clone(),
             accepted_at: known.accepted_at,
             handlers: outcomes,
+            not_asked,
         };
         let done = outcome.clone();
         if let Err(error) = self.with(move |journal| journal.finish(done)).await {

@@ -126,12 +126,17 @@ fn sentence(outcome: &EventOutcome) -> String {
         .map(|handler| handler.plugin.as_str())
         .collect();
     let event = format!("{} {}", outcome.event_type, outcome.id);
+    let more = outcome.not_asked.as_ref();
+    let more = more.map_or_else(String::new, |why| format!("; {why}"));
     match (outcome.handlers.len(), failed.is_empty()) {
-        (0, _) => format!("{event}: no plugin handles it"),
-        (count, true) => format!("{event}: {handled} of {count} plugins handled it"),
+        (0, _) => match &outcome.not_asked {
+            Some(why) => format!("{event}: {why}"),
+            None => format!("{event}: no plugin handles it"),
+        },
+        (count, true) => format!("{event}: {handled} of {count} plugins handled it{more}"),
         (count, false) => {
             format!(
-                "{event}: {handled} of {count} plugins handled it, failed: {}",
+                "{event}: {handled} of {count} plugins handled it, failed: {}{more}",
                 failed.join(" ")
             )
         }

@@ -22,6 +22,7 @@ impl Plugin {
         let says_so = process.events().is_some_and(|events| !events.is_empty());
         says_so
             || self.stated_events().is_some()
+            || !process.configs().events_by_type(&process.name()).is_empty()
             || matches!(process.config().get(EVENTS), Some(Value::Object(events)) if !events.is_empty())
     }
 
@@ -52,6 +53,16 @@ impl Plugin {
         handled
     }
 
+    /// The events that it would be given, and that this host handles not at all.
+    pub(super) fn switched_off(&self) -> BTreeSet<EventType> {
+        match &self.runtime {
+            Runtime::Process(process) => process
+                .configs()
+                .switched_off(&process.name(), &self.handled_events()),
+            Runtime::Nats(_) => BTreeSet::new(),
+        }
+    }
+
     /// Says so, once.
     pub(crate) fn note_withheld(&self, event_type: &EventType) {
         if self.is_to_be_told() {
@@ -74,7 +85,7 @@ impl Plugin {
         let Runtime::Process(process) = &self.runtime else {
             return BTreeSet::new();
         };
-        match (process.config().get(EVENTS), self.stated_events()) {
+        let mut handled: BTreeSet<EventType> = match (process.config().get(EVENTS), self.stated_events()) {
             (Some(Value::Object(events)), _) => {
                 let on = events
                     .iter()
@@ -90,7 +101,9 @@ impl Plugin {
                 .iter()
                 .flat_map(|events| events.iter().cloned())
                 .collect(),
-        }
+        };
+        handled.extend(process.configs().events_by_type(&process.name()));
+        handled
     }
 }
 

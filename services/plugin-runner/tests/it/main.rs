@@ -2,6 +2,7 @@
 
 mod alone;
 mod blips;
+mod chains;
 mod collector;
 mod contents;
 mod departed;

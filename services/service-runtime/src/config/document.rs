@@ -3,6 +3,7 @@
 //! Every mistake is noted and the walk goes on, so that all are told at once.
 
 use super::{
+    event_handlers,
     keys::{Effect, Key, Since, key},
     kind::Kind,
     notice::{ConfigError, Notice, Origin},
@@ -162,6 +163,15 @@ impl Document {
                 default: key.default,
             });
             return;
+        }
+        if let (Kind::EventHandlers, Value::Object(types)) = (key.kind, value) {
+            let mistakes = event_handlers::mistakes(types);
+            for (path, problem) in &mistakes {
+                self.mistake(spelling::join(&written, path), origin, problem.clone());
+            }
+            if !mistakes.is_empty() {
+                return;
+            }
         }
         let value = match key.kind.check(value) {
             Ok(value) => value,

@@ -340,15 +340,7 @@ pub const KEYS: &[Key] = &[
         "\"basic\"",
         "every reading is always taken",
     ),
-    of(
-        "event_handlers",
-        Kind::Anything,
-        "null",
-        Effect::None(
-            "which events a plugin gets, and with which priority, is said by plugins.plugin_configs.<plugin>.events, else by the plugin itself",
-        ),
-        Since::Here,
-    ),
+    local("event_handlers", Kind::EventHandlers, "{}"),
     of(
         "webhooks",
         Kind::Anything,

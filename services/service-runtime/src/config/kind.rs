@@ -44,6 +44,8 @@ pub enum Kind {
     Voters,
     /// What plugins are configured with, by their names; below that anything.
     PluginConfigs,
+    /// How events are handled, by their types.
+    EventHandlers,
     /// Anything at all.
     Anything,
 }
@@ -67,6 +69,7 @@ impl fmt::Display for Kind {
                 "an object of voters, as {\"memory\": {\"role\": \"required\", \"counted\" or \"advisory\", \"weight\": 0 or more}}",
             ),
             Kind::PluginConfigs => out.write_str("an object with an object for each plugin"),
+            Kind::EventHandlers => out.write_str("an object with an object for each type of event"),
             Kind::Anything => out.write_str("anything"),
         }
     }
@@ -93,7 +96,7 @@ impl Kind {
     pub(super) fn has_levels(&self) -> bool {
         matches!(
             self,
-            Kind::Combine | Kind::Voters | Kind::PluginConfigs | Kind::Anything
+            Kind::Combine | Kind::Voters | Kind::PluginConfigs | Kind::EventHandlers | Kind::Anything
         )
     }
 
@@ -104,7 +107,10 @@ impl Kind {
 
     /// Whether people may have put a password there.
     pub(super) fn is_secret(&self) -> bool {
-        matches!(self, Kind::SecretText | Kind::PluginConfigs | Kind::Anything)
+        matches!(
+            self,
+            Kind::SecretText | Kind::PluginConfigs | Kind::EventHandlers | Kind::Anything
+        )
     }
 
     fn fitted(&self, value: &Value) -> Option<Value> {
@@ -146,7 +152,7 @@ impl Kind {
                     .all(|(name, policy)| is_name(name) && is_voter(policy))
                     .then(|| value.clone())
             }
-            Kind::PluginConfigs => value
+            Kind::PluginConfigs | Kind::EventHandlers => value
                 .as_object()
                 .filter(|configs| configs.values().all(Value::is_object))
                 .map(|_| value.clone()),
@@ -189,7 +195,7 @@ impl Kind {
                     .map(Value::from)
                     .collect()
             }),
-            Kind::Combine | Kind::Voters | Kind::PluginConfigs | Kind::Anything => {
+            Kind::Combine | Kind::Voters | Kind::PluginConfigs | Kind::EventHandlers | Kind::Anything => {
                 as_json().unwrap_or_else(as_text)
             }
         }

@@ -1,6 +1,6 @@
 //! The part of the configuration that concerns only this machine.
 
-use super::event_sources::EventSourcesConfig;
+use super::{event_handlers::EventHandlersConfig, event_sources::EventSourcesConfig};
 use crate::{secret::Secret, telemetry::TelemetryConfig};
 use serde_json::{Map, Value};
 use std::{collections::BTreeMap, fmt, path::PathBuf};
@@ -18,6 +18,8 @@ pub struct LocalConfig {
     pub otlp_endpoint: Option<Secret>,
     /// Where events come from.
     pub event_sources: EventSourcesConfig,
+    /// How they are handled, by type.
+    pub event_handlers: EventHandlersConfig,
 }
 
 impl LocalConfig {
@@ -61,6 +63,7 @@ impl LocalConfig {
             },
             otlp_endpoint: text(telemetry.get("otlp_endpoint")).map(Secret::new),
             event_sources: EventSourcesConfig::from_section(&section("event_sources")),
+            event_handlers: EventHandlersConfig::from_section(&section("event_handlers")),
         }
     }
 

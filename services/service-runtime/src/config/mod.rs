@@ -7,6 +7,7 @@
 
 mod document;
 mod doubled;
+mod event_handlers;
 mod event_sources;
 mod keys;
 mod kind;
@@ -17,6 +18,7 @@ mod relations;
 mod source;
 mod spelling;
 
+pub use event_handlers::{Dispatch, EventHandlersConfig, HandlerConfig, HandlingConfig};
 pub use event_sources::{
     AwsMetadataSourceConfig, AzureSourceConfig, EventSourcesConfig, GcpSourceConfig, SystemSourceConfig,
 };
@@ -109,8 +111,11 @@ pub fn load(source: &impl Source, path: Option<&Path>) -> Result<LoadedConfig, V
             format!("lay the layers over each other: {error}"),
         )]
     })?;
+    let (contradictions, beaten) =
+        event_handlers::together(&merged, &origin_of_handlers(&file, &variables, &origin));
     if errors.is_empty() {
         errors = relations::broken(&merged, &file, &variables);
+        errors.extend(contradictions);
     }
     if !errors.is_empty() {
         // Whoever mends the file mends it once: what would have no effect stands beside what stops the start.
@@ -129,7 +134,7 @@ pub fn load(source: &impl Source, path: Option<&Path>) -> Result<LoadedConfig, V
         .filter(|(path, _)| policy.contains_key(**path))
         .map(|(path, setting)| (*path, (setting.written.clone(), setting.origin.clone())))
         .collect();
-    let mut notices = [file.notices, variables.notices].concat();
+    let mut notices = [file.notices, variables.notices, beaten].concat();
     let path = match (&origin, file.is_there) {
         (Origin::File(path), true) => Some(path.clone()),
         _ => None,
@@ -144,6 +149,14 @@ pub fn load(source: &impl Source, path: Option<&Path>) -> Result<LoadedConfig, V
         notices,
         written,
     })
+}
+
+/// Where what is said by type of event was written: of two places, the one that beats the other.
+fn origin_of_handlers(file: &Document, variables: &Document, default: &Origin) -> Origin {
+    let written = [variables, file]
+        .into_iter()
+        .find_map(|document| document.settings.get("event_handlers"));
+    written.map_or(default, |setting| &setting.origin).clone()
 }
 
 /// The file's text; none where nobody asked for a file and the default one does not exist.

@@ -65,6 +65,13 @@ pub(super) struct Reported {
     pub data: Map<String, Value>,
 }
 
+/// What they can become here.
+pub(super) const TYPES: [&str; 3] = [
+    "cloud.spot.interrupt",
+    "cloud.instance.termination",
+    "cloud.instance.maintenance",
+];
+
 /// The one table from Azure's types to ours. Of a reboot, a redeployment and a freeze the machine comes back.
 fn type_of(azure: &str) -> Option<&'static str> {
     Some(match azure {

@@ -18,22 +18,42 @@ pub(super) enum Said {
     Nothing,
 }
 
-/// Where the configuration says which events a plugin gets, or else its manifest, it gets no others. What the
-/// configuration does not say of one is as in the manifest.
-pub(super) fn said(
-    config: &Map<String, Value>,
-    stated: Option<&BTreeMap<EventType, EventTerms>>,
-    event_type: &EventType,
-) -> Said {
-    let terms = stated.and_then(|events| terms(events, event_type));
-    let mut settings = match (config.get(EVENTS), stated, terms) {
-        (Some(Value::Object(events)), _, _) => match entry(events, event_type) {
-            Some(settings) => settings.clone(),
-            None => return Said::GetsOthers,
+/// What is said of one plugin, by whom.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Words<'a> {
+    /// What it is configured with, by the host's file and by layers of the bus.
+    pub config: Option<&'a Map<String, Value>>,
+    /// By which terms the host's file names it among those who handle the type.
+    pub named: Option<&'a Map<String, Value>>,
+    /// Whether the host's file says at all who handles the type.
+    pub others_are_named: bool,
+    /// What its manifest states.
+    pub stated: Option<&'a BTreeMap<EventType, EventTerms>>,
+}
+
+/// Where the configuration of a plugin says which events it gets, or else its manifest, it gets no others, but those
+/// for whose types it is named. Where a type names who handles it, nobody does by his own word. What one does not say
+/// of an event is as the next has it: the plugin's configuration, the type's, the manifest.
+pub(super) fn said(words: Words<'_>, event_type: &EventType) -> Said {
+    let configured = words.config.and_then(|config| config.get(EVENTS));
+    let configured = configured.and_then(Value::as_object);
+    let own = configured.and_then(|events| entry(events, event_type));
+    let terms = words.stated.and_then(|events| terms(events, event_type));
+    let mut settings = match (own, words.named) {
+        (Some(own), named) => {
+            let mut settings = own.clone();
+            for (key, value) in named.into_iter().flatten() {
+                settings.entry(key).or_insert_with(|| value.clone());
+            }
+            settings
+        }
+        (None, Some(named)) => named.clone(),
+        (None, None) if configured.is_some() || words.others_are_named => return Said::GetsOthers,
+        (None, None) => match (words.stated, terms) {
+            (Some(_), Some(_)) => Map::new(),
+            (Some(_), None) => return Said::GetsOthers,
+            (None, _) => return Said::Nothing,
         },
-        (_, Some(_), Some(_)) => Map::new(),
-        (_, Some(_), None) => return Said::GetsOthers,
-        (_, None, _) => return Said::Nothing,
     };
     if let Some(terms) = terms {
         if let Some(priority) = terms.priority {
@@ -89,7 +109,12 @@ mod tests {
         .expect("they are terms");
         let said = |config: Value, event_type: &EventType| {
             let config = config.as_object().expect("a map").clone();
-            match super::said(&config, Some(&stated), event_type) {
+            let words = Words {
+                config: Some(&config),
+                stated: Some(&stated),
+                ..Words::default()
+            };
+            match super::said(words, event_type) {
                 Said::Gets(settings) => Value::Object(settings),
                 other => Value::from(format!("{other:?}")),
             }
@@ -121,7 +146,55 @@ mod tests {
             said(json!({}), &"system.disk.low".parse().expect("a type")),
             others
         );
-        assert_eq!(super::said(&Map::new(), None, &spot), Said::Nothing);
+        assert_eq!(super::said(Words::default(), &spot), Said::Nothing);
+    }
+
+    #[test]
+    fn e3_the_plugins_own_terms_beat_those_of_the_type_and_these_the_manifest() {
+        let spot: EventType = "cloud.spot.interrupt".parse().expect("a type");
+        let of = |value: Value| value.as_object().expect("a map").clone();
+        let stated: BTreeMap<EventType, EventTerms> =
+            serde_json::from_value(json!({"cloud.spot.interrupt": {"priority": 1}})).expect("they are terms");
+        let named = of(json!({"priority": 2, "timeout_seconds": 20}));
+        let own = of(json!({"events": {"cloud.spot.interrupt": {"priority": 3}}}));
+        let elsewhere = of(json!({"events": {"custom": {}}}));
+        let all = Words {
+            config: Some(&own),
+            named: Some(&named),
+            others_are_named: true,
+            stated: Some(&stated),
+        };
+        let settings = |words: Words<'_>| match super::said(words, &spot) {
+            Said::Gets(settings) => Value::Object(settings),
+            other => Value::from(format!("{other:?}")),
+        };
+        let both = json!({"priority": 3, "timeout_seconds": 20, "enabled": true});
+        assert_eq!(settings(all), both);
+        let config = Some(&elsewhere);
+        let by_type = json!({"priority": 2, "timeout_seconds": 20, "enabled": true});
+        assert_eq!(
+            settings(Words { config, ..all }),
+            by_type,
+            "it is named for this one"
+        );
+        let named = None;
+        let own = json!({"priority": 3, "enabled": true});
+        assert_eq!(settings(Words { named, ..all }), own, "an operator says so");
+        let config = None;
+        let others = json!("GetsOthers");
+        assert_eq!(
+            settings(Words { config, named, ..all }),
+            others,
+            "it says so itself, and others are named"
+        );
+        let others_are_named = false;
+        let words = Words {
+            config,
+            named,
+            others_are_named,
+            ..all
+        };
+        assert_eq!(settings(words), json!({"priority": 1, "enabled": true}));
     }
 
     #[test]

@@ -27,6 +27,7 @@ fn outcome(event: &str) -> EventOutcome {
         event_type: "custom.backup".parse().expect("a type"),
         accepted_at: None,
         handlers: Vec::new(),
+        not_asked: None,
     }
 }
 
