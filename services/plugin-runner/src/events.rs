@@ -12,6 +12,7 @@ mod journal;
 mod leaving;
 mod left;
 mod report;
+mod sharing;
 
 pub(crate) use handlers::covers;
 pub use journal::JournalError;

@@ -1,6 +1,6 @@
 //! One handler and one event: asked at most once, inside its share of the time.
 
-use super::{Desk, Known, handlers::Handler, millis};
+use super::{Desk, Known, handlers::Handler, millis, sharing::Share};
 use crate::plugin::{AskError, Work};
 use snooze_schemas::{
     EventId, PluginName,
@@ -25,15 +25,6 @@ fn default_limit(event: &Event, work: Work) -> Duration {
         Work::Event if is_routine => ROUTINE_LIMIT,
         Work::Event | Work::Preparation => HANDLER_LIMIT,
     }
-}
-
-/// The time that a handler has.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Share {
-    /// What is left of the event's time.
-    pub(super) left: Duration,
-    /// Its own part of that.
-    pub(super) share: Duration,
 }
 
 impl Desk {
@@ -68,7 +59,7 @@ impl Desk {
     ) -> HandlerOutcome {
         let name = handler.plugin.name();
         let limit = handler.time_out.unwrap_or_else(|| default_limit(event, work));
-        let within = limit.min(time.share);
+        let within = time.within(limit);
         if within.is_zero() {
             return failed(&name, "no time was left for it before the deadline", 0);
         }

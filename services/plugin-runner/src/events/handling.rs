@@ -1,6 +1,6 @@
 //! One event from its first handler to its report.
 
-use super::{Begun, Desk, asking::Share, chain::Chain, handlers::Handlers};
+use super::{Begun, Desk, chain::Chain, handlers::Handlers, sharing::Share};
 use crate::policy::PolicyInForce;
 use futures_util::future::join_all;
 use snooze_schemas::{
@@ -70,13 +70,9 @@ impl Desk {
                 break;
             }
             // Those that are still to come have an equal share each, so that the first cannot starve them.
-            let left = self.left(&known);
-            let share = left / parts;
+            let share = Share::of(self.left(&known), parts);
             let due = tier.into_iter().filter(|handler| handler.is_due(&known));
-            outcomes.extend(
-                join_all(due.map(|handler| self.ask(event, begun.work(), handler, Share { left, share })))
-                    .await,
-            );
+            outcomes.extend(join_all(due.map(|handler| self.ask(event, begun.work(), handler, share))).await);
         }
         let outcome = EventOutcome {
             id: event.id.clone(),
