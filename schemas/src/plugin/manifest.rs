@@ -131,7 +131,7 @@ pub struct Dependency {
 }
 
 /// How an event is handed to a plugin.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct EventTerms {
@@ -140,6 +140,16 @@ pub struct EventTerms {
     pub priority: Option<i64>,
     /// Whether it gets them at all.
     pub enabled: bool,
+    /// So many seconds it may take at most.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timeout_seconds: Option<f64>,
+    /// Whether asking it twice does the same as asking it once, so that it may be asked again where it is not known how
+    /// it ended.
+    #[serde(skip_serializing_if = "is_default")]
+    pub idempotent: bool,
+    /// What the event's data has to be for it to get it: an event pattern, as Amazon EventBridge has them.
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    pub when: Map<String, Value>,
 }
 
 impl Default for EventTerms {
@@ -147,6 +157,9 @@ impl Default for EventTerms {
         EventTerms {
             priority: None,
             enabled: true,
+            timeout_seconds: None,
+            idempotent: false,
+            when: Map::new(),
         }
     }
 }

@@ -33,6 +33,7 @@ mod nats_plugin;
 mod neighbour;
 mod orphans;
 mod packages;
+mod pattern;
 mod pipes;
 mod plugin;
 mod plugins;

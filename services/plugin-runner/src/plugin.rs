@@ -13,6 +13,7 @@ mod wire;
 
 pub use error::AskError;
 pub(crate) use status::missing;
+pub(crate) use wire::told_data;
 
 use crate::{
     file_identity::FileIdentity,
@@ -42,6 +43,9 @@ use voting::Voting;
 
 /// The key of a plugin's configuration that says which events it gets.
 pub(crate) const EVENTS: &str = "events";
+
+/// The key of the terms by which it gets one type of them that says what their data has to be.
+pub(crate) const WHEN: &str = "when";
 
 /// How long a plugin on the bus may take to say which events it handles.
 pub(crate) const EVENTS_LIMIT: Duration = Duration::from_secs(2);

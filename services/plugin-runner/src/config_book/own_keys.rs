@@ -9,14 +9,15 @@ use crate::{
     config::{ENABLED, RUNTIME},
     manifest::{ConfigMistake, below, found, shown, unknown_key},
     nats_plugin::Reach,
-    plugin::EVENTS,
+    pattern,
+    plugin::{EVENTS, WHEN},
 };
 use serde_json::{Map, Value};
 use snooze_schemas::EventType;
 use std::time::Duration;
 
 /// What can be said of an event.
-const TERMS: [&str; 4] = ["priority", ENABLED, "timeout_seconds", "idempotent"];
+const TERMS: [&str; 5] = ["priority", ENABLED, "timeout_seconds", "idempotent", WHEN];
 
 /// What it can run in.
 const RUNTIMES: [&str; 3] = ["process", Reach::Host.as_str(), Reach::Fleet.as_str()];
@@ -87,6 +88,11 @@ impl Judged {
             match key.as_str() {
                 "priority" => demand(value.as_i64().is_some(), "a whole number"),
                 ENABLED | "idempotent" => demand(value.is_boolean(), TRUTH),
+                WHEN => {
+                    for flaw in pattern::flaws(&pointer, value) {
+                        self.tell(&flaw.pointer, flaw.text);
+                    }
+                }
                 "timeout_seconds" => demand(is_time(value), "a number of seconds, more than 0"),
                 other => self.tell(&pointer, unknown_key(other, &TERMS)),
             }
@@ -129,7 +135,8 @@ mod tests {
             json!({"events": {}, "limit": "x", "runtime": "process", "enabled": false}),
             json!({"events": null, "runtime": "fleet"}),
             json!({"events": {
-                "cloud.spot.interrupt": {"priority": -100, "enabled": true, "timeout_seconds": 0.5, "idempotent": false},
+                "cloud.spot.interrupt": {"priority": -100, "enabled": true, "timeout_seconds": 0.5, "idempotent": false,
+                    "when": {"timeRemaining": [{"numeric": [">=", 30]}]}},
                 "custom.of-tomorrow": {},
             }}),
         ] {
@@ -150,7 +157,7 @@ mod tests {
             ),
             (
                 json!({"events": {"custom": 7}}),
-                "events.custom: expected a map of priority, enabled, timeout_seconds, idempotent, found 7",
+                "events.custom: expected a map of priority, enabled, timeout_seconds, idempotent, when, found 7",
             ),
             (
                 json!({"events": {"custom": {"priority": 1.5}}}),
@@ -171,6 +178,14 @@ mod tests {
             (
                 json!({"events": {"custom": {"timeout_seconds": -1}}}),
                 "events.custom.timeout_seconds: expected a number of seconds, more than 0, found -1",
+            ),
+            (
+                json!({"events": {"custom": {"when": {"left": {"numeric": [">=", 30]}}}}}),
+                r#"events.custom.when.left: a test stands in a list, as [{"numeric":…}]"#,
+            ),
+            (
+                json!({"events": {"custom": {"when": {"left": [{"numeric": ["at_least", 30]}]}}}}),
+                r#"events.custom.when.left[0].numeric: expected one or two comparisons (< <= = >= >), as [">=",30,"<",60], found a list of 2"#,
             ),
             (
                 json!({"events": {"custom": {"Priority": 5}}}),

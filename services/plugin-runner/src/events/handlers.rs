@@ -11,13 +11,14 @@ pub(crate) use terms::covers;
 use super::Known;
 use crate::{
     config_book::terms_in,
-    plugin::{EVENTS_LIMIT, Plugin},
+    pattern,
+    plugin::{EVENTS_LIMIT, Plugin, WHEN, told_data},
     plugins::Plugins,
     policy::PolicyInForce,
 };
 use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use serde_json::{Map, Value};
-use snooze_schemas::{EventType, PluginName, plugin::manifest::EventTerms};
+use snooze_schemas::{EventType, PluginName, event::Event, plugin::manifest::EventTerms};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -73,18 +74,20 @@ impl Handlers {
     pub(crate) fn of(
         plugins: &Arc<Plugins>,
         policy: &Arc<PolicyInForce>,
-        event_type: &EventType,
+        event: &Event,
+        left: Duration,
         patience: Duration,
     ) -> Handlers {
+        let said = Arc::new(Told::of(event, left));
         let unknown = plugins.all().into_iter().map(|plugin| {
-            let (plugins, policy, event_type) = (plugins.clone(), policy.clone(), event_type.clone());
+            let (plugins, policy, told) = (plugins.clone(), policy.clone(), said.clone());
             async move {
                 plugin.introduced(patience).await;
                 let name = plugin.name();
                 if !plugins.is_enabled(&policy, &name) {
                     return None;
                 }
-                handler_of(plugin, &plugins, &event_type).await
+                handler_of(plugin, &plugins, &told).await
             }
             .boxed()
         });
@@ -148,11 +151,25 @@ impl Handlers {
     }
 }
 
-async fn handler_of(
-    plugin: Arc<Plugin>,
-    plugins: &Plugins,
-    event_type: &EventType,
-) -> Option<(i64, Handler)> {
+/// What handlers choose an event by.
+#[derive(Debug)]
+struct Told {
+    event_type: EventType,
+    data: Map<String, Value>,
+}
+
+impl Told {
+    /// As it is told to handlers: where it has a deadline with the time that is left, now.
+    fn of(event: &Event, left: Duration) -> Told {
+        Told {
+            event_type: event.event_type.clone(),
+            data: told_data(event, left),
+        }
+    }
+}
+
+async fn handler_of(plugin: Arc<Plugin>, plugins: &Plugins, told: &Told) -> Option<(i64, Handler)> {
+    let event_type = &told.event_type;
     let (configs, name) = (plugins.configs(), plugin.name());
     let config = configs.of(&name);
     let handling = configs.handling(event_type);
@@ -183,6 +200,12 @@ async fn handler_of(
         }
     };
     if settings.get("enabled").and_then(Value::as_bool) == Some(false) {
+        return None;
+    }
+    // What a filter keeps from it is none of its business, and no failure.
+    if let Some(Value::Object(when)) = settings.get(WHEN)
+        && !pattern::matches(when, &told.data)
+    {
         return None;
     }
     // Its manifest and its own word grant nothing (I4).
@@ -255,8 +278,13 @@ mod tests {
             hosted: [("mute".parse().expect("a name"), hosted)].into(),
             ..crate::plugins::Roll::default()
         });
-        let backup = "custom.backup".parse().expect("a type");
-        let mut handlers = Handlers::of(&plugins, &policy, &backup, Duration::from_secs(3600));
+        let backup: Event = serde_json::from_value(json!({
+            "id": "e1", "type": "custom.backup", "severity": 1, "source": "custom.test", "host": "h1",
+            "noticed_at": "2026-01-01T00:00:00Z", "data": {},
+        }))
+        .expect("an event");
+        let hour = Duration::from_secs(3600);
+        let mut handlers = Handlers::of(&plugins, &policy, &backup, hour, hour);
         let next = tokio::time::timeout(Duration::from_secs(20), handlers.next()).await;
         let (tier, parts) = next.expect("nobody waits").expect("one handles it");
         assert_eq!(

@@ -1,12 +1,9 @@
 //! One event from its first handler to its report.
 
-use super::{Begun, Desk, chain::Chain, handlers::Handlers, sharing::Share};
+use super::{Begun, Desk, Known, chain::Chain, handlers::Handlers, sharing::Share};
 use crate::policy::PolicyInForce;
 use futures_util::future::join_all;
-use snooze_schemas::{
-    EventId,
-    event::{Event, EventOutcome},
-};
+use snooze_schemas::{EventId, event::EventOutcome};
 use snooze_service_runtime::exit::one_line;
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
@@ -37,14 +34,14 @@ impl Desk {
         let ended = known.handlers.values().flatten();
         let is_over = chain.off.is_some() || chain.ended_by(ended).is_some();
         let (mut handlers, mut outcomes) = match begun {
-            Begun::Now(_) if chain.off.is_none() => (self.handlers(event, &policy, patience), Vec::new()),
+            Begun::Now(_) if chain.off.is_none() => (self.handlers(&known, &policy, patience), Vec::new()),
             // The stop that it prepared for is off: nothing that has not begun is begun.
             Begun::Earlier if event.event_type.as_str() == crate::prepare::PENDING => {
                 let outcomes = self.earlier(&known, &BTreeSet::new()).await;
                 (Handlers::nobody(), outcomes)
             }
             Begun::Earlier if chain.off.is_none() => {
-                let mut handlers = self.handlers(event, &policy, patience);
+                let mut handlers = self.handlers(&known, &policy, patience);
                 let again = match is_over {
                     true => BTreeSet::new(),
                     false => handlers.idempotent().await,
@@ -94,7 +91,7 @@ impl Desk {
         Ok(outcome)
     }
 
-    fn handlers(&self, event: &Event, policy: &Arc<PolicyInForce>, patience: Duration) -> Handlers {
-        Handlers::of(&self.plugins, policy, &event.event_type, patience)
+    fn handlers(&self, known: &Known, policy: &Arc<PolicyInForce>, patience: Duration) -> Handlers {
+        Handlers::of(&self.plugins, policy, &known.event, self.left(known), patience)
     }
 }

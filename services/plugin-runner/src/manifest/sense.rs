@@ -3,8 +3,9 @@
 //! It looks at no file and at no other plugin.
 
 use super::{mistakes::Found, permissions, places::below};
-use crate::events::covers;
+use crate::{events::covers, pattern, plugin::WHEN};
 use semver::{Version, VersionReq};
+use serde_json::Value;
 use snooze_schemas::{
     PluginName,
     plugin::{
@@ -15,6 +16,7 @@ use snooze_schemas::{
 use std::{
     collections::BTreeSet,
     path::{Component, Path, PathBuf},
+    time::Duration,
 };
 
 /// How long a SHA-256 is in hexadecimal.
@@ -56,6 +58,7 @@ pub(super) fn check(
         }
     }
     found.extend(contradictions(manifest, spoiled));
+    found.extend(terms(manifest));
     found.extend(permissions(&manifest.permissions));
     match version {
         Ok(version) if found.is_empty() => Ok(Understood {
@@ -124,6 +127,26 @@ fn contradictions(manifest: &Manifest, spoiled: &BTreeSet<String>) -> Vec<Found>
     found
 }
 
+/// What cannot be in the terms of its events.
+fn terms(manifest: &Manifest) -> Vec<Found> {
+    let mut found = Vec::new();
+    for (name, terms) in &manifest.events {
+        let pointer = below("/events", name.as_str());
+        if terms.timeout_seconds.is_some_and(|seconds| !is_time(seconds)) {
+            let text = "not a number of seconds, more than 0";
+            found.push(Found::new(below(&pointer, "timeout_seconds"), text));
+        }
+        let when = Value::Object(terms.when.clone());
+        let flaws = pattern::flaws(&below(&pointer, WHEN), &when).into_iter();
+        found.extend(flaws.map(|flaw| Found::new(flaw.pointer, flaw.text)));
+    }
+    found
+}
+
+fn is_time(seconds: f64) -> bool {
+    Duration::try_from_secs_f64(seconds).is_ok_and(|time| !time.is_zero())
+}
+
 fn permissions(asked: &Permissions) -> Vec<Found> {
     let flaws = permissions::flaws(asked).into_iter();
     flaws
@@ -144,7 +167,7 @@ fn path_below(pointer: &str, path: &str) -> Option<Found> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     fn found(over: &Value) -> Vec<String> {
         let mut document = json!({"name": "a", "version": "1.2.3", "entry_point": "bin/run"});
@@ -195,6 +218,14 @@ mod tests {
                 "/process_model",
             ),
             (json!({"events": {"custom": {}}}), "/events/custom"),
+            (
+                json!({"events": {"custom": {"enabled": false, "timeout_seconds": 0}}}),
+                "/events/custom/timeout_seconds",
+            ),
+            (
+                json!({"events": {"custom": {"enabled": false, "when": {"a": [{"exists": true}]}}}}),
+                "/events/custom/when/a/0/exists",
+            ),
             (
                 json!({"events": {"custom": {}}, "permissions": {"events": ["custom.backup"]}}),
                 "/events/custom",

@@ -25,11 +25,20 @@ pub(super) fn on_the_wire(event: &Event, left: Duration) -> Value {
     };
     let mut value = serde_json::to_value(on_the_wire).unwrap_or(Value::Null);
     if event.deadline.is_some()
-        && let Some(Value::Object(data)) = value.get_mut("data")
+        && let Some(data) = value.get_mut("data")
     {
-        data.insert("timeRemaining".to_owned(), Value::from(left.as_secs()));
+        *data = Value::Object(told_data(event, left));
     }
     value
+}
+
+/// An event's data as handlers are told it.
+pub(crate) fn told_data(event: &Event, left: Duration) -> Map<String, Value> {
+    let mut data = event.data.clone();
+    if event.deadline.is_some() {
+        data.insert("timeRemaining".to_owned(), Value::from(left.as_secs()));
+    }
+    data
 }
 
 /// A handler's result in its own words. The original's handlers say `handled` and a `status` or

@@ -251,3 +251,40 @@ async fn e6_a_chain_that_one_handler_ended_begins_nothing_after_a_restart() {
     assert_eq!(begun.count(), 2, "nobody was asked again, and no other at all");
     runner.stop().await;
 }
+
+#[tokio::test]
+async fn e3_who_is_kept_from_an_event_by_its_data_is_not_asked_and_has_not_failed() {
+    let stage = Stage::set().await;
+    let filters = [
+        ("any", json!({})),
+        ("this", json!({"volume": ["a", "b"]})),
+        ("other", json!({"volume": "c"})),
+        ("absent", json!({"size": [{"anything-but": 0}]})),
+        ("in-time", json!({"timeRemaining": [{"numeric": [">=", 30]}]})),
+        ("in-haste", json!({"timeRemaining": [{"numeric": ["<", 30]}]})),
+    ];
+    let mut plugins = json!({});
+    for (name, when) in &filters[..5] {
+        stage.plugin(&format!("{name}.py"), &handler(&stage, name, SUCCESS));
+        plugins[name] = json!({"events": {"custom.backup": {"when": when}}});
+    }
+    // The other form takes the same.
+    let (name, when) = &filters[5];
+    stage.plugin(&format!("{name}.py"), &handler(&stage, name, SUCCESS));
+    let handlers = json!({"custom.backup": {"plugins": [{"name": name, "when": when}]}});
+    let runner = stage.runner_with(by_type(&stage, &handlers, &plugins)).await;
+    stage.until_it_answers().await;
+    all_run(&stage).await;
+    let due = snooze_schemas::event::Event {
+        deadline: Some("2100-01-01T00:00:00Z".parse().expect("a time")),
+        ..event("e1")
+    };
+    send(&stage, due, Some(60_000)).await.expect("accepted");
+    let told = outcome(&stage).await;
+    let mut asked = names(&told);
+    asked.sort_unstable();
+    assert_eq!(asked, ["any", "in-time", "this"]);
+    assert!(told.handlers.iter().all(|handler| handler.result.succeeded));
+    assert_eq!(told.not_asked, None, "a filter is no reason to say anything");
+    runner.stop().await;
+}

@@ -2,7 +2,7 @@
 //!
 //! Pure: it asks no plugin; what neither of them says the plugin has to be asked for.
 
-use crate::plugin::EVENTS;
+use crate::plugin::{EVENTS, WHEN};
 use serde_json::{Map, Value};
 use snooze_schemas::{EventType, plugin::manifest::EventTerms};
 use std::collections::BTreeMap;
@@ -60,6 +60,16 @@ pub(super) fn said(words: Words<'_>, event_type: &EventType) -> Said {
             settings.entry("priority").or_insert(Value::from(priority));
         }
         settings.entry("enabled").or_insert(Value::from(terms.enabled));
+        if let Some(seconds) = terms.timeout_seconds {
+            settings.entry("timeout_seconds").or_insert(Value::from(seconds));
+        }
+        if terms.idempotent {
+            settings.entry("idempotent").or_insert(Value::Bool(true));
+        }
+        if !terms.when.is_empty() {
+            let when = || Value::Object(terms.when.clone());
+            settings.entry(WHEN).or_insert_with(when);
+        }
     }
     Said::Gets(settings)
 }
@@ -103,7 +113,8 @@ mod tests {
         let event_type: EventType = "custom.backup".parse().expect("a type");
         let stated: BTreeMap<EventType, EventTerms> = serde_json::from_value(json!({
             "custom": {"priority": 70},
-            "cloud.spot.interrupt": {"priority": 100, "enabled": false},
+            "cloud.spot.interrupt": {"priority": 100, "enabled": false, "idempotent": true, "timeout_seconds": 9,
+                "when": {"action": ["stop"]}},
             "system.cpu.high": {},
         }))
         .expect("they are terms");
@@ -133,7 +144,13 @@ mod tests {
             json!({"priority": 70, "enabled": false})
         );
         let spot: EventType = "cloud.spot.interrupt".parse().expect("a type");
-        assert_eq!(said(json!({}), &spot), json!({"priority": 100, "enabled": false}));
+        let all = json!({"priority": 100, "enabled": false, "idempotent": true, "timeout_seconds": 9.0,
+            "when": {"action": ["stop"]}});
+        assert_eq!(said(json!({}), &spot), all);
+        let over =
+            json!({"idempotent": false, "when": {}, "timeout_seconds": 1, "priority": 1, "enabled": true});
+        let mine = said(json!({"events": {"cloud.spot.interrupt": over}}), &spot);
+        assert_eq!(mine, over, "an operator takes back whatever the manifest says");
         let high: EventType = "system.cpu.high".parse().expect("a type");
         assert_eq!(
             said(json!({}), &high),
