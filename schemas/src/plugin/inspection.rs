@@ -1,7 +1,9 @@
 //! What an operator asks a host's runner about its plugins: their opinion of given readings, their log, their
 //! statistics. None of it changes anything.
 
-use crate::{Message, PluginName, Timestamp, host::PluginStats, metrics::Metrics, verdict::VoteState};
+use crate::{
+    Message, PluginName, Timestamp, event::Severity, host::PluginStats, metrics::Metrics, verdict::VoteState,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
@@ -107,6 +109,23 @@ impl Message for ReadStats {
 pub struct StatsReport {
     /// One for each, sorted by name.
     pub plugins: Vec<PluginReport>,
+    /// How soon events came to their first handler, the most urgent first; empty where only one plugin was asked about.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub events: Vec<EventLatency>,
+}
+
+/// How long it took from when something was noticed, by the clock of whoever noticed it, to when the first handler was
+/// asked, by the host's, since the runner started. Events that nobody handled do not count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
+pub struct EventLatency {
+    /// Of which severity they were.
+    pub severity: Severity,
+    /// How many.
+    pub events: u64,
+    /// How long it took.
+    #[serde(flatten)]
+    pub latency: Latency,
 }
 
 /// How one plugin does.
@@ -125,8 +144,8 @@ pub struct PluginReport {
     pub usage: Option<Usage>,
 }
 
-/// How long `CheckIdle` took since the runner started, failures and time-outs included, in microseconds, with two
-/// significant digits.
+/// How long something took since the runner started, in microseconds, with two significant digits: of a plugin,
+/// `CheckIdle`, failures and time-outs included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 pub struct Latency {

@@ -6,6 +6,7 @@
 
 mod asking;
 mod chain;
+mod first_handler;
 mod handlers;
 mod handling;
 mod journal;
@@ -14,6 +15,7 @@ mod left;
 mod report;
 mod sharing;
 
+pub(crate) use first_handler::FirstHandlers;
 pub(crate) use handlers::covers;
 pub use journal::JournalError;
 pub(crate) use leaving::Leaving;
@@ -78,6 +80,7 @@ pub(crate) struct Desk {
     policy: watch::Receiver<Arc<PolicyInForce>>,
     journal: Arc<Mutex<Journal>>,
     reports: mpsc::Sender<EventOutcome>,
+    first_handlers: Arc<FirstHandlers>,
     running: TaskTracker,
     shutdown: CancellationToken,
 }
@@ -121,10 +124,16 @@ impl Desk {
             policy: parts.policy,
             journal: Arc::new(Mutex::new(journal)),
             reports,
+            first_handlers: Arc::default(),
             running: TaskTracker::new(),
             shutdown: parts.shutdown,
         };
         Ok((Arc::new(desk), Outcomes { earlier, new }))
+    }
+
+    /// How soon events come to their first handler.
+    pub(crate) fn first_handlers(&self) -> Arc<FirstHandlers> {
+        self.first_handlers.clone()
     }
 
     /// Accepts an event: once this returns, it is in the journal and will be handled (E4). Cancelling it may

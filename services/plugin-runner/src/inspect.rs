@@ -8,6 +8,7 @@ pub(crate) use rights::RightsReader;
 
 use crate::{
     engine::{Request, opinion_of},
+    events::FirstHandlers,
     manifest::listed,
     plugin::{Plugin, Runtime},
     plugins::Plugins,
@@ -53,6 +54,8 @@ pub(crate) struct Inspector {
     pub clocks: Clocks,
     /// The plugins.
     pub plugins: Arc<Plugins>,
+    /// How soon events come to their first handler.
+    pub first_handlers: Arc<FirstHandlers>,
     /// The policy that holds.
     pub policy: watch::Receiver<Arc<PolicyInForce>>,
     /// Digests of files.
@@ -216,6 +219,10 @@ impl Inspector {
         });
         Ok(StatsReport {
             plugins: plugins.collect(),
+            events: match asked.plugin {
+                None => self.first_handlers.report(),
+                Some(_) => Vec::new(),
+            },
         })
     }
 

@@ -1,4 +1,4 @@
-//! How long a plugin took to say whether the host is idle: quantiles of all since the runner started, in bounded memory.
+//! How long something took, as a plugin to say whether the host is idle: quantiles of all since the runner started, in bounded memory.
 
 use hdrhistogram::Histogram;
 use snooze_schemas::plugin::inspection::Latency;
@@ -12,13 +12,31 @@ const DIGITS: u8 = 2;
 /// No question has longer.
 const LONGEST_US: u64 = 120_000_000;
 
-/// The latencies of one plugin.
-#[derive(Debug, Default)]
+/// The latencies of one plugin, or of one kind of event.
+#[derive(Debug)]
 pub(crate) struct Latencies {
+    longest_us: u64,
     seen: Mutex<Option<Histogram<u32>>>,
 }
 
+impl Default for Latencies {
+    fn default() -> Self {
+        Latencies {
+            longest_us: LONGEST_US,
+            seen: Mutex::default(),
+        }
+    }
+}
+
 impl Latencies {
+    /// Those of which none counts as longer than this.
+    pub(crate) fn up_to(longest: Duration) -> Latencies {
+        Latencies {
+            longest_us: u64::try_from(longest.as_micros()).unwrap_or(u64::MAX),
+            ..Latencies::default()
+        }
+    }
+
     /// Counts one.
     pub(crate) fn add(&self, took: Duration) {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
@@ -29,8 +47,14 @@ impl Latencies {
         });
         let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         // It grows up to the longest one that there was, and no counter runs over.
-        let recorded = histogram.record(micros.clamp(1, LONGEST_US));
-        recorded.expect("it grows to two minutes");
+        let recorded = histogram.record(micros.clamp(1, self.longest_us));
+        recorded.expect("it grows to the longest");
+    }
+
+    /// How many there were.
+    pub(crate) fn count(&self) -> u64 {
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.as_ref().map_or(0, Histogram::len)
     }
 
     /// The quantiles; nothing before the first.

@@ -258,6 +258,7 @@ async fn serve_verbs(
         engine: engine.clone(),
         preparations: preparations.clone(),
     });
+    let first_handlers = desk.first_handlers();
     let verbs = Arc::new(Verbs {
         limit: config.verb_limit,
         places: Places::default(),
@@ -269,6 +270,7 @@ async fn serve_verbs(
             host: config.host.clone(),
             clocks: config.clocks.clone(),
             plugins: plugins.clone(),
+            first_handlers,
             policy: policy.clone(),
             digests,
             rights: RightsReader::default(),

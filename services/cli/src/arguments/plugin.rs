@@ -44,7 +44,7 @@ pub enum Plugin {
     Check(PluginCheck),
     /// Show what a plugin has written to its standard error on one host.
     Logs(PluginLogs),
-    /// Show how plugins do: calls, errors, latency, memory, processor time.
+    /// Show how plugins do: calls, errors, latency, memory, processor time; and how soon events came to the first handler.
     Stats(PluginStats),
     /// What an author does with a plugin's folder.
     #[command(flatten)]

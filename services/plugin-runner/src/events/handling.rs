@@ -1,7 +1,7 @@
 //! One event from its first handler to its report.
 
 use super::{Begun, Desk, Known, chain::Chain, handlers::Handlers, sharing::Share};
-use crate::policy::PolicyInForce;
+use crate::{plugin::Work, policy::PolicyInForce};
 use futures_util::future::join_all;
 use snooze_schemas::{EventId, event::EventOutcome};
 use snooze_service_runtime::exit::one_line;
@@ -70,6 +70,9 @@ impl Desk {
             let share = Share::of(self.left(&known), parts);
             let due = tier.into_iter().filter(|handler| handler.is_due(&known));
             outcomes.extend(join_all(due.map(|handler| self.ask(event, begun.work(), handler, share))).await);
+        }
+        if begun == Begun::Now(Work::Event) {
+            self.first_handlers.add(event, &outcomes);
         }
         let outcome = EventOutcome {
             id: event.id.clone(),

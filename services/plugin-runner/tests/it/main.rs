@@ -8,6 +8,7 @@ mod contents;
 mod departed;
 mod events;
 mod fences;
+mod first_handler;
 mod fleet;
 mod given;
 mod granting;
