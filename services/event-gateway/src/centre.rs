@@ -6,7 +6,8 @@
 //! unacked while a handler runs, and a flood of one severity never delays a more urgent one. It handles nothing
 //! itself: that is the runner's part.
 //!
-//! - `custom`, `custom_type`, `ids`: the source of people's own events, and what they are filed under.
+//! - `custom`, `taking`: people's own events, and how they are checked and filed.
+//! - `custom_type`, `ids`: what those are filed under.
 //! - `replay`: what people want to be handled again.
 //! - `dispatch`: the four lanes, one a severity, and what becomes of one event.
 //! - `roster`: whom an event of the fleet concerns.
@@ -28,6 +29,7 @@ mod replay;
 mod room;
 mod roster;
 mod sweeper;
+mod taking;
 mod whole;
 
 use crate::{GatewayError, denied::until_denied};
