@@ -6,7 +6,7 @@
 //! unacked while a handler runs, and a flood of one severity never delays a more urgent one. It handles nothing
 //! itself: that is the runner's part.
 //!
-//! - `custom`, `taking`: people's own events, and how they are checked and filed.
+//! - `custom`, `http`, `taking`: the two ways in for people's own events, and what both share.
 //! - `custom_type`, `ids`: what those are filed under.
 //! - `replay`: what people want to be handled again.
 //! - `dispatch`: the four lanes, one a severity, and what becomes of one event.
@@ -20,6 +20,7 @@ mod custom_type;
 mod dead;
 mod dispatch;
 mod ending;
+pub mod http;
 mod ids;
 mod notes;
 mod offer;
@@ -65,6 +66,8 @@ pub struct Config {
     pub sweep_interval: Duration,
     /// How often it looks whether the streams of events fill up.
     pub room_interval: Duration,
+    /// Where people's own events are taken over HTTP, if anywhere.
+    pub http: Option<http::Front>,
     /// The clocks.
     pub clocks: Clocks,
 }
@@ -81,6 +84,7 @@ impl Config {
             away_retry: Duration::from_secs(30),
             sweep_interval: Duration::from_secs(1),
             room_interval: Duration::from_secs(60),
+            http: None,
             clocks: Clocks::real(),
         }
     }
@@ -90,7 +94,7 @@ impl Config {
 ///
 /// # Errors
 /// When it cannot start, and when a part of it ends before shutdown or the bus denies what it needs.
-pub async fn run(config: Config, bus: Bus, shutdown: CancellationToken) -> Result<(), GatewayError> {
+pub async fn run(mut config: Config, bus: Bus, shutdown: CancellationToken) -> Result<(), GatewayError> {
     let custom = subscribe(&bus, &SubjectFilter::AllCustom).await?;
     let asked = subscribe(&bus, &SubjectFilter::AllGateway).await?;
     let outcomes = subscribe(&bus, &SubjectFilter::AuditOfKind(AuditKind::Event)).await?;
@@ -124,6 +128,11 @@ pub async fn run(config: Config, bus: Bus, shutdown: CancellationToken) -> Resul
             Ok::<_, Infallible>(())
         }
     });
+    // Taken out: who kept a copy would keep the socket open after it has ended.
+    if let Some(front) = config.http.take() {
+        let (bus, clocks, stop) = (bus.clone(), config.clocks.clone(), shutdown.clone());
+        tasks.start("http", http::serve(front, bus, clocks, stop));
+    }
     tasks.start("replay", {
         let (bus, clocks, stop) = (bus.clone(), config.clocks.clone(), shutdown.clone());
         async move {

@@ -87,14 +87,20 @@ fn main() -> ExitCode {
     run_service(NAME, threads, &loaded.local.telemetry(), async |shutdown| {
         loaded.log_notices();
         match part {
-            Part::Centre(arguments) => at_the_centre(arguments, shutdown).await,
+            Part::Centre(arguments) => at_the_centre(arguments, &loaded, shutdown).await,
             Part::Host(arguments) => on_a_host(arguments, &loaded, shutdown).await,
         }
     })
 }
 
-async fn at_the_centre(arguments: CentreArguments, shutdown: CancellationToken) -> Result<(), Failure> {
+async fn at_the_centre(
+    arguments: CentreArguments,
+    loaded: &LoadedConfig,
+    shutdown: CancellationToken,
+) -> Result<(), Failure> {
     let CentreArguments { service, name } = arguments;
+    let http = centre::http::Front::open(&loaded.local.event_http)
+        .map_err(|error| Failure::from_error(error.exit(), &error))?;
     let connecting = Bus::connect(connection(service, Role::Gateway, name.clone()));
     // Given up half way it has told nobody anything, so there is nothing to end in order.
     let Some(bus) = shutdown.run_until_cancelled(connecting).await else {
@@ -102,7 +108,11 @@ async fn at_the_centre(arguments: CentreArguments, shutdown: CancellationToken) 
     };
     let bus = bus.map_err(|error| Failure::from_error(exit_of(error.kind()), &error))?;
     let actor = format!("gateway {} on {}", name, identity::host_name());
-    let run = centre::run(centre::Config::new(actor), bus, shutdown).await;
+    let config = centre::Config {
+        http,
+        ..centre::Config::new(actor)
+    };
+    let run = centre::run(config, bus, shutdown).await;
     run.map_err(|error| ended(&error))
 }
 

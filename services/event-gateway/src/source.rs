@@ -11,7 +11,7 @@ mod failing;
 pub mod gcp;
 pub mod http;
 #[cfg(test)]
-mod malformed;
+pub(crate) mod malformed;
 pub mod system;
 mod trouble;
 

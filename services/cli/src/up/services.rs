@@ -9,7 +9,10 @@ use super::{
     plan::{Plan, Power},
 };
 use snooze_bus::Bus;
-use snooze_event_gateway::host::{self as host_gateway, sources};
+use snooze_event_gateway::{
+    centre,
+    host::{self as host_gateway, sources},
+};
 use snooze_service_runtime::{CancellationToken, Failure, Tasks, places};
 use tokio::sync::watch;
 
@@ -73,13 +76,14 @@ pub(super) async fn start(
         while_on(run, power, shutdown.clone())
     });
 
-    let gateway = snooze_event_gateway::centre::Config::new(format!("gateway on {}", host.id));
+    let gateway = centre::Config {
+        http: centre::http::Front::open(&plan.local.event_http)
+            .map_err(|error| Failure::from_error(error.exit(), &error))?,
+        ..centre::Config::new(format!("gateway on {}", host.id))
+    };
     let bus = place.connect(&place.gateway).await?;
     connections.push(bus.clone());
-    tasks.start(
-        "event-gateway",
-        snooze_event_gateway::centre::run(gateway, bus, shutdown.clone()),
-    );
+    tasks.start("event-gateway", centre::run(gateway, bus, shutdown.clone()));
 
     let executor = snooze_executor::Config::new(plan.clouds.clone()).on_host(host.id.clone());
     let bus = place.connect(&place.executor).await?;

@@ -44,6 +44,28 @@ pub(crate) fn filed_id(
     text.parse().expect("an id's own characters, 62 at most")
 }
 
+/// The own id of what a sender names by its source and an id there, as a CloudEvent does: any texts without the
+/// character NUL.
+pub(crate) fn own_id_of(source: &str, id: &str) -> EventId {
+    let mut hash = Sha256::new();
+    for part in [source, id] {
+        hash.update(part);
+        hash.update([0]);
+    }
+    let digest: [u8; 32] = hash.finalize().into();
+    let half = digest.first_chunk().expect("16 of 32 bytes are there");
+    let plain = |c: char| {
+        if c.is_ascii_alphanumeric() || c == '_' {
+            c
+        } else {
+            '-'
+        }
+    };
+    let shown: String = id.chars().take(SHOWN).map(plain).collect();
+    let text = format!("{shown}-{:032x}", u128::from_be_bytes(*half));
+    text.parse().expect("an id's own characters, 55 at most")
+}
+
 /// A sender's id for a happening that it did not name.
 pub(crate) fn drawn_id() -> EventId {
     let text = format!("{:016x}", rand::random::<u64>());
@@ -91,5 +113,17 @@ mod tests {
             assert!(id.as_str().starts_with("custom-"), "{id}");
             assert_ne!(id.as_str(), own);
         }
+    }
+
+    #[test]
+    fn e1_an_own_id_follows_from_source_and_id_whatever_they_are() {
+        let texts = ["", "a", "b", "é/1 2", "a-", &"x".repeat(900)];
+        let all: BTreeSet<EventId> = texts
+            .iter()
+            .flat_map(|source| texts.iter().map(|id| own_id_of(source, id)))
+            .collect();
+        assert_eq!(all.len(), texts.len() * texts.len());
+        assert_eq!(own_id_of("/ci", "b 1"), own_id_of("/ci", "b 1"));
+        assert!(own_id_of("/ci", "b 1").as_str().starts_with("b-1-"));
     }
 }

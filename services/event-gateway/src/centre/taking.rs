@@ -233,7 +233,7 @@ mod tests {
     use serde_json::{Value, json};
     use snooze_schemas::event::HandleEvent;
 
-    fn taken(data: Value) -> Result<Event, NotTaken> {
+    fn taken(data: &Value) -> Result<Event, NotTaken> {
         let record = serde_json::from_value(json!({"hosts": "all", "max_severity": 3})).expect("a record");
         let source = "nightly".parse().expect("a source");
         let sent = CustomEvent {
@@ -250,19 +250,19 @@ mod tests {
 
     #[test]
     fn data_is_nested_no_deeper_than_whoever_it_is_handed_to_can_read() {
-        let event = taken(nested(MAX_DATA_DEPTH)).expect("is taken");
+        let event = taken(&nested(MAX_DATA_DEPTH)).expect("is taken");
         let handed = HandleEvent { event, left_ms: None };
         for format in [Format::MessagePack, Format::Json] {
             let body = snooze_bus::encode(&handed, format).expect("is written");
             assert!(snooze_bus::decode::<HandleEvent>(&body).is_ok());
         }
-        let refused = taken(nested(MAX_DATA_DEPTH + 1)).expect_err("is too deep");
+        let refused = taken(&nested(MAX_DATA_DEPTH + 1)).expect_err("is too deep");
         assert_eq!(refused.part, Part::Data);
     }
 
     #[test]
     fn what_was_checked_is_never_too_large_for_its_stream() {
-        let numbers = |count| taken(json!({"x": vec![1e1; count]}));
+        let numbers = |count| taken(&json!({"x": vec![1e1; count]}));
         assert!(numbers(8_000).is_ok());
         // Small as JSON, and nine bytes a number on the wire.
         let refused = numbers(12_000).expect_err("is too large");

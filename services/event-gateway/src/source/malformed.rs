@@ -2,16 +2,16 @@
 
 /// A xorshift generator; no test needs better numbers.
 #[derive(Debug)]
-pub(super) struct Random(u64);
+pub(crate) struct Random(u64);
 
 impl Random {
     /// From a seed that is not zero.
-    pub(super) fn new(seed: u64) -> Random {
+    pub(crate) fn new(seed: u64) -> Random {
         Random(seed)
     }
 
     /// A number below a limit that is not zero.
-    pub(super) fn below(&mut self, limit: usize) -> usize {
+    pub(crate) fn below(&mut self, limit: usize) -> usize {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
@@ -19,7 +19,7 @@ impl Random {
     }
 
     /// The bytes with some of them exchanged, put in or left out, or cut off. May be what it was.
-    pub(super) fn spoil(&mut self, whole: &[u8]) -> Vec<u8> {
+    pub(crate) fn spoil(&mut self, whole: &[u8]) -> Vec<u8> {
         let mut bytes = whole.to_vec();
         for _ in 0..=self.below(4) {
             let at = self.below(bytes.len() + 1);

@@ -91,13 +91,23 @@ impl Centre {
 
     /// Makes a stream smaller than the set-up has made it; on a broker without fences.
     pub(crate) async fn shrink(&self, stream: Stream, max_bytes: u64) {
+        self.reconfigure(stream, &json!({ "max_bytes": max_bytes })).await;
+    }
+
+    /// Makes a stream other than the set-up has made it; on a broker without fences.
+    pub(crate) async fn reconfigure(&self, stream: Stream, changes: &serde_json::Value) {
         let name = stream.name();
         let mut config = self.api(&format!("STREAM.INFO.{name}"), "").await["config"].take();
-        config["max_bytes"] = max_bytes.into();
+        let changes = changes.as_object().expect("an object");
+        for (key, value) in changes {
+            config[key] = value.clone();
+        }
         let updated = self
             .api(&format!("STREAM.UPDATE.{name}"), &config.to_string())
             .await;
-        assert_eq!(updated["config"]["max_bytes"], max_bytes, "{updated}");
+        for (key, value) in changes {
+            assert_eq!(&updated["config"][key], value, "{updated}");
+        }
     }
 
     /// How long the broker waits for the ack of an event of a severity; on a broker without fences.

@@ -7,6 +7,7 @@ mod dispatch;
 mod ends;
 mod fleet;
 mod host;
+mod http;
 mod noticing;
 mod outcomes;
 mod parked;

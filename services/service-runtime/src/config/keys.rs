@@ -147,6 +147,17 @@ const LOOK: Kind = Kind::Number {
 /// Beyond this nothing that was raised would ever be cleared.
 const MARGIN: Kind = Kind::Number { min: 0.0, max: 90.0 };
 
+/// The stream of urgent events takes a thousand and some a second from all.
+const SENT: Kind = Kind::Number {
+    min: 0.01,
+    max: 1_000.0,
+};
+/// A gateway holds as many bodies as it has connections.
+const BODY: Kind = Kind::Whole {
+    min: 1_024,
+    max: 4_194_304,
+};
+
 const LOGS_GO_TO_STDERR: &str = "logs go to stderr, where systemd's journal keeps them";
 const TAGS_ARE_READ_BEFORE_A_STOP: &str = "tags are read right before a stop";
 const PROVIDER_IS_FOUND: &str = "provider, account and region come from the host's record in the roster";
@@ -245,6 +256,11 @@ pub const KEYS: &[Key] = &[
     ),
     local("plugins.require_isolation", Kind::Bool, "false"),
     local("plugins.plugin_configs", Kind::PluginConfigs, "{}"),
+    local("event_http.enabled", Kind::Bool, "false"),
+    local("event_http.listen", Kind::Address, "\"127.0.0.1:7420\""),
+    local("event_http.secrets", Kind::Text, "\"/etc/snooze/event-http\""),
+    local("event_http.events_per_second", SENT, "100"),
+    local("event_http.max_body_bytes", BODY, "1048576"),
     local("event_sources.aws_metadata.enabled", Kind::Bool, "false"),
     local(
         "event_sources.aws_metadata.endpoint",

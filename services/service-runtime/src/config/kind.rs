@@ -3,7 +3,7 @@
 //! It never shows a value that might be a secret.
 
 use serde_json::{Map, Number, Value};
-use std::fmt;
+use std::{fmt, net::SocketAddr};
 
 /// What a value is.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -36,6 +36,8 @@ pub enum Kind {
     Choices(&'static [&'static str]),
     /// A list of texts.
     Texts,
+    /// An address and a port to listen on.
+    Address,
     /// A host's id.
     HostId,
     /// How votes combine: a word, or a word with its number.
@@ -61,6 +63,7 @@ impl fmt::Display for Kind {
             Kind::Choice(words) => write!(out, "one of {}", words.join(", ")),
             Kind::Choices(words) => write!(out, "a list of {}", words.join(", ")),
             Kind::Texts => out.write_str("a list of texts"),
+            Kind::Address => out.write_str("an address and a port, as 127.0.0.1:7420"),
             Kind::HostId => out.write_str("1 to 64 of A-Z a-z 0-9 _ -, and not the word fleet"),
             Kind::Combine => {
                 out.write_str("all, any, {\"quorum\": a number of voters} or {\"weighted\": a threshold}")
@@ -140,6 +143,10 @@ impl Kind {
                 .as_array()
                 .filter(|list| list.iter().all(Value::is_string))
                 .map(|_| value.clone()),
+            Kind::Address => value
+                .as_str()
+                .filter(|text| text.parse::<SocketAddr>().is_ok())
+                .map(Value::from),
             Kind::HostId => value
                 .as_str()
                 .filter(|text| *text != "fleet" && is_name(text))
@@ -185,9 +192,12 @@ impl Kind {
                 "false" | "0" | "no" | "off" => Value::Bool(false),
                 _ => as_text(),
             },
-            Kind::Text | Kind::SecretText | Kind::MaybeEmptyText | Kind::Choice(_) | Kind::HostId => {
-                as_text()
-            }
+            Kind::Text
+            | Kind::SecretText
+            | Kind::MaybeEmptyText
+            | Kind::Choice(_)
+            | Kind::Address
+            | Kind::HostId => as_text(),
             Kind::Texts | Kind::Choices(_) => as_json().filter(Value::is_array).unwrap_or_else(|| {
                 text.split(',')
                     .map(str::trim)

@@ -1,6 +1,8 @@
 //! The part of the configuration that concerns only this machine.
 
-use super::{event_handlers::EventHandlersConfig, event_sources::EventSourcesConfig};
+use super::{
+    event_handlers::EventHandlersConfig, event_http::EventHttpConfig, event_sources::EventSourcesConfig,
+};
 use crate::{secret::Secret, telemetry::TelemetryConfig};
 use serde_json::{Map, Value};
 use std::{collections::BTreeMap, fmt, path::PathBuf};
@@ -16,6 +18,8 @@ pub struct LocalConfig {
     pub logging: LoggingConfig,
     /// Where traces go; none where they are not exported. A URL may hold a password.
     pub otlp_endpoint: Option<Secret>,
+    /// How people's own events are taken over HTTP.
+    pub event_http: EventHttpConfig,
     /// Where events come from.
     pub event_sources: EventSourcesConfig,
     /// How they are handled, by type.
@@ -62,6 +66,7 @@ impl LocalConfig {
                 log_level: text(logging.get("log_level")).unwrap_or(default.logging.log_level),
             },
             otlp_endpoint: text(telemetry.get("otlp_endpoint")).map(Secret::new),
+            event_http: EventHttpConfig::from_section(&section("event_http")),
             event_sources: EventSourcesConfig::from_section(&section("event_sources")),
             event_handlers: EventHandlersConfig::from_section(&section("event_handlers")),
         }

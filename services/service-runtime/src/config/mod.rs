@@ -8,6 +8,7 @@
 mod document;
 mod doubled;
 mod event_handlers;
+mod event_http;
 mod event_sources;
 mod keys;
 mod kind;
@@ -19,6 +20,7 @@ mod source;
 mod spelling;
 
 pub use event_handlers::{Dispatch, EventHandlersConfig, HandlerConfig, HandlingConfig};
+pub use event_http::EventHttpConfig;
 pub use event_sources::{
     AwsMetadataSourceConfig, AzureSourceConfig, EventSourcesConfig, GcpSourceConfig, SystemSourceConfig,
 };

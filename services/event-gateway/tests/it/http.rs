@@ -1,0 +1,7 @@
+//! People's own events over HTTP, against a real gateway on a real bus.
+
+mod broken;
+mod client;
+mod filed;
+mod limits;
+mod who;
