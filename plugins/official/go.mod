@@ -5,6 +5,7 @@ go 1.23.0
 require (
 	cloudsnooze.local/snooze v0.0.0
 	github.com/go-sql-driver/mysql v1.9.3
+	github.com/godbus/dbus/v5 v5.2.2
 	github.com/nats-io/nats.go v1.48.0
 	github.com/redis/go-redis/v9 v9.17.2
 	golang.org/x/sys v0.32.0

@@ -14,6 +14,15 @@ import (
 
 func TestMain(m *testing.M) { stand.Main(m, main, nil) }
 
+// config is that of a plugin which watches this engine.
+func config(engine *stand.Podman, more map[string]any) map[string]any {
+	config := map[string]any{"socket": engine.Socket()}
+	for name, value := range more {
+		config[name] = value
+	}
+	return config
+}
+
 func TestTheManifestSaysWhatTheCodeDoes(t *testing.T) {
 	manifest := stand.ManifestHolds(t)
 	if manifest.Default(t, "container_threshold") != float64(defaultThreshold) || manifest.Default(t, "socket") != defaultSocket {
@@ -22,42 +31,42 @@ func TestTheManifestSaysWhatTheCodeDoes(t *testing.T) {
 }
 
 func TestIdleWithoutContainersAndBusyWithOne(t *testing.T) {
-	engine := start(t)
-	plugin := stand.Start(t, engine.config(nil))
+	engine := stand.StartPodman(t)
+	plugin := stand.Start(t, config(engine, nil))
 	if vote := plugin.Idle(); vote.Details["containers"] != 0.0 {
 		t.Fatal(vote)
 	}
-	engine.container("one")
+	engine.Container("one")
 	vote := plugin.Busy()
 	if vote.Details["containers"] != 1.0 || vote.Details["threshold"] != 1.0 || !strings.Contains(vote.Reason, "one") {
 		t.Fatal(vote)
 	}
-	engine.do("kill", "one")
+	engine.Do("kill", "one")
 	stand.WaitUntil(t, "the one that ended is counted no more", func() bool { return plugin.Check().Idle })
 }
 
 func TestIdleBelowTheThresholdAndBusyAtIt(t *testing.T) {
-	engine := start(t)
-	plugin := stand.Start(t, engine.config(map[string]any{"container_threshold": 2}))
-	engine.container("one")
+	engine := stand.StartPodman(t)
+	plugin := stand.Start(t, config(engine, map[string]any{"container_threshold": 2}))
+	engine.Container("one")
 	plugin.Idle()
-	engine.container("two")
+	engine.Container("two")
 	plugin.Busy()
-	plugin.Configure(engine.config(map[string]any{"container_threshold": 3}))
+	plugin.Configure(config(engine, map[string]any{"container_threshold": 3}))
 	plugin.Idle()
 }
 
 func TestAContainerIsIgnoredByNameLabelOrImage(t *testing.T) {
-	engine := start(t)
-	engine.container("watch-tower", "--label", "com.example.role=agent")
-	plugin := stand.Start(t, engine.config(nil))
+	engine := stand.StartPodman(t)
+	engine.Container("watch-tower", "--label", "com.example.role=agent")
+	plugin := stand.Start(t, config(engine, nil))
 	for _, covered := range []map[string]any{
-		{"ignore_names": []string{"watch-tower"}}, {"ignore_names": []string{"watch-*"}}, {"ignore_images": []string{image}},
+		{"ignore_names": []string{"watch-tower"}}, {"ignore_names": []string{"watch-*"}}, {"ignore_images": []string{stand.Image}},
 		{"ignore_images": []string{"localhost/snooze-idle"}}, {"ignore_images": []string{"*/snooze-idle"}},
 		{"ignore_labels": []string{"com.example.role"}}, {"ignore_labels": []string{"com.example.role=agent"}},
 		{"ignore_labels": []string{"com.example.role=a*"}},
 	} {
-		plugin.Configure(engine.config(covered))
+		plugin.Configure(config(engine, covered))
 		if vote := plugin.Idle(); vote.Details["ignored"] != 1.0 {
 			t.Errorf("%v: %s", covered, vote)
 		}
@@ -66,18 +75,18 @@ func TestAContainerIsIgnoredByNameLabelOrImage(t *testing.T) {
 		{"ignore_names": []string{"watch"}}, {"ignore_names": []string{"watch.tower"}}, {"ignore_images": []string{"snooze-idle"}},
 		{"ignore_labels": []string{"com.example.role=b"}}, {"ignore_labels": []string{"com.example"}}, {},
 	} {
-		plugin.Configure(engine.config(other))
+		plugin.Configure(config(engine, other))
 		plugin.Busy()
 	}
 }
 
 func TestAPausedContainerDoesNotRun(t *testing.T) {
-	engine := start(t)
-	engine.container("one")
-	plugin := stand.Start(t, engine.config(nil))
+	engine := stand.StartPodman(t)
+	engine.Container("one")
+	plugin := stand.Start(t, config(engine, nil))
 	plugin.Busy()
 	_, err := os.Stat("/sys/fs/cgroup/cgroup.controllers")
-	if works.cgroups == "disabled" || (os.Getuid() != 0 && err != nil) {
+	if !engine.HasGroups() || (os.Getuid() != 0 && err != nil) {
 		// Pausing takes a group, which only the superuser has with the first version of groups; what the engine would list
 		// is known.
 		if !(container{State: "paused"}).isResting() {
@@ -85,72 +94,72 @@ func TestAPausedContainerDoesNotRun(t *testing.T) {
 		}
 		return
 	}
-	engine.do("pause", "one")
+	engine.Do("pause", "one")
 	plugin.Idle()
-	engine.do("unpause", "one")
+	engine.Do("unpause", "one")
 	plugin.Busy()
 }
 
 func TestItDoesNotCountTheContainerThatItRunsIn(t *testing.T) {
-	engine := start(t)
-	program := filepath.Join(engine.folder, "plugin")
+	engine := stand.StartPodman(t)
+	program := filepath.Join(engine.Folder, "plugin")
 	build := exec.Command("go", "build", "-o", program, ".")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if output, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%s\n%s", err, output)
 	}
-	arguments := append(engine.run(works), "--rm", "--interactive", "--name", "itself",
-		"--volume", program+":/plugin:ro", "--volume", engine.socket()+":/engine.sock", image, "/plugin")
-	plugin := stand.StartCommand(t, engine.command(arguments...), map[string]any{"socket": "/engine.sock"})
+	arguments := append(engine.Run(), "--rm", "--interactive", "--name", "itself",
+		"--volume", program+":/plugin:ro", "--volume", engine.Socket()+":/engine.sock", stand.Image, "/plugin")
+	plugin := stand.StartCommand(t, engine.Command(arguments...), map[string]any{"socket": "/engine.sock"})
 	if vote := plugin.Idle(); vote.Details["ignored"] != 1.0 {
 		t.Fatal(vote)
 	}
-	engine.container("other")
+	engine.Container("other")
 	if vote := plugin.Busy(); vote.Details["containers"] != 1.0 {
 		t.Fatal(vote)
 	}
 }
 
 func TestAnEngineThatIsDownIsUnknownUntilItIsBack(t *testing.T) {
-	engine := start(t)
-	plugin := stand.Start(t, engine.config(nil))
+	engine := stand.StartPodman(t)
+	plugin := stand.Start(t, config(engine, nil))
 	plugin.Idle()
-	engine.service.End()
-	plugin.Unknown(engine.socket())
-	plugin.Unknown(engine.socket())
-	if err := os.RemoveAll(engine.socket()); err != nil {
+	engine.Service.End()
+	plugin.Unknown(engine.Socket())
+	plugin.Unknown(engine.Socket())
+	if err := os.RemoveAll(engine.Socket()); err != nil {
 		t.Fatal(err)
 	}
-	plugin.Unknown(engine.socket(), "does it run")
-	engine.serve()
+	plugin.Unknown(engine.Socket(), "does it run")
+	engine.Serve()
 	plugin.Idle()
 }
 
 func TestAnEngineThatHangsIsUnknownInTime(t *testing.T) {
-	engine := start(t)
-	connected, fresh := stand.Start(t, engine.config(nil)), stand.Start(t, engine.config(nil))
+	engine := stand.StartPodman(t)
+	connected, fresh := stand.Start(t, config(engine, nil)), stand.Start(t, config(engine, nil))
 	connected.Idle()
-	engine.service.Freeze()
-	connected.Unknown("hangs", engine.socket())
-	fresh.Unknown("hangs", engine.socket())
-	engine.service.Thaw()
+	engine.Service.Freeze()
+	connected.Unknown("hangs", engine.Socket())
+	fresh.Unknown("hangs", engine.Socket())
+	engine.Service.Thaw()
 	connected.Idle()
 	fresh.Idle()
 }
 
 func TestASocketThatMayNotBeOpenedIsUnknown(t *testing.T) {
-	engine := start(t)
+	engine := stand.StartPodman(t)
 	if os.Getuid() == 0 {
-		if err := os.Chmod(engine.folder, 0o755); err != nil {
+		if err := os.Chmod(engine.Folder, 0o755); err != nil {
 			t.Fatal(err)
 		}
-		stand.StartCopy(t, "container-monitor", 65534, engine.config(nil)).Unknown("may not be opened", engine.socket())
+		stand.StartCopy(t, "container-monitor", 65534, config(engine, nil)).Unknown("may not be opened", engine.Socket())
 		return
 	}
-	if err := os.Chmod(engine.socket(), 0); err != nil {
+	if err := os.Chmod(engine.Socket(), 0); err != nil {
 		t.Fatal(err)
 	}
-	stand.Start(t, engine.config(nil)).Unknown("may not be opened", engine.socket())
+	stand.Start(t, config(engine, nil)).Unknown("may not be opened", engine.Socket())
 }
 
 func TestGarbageIsUnknown(t *testing.T) {
@@ -182,26 +191,26 @@ func TestGarbageIsUnknown(t *testing.T) {
 }
 
 func TestANewConfigurationHoldsAtOnce(t *testing.T) {
-	one, other := start(t), start(t)
-	other.container("busy")
-	plugin := stand.Start(t, one.config(nil))
+	one, other := stand.StartPodman(t), stand.StartPodman(t)
+	other.Container("busy")
+	plugin := stand.Start(t, config(one, nil))
 	plugin.Idle()
-	plugin.Configure(other.config(nil))
+	plugin.Configure(config(other, nil))
 	plugin.Busy()
-	plugin.Configure(map[string]any{"socket": "unix://" + one.socket()})
+	plugin.Configure(map[string]any{"socket": "unix://" + one.Socket()})
 	plugin.Idle()
 }
 
 func TestARefusedConfigurationNamesTheFieldAndChangesNothing(t *testing.T) {
-	engine := start(t)
-	engine.container("kept")
-	plugin := stand.Start(t, engine.config(nil))
+	engine := stand.StartPodman(t)
+	engine.Container("kept")
+	plugin := stand.Start(t, config(engine, nil))
 	for field, values := range map[string][]any{
 		"container_threshold": {0, 1.5, "1", nil}, "socket": {"", "relative", "tcp://localhost:2375", 7, nil},
 		"ignore_names": {"kept", []any{1}, []any{""}}, "ignore_labels": {[]any{"=value"}, "x"}, "ignore_images": {[]any{nil}, true},
 	} {
 		for _, value := range values {
-			config := engine.config(map[string]any{"container_threshold": 9})
+			config := config(engine, map[string]any{"container_threshold": 9})
 			config[field] = value
 			if said := plugin.Refuses(config); !strings.Contains(said, field) {
 				t.Errorf("%q does not name %s", said, field)

@@ -53,7 +53,8 @@ check() {
     export SNOOZE_NATS_SERVER
     # The packages of the programs alone, where there are such, hold no service.
     "$here/debian.sh" mariadbd=mariadb-server-core mariadb-install-db=mariadb-server-core \
-        rabbitmq-server=rabbitmq-server podman=podman crun=crun runc=runc busybox=busybox-static pgrep=procps newuidmap=uidmap
+        rabbitmq-server=rabbitmq-server podman=podman crun=crun runc=runc busybox=busybox-static pgrep=procps newuidmap=uidmap \
+        systemctl=systemd dbus-daemon=dbus-daemon
 
     cd -- "$official"
     local unformatted race=()
