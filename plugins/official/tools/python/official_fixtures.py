@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Callable
@@ -9,6 +10,9 @@ from typing import Any, Callable
 import pytest
 
 from official_support import Monitor, Server
+
+# Its folder is called as its package is: pytest, which names a test after its folders, would take the one for the other.
+importlib.import_module("notifier")
 
 StartMonitor = Callable[..., Monitor]
 StartServer = Callable[..., Server]
