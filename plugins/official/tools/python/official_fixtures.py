@@ -11,7 +11,7 @@ import pytest
 
 from official_support import Monitor, Server
 
-# Its folder is called as its package is: pytest, which names a test after its folders, would take the one for the other.
+# Its folder is called as its package: pytest, which names a test after its folders, would take one for the other.
 importlib.import_module("notifier")
 
 StartMonitor = Callable[..., Monitor]
