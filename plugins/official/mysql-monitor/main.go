@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"cloudsnooze.local/official/internal/monitor"
+	"cloudsnooze.local/official/internal/mysqlserver"
 	"cloudsnooze.local/official/internal/settings"
 	"cloudsnooze.local/snooze"
 )
@@ -59,7 +60,7 @@ func (plugin *plugin) Configure(_ context.Context, config snooze.Values) error {
 		if err != nil {
 			return err
 		}
-		if _, err := parse(text, authorities); err != nil {
+		if _, err := mysqlserver.Parse(text, authorities); err != nil {
 			return fmt.Errorf("dsn %w", err)
 		}
 	}
@@ -106,7 +107,7 @@ func (plugin *plugin) CheckIdle(ctx context.Context, _ snooze.Metrics) (snooze.O
 
 // turnTo makes the server that of this dsn; where it is already, its connection is kept.
 func (plugin *plugin) turnTo(text string) error {
-	if plugin.server != nil && plugin.server.dsn == text {
+	if plugin.server != nil && plugin.server.DSN == text {
 		return nil
 	}
 	server, err := open(text, plugin.authorities)
@@ -121,7 +122,7 @@ func (plugin *plugin) turnTo(text string) error {
 // leave closes the connection, where there is one.
 func (plugin *plugin) leave() {
 	if plugin.server != nil {
-		plugin.server.close()
+		plugin.server.Close()
 		plugin.server = nil
 	}
 }

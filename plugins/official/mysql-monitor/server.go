@@ -5,25 +5,14 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
 	"crypto/x509"
-	"database/sql"
 	"errors"
 	"fmt"
-	"io/fs"
-	"net"
-	"strings"
 
-	"cloudsnooze.local/official/internal/bounded"
-	"github.com/go-sql-driver/mysql"
+	"cloudsnooze.local/official/internal/mysqlserver"
 )
 
-type server struct {
-	dsn  string
-	name string
-	pool *sql.DB
-	read *bounded.Budget
-}
+type server struct{ *mysqlserver.Server }
 
 // threads are those of a server, without the one that asked.
 type threads struct {
@@ -48,67 +37,20 @@ const question = `SELECT CASE
   ELSE 'working' END AS kind, COUNT(*), (SELECT COUNT(*) FROM information_schema.INNODB_CMP)
 FROM information_schema.PROCESSLIST GROUP BY kind`
 
-// parse reads a dsn, and says what is wrong with one without repeating any of it. With authorities the server is reached
-// by TLS and no other way.
-func parse(dsn string, authorities *x509.CertPool) (*mysql.Config, error) {
-	const form = "is not of the form user:password@tcp(host:port)/database or user:password@unix(/path)/database"
-	config, err := mysql.ParseDSN(dsn)
-	if err != nil {
-		// These are constant; other ones hold pieces of it, and where it is written wrong any piece may be the password.
-		if cause, isConstant := strings.CutPrefix(err.Error(), "invalid DSN: "); isConstant {
-			return nil, fmt.Errorf("%s: %s", form, cause)
-		}
-		return nil, errors.New(form)
-	}
-	if config.Net != "tcp" && config.Net != "unix" {
-		return nil, errors.New(form)
-	}
-	if authorities != nil {
-		host, _, err := net.SplitHostPort(config.Addr)
-		if config.Net != "tcp" || err != nil {
-			return nil, errors.New("names a Unix socket, which ca_file is of no use for")
-		}
-		config.TLS = &tls.Config{RootCAs: authorities, ServerName: host, MinVersion: tls.VersionTLS12}
-		config.AllowFallbackToPlaintext = false
-	}
-	// The question needs no database, and whoever may ask it may have rights on none.
-	config.DBName = ""
-	// The question's own limit holds for all of it, and says what it is. Nothing is ever loaded from this machine's files.
-	config.Timeout, config.ReadTimeout, config.WriteTimeout = 0, 0, 0
-	config.AllowAllFiles = false
-	// Every failure is answered; the driver's own log would say it twice.
-	config.Logger = &mysql.NopLogger{}
-	return config, nil
-}
-
 // open makes a server of a dsn; it does not connect yet.
 func open(dsn string, authorities *x509.CertPool) (*server, error) {
-	config, err := parse(dsn, authorities)
+	opened, err := mysqlserver.Open(dsn, authorities)
 	if err != nil {
 		return nil, err
 	}
-	read := &bounded.Budget{}
-	config.DialFunc = read.Within((&net.Dialer{}).DialContext)
-	connector, err := mysql.NewConnector(config)
-	if err != nil {
-		return nil, errors.New("names settings that the driver does not take")
-	}
-	pool := sql.OpenDB(connector)
-	pool.SetMaxOpenConns(1)
-	pool.SetMaxIdleConns(1)
-	return &server{dsn: dsn, name: fmt.Sprintf("%s(%s)", config.Net, config.Addr), pool: pool, read: read}, nil
-}
-
-func (server *server) close() {
-	// It is left, and nothing that it could say would change anything.
-	_ = server.pool.Close()
+	return &server{opened}, nil
 }
 
 // threads asks what there is.
 func (server *server) threads(ctx context.Context) (threads, error) {
 	var seen threads
-	server.read.Renew()
-	rows, err := server.pool.QueryContext(ctx, question)
+	server.Read.Renew()
+	rows, err := server.Pool.QueryContext(ctx, question)
 	if err != nil {
 		return seen, server.explain(err)
 	}
@@ -137,43 +79,15 @@ func (server *server) threads(ctx context.Context) (threads, error) {
 		return seen, server.explain(err)
 	}
 	if !own {
-		return seen, fmt.Errorf("MySQL at %s does not list the connection that asks: what it lists is not whole", server.name)
+		return seen, fmt.Errorf("MySQL at %s does not list the connection that asks: what it lists is not whole", server.Name)
 	}
 	return seen, nil
 }
 
-// Codes of the server, as its manual lists them.
-const (
-	tooManyConnections = 1040
-	accessDenied       = 1045
-	lacksPrivilege     = 1227
-)
-
 func (server *server) explain(err error) error {
-	var refused *mysql.MySQLError
-	advice := "is it running, and is dsn right?"
-	switch {
-	case errors.As(err, &refused):
-		switch refused.Number {
-		case tooManyConnections:
-			advice = "it has no connection left to ask it by"
-		case accessDenied:
-			advice = "check user and password in dsn"
-		case lacksPrivilege:
-			advice = "GRANT PROCESS ON *.* to this user: without it other users' connections are not seen"
-		default:
-			advice = "it refuses the question"
-		}
-	case errors.Is(err, context.DeadlineExceeded):
-		return fmt.Errorf("MySQL at %s did not answer within %s: it hangs or is not reached", server.name, questionLimit)
-	case errors.As(err, new(*tls.CertificateVerificationError)):
-		advice = "its certificate is not one of the authorities that are trusted: name its own in ca_file"
-	case errors.Is(err, mysql.ErrNoTLS):
-		advice = "it has no TLS, which dsn or ca_file asks for"
-	case errors.As(err, &bounded.TooMuchError{}):
-		advice = "is it MySQL that listens there?"
-	case errors.Is(err, fs.ErrPermission):
-		advice = "grant the plugin `tcp` with this port, or `unix` with this path, and let it open the socket"
+	if errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("MySQL at %s did not answer within %s: it hangs or is not reached", server.Name, questionLimit)
 	}
-	return fmt.Errorf("MySQL at %s cannot be asked: %w; %s", server.name, err, advice)
+	return server.Explain(err, mysqlserver.Words{Field: "dsn",
+		Grant: "GRANT PROCESS ON *.* to this user: without it other users' connections are not seen"})
 }
