@@ -5,13 +5,12 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
-	"net"
 	"time"
 
 	"cloudsnooze.local/official/internal/bounded"
+	"cloudsnooze.local/official/internal/redisserver"
 	"cloudsnooze.local/official/internal/settings"
 	"cloudsnooze.local/snooze"
 	"github.com/redis/go-redis/v9"
@@ -31,11 +30,6 @@ type redisServer struct {
 	text   string
 	budget bounded.Budget
 }
-
-// silent is a log of the client that is not kept: every failure is answered.
-type silent struct{}
-
-func (silent) Printf(context.Context, string, ...any) {}
 
 func newRedis(config snooze.Values) (broker, error) {
 	endpoint, err := endpointOf(config, redisForm)
@@ -57,7 +51,6 @@ func newRedis(config snooze.Values) (broker, error) {
 	if len(lists)+len(groups)+len(streams) == 0 {
 		return nil, errors.New("lists is missing: it lists their keys; groups or streams may be given instead")
 	}
-	redis.SetLogger(silent{})
 	return &redisServer{endpoint: endpoint, lists: lists, groups: groups, streams: streams}, nil
 }
 
@@ -103,38 +96,13 @@ func (server *redisServer) turnTo(text string) error {
 	if server.client != nil && server.text == text {
 		return nil
 	}
-	options, err := redis.ParseURL(text)
+	client, err := redisserver.Client(text, server.authorities, &server.budget, questionLimit+time.Second)
 	if err != nil {
-		return fmt.Errorf("url is not of the form %s", redisForm.example)
+		return fmt.Errorf("url %w", err)
 	}
-	// One connection, one try, and the question's own limit. Users with few rights may not say who they are.
-	options.PoolSize, options.MaxRetries, options.DialerRetries, options.ContextTimeoutEnabled = 1, -1, 1, true
-	options.DialTimeout, options.ReadTimeout, options.WriteTimeout = questionLimit+time.Second, questionLimit+time.Second, questionLimit+time.Second
-	options.Protocol, options.DisableIdentity = 2, true
-	options.Dialer = server.dialer(options.TLSConfig)
 	server.close()
-	server.client, server.text = redis.NewClient(options), text
+	server.client, server.text = client, text
 	return nil
-}
-
-// dialer connects within the question's time. The client's own has a limit for each connection, which is longer.
-func (server *redisServer) dialer(asked *tls.Config) bounded.Dial {
-	dial := server.budget.Within((&net.Dialer{}).DialContext)
-	if asked == nil {
-		return dial
-	}
-	return func(ctx context.Context, network, address string) (net.Conn, error) {
-		opened, err := dial(ctx, network, address)
-		if err != nil {
-			return nil, err
-		}
-		secured := tls.Client(opened, server.tls(asked.ServerName))
-		if err := secured.HandshakeContext(ctx); err != nil {
-			opened.Close()
-			return nil, err
-		}
-		return secured, nil
-	}
 }
 
 // stream is a whole one: what it holds is what nobody took out of it.
