@@ -24,6 +24,7 @@ const processors = 2
 type Manifest struct {
 	info   snooze.Info
 	schema schema
+	events []string
 }
 
 // schema is as much of a JSON Schema as it takes to know the keys.
@@ -35,16 +36,20 @@ type schema struct {
 func Read(text []byte) Manifest {
 	var said struct {
 		snooze.Info
-		Schema schema `json:"config_schema"`
+		Schema schema         `json:"config_schema"`
+		Events map[string]any `json:"events"`
 	}
 	if err := json.Unmarshal(text, &said); err != nil {
 		panic("the plugin.json that this was built with is broken: " + err.Error())
 	}
-	return Manifest{said.Info, said.Schema}
+	return Manifest{said.Info, said.Schema, sorted(said.Events)}
 }
 
 // Info is what the manifest says.
 func (manifest Manifest) Info() snooze.Info { return manifest.info }
+
+// Events are the types of events that the manifest has terms for, switched on or not.
+func (manifest Manifest) Events() []string { return manifest.events }
 
 // Refuse refuses a configuration with a key that the manifest does not have: one that is misspelt would leave a default
 // where its author expects none.

@@ -176,6 +176,12 @@ func start(t *testing.T, command *exec.Cmd) *Plugin {
 // Ask asks one question, and hands back the result, or the text of the error.
 func (plugin *Plugin) Ask(method string, params any) (result json.RawMessage, failure string) {
 	plugin.t.Helper()
+	return plugin.ask(AnswerLimit, method, params)
+}
+
+// ask asks one that has to be answered within a limit.
+func (plugin *Plugin) ask(limit time.Duration, method string, params any) (result json.RawMessage, failure string) {
+	plugin.t.Helper()
 	plugin.last++
 	text, err := json.Marshal(map[string]any{"method": method, "params": params, "id": plugin.last})
 	must(plugin.t, err)
@@ -206,7 +212,7 @@ func (plugin *Plugin) Ask(method string, params any) (result json.RawMessage, fa
 	if answer.ID != plugin.last {
 		plugin.t.Fatalf("%s was answered with the id %d instead of %d", method, answer.ID, plugin.last)
 	}
-	if took := time.Since(begun); took > AnswerLimit {
+	if took := time.Since(begun); took > limit {
 		plugin.t.Fatalf("%s was answered after %s, when nobody waited any more: %s%s", method, took, answer.Result, answer.Error)
 	}
 	return answer.Result, answer.Error

@@ -52,7 +52,10 @@ func Serve(t *testing.T, command *exec.Cmd) *Server {
 	server := &Server{t: t, command: command, log: &log{}, ended: make(chan struct{})}
 	command.Stdout, command.Stderr = server.log, server.log
 	// Also where this program is killed, nothing is left behind.
-	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	if command.SysProcAttr == nil {
+		command.SysProcAttr = &syscall.SysProcAttr{}
+	}
+	command.SysProcAttr.Setpgid, command.SysProcAttr.Pdeathsig = true, syscall.SIGKILL
 	command.WaitDelay = 5 * time.Second
 	must(t, command.Start())
 	go func() {
@@ -95,6 +98,9 @@ func (server *Server) Ended() bool {
 		return false
 	}
 }
+
+// Dead says whether there is no such process any more, or nobody has asked yet how it ended.
+func Dead(process int) bool { return state(process) == "" || state(process) == "Z" }
 
 // Freeze stops it, and all of its group, where it is: it accepts connections and answers nothing. With the test it goes
 // on, to be ended.
