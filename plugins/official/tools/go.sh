@@ -55,6 +55,7 @@ check() {
     "$here/debian.sh" mariadbd=mariadb-server-core mariadb-install-db=mariadb-server-core \
         rabbitmq-server=rabbitmq-server podman=podman crun=crun runc=runc busybox=busybox-static pgrep=procps newuidmap=uidmap \
         systemctl=systemd dbus-daemon=dbus-daemon
+    "$here/python/install.sh" postgres
 
     cd -- "$official"
     local unformatted race=()

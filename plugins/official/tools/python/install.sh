@@ -79,6 +79,7 @@ install_sshd() {
 
 case ${1:-} in
 package) install_package "$2" ;;
+postgres) install_postgres ;;
 servers)
     mkdir -p "$bin"
     install_redis
@@ -91,5 +92,5 @@ servers)
         fail "ssh is missing: install it (Debian: apt-get install openssh-client)"
     install_sshd
     ;;
-*) fail "usage: install.sh package NAME | servers" ;;
+*) fail "usage: install.sh package NAME | postgres | servers" ;;
 esac
