@@ -216,3 +216,25 @@ func TestAPostgreSQLThatHangsRefusesOrIsGoneFailsInTime(t *testing.T) {
 	server.process.End()
 	plugin.Fails("cloud.spot.interrupt", 30*time.Second, fmt.Sprintf("127.0.0.1:%d", server.port))
 }
+
+func TestAPostgreSQLIsHeldToItsAuthority(t *testing.T) {
+	own, others := stand.Certify(t), stand.Certify(t)
+	server := startPostgreSQL(t)
+	// It takes no key that others may read, and has to read it itself.
+	for name, path := range map[string]string{"server.crt": own.Certificate, "server.key": own.Key} {
+		stand.Run(t, "install", "-m", "600", path, filepath.Join(server.data(), name))
+		if server.as != nil {
+			id := server.as.Credential
+			if err := os.Chown(filepath.Join(server.data(), name), int(id.Uid), int(id.Gid)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	server.options = append(server.options, "ssl=on")
+	server.breakDown()
+	// Whatever its address says of TLS.
+	plugin := stand.Start(t, server.config(map[string]any{"ca_file": own.Authority, "write_pages": false}))
+	plugin.Succeeds("cloud.spot.interrupt", 30*time.Second)
+	plugin.Configure(server.config(map[string]any{"ca_file": others.Authority, "write_pages": false}))
+	plugin.Fails("cloud.spot.interrupt", 30*time.Second, "certificate", "ca_file")
+}

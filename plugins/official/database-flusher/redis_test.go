@@ -77,6 +77,20 @@ func TestKeysOfRedisOutliveAKill(t *testing.T) {
 	}
 }
 
+func TestTheSameEventAgainDoesTheSameAgain(t *testing.T) {
+	server := startRedis(t)
+	plugin := stand.Start(t, server.config())
+	for try := range 2 {
+		server.do("SET", "try", try)
+		plugin.Succeeds("cloud.spot.interrupt", 30*time.Second)
+	}
+	server.process.End()
+	server.run()
+	if said := server.do("GET", "try"); said != "1" {
+		t.Fatal(said)
+	}
+}
+
 func TestAnAppendOnlyFileOfRedisIsOnDiskWhole(t *testing.T) {
 	server := startRedis(t, "--appendonly", "yes", "--appendfsync", "no")
 	plugin := stand.Start(t, server.config())
