@@ -9,7 +9,7 @@ import (
 	"cloudsnooze.local/official/internal/stand"
 )
 
-func TestMain(m *testing.M) { stand.Main(m, main, nil) }
+func TestMain(m *testing.M) { stand.Main(m, main, forget) }
 
 func TestTheManifestSaysWhatTheCodeDoes(t *testing.T) {
 	if manifest := stand.ManifestHolds(t); manifest.Default(t, "write_pages") != true {

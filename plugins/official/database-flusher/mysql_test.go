@@ -37,8 +37,10 @@ func startMariaDB(t *testing.T, options ...string) *mariadb {
 	}
 	t.Cleanup(func() { os.RemoveAll(folder) })
 	server := &mariadb{t: t, folder: folder, port: stand.Port(t), options: options}
-	stand.Run(t, stand.Program(t, "mariadb-install-db", "mariadb-server-core"), server.arguments("--datadir="+server.data(),
-		"--auth-root-authentication-method=normal", "--skip-test-db", "--skip-name-resolve", "--innodb-fast-shutdown=2")...)
+	mariadbTemplate.copy(t, server.data(), func(folder string) {
+		stand.Run(t, stand.Program(t, "mariadb-install-db", "mariadb-server-core"), server.arguments("--datadir="+folder,
+			"--auth-root-authentication-method=normal", "--skip-test-db", "--skip-name-resolve", "--innodb-fast-shutdown=2")...)
+	})
 	server.root, err = sql.Open("mysql", "root@unix("+folder+"/s)/")
 	if err != nil {
 		t.Fatal(err)

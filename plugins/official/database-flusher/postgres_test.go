@@ -38,11 +38,14 @@ func startPostgreSQL(t *testing.T, options ...string) *postgres {
 	if os.Geteuid() == 0 {
 		server.turnTo("postgres")
 	}
-	command := server.program("initdb", "--pgdata="+server.data(), "--username=owner", "--auth=trust", "--no-sync", "--no-locale", "--encoding=UTF8")
-	command.SysProcAttr = server.as
-	if output, err := command.CombinedOutput(); err != nil {
-		t.Fatalf("initdb: %s\n%s", err, output)
-	}
+	postgresTemplate.copy(t, server.data(), func(folder string) {
+		server.own(filepath.Dir(folder))
+		command := server.program("initdb", "--pgdata="+folder, "--username=owner", "--auth=trust", "--no-sync", "--no-locale", "--encoding=UTF8")
+		command.SysProcAttr = server.as
+		if output, err := command.CombinedOutput(); err != nil {
+			t.Fatalf("initdb: %s\n%s", err, output)
+		}
+	})
 	server.run()
 	server.ask("CREATE ROLE flusher LOGIN")
 	server.ask("CREATE TABLE jobs (id int PRIMARY KEY)")
@@ -61,7 +64,16 @@ func (server *postgres) turnTo(name string) {
 	id, _ := strconv.ParseUint(other.Uid, 10, 32)
 	group, _ := strconv.ParseUint(other.Gid, 10, 32)
 	server.as = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(id), Gid: uint32(group)}}
-	if err := os.Chown(server.folder, int(id), int(group)); err != nil {
+	server.own(server.folder)
+}
+
+// own gives a file or folder to whom it runs as.
+func (server *postgres) own(path string) {
+	server.t.Helper()
+	if server.as == nil {
+		return
+	}
+	if err := os.Chown(path, int(server.as.Credential.Uid), int(server.as.Credential.Gid)); err != nil {
 		server.t.Fatal(err)
 	}
 }
@@ -223,12 +235,7 @@ func TestAPostgreSQLIsHeldToItsAuthority(t *testing.T) {
 	// It takes no key that others may read, and has to read it itself.
 	for name, path := range map[string]string{"server.crt": own.Certificate, "server.key": own.Key} {
 		stand.Run(t, "install", "-m", "600", path, filepath.Join(server.data(), name))
-		if server.as != nil {
-			id := server.as.Credential
-			if err := os.Chown(filepath.Join(server.data(), name), int(id.Uid), int(id.Gid)); err != nil {
-				t.Fatal(err)
-			}
-		}
+		server.own(filepath.Join(server.data(), name))
 	}
 	server.options = append(server.options, "ssl=on")
 	server.breakDown()
