@@ -9,7 +9,6 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -121,7 +120,7 @@ func (plugin *plugin) HandleEvent(ctx context.Context, event snooze.Event) (snoo
 	begun := time.Now()
 	work := &work{details: snooze.Values{}}
 	err := plugin.flush(ctx, work)
-	work.details["done"] = slices.Concat([]string{}, work.done)
+	work.details["done"] = append([]string{}, work.done...)
 	work.details["took_ms"] = time.Since(begun).Milliseconds()
 	if err != nil {
 		return snooze.Failed(fmt.Sprintf("%s; %s", err, work), work.details), nil

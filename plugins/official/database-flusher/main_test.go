@@ -17,6 +17,18 @@ func TestTheManifestSaysWhatTheCodeDoes(t *testing.T) {
 	}
 }
 
+func TestWhatIsNotThereIsSaidInOneLineWithNothingDone(t *testing.T) {
+	for kind, connection := range map[string]string{
+		"mysql": "x:y@tcp(127.0.0.1:1)/", "postgresql": "postgresql://x:y@127.0.0.1:1/x", "redis": "redis://127.0.0.1:1",
+	} {
+		plugin := stand.Start(t, map[string]any{"db_type": kind, "connection_string": connection})
+		outcome := plugin.Fails("cloud.spot.interrupt", stand.AnswerLimit, "127.0.0.1:1", "connection refused", "is it running")
+		if done, isList := outcome.Details["done"].([]any); !isList || len(done) > 0 || strings.Contains(outcome.Message, "\n") {
+			t.Errorf("%s: %s", kind, outcome)
+		}
+	}
+}
+
 func TestItHasNoVote(t *testing.T) {
 	stand.StartUnconfigured(t).Unknown("Unknown method")
 }

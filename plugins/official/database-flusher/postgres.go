@@ -154,5 +154,19 @@ func (server *postgresDatabase) explain(ctx context.Context, err error) error {
 	case errors.Is(err, fs.ErrPermission):
 		advice = "grant the plugin `tcp` with this port, or `unix` with this folder, and let it open the socket"
 	}
-	return fmt.Errorf("%s cannot be asked: %w; %s", where, err, advice)
+	return fmt.Errorf("%s cannot be asked: %w; %s", where, cause(err), advice)
+}
+
+// cause is the last try's of an error of connecting, which has a line for each: with TLS, and without.
+func cause(err error) error {
+	var failed *pgconn.ConnectError
+	if !errors.As(err, &failed) {
+		return err
+	}
+	err = failed.Unwrap()
+	if tries, isSeveral := err.(interface{ Unwrap() []error }); isSeveral {
+		all := tries.Unwrap()
+		return all[len(all)-1]
+	}
+	return err
 }
