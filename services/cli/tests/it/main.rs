@@ -24,6 +24,7 @@ mod plugin_test;
 mod plugin_test_native;
 mod plugin_uninstall;
 mod plugin_whole;
+mod protocol_document;
 mod watch;
 
 use snooze_test_harness::{Process, wait_for};
