@@ -48,9 +48,11 @@ unit: ## all tests, with real servers
 
 # Each in its own language's tools, which its script installs in the versions that it pins. The one in Rust is a
 # member of the workspace.
-sdks: ## the SDKs' own formatters, linters and tests
+sdks: ## the SDKs' own formatters, linters and tests, and their packages
 	@tests/install.sh
 	@for sdk in go python typescript; do echo "plugins/sdk/$$sdk"; "plugins/sdk/$$sdk/test.sh" || exit 1; done
+	@$(CARGO) fetch --locked --quiet
+	@plugins/sdk/pack.sh
 
 # Against real servers of what they watch, which their languages' scripts install.
 official: ## the official plugins' own formatters, linters and tests
