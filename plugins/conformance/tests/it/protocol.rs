@@ -139,7 +139,7 @@ fn every_example_is_of_the_wires_types() {
             }
         }
     }
-    assert_eq!((manifests, configurations), (1, 1));
+    assert_eq!((manifests, configurations), (1, 2));
     for method in [
         "Info",
         "Configure",
