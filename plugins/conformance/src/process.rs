@@ -6,6 +6,7 @@
 mod adopted;
 mod build;
 mod program;
+mod words;
 
 pub use adopted::{Adopted, Starter};
 
@@ -24,19 +25,16 @@ use std::{
     os::{fd::OwnedFd, unix::process::ExitStatusExt},
     path::{Path, PathBuf},
     process::Stdio,
-    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWriteExt, Interest, unix::AsyncFd},
+    io::{AsyncReadExt, AsyncWriteExt, Interest, unix::AsyncFd},
     net::unix::pipe,
     process::{Child, Command},
     task::JoinHandle,
     time::{Instant, interval, timeout_at},
 };
-
-/// So much of what a process said last is kept: enough for a traceback.
-const LOG_LIMIT: usize = 8 * 1024;
+use words::Words;
 
 /// Between two looks at whether a pipe is empty; a look costs a system call.
 const LOOK: Duration = Duration::from_millis(1);
@@ -58,7 +56,7 @@ pub struct Running {
     stdin: Option<pipe::Sender>,
     stdout: Option<pipe::Receiver>,
     unread: Vec<u8>,
-    log: Arc<Mutex<Vec<u8>>>,
+    words: Words,
     listening: Vec<JoinHandle<()>>,
 }
 
@@ -108,18 +106,18 @@ impl Running {
                 return Err(cause);
             }
         };
-        let log = Arc::default();
+        let words = Words::default();
         Ok(Running {
             stdin: Some(stdin),
             stdout: Some(stdout),
-            listening: vec![tokio::spawn(listen(stderr, Arc::clone(&log)))],
+            listening: vec![tokio::spawn(words.clone().listen(stderr))],
             child: Some(child),
             kill: Kill::default(),
             group,
             exit,
             reaped: false,
             unread: Vec::new(),
-            log,
+            words,
         })
     }
 
@@ -226,8 +224,8 @@ impl Running {
         }
     }
 
-    /// Kills it, and returns the last of what it wrote to its standard error.
-    pub(crate) async fn last_words(&mut self) -> String {
+    /// Kills it, hears it out, and returns the last of what it wrote to its standard error.
+    pub async fn last_words(&mut self) -> String {
         if !self.reaped {
             kill_group(self.group);
         }
@@ -247,13 +245,6 @@ impl Running {
             self.kill.now().await;
             self.reaped = true;
         }
-    }
-
-    /// The last of what it wrote to its standard error so far.
-    #[must_use]
-    pub fn log(&self) -> String {
-        let log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
-        String::from_utf8_lossy(&log).into_owned()
     }
 }
 
@@ -285,16 +276,6 @@ fn command(words: &[String], folder: &Path) -> Command {
     let mut command = Command::new(program);
     command.args(arguments).current_dir(folder);
     command
-}
-
-async fn listen(mut pipe: impl AsyncRead + Unpin, log: Arc<Mutex<Vec<u8>>>) {
-    let mut said = Vec::new();
-    while let Ok(1..) = pipe.read_buf(&mut said).await {
-        let mut log = log.lock().unwrap_or_else(PoisonError::into_inner);
-        log.append(&mut said);
-        let over = log.len().saturating_sub(LOG_LIMIT);
-        log.drain(..over);
-    }
 }
 
 fn watch_for_end(process: Pid) -> io::Result<AsyncFd<OwnedFd>> {

@@ -2,7 +2,7 @@
 //!
 //! It starts nothing. Who starts it also says how all of it is ended.
 
-use super::{Running, listen, watch_for_end};
+use super::{Running, Words, watch_for_end};
 use futures_util::future::BoxFuture;
 use rustix::process::Pid;
 use std::{fmt, io, sync::Arc};
@@ -71,7 +71,7 @@ impl Running {
     pub(crate) fn adopt(adopted: Adopted) -> io::Result<Running> {
         let group = Pid::from_raw(adopted.id)
             .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "it has no id"))?;
-        let log = Arc::default();
+        let words = Words::default();
         Ok(Running {
             exit: watch_for_end(group)?,
             child: None,
@@ -81,8 +81,8 @@ impl Running {
             stdin: Some(adopted.stdin),
             stdout: Some(adopted.stdout),
             unread: Vec::new(),
-            listening: vec![tokio::spawn(listen(adopted.stderr, Arc::clone(&log)))],
-            log,
+            listening: vec![tokio::spawn(words.clone().listen(adopted.stderr))],
+            words,
         })
     }
 }

@@ -2,8 +2,8 @@
 //!
 //! Unlike a plugin it sees the environment of whoever calls: compilers keep their caches there.
 
-use super::{Ending, ProgramError, Running, command, listen};
-use std::{path::Path, sync::Arc, time::Duration};
+use super::{Ending, ProgramError, Running, command};
+use std::{path::Path, time::Duration};
 use tokio::time::{Instant, timeout_at};
 
 /// Runs a command to its end, as a build of what will be asked: with the environment of whoever calls.
@@ -18,10 +18,7 @@ pub async fn build(words: &[String], folder: &Path, limit: Duration) -> Result<(
         source,
     })?;
     running.close();
-    if let Some(stdout) = running.stdout.take() {
-        let log = Arc::clone(&running.log);
-        running.listening.push(tokio::spawn(listen(stdout, log)));
-    }
+    running.listen_to_output();
     let ending = timeout_at(deadline, running.ended())
         .await
         .map_err(|_| ProgramError::TimedOut {
