@@ -20,10 +20,12 @@ pub(super) async fn with_host(
     if arguments.holder != Holder::Plugin || !arguments.host.is_empty() {
         return Ok(arguments);
     }
-    let session = Session::open(connection, home).await.map_err(unknown)?;
+    let session = Session::open(connection, home)
+        .await
+        .map_err(|failure| unknown(&failure))?;
     // What is cancelled waited for an answer that will not come.
     let host = tokio::select! {
-        host = one_host(&session, None) => host.map_err(unknown)?,
+        host = one_host(&session, None) => host.map_err(|failure| unknown(&failure))?,
         denied = session.denied() => return Err(denied),
     };
     Ok(Credentials {
@@ -33,7 +35,7 @@ pub(super) async fn with_host(
 }
 
 /// Why no host is known, and what does without.
-fn unknown(failure: Failure) -> Failure {
+fn unknown(failure: &Failure) -> Failure {
     let text = match failure.exit {
         Exit::Usage => format!("{} (--host)", failure.line),
         _ => format!(
