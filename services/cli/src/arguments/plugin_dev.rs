@@ -9,7 +9,8 @@ use std::path::PathBuf;
 pub enum Development {
     /// Make a folder with a plugin that runs at once, to be changed into your own.
     New(PluginNew),
-    /// Try a plugin in its fences: its manifest, the contract, readings, events and configurations.
+    /// Try a plugin in its fences, or on a bus of its own where it runs by itself: its manifest, the contract, readings,
+    /// events and configurations.
     Test(PluginTest),
     /// Run a plugin on a private bus, with live readings, and anew at each change; Ctrl-C ends it.
     Run(PluginRun),
@@ -59,6 +60,10 @@ pub struct PluginTest {
     /// Send it no events: its handlers do what they do.
     #[arg(long)]
     pub without_events: bool,
+    /// The nats-server for a plugin that runs by itself; else the first on the PATH that is new enough, else the
+    /// checkout's own.
+    #[arg(long, value_name = "FILE", env = "SNOOZE_NATS_SERVER")]
+    pub nats_server: Option<PathBuf>,
 }
 
 /// Arguments of `plugin run`.
@@ -72,6 +77,9 @@ pub struct PluginRun {
     /// The nats-server to run; else the first on the PATH that is new enough, else the checkout's own.
     #[arg(long, value_name = "FILE", env = "SNOOZE_NATS_SERVER")]
     pub nats_server: Option<PathBuf>,
+    /// Do not start a plugin that runs by itself: its author does, with what is printed, as in a debugger.
+    #[arg(long)]
+    pub by_hand: bool,
 }
 
 /// Arguments of `plugin package`.

@@ -12,7 +12,7 @@ use crate::{
 };
 use snooze_bus::Bus;
 use snooze_plugin_runner::Restarts;
-use snooze_schemas::HostId;
+use snooze_schemas::{HostId, PluginName};
 use snooze_service_runtime::{CancellationToken, Exit, Failure, config::PluginsConfig};
 use std::{
     path::{Path, PathBuf},
@@ -36,10 +36,22 @@ pub(crate) struct Alone {
     host: Bus,
 }
 
-/// What a collector or a runner needs.
+/// What a collector, a runner or a plugin that runs by itself needs.
 pub(crate) struct Around<'a> {
     plan: &'a Plan,
+    place: &'a Place,
     host: &'a Bus,
+}
+
+/// What a plugin that runs by itself is told of the bus.
+#[derive(Debug, Clone)]
+pub(crate) struct Admission {
+    /// Where it is.
+    pub(crate) server: String,
+    /// A file with what lets this plugin onto it.
+    pub(crate) credentials: PathBuf,
+    /// The host that the plugin serves.
+    pub(crate) host: HostId,
 }
 
 impl Alone {
@@ -85,6 +97,11 @@ impl Alone {
         &self.plan.host.id
     }
 
+    /// The connection of the host.
+    pub(crate) fn as_host(&self) -> &Bus {
+        &self.host
+    }
+
     /// The connection of who asks.
     pub(crate) fn administrator(&self) -> &Bus {
         &self.administrator
@@ -94,6 +111,7 @@ impl Alone {
     pub(crate) fn parts(&mut self) -> (Around<'_>, impl Future<Output = Failure>) {
         let around = Around {
             plan: &self.plan,
+            place: &self.ground.place,
             host: &self.host,
         };
         let broker = &mut self.ground.broker;
@@ -117,6 +135,15 @@ impl Alone {
 }
 
 impl Around<'_> {
+    /// Lets a plugin of this host onto the bus, with credentials that are gone with the state folder.
+    pub(crate) fn admit(&self, plugin: &PluginName) -> Result<Admission, Failure> {
+        Ok(Admission {
+            server: self.place.server().to_owned(),
+            credentials: self.place.admit(self.plan, plugin)?,
+            host: self.plan.host.id.clone(),
+        })
+    }
+
     /// Measures this machine until it is told to stop.
     pub(crate) async fn collect(&self, stop: CancellationToken) -> Result<(), Failure> {
         let host = &self.plan.host;

@@ -93,6 +93,19 @@ impl Ground {
 }
 
 impl Place {
+    /// Where the broker is.
+    pub(super) fn server(&self) -> &str {
+        &self.server
+    }
+
+    /// Lets a plugin of this host onto it, and returns the file with its credentials.
+    pub(super) fn admit(&self, plan: &Plan, plugin: &PluginName) -> Result<PathBuf, Failure> {
+        let user = User::plugin(&plan.host.id, plugin);
+        let made = Keys::open(&plan.state.path("keys"))
+            .and_then(|keys| keys.credentials_file(&plan.state.path("creds"), &user, plan.clocks.wall()));
+        made.map_err(|error| Failure::from_error(Exit::Failed, &error))
+    }
+
     /// A connection of a member.
     pub(super) async fn connect(&self, member: &Member) -> Result<Bus, Failure> {
         Bus::connect(BusConfig {

@@ -17,11 +17,13 @@ mod plugin_package;
 mod plugin_question;
 mod plugin_reach;
 mod plugin_run;
+mod plugin_run_nats;
 mod plugin_running;
 mod plugin_settings;
 mod plugin_templates;
 mod plugin_test;
 mod plugin_test_native;
+mod plugin_test_nats;
 mod plugin_uninstall;
 mod plugin_whole;
 mod protocol_document;
@@ -48,9 +50,16 @@ async fn snooze(arguments: &[&str]) -> Done {
 
 /// The same, for what takes its time.
 async fn snooze_within(limit: Duration, arguments: &[&str]) -> Done {
+    snooze_seeing(limit, &[], arguments).await
+}
+
+/// The same, with these variables beside its home.
+async fn snooze_seeing(limit: Duration, variables: &[(&str, &str)], arguments: &[&str]) -> Done {
     let home = tempfile::tempdir().expect("a temporary folder can be made");
     let (out, err) = (home.path().join("out"), home.path().join("err"));
-    let environment = BTreeMap::from([("HOME".to_owned(), home.path().as_os_str().to_owned())]);
+    let mut environment = BTreeMap::from([("HOME".to_owned(), home.path().as_os_str().to_owned())]);
+    let variables = variables.iter();
+    environment.extend(variables.map(|(name, value)| ((*name).to_owned(), (*value).into())));
     let arguments: Vec<String> = arguments.iter().map(|&text| text.to_owned()).collect();
     let program = Path::new(env!("CARGO_BIN_EXE_snooze"));
     let mut process =

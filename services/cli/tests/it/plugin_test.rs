@@ -232,15 +232,7 @@ async fn a_plugin_that_does_not_start_says_why() {
 }
 
 #[tokio::test]
-async fn what_is_not_started_here_has_its_manifest_looked_at() {
-    let on_bus = Plugin::new().stating("process_model", json!("nats"));
-    let done = on_bus.test(&[]).await;
-    assert_eq!(done.code, Some(0), "{done:?}");
-    assert!(
-        done.out.contains("only its manifest was looked at"),
-        "{}",
-        done.out
-    );
+async fn a_folder_that_is_not_there_is_refused() {
     let nothing = tempfile::tempdir().expect("a folder");
     let done = snooze(&[
         "plugin",

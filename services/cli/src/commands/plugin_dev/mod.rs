@@ -1,8 +1,9 @@
 //! `snooze plugin new`, `test`, `run` and `package`: what an author does with a plugin's folder.
 //!
 //! None of it speaks to a bus that is not its own. A plugin's own code runs in its fences and with what its manifest
-//! asks for; its `build` runs as the author's program that it is.
+//! asks for, but for one that runs by itself, which no host fences; its `build` runs as the author's program that it is.
 
+mod by_itself;
 mod documentation;
 mod folder;
 mod new;
@@ -26,7 +27,7 @@ pub(crate) async fn run(
     match command {
         Development::New(arguments) => new::new(&arguments),
         Development::Run(arguments) => Box::pin(run::run(&arguments, home, shutdown)).await,
-        Development::Test(arguments) => unless_given_up(test::test(&arguments), &shutdown).await,
+        Development::Test(arguments) => unless_given_up(test::test(&arguments, home), &shutdown).await,
         Development::Package(arguments) => unless_given_up(package::package(&arguments), &shutdown).await,
     }
 }

@@ -1,9 +1,11 @@
 //! `snooze plugin run`: a plugin on a bus of its own, asked once a second about live readings, and started anew at each
 //! change of its folder.
 //!
-//! It is granted what its manifest asks for, in its fences. Nothing that it does outlives the command.
+//! It is granted what its manifest asks for, in its fences; one that runs by itself is started beside the runner, without
+//! any. Nothing that it does outlives the command.
 
 mod changes;
+mod own;
 mod watch;
 
 use super::{Folder, scratch::Scratch};
@@ -15,8 +17,10 @@ use crate::{
     up::alone::{Alone, Around},
 };
 use changes::Changes;
+use own::{Own, Start};
 use serde_json::{Map, Value, json};
 use snooze_plugin_runner::PluginManifest;
+use snooze_schemas::plugin::manifest::ProcessModel;
 use snooze_service_runtime::{CancellationToken, Failure, config::PluginsConfig};
 use std::{fs, io, os::unix::fs::symlink, path::PathBuf, pin::pin};
 use watch::Watch;
@@ -43,6 +47,11 @@ pub(super) async fn run(
         folder,
         config: config.unwrap_or_default(),
         plugins: scratch.path().join("plugins"),
+        start: match arguments.by_hand {
+            true => Start::ByHand,
+            false => Start::Here,
+        },
+        home,
     };
     let watch = Watch::new(alone.administrator().clone(), alone.host().clone());
     print::talk(&format!(
@@ -77,14 +86,17 @@ pub(super) async fn run(
 }
 
 /// What the author changes, and where the runner finds it.
-struct Author {
+struct Author<'a> {
     folder: Folder,
     config: Map<String, Value>,
     /// The runner's folder of plugins: nothing is in it but this one, under its own name.
     plugins: PathBuf,
+    /// Who starts one that runs by itself.
+    start: Start,
+    home: &'a Home,
 }
 
-impl Author {
+impl Author<'_> {
     /// Builds it, runs it until its folder changes, and begins again.
     async fn cycles(
         &self,
@@ -104,11 +116,13 @@ impl Author {
                 }
                 Ok((manifest, plugins)) => {
                     let this_one = stop.child_token();
+                    let mut own = self.own(&manifest, around, watch)?;
                     let until_changed = async {
                         tokio::select! {
-                            // Cancelling either loses nothing: the one looks, the other asks.
+                            // Cancelling any loses nothing: one looks, one asks, one listens.
                             () = changes.next() => Ok(()),
                             said = watch.follow(manifest.name()) => said,
+                            said = own.follow(watch) => said,
                             () = this_one.cancelled() => Ok(()),
                         }
                     };
@@ -123,6 +137,7 @@ impl Author {
                         ran
                     };
                     let (followed, ran) = tokio::join!(until_changed, runs);
+                    own.end(watch).await?;
                     ran.and(followed)?;
                     if !stop.is_cancelled() {
                         watch.say("its folder has changed: it is started anew")?;
@@ -133,11 +148,25 @@ impl Author {
         Ok(())
     }
 
+    /// What runs beside the runner: nothing, where the runner starts it.
+    fn own(&self, manifest: &PluginManifest, around: &Around<'_>, watch: &Watch) -> Result<Own, Failure> {
+        if manifest.stated().process_model != ProcessModel::Nats {
+            return Ok(Own::default());
+        }
+        let admission = around.admit(manifest.name())?;
+        Own::begin(self.start, manifest, &admission, self.home, watch)
+    }
+
     /// The plugin as its folder is now, and what a host's own file would say of it.
     async fn plugin(&self) -> Result<(PluginManifest, PluginsConfig), String> {
         self.folder.build().await?;
         let manifest = self.folder.manifest().map_err(|mistakes| mistakes.join("\n"))?;
         let stated = manifest.stated();
+        if self.start == Start::ByHand && stated.process_model != ProcessModel::Nats {
+            let text =
+                "--by-hand is for a plugin whose process_model is nats: the runner itself starts this one";
+            return Err(text.to_owned());
+        }
         let name = manifest.name().as_str();
         self.link(name)
             .map_err(|error| format!("make a link to its folder: {error}"))?;

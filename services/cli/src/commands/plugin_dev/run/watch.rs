@@ -40,6 +40,12 @@ impl Watch {
         )
     }
 
+    /// Shows lines of a plugin's own.
+    pub(super) fn log(&self, lines: impl IntoIterator<Item = String>) -> Result<(), Failure> {
+        let lines = lines.into_iter();
+        print::lines(lines.map(|line| format!("log    {}", text::printable(&line))))
+    }
+
     /// Shows what the plugin says, until it is cancelled.
     pub(super) async fn follow(&self, plugin: &PluginName) -> Result<(), Failure> {
         let mut ticks = interval(EVERY);
@@ -48,7 +54,7 @@ impl Watch {
         loop {
             ticks.tick().await;
             let now = self.vote(plugin).await;
-            self.log(plugin, &mut shown).await?;
+            self.runners_log(plugin, &mut shown).await?;
             if let Some(now) = now.filter(|now| *now != said) {
                 print::lines([&now])?;
                 said = now;
@@ -83,7 +89,7 @@ impl Watch {
     }
 
     /// The lines that came since the last look.
-    async fn log(&self, plugin: &PluginName, shown: &mut u64) -> Result<(), Failure> {
+    async fn runners_log(&self, plugin: &PluginName, shown: &mut u64) -> Result<(), Failure> {
         let question = ReadLog {
             plugin: plugin.clone(),
             lines: LINES,
@@ -97,8 +103,7 @@ impl Watch {
         let new = usize::try_from(all.saturating_sub(*shown)).unwrap_or(usize::MAX);
         *shown = all;
         let known = log.lines.len().saturating_sub(new);
-        let lines = log.lines.iter().skip(known);
-        print::lines(lines.map(|line| format!("log    {}", text::printable(&line.text))))
+        self.log(log.lines.into_iter().skip(known).map(|line| line.text))
     }
 
     async fn ask<M: snooze_schemas::Message, R: serde::de::DeserializeOwned>(

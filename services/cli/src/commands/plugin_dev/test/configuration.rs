@@ -2,29 +2,18 @@
 //!
 //! One that is refused reaches no plugin; the one that runs stays.
 
-use super::{
-    Findings,
-    sandbox::{Sandbox, Tried},
-};
+use super::{Findings, trial::Trial};
 use serde_json::{Map, Value, json};
-use snooze_plugin_runner::{ConfigSchema, asking::Method};
-use std::{collections::BTreeMap, time::Duration};
+use snooze_plugin_runner::{ConfigSchema, PluginManifest};
+use std::collections::BTreeMap;
 use tokio::time::Instant;
-
-/// As long as a runner waits for a plugin to take its configuration.
-const LIMIT: Duration = Duration::from_secs(15);
 
 /// A value for a field that is broken in one way, and which.
 type Broken = (&'static str, Value);
 
 /// Tries every field.
-pub(super) async fn try_out(
-    sandbox: &Sandbox,
-    tried: &Tried,
-    config: &Map<String, Value>,
-    findings: &mut Findings,
-) {
-    let Some(schema) = sandbox.manifest.schema() else {
+pub(super) async fn try_out(tried: &impl Trial, config: &Map<String, Value>, findings: &mut Findings) {
+    let Some(schema) = tried.plugin().manifest().and_then(PluginManifest::schema) else {
         findings.note("its manifest has no config_schema: whatever is configured is handed to it unchecked");
         return;
     };
@@ -33,7 +22,7 @@ pub(super) async fn try_out(
     };
     for (key, field) in fields(schema) {
         for (constraint, value) in broken(&field) {
-            refused(sandbox, tried, (&key, constraint, value), findings).await;
+            refused(tried, (&key, constraint, value), findings).await;
         }
         for (bound, value) in bounds(&field) {
             let mut other = settled.clone();
@@ -60,21 +49,16 @@ pub(super) async fn try_out(
 }
 
 /// A broken value is refused, and the process that runs goes on as it is.
-async fn refused(
-    sandbox: &Sandbox,
-    tried: &Tried,
-    (key, constraint, value): (&str, &str, Value),
-    findings: &mut Findings,
-) {
+async fn refused(tried: &impl Trial, (key, constraint, value): (&str, &str, Value), findings: &mut Findings) {
     let begun = Instant::now();
-    let (name, process) = (sandbox.manifest.name().to_string(), tried.process.process_id());
+    let (name, process) = (tried.plugin().name().to_string(), tried.process_id());
     let shown = value.to_string();
     let layer = Map::from_iter([(key.to_owned(), value)]);
-    tried.configs.lay(BTreeMap::from([(name, layer)]));
-    let why = tried.process.config_refused();
-    let answers = tried.process.call(Method::Info, &Map::new(), LIMIT).await;
-    let same = tried.process.process_id() == process && answers.is_ok();
-    tried.configs.lay(BTreeMap::new());
+    tried.configs().lay(BTreeMap::from([(name, layer)]));
+    let why = tried.config_refused().await;
+    let answers = tried.answers().await;
+    let same = tried.process_id() == process && answers;
+    tried.configs().lay(BTreeMap::new());
     let shown: String = shown.chars().take(60).collect();
     let kept = match (why, same) {
         (Some(_), true) => Ok(()),
@@ -87,19 +71,10 @@ async fn refused(
 }
 
 /// What the schema allows the plugin takes.
-async fn taken(tried: &Tried, case: &str, config: &Map<String, Value>, findings: &mut Findings) {
+async fn taken(tried: &impl Trial, case: &str, config: &Map<String, Value>, findings: &mut Findings) {
     let begun = Instant::now();
-    let asked = tried
-        .process
-        .call(Method::Configure, &json!({"config": config}), LIMIT)
-        .await;
-    let kept = match asked {
-        Ok(answer) if answer.get("success") == Some(&Value::Bool(false)) => {
-            Err(("success".to_owned(), answer.to_string()))
-        }
-        Err(error) if !error.is_unknown_method() => Err(("success".to_owned(), error.to_string())),
-        Ok(_) | Err(_) => Ok(()),
-    };
+    let taken = tried.configure(config).await;
+    let kept = taken.map_err(|why| ("success".to_owned(), why));
     let law = "What its schema allows it takes.";
     findings.add_with_log(("configuration", case, law), begun, kept, || tried.last_words());
 }

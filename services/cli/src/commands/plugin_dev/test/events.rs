@@ -2,13 +2,12 @@
 //!
 //! Its handlers do what they do: that is what is tried, in their fences.
 
-use super::{Findings, sandbox::Tried};
+use super::{Findings, trial::Trial};
 use serde_json::{Map, Value, json};
 use snooze_plugin_runner::asking::{AskError, CallError};
 use snooze_schemas::{
-    EventType, Timestamp,
-    event::{Event, Severity},
-    plugin::permissions::Permissions,
+    EventType, HostId, Timestamp,
+    event::{Event, Scope, Severity},
 };
 use std::{collections::BTreeSet, time::Duration};
 use tokio::time::Instant;
@@ -16,24 +15,26 @@ use tokio::time::Instant;
 /// As long as a runner gives a handler of what is not critical.
 const LIMIT: Duration = Duration::from_secs(30);
 
+/// As long as a runner waits for it to say which events it handles.
+const EVENTS_LIMIT: Duration = Duration::from_secs(2);
+
 /// When these events were noticed, and until when something could be done.
 const NOTICED: &str = "2026-01-31T12:00:00Z";
 const DEADLINE: &str = "2026-01-31T12:02:00Z";
 
 /// Sends all of them.
-pub(super) async fn send(tried: &Tried, findings: &mut Findings) {
-    let stated = tried.plugin.manifest().map(|manifest| &manifest.stated().events);
+pub(super) async fn send(tried: &impl Trial, findings: &mut Findings) {
+    let plugin = tried.plugin();
+    let stated = plugin.manifest().map(|manifest| &manifest.stated().events);
     let stated: BTreeSet<EventType> = stated
         .into_iter()
         .flatten()
         .filter(|(_, terms)| terms.enabled)
         .map(|(name, _)| name.clone())
         .collect();
-    let said: BTreeSet<EventType> = tried
-        .process
-        .events()
-        .map(|events| events.iter().cloned().collect())
-        .unwrap_or_default();
+    // One that does not say it handles what its manifest states.
+    let said = plugin.supported_events(EVENTS_LIMIT).await.unwrap_or_default();
+    let said: BTreeSet<EventType> = said.into_iter().collect();
     if !said.is_empty() {
         agreement(&stated, &said, findings);
     }
@@ -41,22 +42,19 @@ pub(super) async fn send(tried: &Tried, findings: &mut Findings) {
     if types.is_empty() {
         findings.note("it handles no events");
     }
-    let asked = tried
-        .plugin
-        .manifest()
-        .map(|manifest| &manifest.stated().permissions);
-    let (given, withheld) = parted(types, asked);
+    let (given, withheld) = parted(types, |event| tried.is_given(event));
     if !withheld.is_empty() {
         findings.note(&format!(
-            "it handles {}, which permissions.events does not ask for: it is not given it, here as on a host",
-            withheld.join(", ")
+            "it handles {}, which {}: it is not given it, here as on a host",
+            withheld.join(", "),
+            tried.withheld_as()
         ));
     }
     let law = "Every event of a type that it handles is answered in time, and does not end it.";
     for event_type in given {
         let begun = Instant::now();
         let mut kept = Ok(());
-        for event in of_type(&event_type) {
+        for event in of_type(&event_type, &tried.host()) {
             if let Err(came) = ask(tried, &event).await {
                 kept = Err((format!("an answer to {}", event.id), came));
                 break;
@@ -69,17 +67,16 @@ pub(super) async fn send(tried: &Tried, findings: &mut Findings) {
 }
 
 /// Those that a host gives it where all is granted that it asks for, and the names of the others.
-fn parted(types: BTreeSet<EventType>, asked: Option<&Permissions>) -> (Vec<EventType>, Vec<String>) {
-    let is_given = |event: &EventType| asked.is_some_and(|asked| asked.give(event));
+fn parted(
+    types: BTreeSet<EventType>,
+    is_given: impl Fn(&EventType) -> bool,
+) -> (Vec<EventType>, Vec<String>) {
     let (given, withheld): (Vec<_>, Vec<_>) = types.into_iter().partition(is_given);
     (given, withheld.iter().map(ToString::to_string).collect())
 }
 
 /// What the manifest says that it gets it has to know.
 fn agreement(stated: &BTreeSet<EventType>, said: &BTreeSet<EventType>, findings: &mut Findings) {
-    let covers = |wide: &EventType, event: &EventType| {
-        wide == event || (wide.as_str() == "custom" && event.as_str().starts_with("custom."))
-    };
     let missing: Vec<&str> = stated
         .iter()
         .filter(|event| !said.iter().any(|wide| covers(wide, event)))
@@ -97,21 +94,26 @@ fn agreement(stated: &BTreeSet<EventType>, said: &BTreeSet<EventType>, findings:
 }
 
 /// `custom` stands for every `custom.*`.
+pub(super) fn covers(wide: &EventType, event: &EventType) -> bool {
+    wide == event || (wide.as_str() == "custom" && event.as_str().starts_with("custom."))
+}
+
+/// The same, and one that it stands for.
 fn with_one_below(event_type: &EventType) -> Vec<EventType> {
     let below = (event_type.as_str() == "custom").then(|| "custom.test".parse().expect("a type"));
     [event_type.clone()].into_iter().chain(below).collect()
 }
 
-async fn ask(tried: &Tried, event: &Event) -> Result<(), String> {
-    match tried.plugin.try_event(event, LIMIT).await {
+async fn ask(tried: &impl Trial, event: &Event) -> Result<(), String> {
+    match tried.plugin().try_event(event, LIMIT).await {
         // That it did not succeed, or cannot, is an answer.
-        Ok(_) | Err(AskError::Process(CallError::Said(_))) => Ok(()),
+        Ok(_) | Err(AskError::Process(CallError::Said(_)) | AskError::Said(_)) => Ok(()),
         Err(other) => Err(other.to_string()),
     }
 }
 
 /// A plain one, one with a deadline, and one with data that nobody expects.
-fn of_type(event_type: &EventType) -> Vec<Event> {
+fn of_type(event_type: &EventType, host: &HostId) -> Vec<Event> {
     let odd = json!({"": null, "list": [1, [2, {"a": {}}]], "\u{1f4a9}\n\"": "\u{0}", "number": -1e300,
         "long": "x".repeat(16 * 1024)});
     let (plain, deadline) = (json!({}), json!({"timeRemaining": 120, "action": "terminate"}));
@@ -125,7 +127,7 @@ fn of_type(event_type: &EventType) -> Vec<Event> {
         event_type: event_type.clone(),
         severity,
         source: "custom.test".to_owned(),
-        host: "test".to_owned().try_into().expect("a host"),
+        host: Scope::Host(host.clone()),
         noticed_at: time(NOTICED),
         deadline: has_deadline.then(|| time(DEADLINE)),
         data: match data {
@@ -143,13 +145,15 @@ fn time(text: &str) -> Timestamp {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use snooze_schemas::plugin::permissions::Permissions;
 
     #[test]
     fn an_event_is_made_up_for_every_type_with_and_without_a_deadline() {
         let custom: EventType = "custom".parse().expect("a type");
         let types: Vec<String> = with_one_below(&custom).iter().map(ToString::to_string).collect();
         assert_eq!(types, ["custom", "custom.test"]);
-        let events = of_type(&"cloud.spot.interrupt".parse().expect("a type"));
+        let host = "test".parse().expect("a host");
+        let events = of_type(&"cloud.spot.interrupt".parse().expect("a type"), &host);
         assert_eq!(events.len(), 3);
         assert_eq!(events.iter().filter(|event| event.deadline.is_some()).count(), 1);
     }
@@ -162,7 +166,7 @@ mod tests {
             ..Permissions::default()
         };
         let handled = ["cloud.spot.interrupt", "custom", "custom.test"];
-        let (given, withheld) = parted(types(&handled), Some(&asked));
+        let (given, withheld) = parted(types(&handled), |event| asked.give(event));
         assert_eq!(given.len(), 2);
         assert_eq!(withheld, ["cloud.spot.interrupt"]);
     }

@@ -1,16 +1,19 @@
 //! `snooze plugin test`: everything that can be found out about a plugin without a host that it is for.
 //!
-//! Its manifest; the contract, asked of a process that is fenced as a runner fences it; readings that were recorded and
+//! Its manifest; the contract, asked of a process that is fenced as a runner fences it, or of one that runs by itself, on
+//! a bus of its own; readings that were recorded and
 //! made up; every event that it handles; what it can be configured with, and what it cannot.
 
 mod configuration;
 mod events;
 mod findings;
+mod on_bus;
 mod readings;
 mod sandbox;
+mod trial;
 
 use super::{Folder, scratch::Scratch};
-use crate::{arguments::PluginTest, commands::json_file, print};
+use crate::{arguments::PluginTest, commands::json_file, home::Home, print};
 use findings::Findings;
 use sandbox::Sandbox;
 use serde_json::{Map, Value};
@@ -22,12 +25,18 @@ use std::{fs, path::Path, sync::Arc};
 use tokio::time::Instant;
 
 /// Tests a plugin, prints what was found, and fails where anything is wrong.
-pub(super) async fn test(arguments: &PluginTest) -> Result<(), Failure> {
+pub(super) async fn test(arguments: &PluginTest, home: &Home) -> Result<(), Failure> {
     let folder = Folder::open(&arguments.folder)?;
     let config =
         json_file::read_if_named::<Map<String, Value>>(arguments.config.as_deref(), "a JSON object").await?;
     let mut findings = Findings::default();
-    look_into(&folder, &config.unwrap_or_default(), arguments, &mut findings).await?;
+    look_into(
+        &folder,
+        &config.unwrap_or_default(),
+        (arguments, home),
+        &mut findings,
+    )
+    .await?;
     if let Some(file) = &arguments.junit {
         write_junit(file, &findings)?;
     }
@@ -45,7 +54,7 @@ pub(super) async fn test(arguments: &PluginTest) -> Result<(), Failure> {
 async fn look_into(
     folder: &Folder,
     config: &Map<String, Value>,
-    arguments: &PluginTest,
+    (arguments, home): (&PluginTest, &Home),
     findings: &mut Findings,
 ) -> Result<(), Failure> {
     let begun = Instant::now();
@@ -76,11 +85,6 @@ async fn look_into(
             "it is native: it was loaded into this program, as a runner loads it, and nothing fenced it",
         );
     }
-    if stated.process_model == ProcessModel::Nats {
-        findings
-            .note("it runs by itself on the bus and is not started here: only its manifest was looked at");
-        return Ok(());
-    }
     if let Some(schema) = manifest.schema()
         && let Err(mistakes) = schema.settle(config)
     {
@@ -91,8 +95,12 @@ async fn look_into(
         );
         return Err(Failure::new(Exit::Usage, text));
     }
+    let manifest = Arc::new(manifest);
+    if manifest.stated().process_model == ProcessModel::Nats {
+        return Box::pin(on_bus::look_into(manifest, config, arguments, home, findings)).await;
+    }
     let scratch = Scratch::make()?;
-    let sandbox = Sandbox::new(Arc::new(manifest), config.clone(), &scratch);
+    let sandbox = Sandbox::new(manifest, config.clone(), &scratch);
     if let Some(tried) = sandbox.start(findings).await {
         readings::ask(&tried, findings).await;
         if arguments.without_events {
@@ -100,7 +108,7 @@ async fn look_into(
         } else {
             events::send(&tried, findings).await;
         }
-        configuration::try_out(&sandbox, &tried, config, findings).await;
+        configuration::try_out(&tried, config, findings).await;
         tried.end(findings).await;
         if native {
             findings.note(
@@ -159,7 +167,9 @@ async fn contract(sandbox: &Sandbox, findings: &mut Findings) -> Result<(), Fail
 fn form_of(manifest: &PluginManifest) -> Form {
     match manifest.stated().process_model {
         ProcessModel::JsonRpc => Form::JsonRpc,
-        ProcessModel::Process | ProcessModel::Nats => Form::Lines,
+        ProcessModel::Process => Form::Lines,
+        // As the runner's own questions are.
+        ProcessModel::Nats => Form::NatsMessagepack,
     }
 }
 

@@ -1,10 +1,10 @@
 //! Readings that were recorded and made up, one after the other. What it says of them is its own affair; that it says
 //! something, in time, and goes on, is the law.
 
-use super::{Findings, sandbox::Tried};
+use super::{Findings, trial::Trial};
 use snooze_conformance::recordings;
-use snooze_plugin_runner::asking::AskError;
-use snooze_schemas::{HostId, metrics::Metrics};
+use snooze_plugin_runner::asking::{AskError, CallError, PluginSaid};
+use snooze_schemas::metrics::Metrics;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -25,7 +25,7 @@ struct Tally {
 }
 
 /// Asks about all of them.
-pub(super) async fn ask(tried: &Tried, findings: &mut Findings) {
+pub(super) async fn ask(tried: &impl Trial, findings: &mut Findings) {
     let mut tally = Tally::default();
     let law = "Whatever is read, CheckIdle is answered in time with an opinion or an error.";
     for (name, series) in all() {
@@ -35,7 +35,7 @@ pub(super) async fn ask(tried: &Tried, findings: &mut Findings) {
             match tally.count(tried, reading).await {
                 Ok(true) => {}
                 Ok(false) => {
-                    findings.note("it does not know CheckIdle, so that it has no vote");
+                    findings.note(tried.without_vote());
                     return;
                 }
                 Err(came) => {
@@ -52,18 +52,19 @@ pub(super) async fn ask(tried: &Tried, findings: &mut Findings) {
 
 impl Tally {
     /// Asks about one, and says whether it votes at all.
-    async fn count(&mut self, tried: &Tried, reading: &Metrics) -> Result<bool, String> {
-        let host: HostId = "test".parse().expect("a host id");
+    async fn count(&mut self, tried: &impl Trial, reading: &Metrics) -> Result<bool, String> {
         let begun = Instant::now();
-        let said = tried.plugin.check_idle(reading, &host, LIMIT).await;
+        let said = tried.plugin().check_idle(reading, &tried.host(), LIMIT).await;
         self.slowest = self.slowest.max(begun.elapsed());
         match said {
             Ok(opinion) if opinion.is_idle => self.idle += 1,
             Ok(_) => self.busy += 1,
+            // On the bus nobody has to listen to it.
+            Err(AskError::Absent) if tried.answers().await => return Ok(false),
             Err(AskError::UnknownMethod) => return Ok(false),
-            Err(AskError::Process(snooze_plugin_runner::asking::CallError::Said(said))) => {
+            Err(AskError::Process(CallError::Said(PluginSaid { text, .. })) | AskError::Said(text)) => {
                 self.errors += 1;
-                self.last_error = Some(said.text);
+                self.last_error = Some(text);
             }
             Err(other) => return Err(other.to_string()),
         }

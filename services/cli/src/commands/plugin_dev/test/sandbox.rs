@@ -3,15 +3,18 @@
 //! What the kernel of this machine does not enforce of them is said. One that is native is loaded as a runner does it,
 //! into this program: nothing fences it, and that is said too.
 
-use super::{Findings, Scratch, form_of};
-use serde_json::{Map, Value};
+use super::{
+    Findings, Scratch, form_of,
+    trial::{Trial, introduction},
+};
+use serde_json::{Map, Value, json};
 use snooze_conformance::{Adopted, Starter};
 use snooze_plugin_runner::{
     PluginManifest, Restarts, SEARCH_PATH,
     asking::{ConfigBook, Method, Plugin, Program, Runtime, Settings, Stage, StdioPlugin, Unattended},
     fence::{Fence, FenceConfig},
 };
-use snooze_schemas::plugin::manifest::PluginKind;
+use snooze_schemas::{EventType, HostId, plugin::manifest::PluginKind};
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::{
     task::AbortHandle,
@@ -27,6 +30,9 @@ const START_LIMIT: Duration = Duration::from_secs(65);
 /// As long as a runner waits for any answer.
 const ANSWER_LIMIT: Duration = Duration::from_secs(5);
 
+/// As long as a runner waits for a plugin to take its configuration.
+const CONFIGURE_LIMIT: Duration = Duration::from_secs(15);
+
 /// Shutdown and the end of its input have two seconds each; the rest is for the kernel.
 const END_LIMIT: Duration = Duration::from_secs(10);
 
@@ -35,16 +41,16 @@ const LAST_WORDS: usize = 12;
 
 /// What every start of the plugin has in common.
 pub(super) struct Sandbox {
-    pub(super) manifest: Arc<PluginManifest>,
+    manifest: Arc<PluginManifest>,
     config: Map<String, Value>,
     program: Program,
 }
 
 /// A plugin under supervision, as a runner keeps it.
 pub(super) struct Tried {
-    pub(super) process: Arc<StdioPlugin>,
-    pub(super) plugin: Arc<Plugin>,
-    pub(super) configs: Arc<ConfigBook>,
+    process: Arc<StdioPlugin>,
+    plugin: Arc<Plugin>,
+    configs: Arc<ConfigBook>,
     supervision: AbortHandle,
 }
 
@@ -109,7 +115,8 @@ impl Sandbox {
         for grant in fenced.not_granted {
             findings.note(&format!("asked for without effect: {grant}"));
         }
-        self.introduction(&tried, findings);
+        let info = tried.process.info().borrow().clone().unwrap_or_default();
+        introduction(&self.manifest, &info, findings);
         Some(tried)
     }
 
@@ -136,26 +143,6 @@ impl Sandbox {
         }
     }
 
-    fn introduction(&self, tried: &Tried, findings: &mut Findings) {
-        let begun = Instant::now();
-        let stated = self.manifest.stated();
-        let info = tried.process.info().borrow().clone().unwrap_or_default();
-        for (key, stated) in [
-            ("name", stated.name.as_str()),
-            ("version", stated.version.as_str()),
-        ] {
-            let said = info.get(key).and_then(Value::as_str);
-            let kept = match said {
-                // One that does not say it is what its manifest says.
-                None => Ok(()),
-                Some(said) if said == stated => Ok(()),
-                Some(said) => Err((format!("{key} {stated}, as in plugin.json"), said.to_owned())),
-            };
-            let law = "Info says what its manifest says.";
-            findings.add("manifest", &format!("info-agrees-on-its-{key}"), law, begun, kept);
-        }
-    }
-
     /// Starts it for the cases of the contract, which nobody supervises.
     pub(super) fn starter(&self) -> Starter {
         let program = self.program.clone();
@@ -177,6 +164,57 @@ impl Sandbox {
     }
 }
 
+impl Trial for Tried {
+    fn plugin(&self) -> &Arc<Plugin> {
+        &self.plugin
+    }
+
+    fn host(&self) -> HostId {
+        "test".parse().expect("it is written here")
+    }
+
+    fn configs(&self) -> &ConfigBook {
+        &self.configs
+    }
+
+    fn process_id(&self) -> Option<i32> {
+        self.process.process_id()
+    }
+
+    fn last_words(&self) -> Vec<String> {
+        self.process.complaints(LAST_WORDS)
+    }
+
+    async fn answers(&self) -> bool {
+        let nothing = Map::new();
+        let asked = self.process.call(Method::Info, &nothing, CONFIGURE_LIMIT);
+        asked.await.is_ok()
+    }
+
+    async fn configure(&self, config: &Map<String, Value>) -> Result<(), String> {
+        let params = json!({"config": config});
+        let asked = self.process.call(Method::Configure, &params, CONFIGURE_LIMIT);
+        match asked.await {
+            Ok(answer) if answer.get("success") == Some(&Value::Bool(false)) => Err(answer.to_string()),
+            Err(error) if !error.is_unknown_method() => Err(error.to_string()),
+            Ok(_) | Err(_) => Ok(()),
+        }
+    }
+
+    fn is_given(&self, event: &EventType) -> bool {
+        let manifest = self.plugin.manifest();
+        manifest.is_some_and(|manifest| manifest.stated().permissions.give(event))
+    }
+
+    fn withheld_as(&self) -> &'static str {
+        "permissions.events does not ask for"
+    }
+
+    fn without_vote(&self) -> &'static str {
+        "it does not know CheckIdle, so that it has no vote"
+    }
+}
+
 impl Tried {
     async fn why_not(&self) -> String {
         let asked = self
@@ -184,11 +222,6 @@ impl Tried {
             .call(Method::Info, &Map::new(), Duration::from_secs(1))
             .await;
         asked.map_or_else(|error| error.to_string(), |_| "it came too late".to_owned())
-    }
-
-    /// What it has complained about last.
-    pub(super) fn last_words(&self) -> Vec<String> {
-        self.process.complaints(LAST_WORDS)
     }
 
     /// Ends it in order, and says whether it was one process from the first question to the last.
