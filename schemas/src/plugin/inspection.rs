@@ -157,13 +157,13 @@ pub struct Latency {
     pub max_us: u64,
 }
 
-/// What the processes of a plugin hold, those of its process group together.
+/// What the processes of a plugin hold together: those of its control group, else all that are seen to be its own.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 pub struct Usage {
     /// How many there are.
     pub processes: u32,
-    /// Resident memory, in bytes; what they share counts for each.
+    /// Memory in bytes: what its control group counts, else what is resident, where what they share counts for each.
     pub memory_bytes: u64,
     /// Processor time that they and their ended children have used, in milliseconds.
     pub cpu_ms: u64,
@@ -183,4 +183,6 @@ pub enum Limit {
     CpuPercent,
     /// Processes and threads.
     Processes,
+    /// What its working folder holds.
+    DiskMb,
 }

@@ -51,7 +51,7 @@ use std::{
     sync::Arc,
     time::Duration,
 };
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 
 /// To go through some thousand files takes milliseconds, and a disk is not full within a minute of one plugin's files.
 const DISK_LOOK: Duration = Duration::from_secs(60);
@@ -183,13 +183,19 @@ impl Fence {
     }
 
     /// Waits until its working folder holds more than it may, or nobody can tell in time, and returns what is to be told
-    /// of it. Cancelling it loses nothing; a look that is under way ends by itself.
-    pub(crate) async fn until_disk_is_full(&self, home: &Path, seat: &Seat) -> String {
+    /// of it. What each look has counted is kept. Cancelling it loses nothing; a look that is under way ends by itself.
+    pub(crate) async fn until_disk_is_full(
+        &self,
+        home: &Path,
+        seat: &Seat,
+        counted: &watch::Sender<Option<u64>>,
+    ) -> String {
         let rounds = disk::Rounds {
             plugin: &self.plugin,
             every: self.config.disk_look,
             turns: &self.config.disk_turns,
             seat,
+            counted,
         };
         disk::until_full(home, self.limits().disk_mb, rounds).await
     }

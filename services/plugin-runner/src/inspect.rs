@@ -16,7 +16,7 @@ use crate::{
     set::Digests,
     stdio::Limits,
     tally::ms,
-    usage,
+    usage::{self, Asked},
 };
 use futures_util::future::join_all;
 use snooze_schemas::{
@@ -196,21 +196,21 @@ impl Inspector {
     /// There is none of that name, or the processes of this host cannot be looked at.
     pub(crate) async fn stats(self: Arc<Self>, asked: ReadStats) -> Result<StatsReport, Refusal> {
         let wanted = self.wanted(asked.plugin.as_ref())?;
-        let groups: Vec<Option<i32>> = wanted.iter().map(|plugin| group_of(plugin)).collect();
-        let there: Vec<i32> = groups.iter().flatten().copied().collect();
+        let processes: Vec<Option<Asked>> = wanted.iter().map(|plugin| Asked::about(plugin)).collect();
+        let there: Vec<Asked> = processes.iter().flatten().cloned().collect();
         // A large machine has thousands of processes, and the loop must not wait for all of them to be read.
-        let held = tokio::task::spawn_blocking(move || usage::of_groups(&there)).await;
+        let held = tokio::task::spawn_blocking(move || usage::of(&there)).await;
         let held = match held {
             Ok(Ok(held)) => held,
             Ok(Err(error)) => return Err(unread(&error)),
             Err(error) => return Err(unread(&error)),
         };
-        let plugins = wanted.iter().zip(groups).map(|(plugin, group)| PluginReport {
+        let plugins = wanted.iter().zip(processes).map(|(plugin, asked)| PluginReport {
             plugin: plugin.name(),
             stats: plugin.stats(),
             latency: plugin.latency(),
-            usage: group.and_then(|group| {
-                let held = held.get(&group).cloned()?;
+            usage: asked.and_then(|asked| {
+                let held = held.get(&asked.leader).cloned()?;
                 Some(Usage {
                     over: over(plugin),
                     ..held
@@ -302,13 +302,6 @@ impl Inspector {
             answer.await.ok()
         };
         tokio::time::timeout(LOOP_LIMIT, asked).await.ok().flatten()
-    }
-}
-
-fn group_of(plugin: &Plugin) -> Option<i32> {
-    match plugin.runtime() {
-        Runtime::Process(process) => process.process_id(),
-        Runtime::Nats(_) => None,
     }
 }
 

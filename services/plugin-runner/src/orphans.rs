@@ -109,6 +109,15 @@ pub(crate) fn descent_of(process: i32) -> Descent {
     Descent::Unknown
 }
 
+/// The leader of the living plugin whose a child of ours is that it left behind; nothing where nobody can tell.
+pub(crate) fn leader_of(child: i32) -> Option<i32> {
+    if !marks::is_fenced(child) {
+        return None;
+    }
+    let orphan = kin::shown(child).filter(|one| one.parent == me())?;
+    family().living(&orphan)
+}
+
 /// Ends what was left by plugins that have ended, without waiting until it is gone.
 pub(crate) fn end_now() {
     family().look(me(), &kin::children(me()));

@@ -92,6 +92,7 @@ pub struct StdioPlugin {
     fenced: watch::Sender<Fenced>,
     seat: Arc<Seat>,
     over: watch::Sender<BTreeSet<Limit>>,
+    disk_bytes: watch::Sender<Option<u64>>,
     stop: CancellationToken,
 }
 
@@ -131,6 +132,7 @@ impl StdioPlugin {
             fenced: watch::Sender::default(),
             seat,
             over: watch::Sender::default(),
+            disk_bytes: watch::Sender::default(),
             stop: CancellationToken::new(),
         })
     }

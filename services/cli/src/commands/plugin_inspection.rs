@@ -141,12 +141,13 @@ fn row(plugin: &PluginReport) -> [String; 11] {
     ]
 }
 
-/// A limit of which more than 80 % are used for some time, by the name of its column.
+/// A limit of which more than 80 % are used for some time, by the name of its column where it has one.
 fn limit(limit: &Limit) -> &'static str {
     match limit {
         Limit::MemoryMb => "memory",
         Limit::CpuPercent => "cpu",
         Limit::Processes => "processes",
+        Limit::DiskMb => "disk",
     }
 }
 
@@ -223,7 +224,12 @@ mod tests {
         };
         assert_eq!(near(&[]), "-");
         assert_eq!(near(&[Limit::CpuPercent]), "cpu");
-        let all = [Limit::Processes, Limit::MemoryMb, Limit::CpuPercent];
-        assert_eq!(near(&all), "memory, cpu, processes");
+        let all = [
+            Limit::DiskMb,
+            Limit::Processes,
+            Limit::MemoryMb,
+            Limit::CpuPercent,
+        ];
+        assert_eq!(near(&all), "memory, cpu, processes, disk");
     }
 }

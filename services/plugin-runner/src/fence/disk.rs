@@ -16,7 +16,7 @@ use std::{
     time::Duration,
 };
 use tokio::{
-    sync::Semaphore,
+    sync::{Semaphore, watch},
     task::spawn_blocking,
     time::{sleep, timeout},
 };
@@ -28,8 +28,8 @@ const BLOCK: u64 = 512;
 /// in this time, and one that takes longer does not answer.
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// Says what is to be told of a folder that holds more than this.
-pub(super) fn check(folder: &Path, limit_mb: u32) -> Result<(), String> {
+/// How many bytes a folder holds, or what is to be told of one that holds more than this.
+pub(super) fn check(folder: &Path, limit_mb: u32) -> Result<u64, String> {
     let shown = folder.display();
     let mut count = Count {
         left: ENTRIES,
@@ -38,7 +38,7 @@ pub(super) fn check(folder: &Path, limit_mb: u32) -> Result<(), String> {
     };
     let counted = home::open(CWD, folder).and_then(|open| count.add(open.as_fd(), DEPTH));
     match counted {
-        Ok(()) => Ok(()),
+        Ok(()) => Ok(count.bytes),
         Err(Errno::DQUOT) => Err(format!(
             "its working folder {shown} holds more than {limit_mb} MiB (disk_mb): remove what is not needed, or grant more"
         )),
@@ -63,6 +63,8 @@ pub(super) struct Rounds<'a> {
     pub turns: &'a Semaphore,
     /// Where only one thread at a time is at the plugin's files.
     pub seat: &'a Seat,
+    /// Where it is kept what the last look has counted.
+    pub counted: &'a watch::Sender<Option<u64>>,
 }
 
 /// Waits until it holds more, or nobody can tell, and returns what is to be told. Of all plugins one is looked at at a
@@ -74,7 +76,7 @@ pub(super) async fn until_full(folder: &Path, limit_mb: u32, rounds: Rounds<'_>)
 async fn until_full_by(
     folder: &Path,
     rounds: Rounds<'_>,
-    check: impl Fn(&Path) -> Result<(), String> + Clone + Send + 'static,
+    check: impl Fn(&Path) -> Result<u64, String> + Clone + Send + 'static,
 ) -> String {
     let shown = folder.display();
     loop {
@@ -100,7 +102,7 @@ async fn until_full_by(
             counted
         });
         match timeout(LIMIT, counting).await {
-            Ok(Ok(Ok(()))) => {}
+            Ok(Ok(Ok(bytes))) => drop(rounds.counted.send_replace(Some(bytes))),
             Ok(Ok(Err(why))) => return why,
             Ok(Err(_)) => return format!("its working folder {shown} could not be counted"),
             Err(_) => {
@@ -164,16 +166,17 @@ mod tests {
         fs::write(above.path().join("other"), vec![1; 3 << 20]).expect("writes");
         std::os::unix::fs::symlink(above.path(), folder.join("link")).expect("links");
         fs::write(folder.join("a/b/file"), vec![1; 600 << 10]).expect("writes");
-        assert_eq!(check(&folder, 1), Ok(()));
+        let counted = check(&folder, 1).expect("it is less");
+        assert!((600 << 10..800 << 10).contains(&counted), "{counted}");
         fs::write(folder.join("a/file"), vec![1; 600 << 10]).expect("writes");
         let why = check(&folder, 1).expect_err("both together are more");
         assert!(why.contains("holds more than 1 MiB (disk_mb)"), "{why}");
-        assert_eq!(check(&folder, 2), Ok(()));
+        check(&folder, 2).expect("it is less");
         // A file full of holes takes no room.
         fs::File::create(folder.join("holes"))
             .and_then(|file| file.set_len(1 << 30))
             .expect("makes");
-        assert_eq!(check(&folder, 2), Ok(()));
+        check(&folder, 2).expect("it is less");
     }
 
     #[test]
@@ -191,6 +194,7 @@ mod tests {
     struct Stand {
         plugin: PluginName,
         seat: Seat,
+        counted: watch::Sender<Option<u64>>,
     }
 
     impl Stand {
@@ -198,6 +202,7 @@ mod tests {
             Stand {
                 plugin: plugin.parse().expect("a name"),
                 seat: Seat::default(),
+                counted: watch::Sender::default(),
             }
         }
 
@@ -207,6 +212,7 @@ mod tests {
                 every: Duration::from_secs(1),
                 turns,
                 seat: &self.seat,
+                counted: &self.counted,
             }
         }
     }
@@ -231,7 +237,10 @@ mod tests {
         let asked = std::sync::Arc::new(std::sync::Mutex::new(asked));
         let hangs = move |_: &Path| {
             let asked = asked.lock().expect("nobody panics");
-            asked.recv().map_err(|_| "the disk is gone".to_owned())
+            asked
+                .recv()
+                .map(|()| 0)
+                .map_err(|_| "the disk is gone".to_owned())
         };
         let folder = Path::new("/state/plugins/stuck");
         let why = run_ahead(until_full_by(folder, stand.rounds(&turns), hangs.clone())).await;
@@ -248,9 +257,14 @@ mod tests {
     async fn a_look_that_does_not_end_keeps_no_other_folder_from_being_counted() {
         let (stand, turns) = (Stand::new("well"), Semaphore::new(1));
         let _hangs = turns.acquire().await.expect("it is never closed");
-        let full = |_: &Path| Err("it holds more than it may".to_owned());
+        let looks = std::sync::Arc::new(std::sync::atomic::AtomicU64::new(7));
+        let full = move |_: &Path| match looks.fetch_add(1, std::sync::atomic::Ordering::Relaxed) {
+            8.. => Err("it holds more than it may".to_owned()),
+            counted => Ok(counted),
+        };
         let looking = until_full_by(Path::new("/state/plugins/well"), stand.rounds(&turns), full);
         // The clock runs by itself while nobody is at work.
         assert_eq!(looking.await, "it holds more than it may");
+        assert_eq!(*stand.counted.borrow(), Some(7), "what was counted last is known");
     }
 }

@@ -42,7 +42,10 @@ fn enter(socket: &UnixStream, orders: &Orders) -> Result<Infallible, String> {
     let orders = &join(orders.clone(), &mut not_enforced);
     // Whoever started the runner may have left something open in it.
     close_fds::set_fds_cloexec(FIRST_OTHER, &[]);
-    disk::check(&orders.home, Limits::of(&orders.permissions).disk_mb)?;
+    drop(disk::check(
+        &orders.home,
+        Limits::of(&orders.permissions).disk_mb,
+    )?);
     let plan = reach::Plan::make(orders)?;
     let (user, closed) = user::take_own(orders, &plan.needed(orders), plan.places(), &mut not_enforced)?;
     limits::set(orders, user, &mut not_enforced)?;

@@ -43,6 +43,9 @@ enum Whose {
     Untold,
 }
 
+/// It has no environment that would tell.
+struct Nameless;
+
 /// Plugins' leaders, and what is known of the others.
 #[derive(Debug)]
 pub(super) struct Family {
@@ -154,31 +157,38 @@ impl Family {
         left
     }
 
-    fn whose(&mut self, orphan: &Shown) -> Whose {
-        let of = |lives: bool| if lives { Whose::Living } else { Whose::Nobodys };
+    /// The leader of the living plugin whose an orphan is.
+    pub(super) fn living(&self, orphan: &Shown) -> Option<i32> {
+        let leader = self.leader_of(orphan, marks::user_of(orphan.id)?);
+        Some(leader.ok()??.process.id)
+    }
+
+    fn leader_of(&self, orphan: &Shown, user: u32) -> Result<Option<&Leader>, Nameless> {
         // One that was started after it was born left nothing of it.
-        let may_be = |leader: &&Leader| leader.lives && leader.process.born_at <= orphan.born_at;
+        let mut may_be = self
+            .leaders
+            .iter()
+            .filter(|leader| leader.lives && leader.process.born_at <= orphan.born_at);
+        if user != getuid().as_raw() {
+            return Ok(may_be.find(|leader| marks::user_of(leader.process.id) == Some(user)));
+        }
+        if let Some(known) = self.whose.get(&key_of(orphan)) {
+            return Ok(may_be.find(|leader| key_of(&leader.process) == *known));
+        }
+        if let Some(led) = may_be.clone().find(|leader| leader.process.id == orphan.group) {
+            return Ok(Some(led));
+        }
+        let home = marks::home_of(orphan.id).ok_or(Nameless)?;
+        Ok(may_be.find(|leader| leader.home == home))
+    }
+
+    fn whose(&mut self, orphan: &Shown) -> Whose {
         let Some(user) = marks::user_of(orphan.id) else {
             return Whose::Untold;
         };
-        if user != getuid().as_raw() {
-            let mut living = self.leaders.iter().filter(may_be);
-            return of(living.any(|leader| marks::user_of(leader.process.id) == Some(user)));
-        }
-        if let Some(known) = self.whose.get(&key_of(orphan)) {
-            let mut living = self.leaders.iter().filter(may_be);
-            return of(living.any(|leader| key_of(&leader.process) == *known));
-        }
-        let is_led = |leader: &&Leader| leader.process.id == orphan.group;
-        let led = self.leaders.iter().filter(may_be).find(is_led);
-        let leader = match (led, marks::home_of(orphan.id)) {
-            (Some(leader), _) => Some(leader),
-            (None, Some(home)) => self
-                .leaders
-                .iter()
-                .filter(may_be)
-                .find(|leader| leader.home == home),
-            (None, None) => {
+        let leader = match self.leader_of(orphan, user) {
+            Ok(leader) => leader.map(|leader| key_of(&leader.process)),
+            Err(Nameless) => {
                 let since = self.nameless.entry(key_of(orphan)).or_insert_with(Instant::now);
                 return if since.elapsed() < NAMELESS {
                     Whose::Untold
@@ -187,10 +197,13 @@ impl Family {
                 };
             }
         };
-        if let Some(leader) = leader {
-            self.whose.insert(key_of(orphan), key_of(&leader.process));
+        let Some(leader) = leader else {
+            return Whose::Nobodys;
+        };
+        if user == getuid().as_raw() {
+            self.whose.entry(key_of(orphan)).or_insert(leader);
         }
-        of(leader.is_some())
+        Whose::Living
     }
 
     /// Forgets those that are gone: their numbers may be others'.

@@ -65,7 +65,7 @@ impl StdioPlugin {
             match self.fence() {
                 Some(fence) => {
                     let home = &self.settings.program.home;
-                    fence.until_disk_is_full(home, &self.seat).await
+                    fence.until_disk_is_full(home, &self.seat, &self.disk_bytes).await
                 }
                 None => std::future::pending().await,
             }

@@ -126,6 +126,11 @@ impl StdioPlugin {
         self.over.borrow().clone()
     }
 
+    /// What its working folder held when it was looked at last; nothing before the first look.
+    pub(crate) fn disk_bytes(&self) -> Option<u64> {
+        *self.disk_bytes.borrow()
+    }
+
     /// Says so of those that are new.
     pub(crate) fn note_over(&self, over: &BTreeSet<Limit>) {
         let known = self.over.send_replace(over.clone());

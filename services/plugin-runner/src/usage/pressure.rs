@@ -1,7 +1,8 @@
 //! Whether a plugin nears its limits: looked at now and then, and said once it has lasted.
 //!
 //! A plugin's group is three small files; without one it is the leader's own numbers, because to find the rest
-//! every process of the machine would have to be read. It limits nothing and ends nobody.
+//! every process of the machine would have to be read. What its folder holds is what `fence::disk` has counted last. It
+//! limits nothing and ends nobody.
 
 use crate::{fence::Limits, plugin::Runtime, plugins::Plugins, policy::PolicyInForce, tally::interval_ms};
 use procfs::{FromRead, process::Stat};
@@ -25,11 +26,13 @@ const LASTING: u32 = 2;
 
 /// What a plugin holds at one moment.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct Held {
-    memory_bytes: u64,
+pub(super) struct Held {
+    pub memory_bytes: u64,
     processes: u32,
     /// Used since it began.
-    cpu: Duration,
+    pub cpu: Duration,
+    /// In its working folder; nothing where that was not counted yet.
+    disk_bytes: Option<u64>,
 }
 
 /// What was seen of one process.
@@ -73,6 +76,10 @@ pub(crate) async fn follow(
                 plugin.note_over(&BTreeSet::new());
                 continue;
             };
+            let held = Held {
+                disk_bytes: plugin.disk_bytes(),
+                ..held
+            };
             let earlier = seen.remove(&plugin.name());
             let mut pressure = earlier
                 .filter(|earlier| earlier.process == process)
@@ -106,6 +113,11 @@ impl Pressure {
                 Limit::Processes,
                 is_most(held.processes.into(), limits.processes.into()),
             ),
+            (
+                Limit::DiskMb,
+                held.disk_bytes
+                    .is_some_and(|bytes| is_most(bytes, u64::from(limits.disk_mb) << 20)),
+            ),
         ];
         for (limit, is_near) in near {
             let times = self.times.entry(limit).or_default();
@@ -118,21 +130,24 @@ impl Pressure {
 
 /// What a group holds where it counts, else what the leader does; nothing where it has ended.
 fn held(leader: i32, group: Option<&Path>) -> Option<Held> {
-    let counted = |file: &str| fs::read_to_string(group?.join(file)).ok();
+    group.and_then(in_group).or_else(|| of_leader(leader))
+}
+
+/// What a group counts; nothing where it does not count all of it.
+pub(super) fn in_group(group: &Path) -> Option<Held> {
+    let counted = |file: &str| fs::read_to_string(group.join(file)).ok();
     let number = |file: &str| counted(file)?.trim().parse::<u64>().ok();
-    let in_group = || {
-        // Where the controller of memory is missing nothing else is to be read.
-        let memory_bytes = number("memory.current")?;
-        let processes = u32::try_from(number("pids.current")?).ok()?;
-        let cpu = counted("cpu.stat")?;
-        let cpu = cpu.lines().find_map(|line| line.strip_prefix("usage_usec "))?;
-        Some(Held {
-            memory_bytes,
-            processes,
-            cpu: Duration::from_micros(cpu.parse().ok()?),
-        })
-    };
-    in_group().or_else(|| of_leader(leader))
+    // Where the controller of memory is missing nothing else is to be read.
+    let memory_bytes = number("memory.current")?;
+    let processes = u32::try_from(number("pids.current")?).ok()?;
+    let cpu = counted("cpu.stat")?;
+    let cpu = cpu.lines().find_map(|line| line.strip_prefix("usage_usec "))?;
+    Some(Held {
+        memory_bytes,
+        processes,
+        cpu: Duration::from_micros(cpu.parse().ok()?),
+        disk_bytes: None,
+    })
 }
 
 fn of_leader(leader: i32) -> Option<Held> {
@@ -144,6 +159,7 @@ fn of_leader(leader: i32) -> Option<Held> {
         memory_bytes: stat.rss.saturating_mul(procfs::page_size()),
         processes: u32::try_from(stat.num_threads).ok()?,
         cpu: Duration::from_millis(ticks.saturating_mul(1000) / procfs::ticks_per_second()),
+        disk_bytes: None,
     })
 }
 
@@ -171,19 +187,28 @@ mod tests {
             processes: 9,
             // 4.1 of ten seconds are 41 %, of 50.
             cpu: Duration::from_millis(4100) * look,
+            // Of a MiB.
+            disk_bytes: Some(840_000),
         };
         assert_eq!(after(LASTING - 2, all), BTreeSet::new());
         // Of the first look it is not known what was used before.
         assert_eq!(
             after(LASTING - 1, all),
-            [Limit::MemoryMb, Limit::Processes].into()
+            [Limit::MemoryMb, Limit::Processes, Limit::DiskMb].into()
         );
-        let told = [Limit::MemoryMb, Limit::CpuPercent, Limit::Processes].into();
+        let told = [
+            Limit::MemoryMb,
+            Limit::CpuPercent,
+            Limit::Processes,
+            Limit::DiskMb,
+        ];
+        let told = told.into();
         assert_eq!(after(LASTING, all), told);
         let little = |look: u32| Held {
             memory_bytes: 800,
             processes: 8,
             cpu: Duration::from_secs(4) * look,
+            disk_bytes: Some(838_000),
         };
         assert_eq!(after(100, little), BTreeSet::new());
     }
@@ -214,6 +239,7 @@ mod tests {
             memory_bytes: 4096,
             processes: 3,
             cpu: Duration::from_millis(1500),
+            disk_bytes: None,
         };
         assert_eq!(held(me, Some(group.path())), Some(counted));
         assert_eq!(held(i32::MAX, None), None);

@@ -58,7 +58,7 @@ fn with(mut config: Config, name: &str, own: &Value) -> Config {
 }
 
 /// Sends an event, and says who handled it.
-async fn who_handles(stage: &Stage, id: &str) -> Vec<String> {
+pub(crate) async fn who_handles(stage: &Stage, id: &str) -> Vec<String> {
     send(stage, event(id), None).await.expect("accepted");
     let outcome: EventOutcome = wait_for(SOON, "its outcome is in the trail", async || {
         let all = outcomes(stage).await;

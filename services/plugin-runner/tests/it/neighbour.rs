@@ -42,12 +42,12 @@ fn line(event: Event) -> Vec<u8> {
     line
 }
 
-async fn hand_over(stage: &Stage, event: Event) -> Value {
+pub(crate) async fn hand_over(stage: &Stage, event: Event) -> Value {
     let (socket, said) = (socket(stage), line(event));
     wait_for(SOON, "somebody listens", async || say(&socket, &said).await).await
 }
 
-fn taken(duplicate: bool) -> Value {
+pub(crate) fn taken(duplicate: bool) -> Value {
     json!({"ok": true, "accepted": true, "duplicate": duplicate})
 }
 
