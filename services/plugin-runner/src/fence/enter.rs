@@ -42,10 +42,7 @@ fn enter(socket: &UnixStream, orders: &Orders) -> Result<Infallible, String> {
     let orders = &join(orders.clone(), &mut not_enforced);
     // Whoever started the runner may have left something open in it.
     close_fds::set_fds_cloexec(FIRST_OTHER, &[]);
-    drop(disk::check(
-        &orders.home,
-        Limits::of(&orders.permissions).disk_mb,
-    )?);
+    disk::check(&orders.home, Limits::of(&orders.permissions).disk_mb).map(|_bytes| ())?;
     let plan = reach::Plan::make(orders)?;
     let (user, closed) = user::take_own(orders, &plan.needed(orders), plan.places(), &mut not_enforced)?;
     limits::set(orders, user, &mut not_enforced)?;

@@ -32,10 +32,13 @@ runner.wait()
 signal.pause()
 "#;
 
-/// What the runner is started by, its plugins granted the test's own folder and what is said of them besides.
+/// What the runner is started by, its plugins granted what is said of them, and the test's own folder where that says
+/// nothing of folders.
 pub(crate) fn command(stage: &Stage, plugins: &[&str], permissions: &Value) -> Vec<String> {
     let mut granted = permissions.clone();
-    granted["write"] = json!([stage.file("")]);
+    if granted.get("write").is_none() {
+        granted["write"] = json!([stage.file("")]);
+    }
     let configs: serde_json::Map<String, Value> = plugins
         .iter()
         .map(|name| ((*name).to_owned(), json!({"permissions": granted})))
