@@ -41,8 +41,8 @@ impl Spelled {
         let mut spelled = Spelled::default();
         let mut document = spelled.respelled::<Manifest>("", document);
         document.retain(|key, value| value != "" || !UNSAID.contains(&key.as_str()));
-        reword::<PluginKind>(document.get_mut("type"));
-        reword::<ProcessModel>(document.get_mut("process_model"));
+        reword::<PluginKind>(&mut document, "type");
+        reword::<ProcessModel>(&mut document, "process_model");
         if let Some(Value::Array(dependencies)) = document.get_mut("dependencies") {
             for (index, dependency) in dependencies.iter_mut().enumerate() {
                 spelled.respell::<Dependency>(&below("/dependencies", &index.to_string()), dependency);
@@ -110,8 +110,8 @@ impl Spelled {
 }
 
 /// One of the words of a type, written as its reader knows it; any other is its author's, and told as it stands there.
-fn reword<T: DeserializeOwned>(value: Option<&mut Value>) {
-    if let Some(Value::String(word)) = value {
+fn reword<T: DeserializeOwned>(document: &mut Map<String, Value>, key: &str) {
+    if let Some(Value::String(word)) = document.get_mut(key) {
         let lower = word.to_ascii_lowercase();
         if serde_json::from_value::<T>(Value::from(lower.as_str())).is_ok() {
             *word = lower;
