@@ -2,6 +2,7 @@
 
 use super::client::{BATCHED, Connection, Http, NIGHTLY, STRUCTURED, event, filed};
 use crate::centre::{Centre, LIMIT};
+use hyper::body::Bytes;
 use serde_json::json;
 use snooze_event_gateway::centre::http::Limits;
 use std::{collections::BTreeSet, time::Duration};
@@ -153,6 +154,42 @@ async fn whoever_says_little_for_long_is_cut_off_and_makes_room() {
     let half = format!("{}{{\"id\"", head("content-length: 100"));
     body.write_all(half.as_bytes()).await.expect("writes");
     assert!(rest(&mut body).await.starts_with("HTTP/1.1 408 "));
+    http.gateway.end().await;
+}
+
+#[tokio::test]
+async fn connections_beyond_the_bound_wait_for_one_to_end() {
+    let centre = centre().await;
+    let limits = Limits {
+        connections: 2,
+        ..Limits::default()
+    };
+    let http = Http::with(&centre, |_| {}, limits).await;
+    let (mut first, mut second) = (
+        Connection::open(http.address).await,
+        Connection::open(http.address).await,
+    );
+    for connection in [&mut first, &mut second] {
+        assert_eq!(
+            connection.send("GET", "/healthz", &[], Bytes::new()).await.status,
+            200
+        );
+    }
+    let mut third = TcpStream::connect(http.address).await.expect("connects");
+    let request = b"GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+    third.write_all(request).await.expect("writes");
+    // Those that are there are answered meanwhile, and often enough that it would be too.
+    for _ in 0..100 {
+        assert_eq!(
+            second.send("GET", "/healthz", &[], Bytes::new()).await.status,
+            200
+        );
+    }
+    let waits = third.try_read(&mut [0; 16]).expect_err("it is not answered");
+    assert_eq!(waits.kind(), std::io::ErrorKind::WouldBlock);
+    drop(first);
+    assert!(rest(&mut third).await.starts_with("HTTP/1.1 200 "));
+    drop(second);
     http.gateway.end().await;
 }
 
