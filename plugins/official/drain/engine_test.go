@@ -39,7 +39,7 @@ func TestContainersAreStoppedInOrder(t *testing.T) {
 	engine.Do("kill", "ended")
 	plugin := stand.Start(t, map[string]any{
 		"engine_socket": engine.Socket(), "steps": units(containerNamed("two"), containerNamed("ended"), containerNamed("one"))})
-	outcome := plugin.Handle(nil, 4400*time.Millisecond)
+	outcome := plugin.HandleEvent(nil, 4400*time.Millisecond)
 	if !outcome.Handled || !outcome.Succeeded || running(engine, "one") != "false" || running(engine, "two") != "false" {
 		t.Fatal(outcome)
 	}
@@ -63,7 +63,7 @@ func TestAContainerThatDoesNotHearIsKilledInItsShare(t *testing.T) {
 	engine.Container("deaf")
 	heeding(t, engine, "next", "TERM")
 	plugin := stand.Start(t, map[string]any{"engine_socket": engine.Socket(), "steps": units(containerNamed("deaf"), containerNamed("next"))})
-	outcome := plugin.Handle(nil, 4400*time.Millisecond)
+	outcome := plugin.HandleEvent(nil, 4400*time.Millisecond)
 	if !outcome.Succeeded || running(engine, "deaf") != "false" || running(engine, "next") != "false" {
 		t.Error(outcome)
 	}
@@ -84,7 +84,7 @@ func TestASignalIsSentToAContainerAndItsEndAwaitedWhereThatIsAsked(t *testing.T)
 	second := map[string]any{"seconds": 1}
 	plugin := stand.Start(t, map[string]any{"engine_socket": engine.Socket(),
 		"steps": units(kill("waited", map[string]any{"seconds": 3}), kill("told", nil), kill("deaf", second))})
-	outcome := plugin.Handle(nil, 4400*time.Millisecond)
+	outcome := plugin.HandleEvent(nil, 4400*time.Millisecond)
 	for number, said := range []string{"stopped, ", "was sent SIGUSR1, ", "still runs when its time is over, "} {
 		name := []string{"container waited", "container told", "container deaf"}[number]
 		if got := entry(t, outcome, number+1, name); !strings.HasPrefix(got, said) {
@@ -102,7 +102,7 @@ func TestAContainerThatIsRemovedWhenItEndsHasStopped(t *testing.T) {
 	engine.Container("short", "--rm")
 	plugin := stand.Start(t, map[string]any{"engine_socket": engine.Socket(), "steps": units(
 		map[string]any{"container": "short", "action": "kill", "signal": "SIGKILL", "seconds": 3}, containerNamed("misspelt"))})
-	outcome := plugin.Handle(nil, 4400*time.Millisecond)
+	outcome := plugin.HandleEvent(nil, 4400*time.Millisecond)
 	if got := entry(t, outcome, 1, "container short"); !strings.HasPrefix(got, "stopped") {
 		t.Error(got)
 	}
@@ -117,7 +117,7 @@ func TestAnEngineThatIsDownOrHangsIsAFailureInTime(t *testing.T) {
 	stand.Garbage(t, "unix", silent, "")
 	for socket, words := range map[string]string{absent: "does it run", silent: "did not answer in time"} {
 		plugin := stand.Start(t, map[string]any{"engine_socket": socket, "steps": units(containerNamed("one"), containerNamed("two"))})
-		outcome := plugin.Handle(nil, 2*time.Second)
+		outcome := plugin.HandleEvent(nil, 2*time.Second)
 		if !outcome.Handled || outcome.Succeeded || !strings.Contains(outcome.Message, words) || !strings.Contains(outcome.Message, socket) {
 			t.Errorf("%s: %s", words, outcome)
 		}
@@ -145,7 +145,7 @@ func TestWhatIsNoEngineIsNeverTakenForOneThatHasStopped(t *testing.T) {
 		go func() { _ = server.Serve(listener) }()
 		t.Cleanup(func() { server.Close() })
 		plugin := stand.Start(t, map[string]any{"engine_socket": socket, "steps": units(containerNamed("one"))})
-		if outcome := plugin.Handle(nil, 2*time.Second); !outcome.Handled || outcome.Succeeded {
+		if outcome := plugin.HandleEvent(nil, 2*time.Second); !outcome.Handled || outcome.Succeeded {
 			t.Errorf("%v: %s", answer, outcome)
 		}
 	}

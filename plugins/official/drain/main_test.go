@@ -23,12 +23,12 @@ func TestTheManifestSaysWhatTheCodeDoes(t *testing.T) {
 func TestAnEventAfterWhichTheMachineMayGoOnStopsNothing(t *testing.T) {
 	plugin := stand.Start(t, map[string]any{"engine_socket": "/nowhere", "steps": units(containerNamed("one"))})
 	for _, other := range []string{"snooze.pending", "cloud.spot.rebalance", "cloud.instance.maintenance", "system.disk.low", "custom", "custom.other"} {
-		if outcome := plugin.Handle(map[string]any{"type": other}, 4*time.Second); outcome.Handled {
+		if outcome := plugin.HandleEvent(map[string]any{"type": other}, 4*time.Second); outcome.Handled {
 			t.Error(outcome)
 		}
 	}
 	for _, own := range events {
-		if outcome := plugin.Handle(map[string]any{"type": own}, 4*time.Second); !outcome.Handled {
+		if outcome := plugin.HandleEvent(map[string]any{"type": own}, 4*time.Second); !outcome.Handled {
 			t.Error(outcome)
 		}
 	}
@@ -70,7 +70,7 @@ func TestARefusedConfigurationNamesTheFieldAndChangesNothing(t *testing.T) {
 			refused(map[string]any{"steps": units(containerNamed("fine"), step)}, "steps[1]."+key)
 		}
 	}
-	if outcome := plugin.Handle(nil, 4*time.Second); outcome.Details["01 container kept"] == nil {
+	if outcome := plugin.HandleEvent(nil, 4*time.Second); outcome.Details["01 container kept"] == nil {
 		t.Error(outcome)
 	}
 }

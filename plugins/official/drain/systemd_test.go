@@ -52,7 +52,7 @@ func TestUnitsAreStoppedInOrderOnTheBusAndOnSystemdsOwnSocket(t *testing.T) {
 		plugin := systemd.Plugin(map[string]any{
 			"systemd_socket": socket, "steps": units(unitNamed("other.service"), unitNamed("idle.service"), unitNamed("plain.service"))})
 		systemd.Do("start", "plain.service", "other.service")
-		outcome := plugin.Handle(nil, 4*time.Second)
+		outcome := plugin.HandleEvent(nil, 4*time.Second)
 		if !outcome.Handled || !outcome.Succeeded || outcome.Message != "3 of 3 steps succeeded" {
 			t.Fatal(outcome)
 		}
@@ -79,7 +79,7 @@ func TestAUnitThatDoesNotStopTakesOnlyItsShareAndTheNextIsStopped(t *testing.T) 
 	systemd.Do("start", "deaf.service", "plain.service")
 	plugin := systemd.Plugin(map[string]any{
 		"systemd_socket": systemd.Bus(), "steps": units(unitNamed("deaf.service"), unitNamed("plain.service"))})
-	outcome := plugin.Handle(nil, 3*time.Second)
+	outcome := plugin.HandleEvent(nil, 3*time.Second)
 	if !outcome.Handled || outcome.Succeeded || !strings.Contains(outcome.Message, "1 of 2 steps succeeded; deaf.service: has not stopped") {
 		t.Error(outcome)
 	}
@@ -97,12 +97,12 @@ func TestASignalIsSentAndItsEffectAwaitedWhereThatIsAsked(t *testing.T) {
 	waited := map[string]any{"unit": "usr1.service", "action": "kill", "signal": "SIGUSR1", "seconds": 3}
 	systemd.Do("start", "usr1.service")
 	plugin := systemd.Plugin(map[string]any{"systemd_socket": systemd.Bus(), "steps": units(waited)})
-	if outcome := plugin.Handle(nil, 4*time.Second); !outcome.Succeeded || systemd.State("usr1.service") != "inactive" {
+	if outcome := plugin.HandleEvent(nil, 4*time.Second); !outcome.Succeeded || systemd.State("usr1.service") != "inactive" {
 		t.Error(outcome)
 	}
 	systemd.Do("start", "usr1.service")
 	plugin.Configure(map[string]any{"systemd_socket": systemd.Bus(), "steps": units(kill)})
-	outcome := plugin.Handle(nil, 4*time.Second)
+	outcome := plugin.HandleEvent(nil, 4*time.Second)
 	if said := entry(t, outcome, 1, "usr1.service"); !outcome.Succeeded || !strings.HasPrefix(said, "was sent SIGUSR1, ") {
 		t.Error(outcome)
 	}
@@ -113,7 +113,7 @@ func TestAUnitThatFailsWhenItStopsHasStoppedAndIsTold(t *testing.T) {
 	systemd := stand.StartSystemd(t, services)
 	systemd.Do("start", "fails.service")
 	plugin := systemd.Plugin(map[string]any{"systemd_socket": systemd.Bus(), "steps": units(unitNamed("fails.service"))})
-	outcome := plugin.Handle(nil, 4*time.Second)
+	outcome := plugin.HandleEvent(nil, 4*time.Second)
 	if said := entry(t, outcome, 1, "fails.service"); !outcome.Succeeded || !strings.Contains(said, "calls it failed") {
 		t.Error(outcome)
 	}
@@ -124,7 +124,7 @@ func TestAUnitThatThereIsNotIsAFailureAndTheNextIsStopped(t *testing.T) {
 	systemd.Do("start", "plain.service")
 	plugin := systemd.Plugin(map[string]any{
 		"systemd_socket": systemd.Bus(), "steps": units(unitNamed("misspelt.service"), unitNamed("plain.service"))})
-	outcome := plugin.Handle(nil, 4*time.Second)
+	outcome := plugin.HandleEvent(nil, 4*time.Second)
 	if outcome.Succeeded || !strings.Contains(outcome.Message, "misspelt.service: there is no such unit") || systemd.State("plain.service") != "inactive" {
 		t.Error(outcome)
 	}
@@ -136,7 +136,7 @@ func TestSystemdThatIsNotThereOrHangsIsAFailureInTime(t *testing.T) {
 	stand.Garbage(t, "unix", silent, "")
 	for socket, words := range map[string]string{absent: "does it run", silent: "did not answer in time"} {
 		plugin := stand.Start(t, map[string]any{"systemd_socket": socket, "steps": units(unitNamed("plain.service"))})
-		outcome := plugin.Handle(nil, 2*time.Second)
+		outcome := plugin.HandleEvent(nil, 2*time.Second)
 		if !outcome.Handled || outcome.Succeeded || !strings.Contains(outcome.Message, words) || !strings.Contains(outcome.Message, socket) {
 			t.Errorf("%s: %s", words, outcome)
 		}
@@ -144,7 +144,7 @@ func TestSystemdThatIsNotThereOrHangsIsAFailureInTime(t *testing.T) {
 	garbage := filepath.Join(folder, "g")
 	stand.Garbage(t, "unix", garbage, "SSH-2.0-OpenSSH_9.2\r\n")
 	plugin := stand.Start(t, map[string]any{"systemd_socket": garbage, "steps": units(unitNamed("plain.service"))})
-	if outcome := plugin.Handle(nil, 2*time.Second); !outcome.Handled || outcome.Succeeded {
+	if outcome := plugin.HandleEvent(nil, 2*time.Second); !outcome.Handled || outcome.Succeeded {
 		t.Error(outcome)
 	}
 }

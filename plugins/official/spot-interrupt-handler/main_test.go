@@ -50,16 +50,16 @@ func TestTheManifestSaysWhatTheCodeDoes(t *testing.T) {
 }
 
 func TestTheExitStatusOfTheScriptIsItsSuccess(t *testing.T) {
-	good := start(t, script(t, "echo saved; echo and synced >&2"), nil).Handle(nil, 4*time.Second)
+	good := start(t, script(t, "echo saved; echo and synced >&2"), nil).HandleEvent(nil, 4*time.Second)
 	if !good.Handled || !good.Succeeded || good.Details["exit_code"] != 0.0 || good.Details["script_output"] != "saved\nand synced\n" {
 		t.Error(good)
 	}
-	bad := start(t, script(t, "echo the disk is full; exit 7"), nil).Handle(nil, 4*time.Second)
+	bad := start(t, script(t, "echo the disk is full; exit 7"), nil).HandleEvent(nil, 4*time.Second)
 	if !bad.Handled || bad.Succeeded || bad.Details["exit_code"] != 7.0 || !strings.Contains(bad.Message, "exit code 7") ||
 		bad.Details["script_output"] != "the disk is full\n" {
 		t.Error(bad)
 	}
-	killed := start(t, script(t, "kill -9 $$"), nil).Handle(nil, 4*time.Second)
+	killed := start(t, script(t, "kill -9 $$"), nil).HandleEvent(nil, 4*time.Second)
 	if !killed.Handled || killed.Succeeded || killed.Details["signal"] != "SIGKILL" || killed.Details["timed_out"] != false {
 		t.Error(killed)
 	}
@@ -71,7 +71,7 @@ echo "$SNOOZE_EVENT_DEADLINE $SNOOZE_SECONDS_LEFT"; cat`), nil)
 	event := map[string]any{
 		"id": "cloud-spot-interrupt-7", "deadline": "2026-01-31T12:02:00Z", "data": map[string]any{"action": "terminate", "big": 9007199254740993},
 	}
-	said := plugin.Handle(event, 4*time.Second).Details["script_output"]
+	said := plugin.HandleEvent(event, 4*time.Second).Details["script_output"]
 	expected := "cloud-spot-interrupt-7 cloud.spot.interrupt 3 aws.imds web-1\n2026-01-31T12:02:00Z 2\n" +
 		`{"action":"terminate","big":9007199254740993}`
 	if said != expected {
@@ -82,7 +82,7 @@ echo "$SNOOZE_EVENT_DEADLINE $SNOOZE_SECONDS_LEFT"; cat`), nil)
 func TestAScriptThatReadsNothingIsNotHeldUp(t *testing.T) {
 	plugin := start(t, script(t, "true"), nil)
 	event := map[string]any{"data": map[string]any{"long": strings.Repeat("x", 512*1024)}}
-	if outcome := plugin.Handle(event, 4*time.Second); !outcome.Succeeded || outcome.Took > 2*time.Second {
+	if outcome := plugin.HandleEvent(event, 4*time.Second); !outcome.Succeeded || outcome.Took > 2*time.Second {
 		t.Error(outcome)
 	}
 }
@@ -90,12 +90,12 @@ func TestAScriptThatReadsNothingIsNotHeldUp(t *testing.T) {
 func TestAScriptIsToldToEndInTime(t *testing.T) {
 	// Its own child is told as well: a shell hears a signal only when that has ended.
 	path := script(t, "trap 'echo put away; exit 0' TERM; sleep 60")
-	outcome := start(t, path, nil).Handle(nil, 2*time.Second)
+	outcome := start(t, path, nil).HandleEvent(nil, 2*time.Second)
 	if !outcome.Handled || outcome.Succeeded || outcome.Details["timed_out"] != true || !strings.Contains(fmt.Sprint(outcome.Details["script_output"]), "put away\n") {
 		t.Error(outcome)
 	}
 	// Where it is configured to have less, there is no need to wait for the event's end.
-	outcome = start(t, path, map[string]any{"timeout_seconds": 0.2}).Handle(nil, time.Minute)
+	outcome = start(t, path, map[string]any{"timeout_seconds": 0.2}).HandleEvent(nil, time.Minute)
 	if outcome.Succeeded || outcome.Details["timed_out"] != true || outcome.Took > 3*time.Second {
 		t.Error(outcome)
 	}
@@ -104,7 +104,7 @@ func TestAScriptIsToldToEndInTime(t *testing.T) {
 func TestAScriptThatDoesNotEndIsKilledInTimeWithAllThatItStarted(t *testing.T) {
 	pids := filepath.Join(t.TempDir(), "pids")
 	path := script(t, fmt.Sprintf(`trap '' TERM; sleep 60 & (sh -c 'trap "" TERM; echo $$ >>%[1]s; sleep 60') & echo $! >>%[1]s; echo $$ >>%[1]s; wait; sleep 60`, pids))
-	outcome := start(t, path, nil).Handle(nil, 2*time.Second)
+	outcome := start(t, path, nil).HandleEvent(nil, 2*time.Second)
 	if !outcome.Handled || outcome.Succeeded || outcome.Details["signal"] != "SIGKILL" || outcome.Details["timed_out"] != true {
 		t.Error(outcome)
 	}
@@ -114,7 +114,7 @@ func TestAScriptThatDoesNotEndIsKilledInTimeWithAllThatItStarted(t *testing.T) {
 func TestWhatAScriptLeavesBehindEndsWithIt(t *testing.T) {
 	pids := filepath.Join(t.TempDir(), "pids")
 	path := script(t, fmt.Sprintf("sleep 60 & echo $! >>%s; echo done", pids))
-	outcome := start(t, path, nil).Handle(nil, time.Minute)
+	outcome := start(t, path, nil).HandleEvent(nil, time.Minute)
 	if !outcome.Succeeded || outcome.Took > 3*time.Second {
 		t.Error(outcome)
 	}
@@ -135,7 +135,7 @@ func TestAPluginThatHasToEndEndsItsScript(t *testing.T) {
 			time.Sleep(10 * time.Millisecond)
 		}
 	}()
-	if outcome := plugin.Handle(nil, time.Minute); outcome.Succeeded || outcome.Details["signal"] != "SIGKILL" {
+	if outcome := plugin.HandleEvent(nil, time.Minute); outcome.Succeeded || outcome.Details["signal"] != "SIGKILL" {
 		t.Error(outcome)
 	}
 	areGone(t, pids, 1)
@@ -183,7 +183,7 @@ func TestAScriptThatOthersMayWriteIsNotRun(t *testing.T) {
 		},
 	} {
 		path := spoil(script(t, "touch "+ran))
-		outcome := start(t, path, nil).Handle(nil, 4*time.Second)
+		outcome := start(t, path, nil).HandleEvent(nil, 4*time.Second)
 		if words == "chown root" && path == "/proc/1/exe" {
 			words = "not run"
 		}
@@ -211,7 +211,7 @@ func TestAnEventOfAnotherTypeIsNotItsBusiness(t *testing.T) {
 	ran := filepath.Join(t.TempDir(), "ran")
 	plugin := start(t, script(t, "touch "+ran), nil)
 	for _, other := range []string{"custom", "cloud.spot.rebalance", "cloud.instance.termination"} {
-		if outcome := plugin.Handle(map[string]any{"type": other}, 4*time.Second); outcome.Handled {
+		if outcome := plugin.HandleEvent(map[string]any{"type": other}, 4*time.Second); outcome.Handled {
 			t.Error(outcome)
 		}
 	}
@@ -248,7 +248,7 @@ func TestARefusedConfigurationNamesTheFieldAndChangesNothing(t *testing.T) {
 	if said := plugin.Refuses(map[string]any{"timeout_seconds": 9}); !strings.Contains(said, "shutdown_script_path") {
 		t.Error(said)
 	}
-	if outcome := plugin.Handle(nil, 4*time.Second); outcome.Details["script_output"] != "kept\n" {
+	if outcome := plugin.HandleEvent(nil, 4*time.Second); outcome.Details["script_output"] != "kept\n" {
 		t.Error(outcome)
 	}
 }

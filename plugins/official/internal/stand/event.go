@@ -16,13 +16,15 @@ type Outcome struct {
 	Message   string         `json:"message"`
 	Details   map[string]any `json:"details"`
 	Error     string         `json:"-"`
+	// Took is how long the answer took.
+	Took time.Duration `json:"-"`
 }
 
 func (outcome Outcome) String() string {
 	if outcome.Error != "" {
 		return "error: " + outcome.Error
 	}
-	return fmt.Sprintf("handled %v, succeeded %v: %s %v", outcome.Handled, outcome.Succeeded, outcome.Message, outcome.Details)
+	return fmt.Sprintf("handled %v, succeeded %v after %s: %s %v", outcome.Handled, outcome.Succeeded, outcome.Took, outcome.Message, outcome.Details)
 }
 
 // Handle hands over an event of a type that leaves so much time, which the answer has to be there in.
@@ -40,10 +42,11 @@ func (plugin *Plugin) HandleWith(eventType string, left time.Duration, data map[
 		"noticed_at": noticed.Format(time.RFC3339), "timestamp": noticed.Format(time.RFC3339),
 		"deadline": noticed.Add(left).Format(time.RFC3339), "data": data, "left_ms": left.Milliseconds(),
 	}})
+	took := time.Since(noticed)
 	if failure != "" {
-		return Outcome{Error: failure}
+		return Outcome{Error: failure, Took: took}
 	}
-	var outcome Outcome
+	outcome := Outcome{Took: took}
 	must(plugin.t, json.Unmarshal(result, &outcome))
 	return outcome
 }
@@ -79,4 +82,30 @@ func (plugin *Plugin) Passes(eventType string, data map[string]any) {
 	if outcome := plugin.HandleWith(eventType, AnswerLimit, data); outcome.Error != "" || outcome.Handled {
 		plugin.t.Fatalf("%s with %v is not passed over: %s", eventType, data, outcome)
 	}
+}
+
+// HandleEvent has it handle an event of which this is said, and which has so much time left. Whatever is not said of the event is made up. It has to be
+// answered before that time is over.
+func (plugin *Plugin) HandleEvent(event map[string]any, left time.Duration) Outcome {
+	plugin.t.Helper()
+	whole := map[string]any{
+		"id": "test-1", "type": "cloud.spot.interrupt", "severity": 3, "source": "aws.imds", "host": "web-1",
+		"noticed_at": "2026-01-31T12:00:00Z", "timestamp": "2026-01-31T12:00:00Z", "data": map[string]any{},
+		"left_ms": left.Milliseconds(),
+	}
+	for name, value := range event {
+		whole[name] = value
+	}
+	begun := time.Now()
+	result, failure := plugin.Ask("HandleEvent", map[string]any{"event": whole})
+	took := time.Since(begun)
+	if failure != "" {
+		plugin.t.Fatalf("it answers with an error: %s", failure)
+	}
+	if took > left {
+		plugin.t.Fatalf("it answered after %s, and had %s: %s", took, left, result)
+	}
+	outcome := Outcome{Took: took}
+	must(plugin.t, json.Unmarshal(result, &outcome))
+	return outcome
 }
