@@ -119,16 +119,16 @@ fn the_configuration_of_the_protocol_is_one_that_a_host_takes() {
         .into_iter()
         .filter(|block| block.contains("\"plugin_configs\""));
     let shown: Vec<String> = shown.collect();
-    let [text] = &*shown else {
-        panic!("one block is a host's file: {shown:#?}")
+    let [text, filters] = &*shown else {
+        panic!("two blocks are a host's file: {shown:#?}")
     };
     let plugin = "spot-checkpoint".parse().expect("a name");
     let config = accepted(text, &plugin);
-    let whole: Value = serde_json::from_str(text).expect("it is JSON");
-    assert_eq!(
-        Value::Object(config.clone()),
-        whole["plugins"]["plugin_configs"]["spot-checkpoint"]
-    );
+    for (text, config) in [(text, &config), (filters, &accepted(filters, &plugin))] {
+        let whole: Value = serde_json::from_str(text).expect("it is JSON");
+        let shown = &whole["plugins"]["plugin_configs"]["spot-checkpoint"];
+        assert_eq!(Value::Object(config.clone()), *shown);
+    }
     // What it grants is what is enforced: no key of it means nothing.
     let granted: Permissions = serde_json::from_value(config["permissions"].clone()).expect("permissions");
     let enforced = serde_json::to_value(granted).expect("it is written");
@@ -136,9 +136,10 @@ fn the_configuration_of_the_protocol_is_one_that_a_host_takes() {
         assert_eq!(&enforced[key], value, "{key}");
     }
     // The same reader refuses what the protocol says that it refuses.
-    for (right, wrong) in [
-        ("\"priority\":100", "\"priority\":\"high\""),
-        ("\"idempotent\"", "\"idempotant\""),
+    for (text, right, wrong) in [
+        (text, "\"priority\":100", "\"priority\":\"high\""),
+        (text, "\"idempotent\"", "\"idempotant\""),
+        (filters, "\"numeric\"", "\"numerous\""),
     ] {
         assert!(text.contains(right), "{right}");
         assert!(
