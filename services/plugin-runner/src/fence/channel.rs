@@ -171,6 +171,10 @@ mod tests {
     async fn orders_that_are_longer_than_a_sockets_buffer_arrive_whole() {
         for places in [0, 60_000] {
             let (ours, theirs) = pair().expect("a pair");
+            let orders = orders(places);
+            let entering = Entering::begin(ours, &orders, io::stdin().as_fd()).expect("it begins");
+            assert_eq!(entering.left.is_empty(), places == 0, "the buffer is smaller");
+            // Only now: whoever reads meanwhile makes room.
             let process = thread::spawn(move || {
                 let socket = UnixStream::from(theirs);
                 let (orders, _stdin) = read(&socket).expect("they come");
@@ -178,9 +182,6 @@ mod tests {
                 (&socket).write_all(&fenced).expect("somebody listens");
                 orders.others_write.len()
             });
-            let orders = orders(places);
-            let entering = Entering::begin(ours, &orders, io::stdin().as_fd()).expect("it begins");
-            assert_eq!(entering.left.is_empty(), places == 0, "the buffer is smaller");
             let outcome = entering.outcome().await.expect("it answers");
             assert_eq!(outcome, Outcome::Fenced(Fenced::default()));
             assert_eq!(process.join().expect("it does not panic"), places);
