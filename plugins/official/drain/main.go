@@ -7,10 +7,10 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
+	"cloudsnooze.local/official/internal/handler"
 	"cloudsnooze.local/official/internal/monitor"
 	"cloudsnooze.local/official/internal/settings"
 	"cloudsnooze.local/snooze"
@@ -67,7 +67,7 @@ func socket(config snooze.Values, name, otherwise string) (string, error) {
 func (plugin *plugin) SupportedEvents() []string { return events }
 
 func (plugin *plugin) HandleEvent(ctx context.Context, event snooze.Event) (snooze.Outcome, error) {
-	if !slices.Contains(events, event.Type) {
+	if !handler.Concerns(event, events) {
 		return snooze.NotHandled(), nil
 	}
 	if len(plugin.steps) == 0 {

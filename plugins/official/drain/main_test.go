@@ -28,6 +28,8 @@ func TestAnEventAfterWhichTheMachineMayGoOnStopsNothing(t *testing.T) {
 		}
 	}
 	for _, own := range events {
+		plugin.Passes(own, map[string]any{"state": "cancelled"})
+		plugin.Passes(own, map[string]any{"state": "cleared"})
 		if outcome := plugin.HandleEvent(map[string]any{"type": own}, 4*time.Second); !outcome.Handled {
 			t.Error(outcome)
 		}

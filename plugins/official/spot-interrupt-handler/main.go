@@ -12,6 +12,7 @@ import (
 	"os"
 	"time"
 
+	"cloudsnooze.local/official/internal/handler"
 	"cloudsnooze.local/official/internal/monitor"
 	"cloudsnooze.local/official/internal/settings"
 	"cloudsnooze.local/snooze"
@@ -65,7 +66,7 @@ func (plugin *plugin) Configure(_ context.Context, config snooze.Values) error {
 func (plugin *plugin) SupportedEvents() []string { return []string{interrupt} }
 
 func (plugin *plugin) HandleEvent(ctx context.Context, event snooze.Event) (snooze.Outcome, error) {
-	if event.Type != interrupt {
+	if !handler.Concerns(event, []string{interrupt}) {
 		return snooze.NotHandled(), nil
 	}
 	if plugin.script == "" {

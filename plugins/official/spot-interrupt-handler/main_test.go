@@ -49,6 +49,22 @@ func TestTheManifestSaysWhatTheCodeDoes(t *testing.T) {
 	}
 }
 
+// What is called off has the script run for nothing, on a machine that stays.
+func TestANoticeThatWasCalledOffRunsNothing(t *testing.T) {
+	mark := filepath.Join(t.TempDir(), "ran")
+	plugin := start(t, script(t, "touch "+mark), nil)
+	for _, state := range []string{"cancelled", "cleared"} {
+		plugin.Passes(interrupt, map[string]any{"state": state})
+	}
+	if _, err := os.Stat(mark); err == nil {
+		t.Error("the script was run")
+	}
+	plugin.HandleEvent(map[string]any{"data": map[string]any{"state": "raised"}}, 4*time.Second)
+	if _, err := os.Stat(mark); err != nil {
+		t.Error("and where it is raised it is not")
+	}
+}
+
 func TestTheExitStatusOfTheScriptIsItsSuccess(t *testing.T) {
 	good := start(t, script(t, "echo saved; echo and synced >&2"), nil).HandleEvent(nil, 4*time.Second)
 	if !good.Handled || !good.Succeeded || good.Details["exit_code"] != 0.0 || good.Details["script_output"] != "saved\nand synced\n" {
