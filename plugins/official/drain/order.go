@@ -12,6 +12,8 @@ const (
 	answerTime = 500 * time.Millisecond
 	// Of a time that is short, so much of it is kept back: a tenth.
 	answerShare = 10
+	// Sending a signal takes a few milliseconds. Of a time that is short, half is kept for all of them at most.
+	signalTime = time.Second
 )
 
 // result is what became of a step.
@@ -31,15 +33,19 @@ func lessAnswer(now, end time.Time) time.Time {
 }
 
 // share is what the first of these steps has: as much of what is left as each of those that wait, so that what one does
-// not need is the others'.
+// not need is the others'. For a signal that is not waited for a little is kept; where its socket hangs it takes no more
+// than a step that waits.
 func share(steps []step, left time.Duration) time.Duration {
-	waiting := 0
-	for _, each := range steps {
+	left = max(left, 0)
+	kept, places := min(signalTime, left/time.Duration(2*len(steps))), 1
+	for _, each := range steps[1:] {
 		if each.waits() {
-			waiting++
+			places++
+		} else {
+			left -= kept
 		}
 	}
-	own := max(left, 0) / time.Duration(max(waiting, 1))
+	own := left / time.Duration(places)
 	if limit := steps[0].limit; limit > 0 {
 		own = min(own, limit)
 	}
