@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"net/netip"
 	"net/url"
 	"reflect"
 	"strings"
@@ -68,6 +69,10 @@ func applicationOf(config snooze.Values) (*application, error) {
 			return nil, err
 		}
 	}
+	// Else it could speak of the checkpoint before, and nobody would know.
+	if made.status != "" && !strings.Contains(made.status, placeholder) {
+		return nil, fmt.Errorf("status_url has to hold %s, in whose place the event's id is put: what it says could be about an earlier checkpoint", placeholder)
+	}
 	if made.authorities, err = settings.Authorities(config); err != nil {
 		return nil, err
 	}
@@ -95,6 +100,24 @@ func address(field, text string) (*url.URL, error) {
 		return nil, fmt.Errorf("%s names a user: put what the application asks for into token or token_file", field)
 	}
 	return parsed, nil
+}
+
+// readable says of which address a token sent there could be read on the way.
+func (application *application) readable() (field string, is bool) {
+	status, err := url.Parse(application.status)
+	switch {
+	case !isSafe(application.url):
+		return "url", true
+	case application.status != "" && (err != nil || !isSafe(status)):
+		return "status_url", true
+	}
+	return "", false
+}
+
+func isSafe(address *url.URL) bool {
+	host := address.Hostname()
+	number, err := netip.ParseAddr(host)
+	return address.Scheme == "https" || host == "localhost" || err == nil && number.IsLoopback()
 }
 
 func completeOf(config snooze.Values) (complete, error) {

@@ -21,7 +21,8 @@ import (
 	"cloudsnooze.local/snooze"
 )
 
-// A question about how it goes is worth this long; one that hangs is asked again.
+// A question about how it goes is worth this long; one that hangs is asked again. So is the request itself where another
+// address says how it goes: it may have been taken all the same.
 const pollLimit = 5 * time.Second
 
 // asked is what was done so far.
@@ -67,7 +68,10 @@ func (checkpoint *checkpoint) request(ctx context.Context) (state, error) {
 	end := time.Now().Add(checkpoint.retry)
 	for {
 		checkpoint.asked.requests++
-		answer, err := checkpoint.ask(ctx, http.MethodPost, checkpoint.url.String(), body)
+		answer, err, hangs := checkpoint.post(ctx, body)
+		if hangs {
+			return isUnderWay, nil
+		}
 		if err == nil {
 			checkpoint.asked.details["status"] = answer.code
 			switch {
@@ -87,6 +91,18 @@ func (checkpoint *checkpoint) request(ctx context.Context) (state, error) {
 			return isFailed, fmt.Errorf("%s could not be asked for a checkpoint: %w%s", checkpoint.url.Host, err, advice(err))
 		}
 	}
+}
+
+// post is the request once. It hangs where an answer does not come in time and status_url can say what became of it.
+func (checkpoint *checkpoint) post(ctx context.Context, body []byte) (_ answer, _ error, hangs bool) {
+	if checkpoint.status == "" {
+		answer, err := checkpoint.ask(ctx, http.MethodPost, checkpoint.url.String(), body)
+		return answer, err, false
+	}
+	limited, cancel := context.WithTimeout(ctx, pollLimit)
+	defer cancel()
+	answer, err := checkpoint.ask(limited, http.MethodPost, checkpoint.url.String(), body)
+	return answer, err, err != nil && limited.Err() != nil && ctx.Err() == nil
 }
 
 // judge says what the answer to the request comes to. With a status_url this says whether it was taken; what it says

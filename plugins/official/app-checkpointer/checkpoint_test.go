@@ -72,7 +72,7 @@ func TestAcceptedIsNotComplete(t *testing.T) {
 	job := serve(t, func(writer http.ResponseWriter, _ *http.Request) { writer.WriteHeader(http.StatusAccepted) })
 	plugin := stand.Start(t, job.config(nil))
 	plugin.Fails("cloud.spot.interrupt", 30*time.Second, "202 Accepted", "nobody knows", "status_url")
-	plugin.Configure(job.config(map[string]any{"status_url": job.server.URL + "/status"}))
+	plugin.Configure(job.config(map[string]any{"status_url": job.server.URL + "/status/{id}"}))
 	plugin.Fails("cloud.spot.interrupt", time.Second, "in time")
 	plugin.Configure(job.config(map[string]any{"complete_status": 202}))
 	plugin.Succeeds("cloud.spot.interrupt", 30*time.Second)
@@ -125,6 +125,21 @@ func TestOneThatIsUnderWayAlreadyIsWaitedFor(t *testing.T) {
 		fmt.Fprint(writer, `{"state":"complete"}`)
 	})
 	stand.Start(t, job.polled(nil)).Succeeds("cloud.spot.interrupt", 30*time.Second)
+}
+
+// As one does that answers when it is done, or a proxy that loses the answer.
+func TestARequestThatHangsKeepsNobodyFromAskingHowItGoes(t *testing.T) {
+	job := serve(t, func(writer http.ResponseWriter, request *http.Request) {
+		if request.Method == http.MethodPost {
+			<-request.Context().Done()
+			return
+		}
+		fmt.Fprint(writer, `{"state":"complete"}`)
+	})
+	outcome := stand.Start(t, job.polled(nil)).Succeeds("cloud.spot.interrupt", 30*time.Second)
+	if outcome.Details["requests"] != 1.0 || outcome.Details["polls"] != 1.0 {
+		t.Fatal(outcome)
+	}
 }
 
 func TestWhatCannotBeReadIsNeverComplete(t *testing.T) {

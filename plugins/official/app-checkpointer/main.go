@@ -37,6 +37,9 @@ func (plugin *plugin) Configure(_ context.Context, config snooze.Values) error {
 	if err != nil {
 		return err
 	}
+	if field, is := application.readable(); is && token.Given() {
+		return fmt.Errorf("%s has to begin with https:// where a token is sent: over http it can be read on the way, but on this machine", field)
+	}
 	plugin.application, plugin.token = application, token
 	return nil
 }

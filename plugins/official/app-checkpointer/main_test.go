@@ -47,19 +47,22 @@ func TestWithoutAConfigurationAnEventIsAnError(t *testing.T) {
 func TestARefusedConfigurationNamesTheFieldAndNoSecret(t *testing.T) {
 	plugin := stand.StartUnconfigured(t)
 	for field, config := range map[string]map[string]any{
-		"url":              {},
-		"url is not":       {"url": "ftp://x/"},
-		"url names a user": {"url": "http://a:hush@x/"},
-		"status_url":       {"url": "http://x/", "status_url": "x"},
-		"complete_status":  {"url": "http://x/", "complete_status": 404},
-		"complete_value":   {"url": "http://x/", "complete_pointer": "/state"},
-		"complete_pointer": {"url": "http://x/", "complete_pointer": "state", "complete_value": 1},
-		"failed_values":    {"url": "http://x/", "complete_pointer": "/state", "complete_value": 1, "failed_values": []any{[]any{}}},
-		"poll_interval_ms": {"url": "http://x/", "poll_interval_ms": 1},
-		"retry_seconds":    {"url": "http://x/", "retry_seconds": -1},
-		"token":            {"url": "http://x/", "token": 7},
-		"token_file":       {"url": "http://x/", "token": "hush", "token_file": "/x"},
-		"ca_file":          {"url": "http://x/", "ca_file": "relative"},
+		"url":                     {},
+		"url is not":              {"url": "ftp://x/"},
+		"url names a user":        {"url": "http://a:hush@x/"},
+		"status_url":              {"url": "http://x/", "status_url": "x"},
+		"status_url has":          {"url": "http://x/", "status_url": "http://x/status"},
+		"url has to begin":        {"url": "http://x/", "token": "hush"},
+		"status_url has to begin": {"url": "http://127.0.0.1/", "status_url": "http://x/{id}", "token_file": "/hush"},
+		"complete_status":         {"url": "http://x/", "complete_status": 404},
+		"complete_value":          {"url": "http://x/", "complete_pointer": "/state"},
+		"complete_pointer":        {"url": "http://x/", "complete_pointer": "state", "complete_value": 1},
+		"failed_values":           {"url": "http://x/", "complete_pointer": "/state", "complete_value": 1, "failed_values": []any{[]any{}}},
+		"poll_interval_ms":        {"url": "http://x/", "poll_interval_ms": 1},
+		"retry_seconds":           {"url": "http://x/", "retry_seconds": -1},
+		"token":                   {"url": "http://x/", "token": 7},
+		"token_file":              {"url": "http://x/", "token": "hush", "token_file": "/x"},
+		"ca_file":                 {"url": "http://x/", "ca_file": "relative"},
 	} {
 		if said := plugin.Refuses(config); !strings.Contains(said, field) || strings.Contains(said, "hush") {
 			t.Errorf("%v is refused so: %s", config, said)
