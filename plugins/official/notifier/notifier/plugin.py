@@ -16,8 +16,8 @@ from notifier.sending import Sender, Target
 from notifier.webhook import Webhook
 from snooze_monitor import Settings, about
 
-SUBJECT = "{severity}: {type} on {host}"
-MESSAGE = "{severity}: {type} on {host}, deadline {deadline}. Noticed by {source} at {noticed_at}, event {id}."
+SUBJECT = "{severity}: {type} {state} on {host}"
+MESSAGE = "{severity}: {type} {state} on {host}, deadline {deadline}. Noticed by {source} at {noticed_at}, event {id}."
 
 TIMEOUT_SECONDS = 30
 """Who hangs for longer is not told: another event may be waiting."""

@@ -61,15 +61,22 @@ class Sender:
         end = self._now() + limit_seconds
         results = [Result() for _ in targets]
         begun: list[tuple[str, threading.Thread]] = []
+        self._hanging = {name: thread for name, thread in self._hanging.items() if thread.is_alive()}
         before = threading.stack_size(STACK_BYTES)
-        for target, result in zip(targets, results):
-            if target.name in self._hanging and self._hanging[target.name].is_alive():
-                result.text = "the notice before is still under way: it hangs"
-                continue
-            thread = threading.Thread(target=self._try, args=(target, result, end), daemon=True)
-            thread.start()
-            begun.append((target.name, thread))
-        threading.stack_size(before)
+        try:
+            for target, result in zip(targets, results):
+                if target.name in self._hanging:
+                    result.text = "the notice before is still under way: it hangs"
+                    continue
+                thread = threading.Thread(target=self._try, args=(target, result, end), daemon=True)
+                try:
+                    thread.start()
+                except RuntimeError as error:  # The others are told all the same.
+                    result.text = f"{error}: too many of those before hang still"
+                    continue
+                begun.append((target.name, thread))
+        finally:
+            threading.stack_size(before)
         for name, thread in begun:
             thread.join(max(0.0, end - self._now()))
             if thread.is_alive():

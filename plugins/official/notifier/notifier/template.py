@@ -26,10 +26,16 @@ def severity(event: Event) -> str:
     return SEVERITIES[event.severity] if 0 <= event.severity < len(SEVERITIES) else str(event.severity)
 
 
+def state(event: Event) -> str:
+    """Whether it begins, has ended or was called off: the type is the same, and an all-clear is no second alarm."""
+    return _shown(event.data.get("state")) or "raised"
+
+
 _NAMES: dict[str, Callable[[Event], str]] = {
     "id": lambda event: event.id,
     "type": lambda event: event.type,
     "severity": severity,
+    "state": state,
     "source": lambda event: event.source,
     "host": lambda event: event.host,
     "noticed_at": lambda event: event.noticed_at,

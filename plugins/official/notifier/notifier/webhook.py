@@ -15,7 +15,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 from snooze_plugin import Event
 
@@ -31,6 +31,9 @@ _OTHER_TIME = (408, 425, 429)
 _SHOWN_BYTES = 200
 
 _PREFIX = "whsec_"
+
+_TELLING = 8
+"""Characters: a shorter piece of a URL is a word, as `hooks`, and nobody's secret."""
 
 
 @dataclass(frozen=True)
@@ -61,9 +64,7 @@ class Webhook:
     def secrets(self) -> list[str]:
         """What is not to be shown, as far as it can be read."""
         known = [secret.known() for secret in (self.url, self.secret) if secret]
-        # A part of it that a server says back is as good as the whole.
-        paths = [urlsplit(known[0]).path, urlsplit(known[0]).query] if known[0] else []
-        return [one for one in (*known, *paths) if len(one) > 1]
+        return [one for one in (*known, *_parts(known[0])) if len(one) > 1]
 
     def tell(self, event: Event, text: str, limit_seconds: float) -> None:
         """Tells it once; raises why not."""
@@ -131,6 +132,16 @@ def _split(url: str) -> SplitResult:
     if parts.scheme == "http" and parts.hostname not in LOOPBACK:
         raise ValueError("has to begin with https://: what is sent over http, its secret too, can be read on the way")
     return parts
+
+
+def _parts(url: str) -> list[str]:
+    """What a server may say back of it, and is as good as the whole."""
+    if not url:
+        return []
+    parts = urlsplit(url)
+    pieces = [*parts.path.split("/"), *(value for _, value in parse_qsl(parts.query))]
+    whole = [parts.path, parts.path.lstrip("/"), parts.query]
+    return [*whole, *(piece for piece in pieces if len(piece) >= _TELLING)]
 
 
 def _host(parts: SplitResult) -> str:

@@ -53,6 +53,7 @@ class Hook:
         self.statuses: list[int] = []
         self.retry_after: str | None = None
         self.echo = False
+        self.said = ""
         self.authority = authority
         hook = self
 
@@ -68,6 +69,7 @@ class Hook:
                 self.end_headers()
                 if hook.echo:
                     self.wfile.write(f"{self.path} {request.headers}".encode())
+                self.wfile.write(hook.said.encode())
 
             def log_message(self, *arguments: Any) -> None:
                 """Says nothing."""

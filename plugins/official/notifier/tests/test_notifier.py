@@ -6,6 +6,7 @@ import base64
 import hashlib
 import hmac
 import json
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -194,6 +195,46 @@ def test_what_the_fence_refuses_is_not_tried_again_and_says_what_to_grant() -> N
     assert refused.is_final
     assert "permissions.tcp" in str(refused)
     assert not of(ConnectionRefusedError(111, "Connection refused"), []).is_final
+
+
+def test_one_that_no_thread_can_be_started_for_keeps_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    start = threading.Thread.start
+    told: list[None] = []
+
+    def limited(thread: threading.Thread) -> None:
+        if len(told) == 1:
+            raise RuntimeError("can't start new thread")
+        start(thread)
+        thread.join()
+
+    monkeypatch.setattr(threading.Thread, "start", limited)
+    targets = [Target(name, lambda _: told.append(None), list) for name in ("first", "second")]
+    before = threading.stack_size()
+    first, second = Sender().tell(targets, 5)
+    assert (first.told, second.told) == (True, False)
+    assert "can't start new thread" in str(second)
+    assert threading.stack_size() == before
+
+
+@pytest.mark.parametrize("back", ["hook/token-1234", "token-1234", "value k-5678-long only", "key=k-5678-long"])
+def test_no_part_of_a_secret_url_that_a_server_says_back_is_said(monitor: StartMonitor, hook: Hook, back: str) -> None:
+    hook.statuses, hook.said = [403], back
+    outcome = handle(monitor(NAME, targets=[{"type": "webhook", "url": hook.url + "?key=k-5678-long"}]))
+    said = json.dumps(outcome)
+    assert outcome["succeeded"] is False
+    assert "answers 403" in said
+    assert not [one for one in ("token-1234", "k-5678-long") if one in said], said
+
+
+@pytest.mark.parametrize(
+    ("data", "state"), [({}, "raised"), ({"state": "cancelled"}, "cancelled"), ({"state": "cleared"}, "cleared")]
+)
+def test_an_all_clear_is_not_told_as_the_alarm(
+    monitor: StartMonitor, hook: Hook, data: dict[str, str], state: str
+) -> None:
+    handle(monitor(NAME, targets=[{"type": "slack", "url": hook.url}]), data=data)
+    [request] = hook.requests
+    assert json.loads(request.body)["text"].startswith(f"critical: cloud.spot.interrupt {state} on web-1")
 
 
 def test_pauses_grow_have_a_bound_and_never_pass_the_end() -> None:

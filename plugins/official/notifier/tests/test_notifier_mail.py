@@ -53,7 +53,7 @@ def test_mail_is_sent_over_tls_by_who_has_signed_in(
     outcome = handle(monitor(NAME, targets=[target], message="Größe: {data.action}"))
     assert outcome["succeeded"] is True, outcome
     [message] = map(parsed, server.messages)
-    assert message["Subject"] == "critical: cloud.spot.interrupt on web-1"
+    assert message["Subject"] == "critical: cloud.spot.interrupt raised on web-1"
     assert message["To"] == "a@example.com, b@example.com"
     assert message["Message-ID"] == "<cloud-spot-interrupt-7@example.com>"
     assert message["Auto-Submitted"] == "auto-generated"
