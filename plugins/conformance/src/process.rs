@@ -230,10 +230,12 @@ impl Running {
             kill_group(self.group);
         }
         let deadline = Instant::now() + REAP_LIMIT;
-        for mut task in self.listening.drain(..) {
-            if timeout_at(deadline, &mut task).await.is_err() {
+        // Each stays until it is over: who gives up waiting here may come again.
+        while let Some(task) = self.listening.last_mut() {
+            if timeout_at(deadline, &mut *task).await.is_err() {
                 task.abort();
             }
+            self.listening.pop();
         }
         self.log()
     }
