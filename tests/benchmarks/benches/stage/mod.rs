@@ -52,7 +52,15 @@ impl Service {
         let file = home.join(format!("{name}.json"));
         fs::write(&file, configuration.to_string()).expect("the temporary folder can be written");
         let mut words = name.split(' ');
-        let program = programs().join(words.next().unwrap_or_default());
+        let built = programs().join(words.next().unwrap_or_default());
+        // A copy of its own: two parts of one program share its text where they run on one machine, and these do not.
+        let program = home.join(name.replace(' ', "-"));
+        fs::copy(&built, &program).unwrap_or_else(|cause| {
+            panic!(
+                "{} cannot be copied ({cause}): the Makefile's target builds it",
+                built.display()
+            )
+        });
         let log = home.join(format!("{name}.log"));
         let said = File::create(&log).expect("the temporary folder can be written");
         let child = Command::new(&program)
@@ -68,12 +76,7 @@ impl Service {
             .stdout(said.try_clone().expect("a file"))
             .stderr(said)
             .spawn()
-            .unwrap_or_else(|cause| {
-                panic!(
-                    "{} does not start ({cause}): the Makefile's target builds it",
-                    program.display()
-                )
-            });
+            .unwrap_or_else(|cause| panic!("{} does not start: {cause}", program.display()));
         Service { name, child, log }
     }
 }
