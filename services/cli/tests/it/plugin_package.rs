@@ -139,6 +139,11 @@ async fn what_cannot_be_a_package_is_exit_code_64() {
         assert!(done.err.contains(said), "{said}: {done:?}");
     };
     told(&folder.join("out.tar.gz"), "part of the next package").await;
+    let special = around.path().join("special");
+    let _listening = std::os::unix::net::UnixListener::bind(&special).expect("a socket");
+    told(&special, "is no file").await;
+    assert!(fs::metadata(&special).is_ok_and(|found| !found.is_file()));
+    told(around.path(), "is no file").await;
     write(&folder, ".snoozeignore", "run\n", 0o644);
     told(&outside, "the entry point is not packed").await;
     write(&folder, ".snoozeignore", "", 0o644);

@@ -94,6 +94,12 @@ fn output(given: Option<&Path>, folder: &Folder, package: &Package) -> Result<Pa
         _ => Path::new("."),
     };
     let unusable = |why: String| Failure::new(Exit::Usage, format!("{}: {why}", given.display()));
+    // A rename puts the package in the place of whatever is there: of /dev/null, for the superuser.
+    if fs::metadata(given).is_ok_and(|found| !found.is_file()) {
+        return Err(unusable(
+            "is there and is no file; name another place for the package".to_owned(),
+        ));
+    }
     let around = fs::canonicalize(around).map_err(|error| unusable(error.to_string()))?;
     if within(&around) {
         return Err(unusable(
