@@ -1,12 +1,12 @@
-//! Small files that are replaced as a whole: the journals, and the state on tmpfs.
-//!
-//! A reader sees the old content or the new one, never a part, also after a crash.
+//! Small files of JSON that are replaced as a whole, the journals and the state on tmpfs, and the folders that they
+//! are in.
 
 use serde::{Serialize, de::DeserializeOwned};
+use snooze_service_runtime::whole_file;
+pub(crate) use snooze_service_runtime::whole_file::Durability;
 use std::{
-    fs::{self, File},
-    io::{self, Write},
-    os::unix::fs::{OpenOptionsExt, PermissionsExt},
+    fs, io,
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
 };
 
@@ -39,15 +39,6 @@ pub enum FileError {
     },
 }
 
-/// Whether a write waits until it is on the disk.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Durability {
-    /// It survives the loss of power: for journals, whose word others rely on.
-    Synced,
-    /// It survives the end of this process: for what is worthless after a reboot.
-    Plain,
-}
-
 /// Replaces a file by this value as JSON.
 ///
 /// # Errors
@@ -58,28 +49,9 @@ pub(crate) fn replace(path: &Path, value: &impl Serialize, durability: Durabilit
         source,
     };
     let bytes = serde_json::to_vec(value).map_err(|error| write(error.into()))?;
-    let beside = path.with_extension("new");
-    let attempt = || -> io::Result<()> {
-        let mut file = fs::OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(&beside)?;
-        file.write_all(&bytes)?;
-        if durability == Durability::Synced {
-            file.sync_all()?;
-        }
-        fs::rename(&beside, path)?;
-        if durability == Durability::Synced
-            && let Some(folder) = path.parent()
-        {
-            // The new name is in the folder, and the folder is a file of its own.
-            File::open(folder)?.sync_all()?;
-        }
-        Ok(())
-    };
-    attempt().map_err(write)
+    whole_file::replace(path, &bytes, durability)
+        .map(drop)
+        .map_err(write)
 }
 
 /// Reads such a file; nothing where there is none.
@@ -109,9 +81,7 @@ pub(crate) fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, FileEr
 /// # Errors
 /// When it cannot be made.
 pub(crate) fn private_folder(path: &Path) -> Result<(), FileError> {
-    use std::os::unix::fs::DirBuilderExt;
-    let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
-    made.map_err(|source| FileError::Write {
+    whole_file::private_folder(path).map_err(|source| FileError::Write {
         path: path.to_owned(),
         source,
     })

@@ -15,6 +15,7 @@ pub mod secret;
 pub mod service;
 pub mod tasks;
 pub mod telemetry;
+pub mod whole_file;
 
 pub use args::ServiceArgs;
 pub use clocks::{ClockBreak, ClockWatch, Clocks, ManualClocks};

@@ -12,11 +12,11 @@ use snooze_schemas::{
     EventId, PluginName, Timestamp,
     event::{Event, EventOutcome, HandlerOutcome, Severity},
 };
+use snooze_service_runtime::whole_file::{self, Durability};
 use std::{
     collections::BTreeMap,
-    fs::{self, File, OpenOptions},
+    fs::File,
     io::{self, Write},
-    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
 };
 
@@ -245,8 +245,7 @@ struct Written {
     lines: usize,
 }
 
-/// Replaces the file as a whole, so that a crash leaves the old one or the new one. Once the new one has its
-/// name nothing here fails any more: the old one would be appended to in vain.
+/// Replaces the file as a whole.
 fn write_anew(path: &Path, memory: &Memory) -> Result<Written, JournalError> {
     let mut text = Vec::new();
     let mut lines = 0;
@@ -256,24 +255,7 @@ fn write_anew(path: &Path, memory: &Memory) -> Result<Written, JournalError> {
             text.push(b'\n');
             lines += 1;
         }
-        let beside = path.with_extension("new");
-        match fs::remove_file(&beside) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            Ok(()) | Err(_) => {}
-        }
-        let mut file = OpenOptions::new()
-            .append(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&beside)?;
-        file.write_all(&text)?;
-        file.sync_all()?;
-        let folder = path.parent().map(File::open).transpose()?;
-        fs::rename(&beside, path)?;
-        if let Some(Err(error)) = folder.map(|folder| folder.sync_all()) {
-            tracing::warn!(%error, "the folder of the journal of events cannot be synced");
-        }
-        Ok(file)
+        whole_file::replace(path, &text, Durability::Synced)
     };
     let file = attempt().map_err(|source| JournalError::Write {
         path: path.to_owned(),

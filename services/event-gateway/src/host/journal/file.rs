@@ -1,10 +1,11 @@
 //! The journal's file: read once, appended to, replaced as a whole. It knows no event.
 
 use super::{JournalError, Line};
+use snooze_service_runtime::whole_file::{self, Durability};
 use std::{
     fs::{self, OpenOptions},
     io::{self, BufRead, BufReader, Read, Write},
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
 };
 
@@ -25,8 +26,7 @@ pub(super) struct File {
 
 /// Makes a folder that only its owner may look into.
 pub(super) fn private_folder(path: &Path) -> Result<(), JournalError> {
-    let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
-    made.map_err(|source| JournalError::Folder {
+    whole_file::private_folder(path).map_err(|source| JournalError::Folder {
         path: path.to_owned(),
         source,
     })
@@ -91,24 +91,7 @@ impl File {
     pub(super) fn write_anew(path: PathBuf, lines: &[Line]) -> Result<File, JournalError> {
         let attempt = || -> io::Result<(fs::File, u64)> {
             let text = text_of(lines)?;
-            let beside = path.with_extension("new");
-            match fs::remove_file(&beside) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                Ok(()) | Err(_) => {}
-            }
-            let mut file = OpenOptions::new()
-                .append(true)
-                .create_new(true)
-                .mode(0o600)
-                .open(&beside)?;
-            file.write_all(&text)?;
-            file.sync_all()?;
-            fs::rename(&beside, &path)?;
-            // The new name is in the folder, and the folder is a file of its own.
-            let synced = path.parent().map(fs::File::open).transpose();
-            if let Err(error) = synced.and_then(|folder| folder.map_or(Ok(()), |folder| folder.sync_all())) {
-                tracing::warn!(%error, "the folder of the journal of events cannot be synced");
-            }
+            let file = whole_file::replace(&path, &text, Durability::Synced)?;
             Ok((file, u64::try_from(text.len()).unwrap_or(u64::MAX)))
         };
         match attempt() {

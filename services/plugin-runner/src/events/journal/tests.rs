@@ -2,6 +2,7 @@
 
 use super::*;
 use serde_json::json;
+use std::fs::{self, OpenOptions};
 
 fn known(id: &str) -> Known {
     let event = serde_json::from_value(json!({
