@@ -4,6 +4,7 @@
 //! the happening what it is, and never from when or by whom it was noticed. A change (cleared, cancelled, moved)
 //! is another happening, and has an id of its own.
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use snooze_schemas::{
@@ -15,7 +16,8 @@ use snooze_schemas::{
 const HASH_DIGITS: usize = 32;
 
 /// Where something that can end stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum State {
     /// It has begun, or will happen.
     Raised,

@@ -80,11 +80,11 @@ pub async fn run(
     shutdown: CancellationToken,
 ) -> Result<(), GatewayError> {
     let (book, unfinished, writer) = journal::open(&config.state).map_err(GatewayError::Journal)?;
-    let (notices, happenings) = Notices::channel();
+    let (notices, told) = Notices::channel();
     let mut tasks = Tasks::new(shutdown.clone());
     tasks.start("journal", writer.run(shutdown.clone()));
     let desk = Desk::new(&config, bus.clone(), book);
-    tasks.start("desk", desk.work(unfinished, happenings, shutdown.clone()));
+    tasks.start("desk", desk.work(unfinished, told, shutdown.clone()));
     for source in sources {
         let name = source.name();
         let watching = source.watch(config.clocks.clone(), notices.clone(), shutdown.clone());

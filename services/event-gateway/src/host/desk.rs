@@ -9,14 +9,17 @@ use super::{
     hand_over::Runner,
     journal::{Book, Entry, Line, Open},
 };
-use crate::happening::{Happening, Whose};
+use crate::{
+    happening::Whose,
+    source::{Notice, Told},
+};
 use serde_json::Value;
 use snooze_bus::Bus;
 use snooze_schemas::event::{Event, MAX_DATA_BYTES, Severity};
 use snooze_service_runtime::{CancellationToken, Clocks, exit::one_line};
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{convert::Infallible, pin::pin, sync::Arc, time::Duration};
 use tokio::{
-    sync::{Semaphore, SemaphorePermit, mpsc},
+    sync::{Semaphore, SemaphorePermit},
     task::JoinSet,
     time::{sleep, timeout},
 };
@@ -78,7 +81,7 @@ impl Desk {
     pub(super) async fn work(
         self: Arc<Self>,
         unfinished: Vec<Open>,
-        mut happenings: mpsc::Receiver<Happening>,
+        mut told: Told,
         shutdown: CancellationToken,
     ) -> Result<(), Infallible> {
         // Dropped at the end: what they have not done is in the journal.
@@ -97,8 +100,8 @@ impl Desk {
                         tracing::error!(%error, "an event was not seen to its end; it is after the next start");
                     }
                 }
-                told = happenings.recv() => match told {
-                    Some(happening) => self.take(happening, &mut under_way),
+                notice = told.notice() => match notice {
+                    Some(notice) => self.take(notice, &mut under_way),
                     None => {
                         shutdown.cancelled().await;
                         return Ok(());
@@ -108,10 +111,14 @@ impl Desk {
         }
     }
 
-    fn take(self: &Arc<Self>, happening: Happening, under_way: &mut JoinSet<()>) {
+    fn take(self: &Arc<Self>, notice: Notice, under_way: &mut JoinSet<()>) {
+        let Notice { happening, receipt } = notice;
         let id = happening.id(&self.whose);
         if self.book.knows(&id) {
             tracing::debug!(event = %id, "what was noticed is known");
+            // It may be on its way to the disk, or the disk may have failed.
+            let synced = self.book.synced();
+            under_way.spawn(async move { receipt.give_if(synced.await) });
             return;
         }
         let event = bounded(happening.into_event(&self.whose, self.clocks.wall()));
@@ -121,16 +128,22 @@ impl Desk {
         if self.book.has_room(entry.event.severity) {
             let written = self.book.write(Line::Noticed(Box::new(entry.clone())));
             under_way.spawn(async move {
-                if timeout(JOURNAL, written).await.is_err() {
+                let mut kept = pin!(async { receipt.give_if(written.await) });
+                if timeout(JOURNAL, &mut kept).await.is_ok() {
+                    desk.see_to(&entry, true, true).await;
+                } else {
                     tracing::warn!(event = %entry.event.id, "the disk is slow; an event is handed over before it is in the journal");
+                    tokio::join!(kept, desk.see_to(&entry, true, true));
                 }
-                desk.see_to(&entry, true, true).await;
             });
             return;
         }
         tracing::error!(event = %id, "too many events wait to be filed; this one is handed over and not filed");
-        drop(self.book.write(Line::Over { id }));
-        under_way.spawn(async move { desk.hand_over(&entry).await });
+        let written = self.book.write(Line::Over { id });
+        under_way.spawn(async move {
+            let kept = async { receipt.give_if(written.await) };
+            tokio::join!(kept, desk.hand_over(&entry));
+        });
     }
 
     async fn see_to(&self, entry: &Entry, hand_over: bool, file: bool) {

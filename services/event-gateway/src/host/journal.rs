@@ -101,8 +101,8 @@ pub(super) struct Book {
     lines: mpsc::Sender<Written>,
 }
 
-/// A line, and who waits until it is synced.
-type Written = (Line, oneshot::Sender<()>);
+/// A line, and who waits until it and all before it are synced. Without a line they are all that is waited for.
+type Written = (Option<Line>, oneshot::Sender<bool>);
 
 /// What writes.
 #[derive(Debug)]
@@ -157,19 +157,28 @@ impl Book {
         lock(&self.memory).has_room(severity)
     }
 
-    /// Notes it at once; what comes back waits until it is on the disk, or cannot be brought there. Dropping that
-    /// loses nothing.
-    pub(super) fn write(&self, line: Line) -> impl Future<Output = ()> + use<> {
+    /// Notes it at once; what comes back waits until it is on the disk, or cannot be brought there, and says which.
+    /// Dropping that loses nothing.
+    pub(super) fn write(&self, line: Line) -> impl Future<Output = bool> + use<> {
         lock(&self.memory).take(line.clone());
+        self.send(Some(line))
+    }
+
+    /// The same for all that was noted before.
+    pub(super) fn synced(&self) -> impl Future<Output = bool> + use<> {
+        self.send(None)
+    }
+
+    fn send(&self, line: Option<Line>) -> impl Future<Output = bool> + use<> {
         let (done, synced) = oneshot::channel();
-        if self.lines.try_send((line, done)).is_err() {
+        if let Err(error) = self.lines.try_send((line, done))
+            && error.into_inner().0.is_some()
+        {
             tracing::error!("a line of the journal of events waits for the next start of its file");
         }
         async {
             // Whoever would write it has ended, and with it the service.
-            if synced.await.is_err() {
-                tracing::debug!("the journal is closed");
-            }
+            synced.await.unwrap_or(false)
         }
     }
 }
@@ -196,6 +205,7 @@ impl Writer {
                 return Ok(());
             }
             let (lines, waiting): (Vec<_>, Vec<_>) = together.drain(..).unzip();
+            let lines: Vec<Line> = lines.into_iter().flatten().collect();
             let memory = self.memory.clone();
             let mut file = self.file;
             let done = tokio::task::spawn_blocking(move || {
@@ -203,6 +213,8 @@ impl Writer {
                 let written = if failed || file.is_long() {
                     let all = lock(&memory).lines();
                     file.replace(&all)
+                } else if lines.is_empty() {
+                    Ok(())
                 } else {
                     file.append(&lines)
                 };
@@ -224,7 +236,7 @@ impl Writer {
             }
             failed = written.is_err();
             for one in waiting {
-                if one.send(()).is_err() {
+                if one.send(!failed).is_err() {
                     tracing::debug!("who wrote a line has gone on");
                 }
             }

@@ -22,7 +22,10 @@ mod watched;
 #[cfg(test)]
 mod tests;
 
-use crate::{happening::Happening, source::Notices};
+use crate::{
+    happening::Happening,
+    source::{Notices, kept::UnderWay},
+};
 use disk::Space;
 use kept::Kept;
 use look::{AskSpace, Looker};
@@ -71,18 +74,15 @@ pub async fn watch(
 ) -> Result<(), Infallible> {
     let watching = async {
         if let Some(mut watch) = Watch::begin(&settings, &clocks, Arc::new(Space::of)).await {
-            for happening in watch.kept.untold() {
-                notices.tell(happening).await;
-            }
+            watch.tell(&notices).await;
             let mut looks = tokio::time::interval(settings.thresholds.interval);
             looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-            // The desk has a whole interval for what it was told above, too.
+            // The desk has a whole interval for what it was told above.
             looks.reset();
             loop {
                 looks.tick().await;
-                for happening in watch.look().await {
-                    notices.tell(happening).await;
-                }
+                watch.look().await;
+                watch.tell(&notices).await;
             }
         }
     };
@@ -101,6 +101,7 @@ struct Watch {
     looker: Looker,
     watched: Watched,
     kept: Kept,
+    under_way: UnderWay,
     /// What the file holds, if it could be written.
     written: Option<Kept>,
     path: PathBuf,
@@ -146,16 +147,17 @@ impl Watch {
             watched: Watched::begin(settings.thresholds.clone(), &kept.standing(), kept.had_network),
             looker,
             written: None,
+            under_way: UnderWay::default(),
             kept,
             path: settings.kept.clone(),
             is_said: false,
         })
     }
 
-    /// Looks once: what is to be told, already noted in the file.
+    /// Looks once: what is to be told of it, already noted in the file. What the desk has on its disk by now is in it no
+    /// more.
     async fn look(&mut self) -> Vec<Happening> {
-        // The desk has had a whole interval to take and file what it was told at the look before.
-        self.kept.told();
+        self.kept.told(&self.under_way.kept());
         let now_ms = self.clocks.monotonic_ms();
         let looked = self.looker.look().await;
         let jump = self.clock.look();
@@ -165,6 +167,11 @@ impl Watch {
         let happenings = self.kept.note(changes, &self.watched.standing());
         self.write().await;
         happenings
+    }
+
+    /// Tells what the desk may not have yet, this look's or an earlier one's.
+    async fn tell(&mut self, notices: &Notices) {
+        self.under_way.tell(self.kept.untold(), notices).await;
     }
 
     async fn write(&mut self) {

@@ -6,14 +6,14 @@ mod failing;
 use snooze_event_gateway::{
     happening::{Happening, Whose},
     source::{
-        Notices,
+        Notices, Told,
         aws_metadata::{Settings, watch},
     },
 };
 use snooze_schemas::EventId;
 use snooze_service_runtime::Clocks;
 use std::time::Duration;
-use tokio::{sync::mpsc::Receiver, task::JoinHandle, time::timeout};
+use tokio::{task::JoinHandle, time::timeout};
 use tokio_util::sync::CancellationToken;
 
 const LIMIT: Duration = Duration::from_secs(20);
@@ -29,7 +29,7 @@ const INTERRUPTION: &str = r#"{"action": "terminate", "time": "2030-01-01T00:02:
 
 /// A source that runs, and what it tells.
 struct Source {
-    told: Receiver<Happening>,
+    told: Told,
     shutdown: CancellationToken,
     running: JoinHandle<()>,
 }

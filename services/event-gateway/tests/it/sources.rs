@@ -3,12 +3,12 @@
 mod azure;
 mod gcp;
 
-use snooze_event_gateway::{happening::Happening, source::Notices};
-use std::{convert::Infallible, time::Duration};
-use tokio::{
-    sync::mpsc::{Receiver, error::TryRecvError},
-    task::JoinHandle,
+use snooze_event_gateway::{
+    happening::Happening,
+    source::{Notices, Told},
 };
+use std::{convert::Infallible, time::Duration};
+use tokio::{sync::mpsc::error::TryRecvError, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 /// Far more than anything here takes; a failing test waits so long.
@@ -16,7 +16,7 @@ const LIMIT: Duration = Duration::from_secs(10);
 
 /// A source at work, and what it told.
 struct Running {
-    told: Receiver<Happening>,
+    told: Told,
     shutdown: CancellationToken,
     task: JoinHandle<Result<(), Infallible>>,
 }

@@ -138,10 +138,12 @@ impl Machine {
         watch.expect("the boot has an id")
     }
 
-    /// So many looks, and what they told.
+    /// So many looks, and what they told: a desk has it on its disk before the next one.
     pub(super) async fn looks(&self, watch: &mut Watch, count: usize) -> Vec<Happening> {
         let mut told = Vec::new();
         for _ in 0..count {
+            let before = watch.kept.untold();
+            watch.kept.told(&before);
             told.extend(watch.look().await);
             self.hand.advance(Duration::from_secs(10));
         }

@@ -1,7 +1,7 @@
 //! What is raised stays the same happening over restarts, and is never mistaken for an older one.
 
 use super::{FILES, Machine, only};
-use crate::happening::State;
+use crate::{happening::State, source::Notices};
 use std::{collections::BTreeSet, fs, os::unix::fs::PermissionsExt};
 
 #[tokio::test]
@@ -37,6 +37,32 @@ async fn e1_what_was_noticed_and_maybe_not_told_is_told_after_the_next_start_und
     assert_eq!(watch.kept.untold(), std::slice::from_ref(&noticed));
     let cleared = only(machine.looks(&mut watch, 10).await, State::Cleared);
     assert_eq!(cleared.occurrence, noticed.occurrence);
+    watch = machine.begin().await;
+    assert_eq!(watch.kept.untold(), []);
+}
+
+#[tokio::test]
+async fn e7_what_the_desk_does_not_have_on_its_disk_stays_in_the_file_however_often_is_looked() {
+    let machine = Machine::healthy();
+    machine.disk("/", 1, 50);
+    let mut watch = machine.begin().await;
+    let noticed = only(machine.looks(&mut watch, 4).await, State::Raised);
+    let (notices, mut told) = Notices::channel();
+    for _ in 0..3 {
+        watch.tell(&notices).await;
+        // A desk that is killed, or whose disk fails, before it has it.
+        let lost = told.notice().await.expect("it is told");
+        assert_eq!(lost.happening, noticed);
+        drop(lost);
+        assert_eq!(watch.look().await, []);
+        watch = machine.begin().await;
+        assert_eq!(watch.kept.untold(), std::slice::from_ref(&noticed));
+    }
+    watch.tell(&notices).await;
+    watch.tell(&notices).await;
+    assert_eq!(told.recv().await, Some(noticed));
+    assert!(told.try_recv().is_err(), "it is told once while it is under way");
+    watch.look().await;
     watch = machine.begin().await;
     assert_eq!(watch.kept.untold(), []);
 }
