@@ -4,7 +4,7 @@
 
 use crate::source::{Notices, aws_metadata, azure, gcp, system};
 use futures_util::future::BoxFuture;
-use snooze_service_runtime::{CancellationToken, Clocks, LocalConfig};
+use snooze_service_runtime::{CancellationToken, Clocks, LocalConfig, exit::one_line, identity};
 use std::{collections::BTreeMap, convert::Infallible, fmt, path::Path, time::Duration};
 
 type Watching = BoxFuture<'static, Result<(), Infallible>>;
@@ -58,13 +58,19 @@ pub fn switched_on(local: &LocalConfig, state: &Path) -> Vec<Source> {
         }));
     }
     if config.azure.enabled {
-        let settings = azure::Settings::from(&config.azure).asking_for(&poll_of(local));
+        let settings = azure::Settings {
+            kept: Some(state.join("azure.json")),
+            ..azure::Settings::from(&config.azure).asking_for(&poll_of(local))
+        };
         sources.push(Source::new("azure", |clocks, notices, stop| {
             azure::watch(settings, clocks, notices, stop)
         }));
     }
     if config.gcp.enabled {
-        let settings = gcp::Settings::from(&config.gcp);
+        let settings = gcp::Settings {
+            kept: in_this_boot(state),
+            ..gcp::Settings::from(&config.gcp)
+        };
         sources.push(Source::new("gcp", |clocks, notices, stop| {
             gcp::watch(settings, clocks, notices, stop)
         }));
@@ -80,6 +86,20 @@ pub fn switched_on(local: &LocalConfig, state: &Path) -> Vec<Source> {
         }));
     }
     sources
+}
+
+/// Nowhere where the boot has no id: what was seen in another one would be taken for this one's.
+fn in_this_boot(state: &Path) -> Option<gcp::InThisBoot> {
+    let boot_id = identity::boot_id().inspect_err(|error| {
+        tracing::warn!(
+            error = one_line(error),
+            "what Google's metadata server says is not kept over restarts"
+        );
+    });
+    Some(gcp::InThisBoot {
+        folder: state.to_owned(),
+        boot_id: boot_id.ok()?,
+    })
 }
 
 fn of_aws(local: &LocalConfig) -> aws_metadata::Settings {

@@ -7,7 +7,7 @@
 //! **First answer.** The first question switches Scheduled Events on and may take two minutes, and again when
 //! nobody has asked for a day; every other answer is expected within seconds.
 //! **Identity.** An event is its `EventId`; another `NotBefore` is another happening, and so is its end. What was
-//! told is remembered while this process runs: one that ends while it does not is not told to have ended.
+//! told is kept in a file: one that ends while this process does not run is told to have ended after its start.
 //! **Approval** (`StartRequests`) lets an event begin before its time, for *all* machines that it names, and there
 //! is no way to take it back. So nothing is approved unless `approve_after` is set, and then so long after it was
 //! noticed here: no source can know when handlers are done, so who sets it says how long they take. It is sent
@@ -15,17 +15,22 @@
 
 mod list;
 mod reported;
+mod settings;
+
+pub use settings::Settings;
 
 use super::{
     Notices,
     http::{Answer, HttpError, Question, Service},
+    kept::Keeper,
     trouble::Trouble,
 };
+use crate::happening::Happening;
 use http::Method;
-use list::{List, Unreadable};
+use list::{List, Remembered, Unreadable};
 use serde_json::{Value, json};
-use snooze_service_runtime::{Clocks, config::AzureSourceConfig, exit::one_line};
-use std::{collections::BTreeMap, convert::Infallible, time::Duration};
+use snooze_service_runtime::{Clocks, exit::one_line};
+use std::{convert::Infallible, time::Duration};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
@@ -35,63 +40,6 @@ const MACHINE: &str = "/metadata/instance/compute?api-version=2021-02-01";
 const HEADERS: &[(&str, &str)] = &[("Metadata", "true")];
 /// Azure switches Scheduled Events off for a machine that has not asked for so long.
 const SWITCHED_OFF_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
-
-/// A preemption gives 30 seconds: whoever asks less often than this would miss most of them.
-const LONGEST_POLL: Duration = Duration::from_secs(10);
-
-/// How the service is asked.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Settings {
-    /// Where it is.
-    pub endpoint: String,
-    /// From one question to the next.
-    pub poll_interval: Duration,
-    /// How long the first answer may take.
-    pub first_answer_within: Duration,
-    /// How long every other answer may take.
-    pub answer_within: Duration,
-    /// How long after it was noticed an event is approved; never where absent.
-    pub approve_after: Option<Duration>,
-}
-
-impl Default for Settings {
-    fn default() -> Settings {
-        Settings {
-            endpoint: "http://169.254.169.254".to_owned(),
-            // What the documents recommend: a preemption gives 30 seconds.
-            poll_interval: Duration::from_secs(1),
-            // The documents say two minutes.
-            first_answer_within: Duration::from_secs(130),
-            // A local service answers in milliseconds; a third of a preemption's notice is left for one that hangs
-            // and the question after it.
-            answer_within: Duration::from_secs(5),
-            approve_after: None,
-        }
-    }
-}
-
-impl From<&AzureSourceConfig> for Settings {
-    fn from(config: &AzureSourceConfig) -> Settings {
-        Settings {
-            endpoint: config.endpoint.clone(),
-            poll_interval: config.poll_interval,
-            approve_after: config.approve.then_some(config.approve_after),
-            ..Settings::default()
-        }
-    }
-}
-
-impl Settings {
-    /// The same, asking as often as is said of the types of its events. One answer has all of them, so that the most
-    /// frequent counts, and that of the source is for those of which nothing is said.
-    #[must_use]
-    pub fn asking_for(mut self, poll_of: &BTreeMap<String, Duration>) -> Settings {
-        let each = reported::TYPES.map(|event_type| poll_of.get(event_type).copied());
-        let each = each.into_iter().map(|said| said.unwrap_or(self.poll_interval));
-        self.poll_interval = each.fold(LONGEST_POLL, Duration::min);
-        self
-    }
-}
 
 /// Asks until shutdown. What is cut off by it is noticed again after the next start.
 ///
@@ -143,12 +91,18 @@ enum AzureError {
     Unreadable(#[from] Unreadable),
 }
 
+/// This machine, and the file of what was told of it.
+struct Machine {
+    name: String,
+    keeper: Keeper<Remembered>,
+}
+
 struct Source {
     settings: Settings,
     clocks: Clocks,
     notices: Notices,
     service: Service,
-    machine: Option<String>,
+    machine: Option<Machine>,
     answered_ms: Option<u64>,
     list: List,
     reading: Trouble,
@@ -171,10 +125,16 @@ impl Source {
     }
 
     async fn read(&mut self) -> Result<(), AzureError> {
-        let machine = match &self.machine {
-            Some(name) => name.clone(),
+        let mut machine = match self.machine.take() {
+            Some(machine) => machine,
             None => self.read_machine().await?,
         };
+        let read = self.read_list(&mut machine).await;
+        self.machine = Some(machine);
+        read
+    }
+
+    async fn read_list(&mut self, machine: &mut Machine) -> Result<(), AzureError> {
         let answer = self
             .service
             .ask(Question::get(EVENTS, HEADERS), self.limit())
@@ -182,22 +142,33 @@ impl Source {
         let body = good(EVENTS, &answer)?;
         let now = self.clocks.look();
         self.answered_ms = Some(now.boottime_ms);
-        let read = self.list.read(body, &machine, now)?;
-        for happening in read.happenings {
-            self.notices.tell(happening).await;
-        }
+        let read = self.list.read(body, &machine.name, now)?;
+        self.keep(machine, read.happenings).await;
         // What could be read was told all the same.
         read.unreadable.map_or(Ok(()), |why| Err(why.into()))
     }
 
-    async fn read_machine(&mut self) -> Result<String, AzureError> {
+    async fn keep(&self, machine: &mut Machine, noticed: Vec<Happening>) {
+        let remembered = self.list.remembered(&machine.name);
+        machine.keeper.keep(&remembered, noticed, &self.notices).await;
+    }
+
+    /// Reads which machine this is, and takes up what was told of it before.
+    async fn read_machine(&mut self) -> Result<Machine, AzureError> {
         let question = Question::get(MACHINE, HEADERS);
         let answer = self.service.ask(question, self.settings.answer_within).await?;
         let compute: Value = serde_json::from_slice(good(MACHINE, &answer)?).unwrap_or_default();
         let name = compute["name"].as_str().filter(|name| !name.is_empty());
         let name = name.ok_or(AzureError::Nameless)?.to_owned();
-        self.machine = Some(name.clone());
-        Ok(name)
+        let kept = self.settings.kept.clone();
+        let (keeper, before) = Keeper::open(reported::SOURCE, kept, |it: &Remembered| it.is_of(&name)).await;
+        if let Some(before) = before {
+            self.list = List::resumed(before, self.clocks.boottime_ms());
+        }
+        let mut machine = Machine { name, keeper };
+        // What the desk may not have yet waits for no list.
+        self.keep(&mut machine, Vec::new()).await;
+        Ok(machine)
     }
 
     fn limit(&self) -> Duration {
@@ -250,38 +221,5 @@ fn good<'a>(path: &'static str, answer: &'a Answer) -> Result<&'a [u8], AzureErr
     match answer.status {
         200 => Ok(&answer.body),
         status => Err(AzureError::Status { path, status }),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn nothing_is_approved_without_the_word_for_it() {
-        let mut config = AzureSourceConfig::default();
-        assert_eq!(Settings::from(&config), Settings::default());
-        config.approve = true;
-        let settings = Settings::from(&config);
-        assert_eq!(settings.approve_after, Some(Duration::from_secs(60)));
-    }
-
-    #[test]
-    fn one_answer_has_all_types_so_that_the_most_frequent_counts() {
-        let settings = |said: &[(&str, u64)]| {
-            let said = said
-                .iter()
-                .map(|(name, seconds)| ((*name).to_owned(), Duration::from_secs(*seconds)));
-            Settings::default()
-                .asking_for(&said.collect())
-                .poll_interval
-                .as_secs()
-        };
-        let (spot, end, upkeep) = (reported::TYPES[0], reported::TYPES[1], reported::TYPES[2]);
-        assert_eq!(settings(&[]), 1);
-        assert_eq!(settings(&[(spot, 5)]), 1, "of the others nothing is said");
-        assert_eq!(settings(&[(spot, 5), (end, 7), (upkeep, 9)]), 5);
-        assert_eq!(settings(&[(spot, 60), (end, 60), (upkeep, 60)]), 10);
-        assert_eq!(settings(&[("custom", 9)]), 1);
     }
 }

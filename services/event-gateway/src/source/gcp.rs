@@ -11,8 +11,9 @@
 //! questions is not lost, because the ETag of the last answer makes the server say it at once. A 503 that comes
 //! alone is how the server looks for less than a second of each maintenance, and is no trouble.
 //! **Identity.** The server names no happening. A preemption is one in a launch. Maintenance is told apart by the
-//! ETag of its value and, where that repeats, by the how-manieth it is since this process started: after a
-//! restart between two migrations of one launch the second has the first one's id if the server reuses ETags.
+//! ETag of its value and, where that repeats, by the how-manieth it is in this boot. What was seen is kept in a file
+//! for each value: after a restart in the same boot what ended meanwhile is told to have ended, and what stands with
+//! another ETag is another one.
 
 mod notice;
 mod read;
@@ -20,12 +21,13 @@ mod read;
 use super::{
     Notices,
     http::{Question, Service},
+    kept::Keeper,
     trouble::Trouble,
 };
-use notice::{Seen, Watched};
+use notice::{SOURCE, Seen, Watched};
 use read::{Excuse, Unreadable, read};
 use snooze_service_runtime::{Clocks, config::GcpSourceConfig, exit::one_line};
-use std::{convert::Infallible, time::Duration};
+use std::{convert::Infallible, path::PathBuf, time::Duration};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
@@ -41,6 +43,17 @@ pub struct Settings {
     /// The shortest time between two questions about one value. Questions are rarer as long as the server waits;
     /// this bounds them when it refuses, breaks, or does not wait.
     pub pace: Duration,
+    /// Where what was seen is kept over restarts; nowhere where absent.
+    pub kept: Option<InThisBoot>,
+}
+
+/// A folder for what is of no use in another boot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InThisBoot {
+    /// The folder.
+    pub folder: PathBuf,
+    /// The kernel's boot id.
+    pub boot_id: String,
 }
 
 impl Default for Settings {
@@ -54,6 +67,7 @@ impl Default for Settings {
             grace: Duration::from_secs(2),
             // What the documents' own sample pauses after a 503.
             pace: Duration::from_secs(1),
+            kept: None,
         }
     }
 }
@@ -82,20 +96,13 @@ pub async fn watch(
         .and_then(|one| Service::at(&settings.endpoint).map(|other| (one, other)));
     match services {
         Ok((one, other)) => {
-            let follow = |watched, service| Follower {
-                watched,
-                settings: &settings,
-                clocks: &clocks,
-                notices: &notices,
-                service,
-                seen: Seen::default(),
-                last_etag: FIRST_ETAG.to_owned(),
-                trouble: Trouble::with(watched.path()),
-                excuse: Excuse::default(),
+            let follow = async |watched, service| {
+                let follower = Follower::begin(watched, service, &settings, &clocks, &notices).await;
+                follower.follow().await
             };
             let preempted = follow(Watched::Preempted, one);
             let maintenance = follow(Watched::Maintenance, other);
-            let both = async { tokio::join!(preempted.follow(), maintenance.follow()) };
+            let both = async { tokio::join!(preempted, maintenance) };
             shutdown.run_until_cancelled(both).await;
         }
         Err(error) => {
@@ -121,13 +128,42 @@ struct Follower<'a> {
     notices: &'a Notices,
     service: Service,
     seen: Seen,
+    keeper: Keeper<Seen>,
     last_etag: String,
     trouble: Trouble,
     excuse: Excuse,
 }
 
-impl Follower<'_> {
+impl<'a> Follower<'a> {
+    /// Takes up what was seen before.
+    async fn begin(
+        watched: Watched,
+        service: Service,
+        settings: &'a Settings,
+        clocks: &'a Clocks,
+        notices: &'a Notices,
+    ) -> Follower<'a> {
+        let kept = settings.kept.as_ref();
+        let boot_id = kept.map_or("", |kept| &kept.boot_id);
+        let path = kept.map(|kept| kept.folder.join(watched.file()));
+        let (keeper, seen) = Keeper::open(SOURCE, path, |seen: &Seen| seen.is_of(boot_id)).await;
+        Follower {
+            watched,
+            settings,
+            clocks,
+            notices,
+            service,
+            seen: seen.map_or_else(|| Seen::nothing_in(boot_id), Seen::resumed),
+            keeper,
+            last_etag: FIRST_ETAG.to_owned(),
+            trouble: Trouble::with(watched.path()),
+            excuse: Excuse::default(),
+        }
+    }
+
     async fn follow(mut self) -> Infallible {
+        // What the desk may not have yet waits for no answer.
+        self.keeper.keep(&self.seen, Vec::new(), self.notices).await;
         loop {
             let asked_at = Instant::now();
             let asked = self.ask().await;
@@ -152,9 +188,8 @@ impl Follower<'_> {
         let question = Question::get(&path, &[("Metadata-Flavor", "Google")]);
         let answer = self.service.ask(question, within).await?;
         let (value, etag) = read(self.watched, &answer)?;
-        for happening in self.seen.take(value, etag.as_deref(), self.clocks.wall()) {
-            self.notices.tell(happening).await;
-        }
+        let noticed = self.seen.take(value, etag.as_deref(), self.clocks.wall());
+        self.keeper.keep(&self.seen, noticed, self.notices).await;
         // Without one the next question is answered at once as well, and only the pace holds it back.
         self.last_etag = etag.unwrap_or_else(|| FIRST_ETAG.to_owned());
         Ok(())

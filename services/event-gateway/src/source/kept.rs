@@ -3,6 +3,10 @@
 //! Where it is kept until then, whoever is killed in between tells it after the next start, as the same happening (E1).
 //! It reads and writes no file.
 
+mod keeper;
+
+pub(super) use keeper::Keeper;
+
 use super::{IsKept, Keeping, Notices};
 use crate::happening::{Happening, State};
 use serde::{Deserialize, Serialize};

@@ -4,8 +4,12 @@
 //! whose time had come, is over (*cleared*); any other will not happen (*cancelled*). A list that cannot be
 //! read, or has an entry that cannot, takes nothing away.
 
-use super::reported::{Reported, Wrong};
-use crate::happening::{Happening, State};
+use super::reported::{Reported, SOURCE, Wrong};
+use crate::{
+    happening::{Happening, State},
+    source::kept::Noted,
+};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use snooze_schemas::{EventType, Timestamp};
 use snooze_service_runtime::clocks::Look;
@@ -40,16 +44,55 @@ pub(super) struct List {
 /// Its id in lower case, and its type.
 type Key = (String, EventType);
 
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Known {
     last: Reported,
     /// Under what it was told first; its end has the same.
-    told: Happening,
+    told: Noted,
     noticed_ms: u64,
     is_approved: bool,
 }
 
+/// What of it is kept over restarts: an image of this machine's disk may be another machine.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Remembered {
+    machine: String,
+    known: Vec<Known>,
+}
+
+impl Remembered {
+    /// Whether it is this machine's. Azure's names do not differ by case.
+    pub(super) fn is_of(&self, machine: &str) -> bool {
+        self.machine.eq_ignore_ascii_case(machine)
+    }
+}
+
+impl Known {
+    fn key(&self) -> Key {
+        (self.last.id.to_ascii_lowercase(), self.last.event_type.clone())
+    }
+}
+
 impl List {
+    /// What it showed before a restart. What was noticed in an earlier boot was noticed before this one began.
+    pub(super) fn resumed(remembered: Remembered, now_ms: u64) -> List {
+        let known = remembered.known.into_iter().map(|known| Known {
+            noticed_ms: known.noticed_ms.min(now_ms),
+            ..known
+        });
+        List {
+            known: known.map(|known| (known.key(), known)).collect(),
+        }
+    }
+
+    /// What is to be kept of it.
+    pub(super) fn remembered(&self, machine: &str) -> Remembered {
+        Remembered {
+            machine: machine.to_owned(),
+            known: self.known.values().cloned().collect(),
+        }
+    }
+
     /// Takes a list, and says what of it is to be told.
     pub(super) fn read(&mut self, body: &[u8], machine: &str, now: Look) -> Result<Read, Unreadable> {
         let list: Value = serde_json::from_slice(body).map_err(|error| Unreadable::List(Some(error)))?;
@@ -101,13 +144,13 @@ impl List {
             match self.known.get_mut(&key) {
                 None => {
                     let told = reported.raised(None);
-                    happenings.push(told.clone());
                     let known = Known {
                         last: reported,
-                        told,
+                        told: Noted::from(&told),
                         noticed_ms: now_ms,
                         is_approved: false,
                     };
+                    happenings.push(told);
                     self.known.insert(key, known);
                 }
                 Some(known) => {
@@ -138,7 +181,7 @@ impl List {
                     State::Cancelled
                 },
                 deadline: None,
-                ..known.told
+                ..known.told.by(SOURCE)
             }
         })
         .collect()

@@ -2,7 +2,7 @@
 
 use crate::happening::{Happening, State};
 use jiff::fmt::rfc2822::DateTimeParser;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use snooze_schemas::{EventType, Timestamp};
 
@@ -51,7 +51,7 @@ pub(super) enum Wrong {
 }
 
 /// What an entry says of this machine.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Reported {
     /// As the service writes it.
     pub id: String,
@@ -64,6 +64,9 @@ pub(super) struct Reported {
     /// What else it says.
     pub data: Map<String, Value>,
 }
+
+/// Who noticed it.
+pub(super) const SOURCE: &str = "azure.scheduled-events";
 
 /// What they can become here.
 pub(super) const TYPES: [&str; 3] = [
@@ -118,7 +121,7 @@ impl Reported {
         }
         Happening {
             event_type: self.event_type.clone(),
-            source: "azure.scheduled-events",
+            source: SOURCE,
             occurrence,
             // An event has an id of its own for good: one that starts the machine anew is the same afterwards.
             launch: Some(String::new()),

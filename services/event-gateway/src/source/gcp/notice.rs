@@ -1,15 +1,22 @@
 //! What the two values of the metadata server mean, and which change of one is which happening.
 //!
-//! It reads no answer and knows no clock.
+//! It reads no answer and knows no clock. What it has seen is kept over restarts, and is of no use in another boot.
 
-use crate::happening::{Happening, State};
+use crate::{
+    happening::{Happening, State},
+    source::kept::Noted,
+};
 use jiff::SignedDuration;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use snooze_schemas::Timestamp;
 use std::collections::BTreeMap;
 
+/// Who noticed it.
+pub(super) const SOURCE: &str = "gcp.compute.metadata-server";
+
 /// ETags that are remembered. A server that draws a new one for each notice has no more than a handful a month;
-/// beyond this the oldest counting is begun anew, which needs as many notices in one run.
+/// beyond this the counting is begun anew, which needs as many notices in one boot.
 const REMEMBERED: usize = 64;
 
 /// A value that is followed.
@@ -20,7 +27,8 @@ pub(super) enum Watched {
 }
 
 /// What a value announces.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(super) enum Notice {
     /// Compute Engine takes the machine back; it stops or deletes it.
     Preemption,
@@ -36,6 +44,14 @@ impl Watched {
         match self {
             Self::Preempted => "/computeMetadata/v1/instance/preempted",
             Self::Maintenance => "/computeMetadata/v1/instance/maintenance-event",
+        }
+    }
+
+    /// The file in which it is kept what was seen of it.
+    pub(super) const fn file(self) -> &'static str {
+        match self {
+            Self::Preempted => "gcp-preempted.json",
+            Self::Maintenance => "gcp-maintenance.json",
         }
     }
 
@@ -97,13 +113,60 @@ impl Notice {
 }
 
 /// What one value said last, and what was told of it.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Seen {
-    current: Option<(Notice, Happening)>,
+    /// In which boot: with another one a launch may have ended, and what was announced for it.
+    boot_id: String,
+    current: Option<Current>,
     told: BTreeMap<String, u32>,
+    /// Whether nothing was seen since the start of this process.
+    #[serde(skip)]
+    is_resumed: bool,
+}
+
+/// A notice that stands.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Current {
+    notice: Notice,
+    /// That of the newest answer that said so.
+    etag: Option<String>,
+    happening: Noted,
+}
+
+impl Current {
+    /// Whether the value went back and came again while nobody looked. A preemption is one in a launch.
+    fn is_another(&self, etag: Option<&str>) -> bool {
+        let differs = self
+            .etag
+            .as_deref()
+            .zip(etag)
+            .is_some_and(|(one, other)| one != other);
+        differs && self.notice != Notice::Preemption
+    }
 }
 
 impl Seen {
+    /// Nothing yet, in this boot.
+    pub(super) fn nothing_in(boot_id: &str) -> Seen {
+        Seen {
+            boot_id: boot_id.to_owned(),
+            ..Seen::default()
+        }
+    }
+
+    /// Whether it was seen in this boot.
+    pub(super) fn is_of(&self, boot_id: &str) -> bool {
+        self.boot_id == boot_id
+    }
+
+    /// The same in another process.
+    pub(super) fn resumed(self) -> Seen {
+        Seen {
+            is_resumed: true,
+            ..self
+        }
+    }
+
     /// What is to be told now that the value means this; nothing as long as it means the same.
     pub(super) fn take(
         &mut self,
@@ -111,17 +174,30 @@ impl Seen {
         etag: Option<&str>,
         now: Timestamp,
     ) -> Vec<Happening> {
-        if self.current.as_ref().map(|(known, _)| *known) == notice {
-            return Vec::new();
+        let is_resumed = std::mem::take(&mut self.is_resumed);
+        if self.current.as_ref().map(|current| current.notice) == notice {
+            let stands = self.current.as_mut();
+            match stands.filter(|current| !(is_resumed && current.is_another(etag))) {
+                Some(current) => {
+                    current.etag = etag.map(str::to_owned);
+                    return Vec::new();
+                }
+                None if notice.is_none() => return Vec::new(),
+                None => {}
+            }
         }
         let before = self.current.take();
-        self.current = notice.map(|notice| (notice, self.raised(notice, etag, now)));
         // What begins goes first: it has a deadline.
-        let begins = self.current.as_ref().map(|(_, happening)| happening.clone());
-        let ends = before.map(|(notice, happening)| Happening {
-            state: notice.row().over,
+        let begins = notice.map(|notice| self.raised(notice, etag, now));
+        self.current = notice.zip(begins.as_ref()).map(|(notice, happening)| Current {
+            notice,
+            etag: etag.map(str::to_owned),
+            happening: happening.into(),
+        });
+        let ends = before.map(|before| Happening {
+            state: before.notice.row().over,
             deadline: None,
-            ..happening
+            ..before.happening.by(SOURCE)
         });
         begins.into_iter().chain(ends).collect()
     }
@@ -146,7 +222,7 @@ impl Seen {
         data.insert("deadline_is_assumed".to_owned(), Value::from(true));
         Happening {
             event_type: row.event_type.parse().expect("a type of the table of severities"),
-            source: "gcp.compute.metadata-server",
+            source: SOURCE,
             occurrence,
             launch: None,
             state: State::Raised,
@@ -157,76 +233,4 @@ impl Seen {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use snooze_schemas::event::severity_of;
-
-    const ALL: [Notice; 3] = [Notice::Preemption, Notice::Migration, Notice::Termination];
-
-    fn now() -> Timestamp {
-        "2030-01-01T00:00:00Z".parse().expect("a time")
-    }
-
-    #[test]
-    fn e1_every_type_is_in_the_table_of_severities() {
-        for notice in ALL {
-            let happening = Seen::default().take(Some(notice), None, now()).remove(0);
-            assert!(severity_of(&happening.event_type).is_some(), "{notice:?}");
-        }
-    }
-
-    #[test]
-    fn e1_a_notice_is_told_once_and_after_a_restart_as_the_same() {
-        for notice in ALL {
-            let mut seen = Seen::default();
-            let first = seen.take(Some(notice), Some("4a"), now());
-            assert_eq!(first.len(), 1);
-            for _ in 0..10 {
-                assert_eq!(seen.take(Some(notice), Some("4a"), now()), []);
-            }
-            let later = now() + SignedDuration::from_secs(9);
-            let again = Seen::default().take(Some(notice), Some("4a"), later);
-            assert_eq!(again[0].occurrence, first[0].occurrence);
-        }
-    }
-
-    #[test]
-    fn e1_a_second_migration_in_one_launch_is_another_happening_though_its_etag_is_the_first_ones() {
-        let mut seen = Seen::default();
-        let mut told = Vec::new();
-        for _ in 0..3 {
-            told.extend(seen.take(Some(Notice::Migration), Some("4a"), now()));
-            told.extend(seen.take(None, Some("4b"), now()));
-        }
-        let names: Vec<_> = told.iter().map(|it| (it.occurrence.as_str(), it.state)).collect();
-        let wanted = ["4a", "4a#2", "4a#3"]
-            .map(|name| [(name, State::Raised), (name, State::Cleared)])
-            .concat();
-        assert_eq!(names, wanted);
-    }
-
-    #[test]
-    fn maintenance_that_turns_worse_is_told_before_what_it_replaces_ends() {
-        let mut seen = Seen::default();
-        seen.take(Some(Notice::Migration), Some("1"), now());
-        let told = seen.take(Some(Notice::Termination), Some("2"), now());
-        let told: Vec<_> = told.iter().map(|it| (it.event_type.as_str(), it.state)).collect();
-        assert_eq!(
-            told,
-            [
-                ("cloud.instance.termination", State::Raised),
-                ("cloud.instance.maintenance", State::Cleared)
-            ]
-        );
-    }
-
-    #[test]
-    fn the_deadline_is_the_least_that_is_documented_and_says_that_it_is_assumed() {
-        let seconds = ALL.map(|notice| {
-            let told = Seen::default().take(Some(notice), None, now()).remove(0);
-            assert_eq!(told.data["deadline_is_assumed"], true);
-            told.deadline.expect("a deadline").duration_since(now()).as_secs()
-        });
-        assert_eq!(seconds, [30, 60, 60]);
-    }
-}
+mod tests;

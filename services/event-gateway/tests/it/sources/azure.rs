@@ -7,7 +7,7 @@ use snooze_event_gateway::{
 };
 use snooze_service_runtime::Clocks;
 use snooze_test_harness::{AzureMetadata, MetadataFault, MetadataQuestion, azure_event, wait_until};
-use std::time::Duration;
+use std::{fs, path::Path, time::Duration};
 
 const TIME: &str = "Tue, 01 Jan 2030 00:15:00 GMT";
 const EVENTS: &str = "/metadata/scheduledevents";
@@ -19,6 +19,7 @@ fn settings(service: &AzureMetadata) -> Settings {
         first_answer_within: LIMIT,
         answer_within: LIMIT,
         approve_after: None,
+        kept: None,
     }
 }
 
@@ -58,6 +59,15 @@ async fn is_looked_for(service: &AzureMetadata) {
     let wanted = service.connections() + 3;
     wait_until(LIMIT, "the source looks for the service", async || {
         service.connections() >= wanted
+    })
+    .await;
+}
+
+/// Waits until it stands in the file, and that the desk has what was told.
+async fn is_kept(path: &Path, words: &str) {
+    wait_until(LIMIT, "it is kept", async || {
+        let text = fs::read_to_string(path).unwrap_or_default();
+        text.contains(words) && text.contains(r#""untold":[]"#)
     })
     .await;
 }
@@ -206,6 +216,66 @@ async fn e1_a_source_that_starts_again_tells_the_same_happening() {
     let mut running = start(settings(&service));
     let second = running.next().await;
     assert_eq!(names(&first), names(&second));
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn e1_what_ends_while_the_source_does_not_run_is_told_to_have_ended_after_its_start() {
+    let service = AzureMetadata::start("web_0").await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let kept = folder.path().join("azure.json");
+    let settings = || Settings {
+        kept: Some(kept.clone()),
+        ..settings(&service)
+    };
+    for (event_type, begins, state) in [
+        ("Freeze", true, State::Cleared),
+        ("Preempt", false, State::Cancelled),
+    ] {
+        let mut running = start(settings());
+        service.schedule(azure_event(event_type, event_type, &["web_0"], TIME));
+        let raised = running.next().await;
+        if begins {
+            service.begin(event_type);
+        }
+        is_kept(&kept, &format!(r#""is_started":{begins}"#)).await;
+        running.stop().await;
+        let mut running = start(settings());
+        asks_on(&service).await;
+        assert!(running.has_told_nothing(), "it stands, and the desk has it");
+        running.stop().await;
+        service.remove(event_type);
+        let mut running = start(settings());
+        let over = running.next().await;
+        assert_eq!((over.state, &over.occurrence), (state, &raised.occurrence));
+        is_kept(&kept, r#""known":[]"#).await;
+        running.stop().await;
+        let mut running = start(settings());
+        asks_on(&service).await;
+        assert!(running.has_told_nothing(), "an end is told once");
+        running.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn e1_what_another_machine_was_told_is_no_word_about_this_one() {
+    let service = AzureMetadata::start("web_0").await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let kept = folder.path().join("azure.json");
+    let settings = |service| Settings {
+        kept: Some(kept.clone()),
+        ..settings(service)
+    };
+    let mut running = start(settings(&service));
+    service.schedule(azure_event("A", "Freeze", &["web_0"], TIME));
+    running.next().await;
+    is_kept(&kept, "Freeze").await;
+    running.stop().await;
+    // From an image of that machine's disk.
+    let other = AzureMetadata::start("web_1").await;
+    let mut running = start(settings(&other));
+    asks_on(&other).await;
+    assert!(running.has_told_nothing());
     running.stop().await;
 }
 

@@ -3,11 +3,11 @@
 use super::{LIMIT, Running};
 use snooze_event_gateway::{
     happening::{Happening, State},
-    source::gcp::{Settings, watch},
+    source::gcp::{InThisBoot, Settings, watch},
 };
 use snooze_service_runtime::Clocks;
 use snooze_test_harness::{GcpMetadata, MetadataFault, MetadataQuestion, wait_until};
-use std::time::Duration;
+use std::{fs, time::Duration};
 
 /// Short, for servers that do not answer.
 const HASTE: Duration = Duration::from_millis(200);
@@ -19,11 +19,16 @@ fn start(server: &GcpMetadata) -> Running {
 }
 
 fn start_with(server: &GcpMetadata, grace: Duration) -> Running {
+    start_keeping(server, grace, None)
+}
+
+fn start_keeping(server: &GcpMetadata, grace: Duration, kept: Option<InThisBoot>) -> Running {
     let settings = Settings {
         endpoint: server.url(),
         wait: Duration::from_secs(1),
         grace,
         pace: Duration::from_millis(20),
+        kept,
     };
     let clocks = Clocks::manual().clocks();
     Running::start(|notices, shutdown| watch(settings, clocks, notices, shutdown))
@@ -236,4 +241,55 @@ async fn e1_a_source_that_starts_again_tells_the_same_happening() {
             (names(&again), &again.occurrence)
         );
     }
+}
+
+#[tokio::test]
+async fn e1_a_migration_that_ends_while_the_source_does_not_run_is_told_to_have_ended_and_the_next_is_another()
+ {
+    let server = GcpMetadata::start().await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let in_boot = |boot_id: &str| {
+        let kept = InThisBoot {
+            folder: folder.path().to_owned(),
+            boot_id: boot_id.to_owned(),
+        };
+        start_keeping(&server, LIMIT, Some(kept))
+    };
+    let is_kept = async |words: &str| {
+        wait_until(LIMIT, "it is kept, and the desk has it", async || {
+            let text = fs::read_to_string(folder.path().join("gcp-maintenance.json"));
+            text.is_ok_and(|text| text.contains(words) && text.contains(r#""untold":[]"#))
+        })
+        .await;
+    };
+    let mut running = in_boot("a boot");
+    server.set_maintenance("MIGRATE_ON_HOST_MAINTENANCE");
+    let first = running.next().await;
+    is_kept("migration").await;
+    running.stop().await;
+    server.set_maintenance("NONE");
+    let mut running = in_boot("a boot");
+    let over = running.next().await;
+    assert_eq!(
+        (over.state, &over.occurrence),
+        (State::Cleared, &first.occurrence)
+    );
+    is_kept(r#""current":null"#).await;
+    running.stop().await;
+    let mut running = in_boot("a boot");
+    server.set_maintenance("MIGRATE_ON_HOST_MAINTENANCE");
+    let second = running.next().await;
+    assert_eq!(second.state, State::Raised);
+    assert_ne!(
+        second.occurrence, first.occurrence,
+        "the server gives it the first one's ETag"
+    );
+    is_kept("migration").await;
+    running.stop().await;
+    // What was announced in another boot is over with it.
+    server.set_maintenance("NONE");
+    let mut running = in_boot("another boot");
+    asks_on(&server).await;
+    assert!(running.has_told_nothing());
+    running.stop().await;
 }
