@@ -52,6 +52,10 @@ impl Desk {
                 (Handlers::nobody(), self.earlier(&known, &BTreeSet::new()).await)
             }
         };
+        let withheld = handlers.say_what_is_withheld();
+        let shutdown = self.shutdown.clone();
+        self.running
+            .spawn(async move { shutdown.run_until_cancelled(withheld).await });
         let mut not_asked = chain.off.clone();
         while !off.is_cancelled() {
             if let Some(by) = chain.ended_by(outcomes.iter()) {
