@@ -1,14 +1,21 @@
-//! Something that happened or will happen, what a handler made of it, and people's own events.
+//! Something that happened or will happen, and "handle this".
 
 mod hand_over;
 mod happening;
+mod open;
+mod outcome;
+mod people;
 
 pub use hand_over::HandOver;
 pub use happening::severity_of;
+pub use open::{DeadEvent, OpenEvent, OpenState};
+pub use outcome::{EventOutcome, HandlerOutcome, HandlerResult};
+pub use people::{CustomEvent, Filed, Replay};
 
-use crate::{EventId, EventType, HostId, Message, PluginName, Timestamp};
+use crate::{EventId, EventType, HostId, Message, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use std::time::Duration;
 
 /// How urgent an event is; a digit on the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -111,6 +118,10 @@ impl From<Scope> for String {
 /// one host's large events must not push out another's small ones.
 pub const MAX_DATA_BYTES: usize = 64 * 1024;
 
+/// How long handlers have for an event without a deadline, and how long it is handed over for. The dispatcher gives such an
+/// event up after 300 s, and the report must be there before.
+pub const WITHOUT_DEADLINE: Duration = Duration::from_secs(240);
+
 /// An event as it is filed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
@@ -172,160 +183,4 @@ pub struct Accepted {
     /// Whether it was accepted before.
     #[serde(default)]
     pub duplicate: bool,
-}
-
-/// What one handler made of an event.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
-pub struct HandlerResult {
-    /// Whether it did anything.
-    pub handled: bool,
-    /// Whether what it did succeeded.
-    pub succeeded: bool,
-    /// For people.
-    #[serde(default)]
-    pub message: String,
-    /// Anything else.
-    #[serde(default, skip_serializing_if = "Map::is_empty")]
-    pub details: Map<String, Value>,
-}
-
-/// The end of an event on a host, as it stands in AUDIT.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
-pub struct EventOutcome {
-    /// The event.
-    pub id: EventId,
-    /// Its type.
-    #[serde(rename = "type")]
-    pub event_type: EventType,
-    /// When the host took it, by the host's clock.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub accepted_at: Option<Timestamp>,
-    /// One for each handler that was asked, in that order.
-    pub handlers: Vec<HandlerOutcome>,
-    /// Why others, or all, were not asked, where the host's configuration says so.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub not_asked: Option<String>,
-}
-
-/// How one handler ended.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
-pub struct HandlerOutcome {
-    /// The handler.
-    pub plugin: PluginName,
-    /// What it answered, or why it did not.
-    #[serde(flatten)]
-    pub result: HandlerResult,
-    /// How long it took.
-    pub took_ms: u64,
-    /// When it was asked, by the host's clock; absent where it was not.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub started_at: Option<Timestamp>,
-    /// What was left of the event's time then.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub left_ms: Option<u64>,
-}
-
-/// A person's own event, as it is sent on `snooze.v1.custom.<source>.<type…>`. May come bare from a shell.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
-#[serde(default)]
-pub struct CustomEvent {
-    /// The sender's own id of the happening; drawn anew where absent. Who may send the same happening twice
-    /// gives one: the second is then known for what it is. Each source has its own.
-    pub id: Option<EventId>,
-    /// The host that it concerns; the fleet where absent.
-    pub host: Option<HostId>,
-    /// How urgent it is; no more than the source's record allows. 0 where absent.
-    pub severity: Option<Severity>,
-    /// Until when something can be done.
-    pub deadline: Option<Timestamp>,
-    /// What else is known.
-    pub data: Map<String, Value>,
-}
-
-impl Message for CustomEvent {
-    const KIND: &'static str = "custom";
-    const HAS_EFFECT: bool = false;
-}
-
-/// "File this event again, under an id of its own."
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
-pub struct Replay {
-    /// The event, as it was filed.
-    pub id: EventId,
-    /// Only for this host, where it was for the fleet.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub host: Option<HostId>,
-    /// Who asks.
-    pub by: String,
-}
-
-impl Message for Replay {
-    const KIND: &'static str = "replay";
-}
-
-/// The answer to a custom event sent as a request, once the stream has it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
-pub struct Filed {
-    /// The id that it was filed under: `custom-`, the beginning of the sender's own id, and what tells it from
-    /// any other's.
-    pub id: EventId,
-    /// Whether it had been filed before.
-    pub duplicate: bool,
-}
-
-/// What could not be handled, and why.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
-pub struct DeadEvent {
-    /// The event.
-    pub event: Event,
-    /// Why it ended here.
-    pub reason: String,
-}
-
-impl Message for DeadEvent {
-    const KIND: &'static str = "dead";
-
-    fn host(&self) -> Option<&HostId> {
-        self.event.host.host()
-    }
-}
-
-/// `snooze_open`, key `<host>.<id>`: an event that waits for its host, or that it has not yet reported the end of.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
-pub struct OpenEvent {
-    /// The event.
-    pub event: Event,
-    /// The host that it is given to.
-    pub host: HostId,
-    /// What is waited for.
-    #[serde(default)]
-    pub state: OpenState,
-    /// After how long without a change it ends in DEAD, counted by whoever sweeps, from when it saw this.
-    pub sweep_after_ms: u64,
-    /// Whether a sweeper is ending it; the revision of that write is its fence.
-    #[serde(default)]
-    pub is_ending: bool,
-}
-
-/// What an open event waits for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "snake_case")]
-pub enum OpenState {
-    /// The host's runner has accepted it; its outcome.
-    #[default]
-    Accepted,
-    /// The host is away; its hello.
-    Parked,
-    /// Something that a later version knows; whoever does not know it leaves the event alone.
-    #[serde(other)]
-    Unknown,
 }

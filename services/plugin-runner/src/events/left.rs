@@ -3,12 +3,8 @@
 //! It waits for nothing, and gives nobody more than is left.
 
 use super::{Desk, journal::Known};
-use snooze_schemas::event::Event;
+use snooze_schemas::event::{Event, WITHOUT_DEADLINE};
 use std::time::Duration;
-
-/// How long handlers have for an event without a deadline. The dispatcher gives such an event up
-/// after 300 s, and the report must be there before.
-const WITHOUT_DEADLINE: Duration = Duration::from_secs(240);
 
 impl Desk {
     pub(super) fn boottime_ms(&self) -> u64 {

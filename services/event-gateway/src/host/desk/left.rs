@@ -4,12 +4,9 @@
 //! reboot that clock begins anew, and the comparison with it.
 
 use crate::host::journal::Entry;
-use snooze_schemas::event::Event;
+use snooze_schemas::event::{Event, WITHOUT_DEADLINE};
 use snooze_service_runtime::Clocks;
 use std::time::Duration;
-
-/// How long an event without a deadline is handed over for; the runner gives it as long.
-const WITHOUT_DEADLINE: Duration = Duration::from_secs(240);
 
 impl Entry {
     /// An event that was noticed just now.
