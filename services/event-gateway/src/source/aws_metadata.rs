@@ -23,7 +23,7 @@ mod spot;
 mod unreadable;
 
 pub use identity::Identity;
-pub use session::Trouble;
+pub use session::SessionError;
 pub use unreadable::Unreadable;
 
 use super::Notices;
@@ -45,9 +45,12 @@ pub struct Settings {
     pub poll: Duration,
     /// How often those of a type are asked, where it is not `poll`.
     pub poll_of: BTreeMap<String, Duration>,
-    /// Which instance this is, where it was read before; else it is read along with the paths.
-    pub identity: Option<Identity>,
+    /// How long a first answer is waited for; after failures longer, up to two seconds or this.
+    pub patience: Duration,
 }
+
+/// The service answers within some milliseconds.
+const PATIENCE: Duration = Duration::from_millis(250);
 
 impl Default for Settings {
     fn default() -> Self {
@@ -61,7 +64,7 @@ impl From<&AwsMetadataSourceConfig> for Settings {
             endpoint: config.endpoint.clone(),
             poll: config.poll_interval,
             poll_of: BTreeMap::new(),
-            identity: None,
+            patience: PATIENCE,
         }
     }
 }
@@ -103,9 +106,9 @@ pub async fn watch(
 ///
 /// # Errors
 /// Why the last try failed. Cancelling loses nothing.
-pub async fn identity(settings: &Settings, clocks: &Clocks) -> Result<Identity, Trouble> {
+pub async fn identity(settings: &Settings, clocks: &Clocks) -> Result<Identity, SessionError> {
     let at = Session::at(&settings.endpoint, clocks.clone());
-    let mut session = at.map_err(|source| Trouble::Http {
+    let mut session = at.map_err(|source| SessionError::Http {
         path: identity::PATH,
         source,
     })?;

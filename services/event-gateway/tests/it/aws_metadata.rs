@@ -35,11 +35,11 @@ struct Source {
 }
 
 impl Source {
+    /// One that waits for answers for longer than any machine needs: nothing that is answered is late.
     fn of(url: String, clocks: Clocks) -> Source {
         let settings = Settings {
-            endpoint: url,
-            poll: POLL,
-            ..Settings::default()
+            patience: LIMIT,
+            ..hasty(url)
         };
         Source::with(settings, clocks)
     }
@@ -71,6 +71,15 @@ impl Source {
         self.shutdown.cancel();
         let ended = timeout(LIMIT, self.running).await;
         ended.expect("it ends in time").expect("it ends in order");
+    }
+}
+
+/// For a service that does not answer.
+fn hasty(url: String) -> Settings {
+    Settings {
+        endpoint: url,
+        poll: POLL,
+        ..Settings::default()
     }
 }
 

@@ -4,7 +4,7 @@
 //! host's place in the fleet comes from the roster, never from here.
 
 use super::{
-    session::{Session, Trouble},
+    session::{Session, SessionError},
     unreadable::{Unreadable, object, text},
 };
 use snooze_schemas::Timestamp;
@@ -54,15 +54,15 @@ pub(super) fn read(answer: &[u8]) -> Result<Identity, Unreadable> {
 }
 
 /// Asks for the document, and again after each pause.
-pub(super) async fn tried(session: &mut Session, pauses: &[Duration]) -> Result<Identity, Trouble> {
+pub(super) async fn tried(session: &mut Session, pauses: &[Duration]) -> Result<Identity, SessionError> {
     let mut pauses = pauses.iter();
     loop {
         let trouble = match session.get(PATH, PATIENCE).await {
             Ok(Some(answer)) => match read(&answer) {
                 Ok(identity) => return Ok(identity),
-                Err(source) => Trouble::Unreadable { path: PATH, source },
+                Err(source) => SessionError::Unreadable { path: PATH, source },
             },
-            Ok(None) => Trouble::Status {
+            Ok(None) => SessionError::Status {
                 path: PATH,
                 status: 404,
             },
@@ -113,7 +113,7 @@ mod tests {
             .await
             .expect_err("it is not there");
         assert!(
-            matches!(trouble, Trouble::Status { status: 404, .. }),
+            matches!(trouble, SessionError::Status { status: 404, .. }),
             "{trouble}"
         );
         assert_eq!(service.requests_for(PATH).len(), 8);

@@ -68,14 +68,6 @@ pub(super) struct Memory {
 }
 
 impl Memory {
-    /// Of an instance that is known, or is yet to be asked which it is.
-    pub(super) fn of(identity: Option<Identity>) -> Memory {
-        Memory {
-            identity,
-            ..Memory::default()
-        }
-    }
-
     /// Whether this is to be asked at all.
     pub(super) fn wants(&self, what: What) -> bool {
         match what {

@@ -5,7 +5,7 @@
 use super::{
     Settings,
     memory::{Memory, What},
-    session::{Session, Trouble},
+    session::{Session, SessionError},
 };
 use crate::{
     happening::Happening,
@@ -19,9 +19,7 @@ use snooze_service_runtime::{Clocks, exit::one_line};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// How long the first answer is waited for; the service answers within some milliseconds.
-const PATIENCE: Duration = Duration::from_millis(250);
-/// How long at most, after it failed some times: a starved machine may be slow for long, and has to be heard too.
+/// How long an answer is waited for at most, after it failed some times: a starved machine may be slow for long, and has to be heard too.
 const LONGEST_PATIENCE: Duration = Duration::from_secs(2);
 /// The longest pause after failures, where a path is not asked even less often: a thirtieth of the two minutes.
 const LONGEST_PAUSE: Duration = Duration::from_secs(4);
@@ -40,6 +38,8 @@ struct Path {
 pub(super) struct Paths {
     session: Session,
     clocks: Clocks,
+    /// How long a first answer is waited for.
+    patience: Duration,
     paths: Vec<Path>,
     memory: Memory,
     /// How the service itself is, beside its paths.
@@ -60,8 +60,9 @@ impl Paths {
         Ok(Paths {
             session: Session::at(&settings.endpoint, clocks.clone())?,
             clocks,
+            patience: settings.patience,
             paths: What::ALL.into_iter().map(path).collect(),
-            memory: Memory::of(settings.identity),
+            memory: Memory::default(),
             service: Edge::patient(),
             quiet_until: now,
         })
@@ -76,7 +77,7 @@ impl Paths {
 
     /// Asks what is due, and tells what is new. Cancelling it loses nothing that was not told.
     pub(super) async fn round(&mut self, notices: &Notices) {
-        let within = patience(self.service.failures());
+        let within = patience(self.patience, self.service.failures());
         if let Err(trouble) = self.session.authorize(within).await {
             return self.service_failed(&trouble);
         }
@@ -87,7 +88,8 @@ impl Paths {
             if !self.memory.wants(what) {
                 continue;
             }
-            let (happenings, trouble) = self.ask(what, patience(failures)).await;
+            let within = patience(self.patience, failures);
+            let (happenings, trouble) = self.ask(what, within).await;
             for happening in happenings {
                 notices.tell(happening).await;
             }
@@ -117,13 +119,13 @@ impl Paths {
         order
     }
 
-    async fn ask(&mut self, what: What, within: Duration) -> (Vec<Happening>, Option<Trouble>) {
+    async fn ask(&mut self, what: What, within: Duration) -> (Vec<Happening>, Option<SessionError>) {
         let path = what.path();
         let now = || self.clocks.wall();
         match self.session.get(path, within).await {
             Ok(answer) => {
                 let (happenings, unreadable) = self.memory.read(what, answer.as_deref(), now());
-                let trouble = unreadable.map(|source| Trouble::Unreadable { path, source });
+                let trouble = unreadable.map(|source| SessionError::Unreadable { path, source });
                 (happenings, trouble)
             }
             Err(trouble) => {
@@ -136,7 +138,7 @@ impl Paths {
         }
     }
 
-    fn service_failed(&mut self, trouble: &Trouble) {
+    fn service_failed(&mut self, trouble: &SessionError) {
         if self.service.failed() == Say::Failing {
             tracing::warn!(
                 error = one_line(trouble),
@@ -160,7 +162,7 @@ impl Path {
         }
     }
 
-    fn failed(&mut self, trouble: &Trouble) {
+    fn failed(&mut self, trouble: &SessionError) {
         if self.edge.failed() == Say::Failing {
             tracing::warn!(
                 error = one_line(trouble),
@@ -172,11 +174,38 @@ impl Path {
     }
 }
 
-fn patience(failures: u32) -> Duration {
-    (PATIENCE * 2_u32.pow(failures.min(8))).min(LONGEST_PATIENCE)
+fn patience(first: Duration, failures: u32) -> Duration {
+    first
+        .saturating_mul(2_u32.pow(failures.min(8)))
+        .min(LONGEST_PATIENCE.max(first))
 }
 
 fn pause(every: Duration, failures: u32) -> Duration {
     let longest = LONGEST_PAUSE.max(every);
     (every * 2_u32.pow(failures.saturating_sub(1).min(8))).min(longest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patience_and_pauses_grow_with_failures_and_have_a_bound() {
+        let (quick, every) = (Duration::from_millis(250), Duration::from_secs(1));
+        assert_eq!(patience(quick, 0), quick);
+        assert_eq!(patience(quick, 3), LONGEST_PATIENCE);
+        assert_eq!(pause(every, 1), every);
+        for failures in 0..1_000 {
+            assert!(patience(quick, failures) <= LONGEST_PATIENCE);
+            assert!(pause(every, failures) <= LONGEST_PAUSE, "it is heard within this");
+            assert!(pause(every, failures) >= every);
+            assert!(pause(every, failures) <= pause(every, failures + 1));
+        }
+        let rarely = Duration::from_secs(600);
+        assert_eq!(
+            pause(rarely, 1_000),
+            rarely,
+            "what is asked rarely is not asked more rarely"
+        );
+    }
 }

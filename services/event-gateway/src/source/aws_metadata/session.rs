@@ -29,7 +29,7 @@ const LONGEST_TOKEN: usize = 1024;
 
 /// Why nothing was learned.
 #[derive(Debug, thiserror::Error)]
-pub enum Trouble {
+pub enum SessionError {
     /// There is no token, and so nothing else is asked.
     #[error("get a token from the instance metadata service (PUT {TOKEN_PATH}): {advice}")]
     Token {
@@ -64,14 +64,14 @@ pub enum Trouble {
     },
 }
 
-impl Trouble {
+impl SessionError {
     /// Whether it is not about what was asked for: anything else would fare alike.
     pub(super) fn is_of_all(&self) -> bool {
         let cannot_connect = |source: &HttpError| matches!(source, HttpError::Connect { .. });
         match self {
-            Trouble::Token { .. } => true,
-            Trouble::Http { source, .. } => cannot_connect(source),
-            Trouble::Status { .. } | Trouble::Unreadable { .. } => false,
+            SessionError::Token { .. } => true,
+            SessionError::Http { source, .. } => cannot_connect(source),
+            SessionError::Status { .. } | SessionError::Unreadable { .. } => false,
         }
     }
 }
@@ -101,7 +101,7 @@ impl Session {
     }
 
     /// Sees to it that there is a token.
-    pub(super) async fn authorize(&mut self, within: Duration) -> Result<(), Trouble> {
+    pub(super) async fn authorize(&mut self, within: Duration) -> Result<(), SessionError> {
         // Its life goes on while the machine sleeps.
         let now = self.clocks.boottime_ms();
         self.token = self.token.take().filter(|token| now < token.ends_at_ms);
@@ -130,7 +130,7 @@ impl Session {
         &mut self,
         path: &'static str,
         within: Duration,
-    ) -> Result<Option<Bytes>, Trouble> {
+    ) -> Result<Option<Bytes>, SessionError> {
         let mut answer = self.get_once(path, within).await?;
         if answer.status == 401 {
             self.token = None;
@@ -139,19 +139,19 @@ impl Session {
         match answer.status {
             200 => Ok(Some(answer.body)),
             404 => Ok(None),
-            status => Err(Trouble::Status { path, status }),
+            status => Err(SessionError::Status { path, status }),
         }
     }
 
-    async fn get_once(&mut self, path: &'static str, within: Duration) -> Result<Answer, Trouble> {
+    async fn get_once(&mut self, path: &'static str, within: Duration) -> Result<Answer, SessionError> {
         self.authorize(within).await?;
         let token = self.token.as_ref().map(|token| token.text.expose());
         let headers = [(TOKEN_HEADER, token.expect("authorize gave one"))];
         let asked = self.service.ask(Question::get(path, &headers), within).await;
-        asked.map_err(|source| Trouble::Http { path, source })
+        asked.map_err(|source| SessionError::Http { path, source })
     }
 
-    async fn fetch(&mut self, within: Duration) -> Result<Token, Trouble> {
+    async fn fetch(&mut self, within: Duration) -> Result<Token, SessionError> {
         let asked_at_ms = self.clocks.boottime_ms();
         let question = Question {
             method: &Method::PUT,
@@ -170,9 +170,9 @@ impl Session {
                 _ => "it broke off; it is tried again",
             };
             let source = Some(source);
-            Trouble::Token { advice, source }
+            SessionError::Token { advice, source }
         })?;
-        let refused = |advice| Trouble::Token { advice, source: None };
+        let refused = |advice| SessionError::Token { advice, source: None };
         match answer.status {
             200 => {}
             403 => {
@@ -215,27 +215,31 @@ mod tests {
     use super::*;
     use snooze_test_harness::{ImdsAnswer, ImdsServer};
 
-    async fn refused(url: &str) -> String {
+    /// Far more than an answer takes, on whatever machine.
+    const LONG: Duration = Duration::from_secs(60);
+
+    async fn refused(url: &str, within: Duration) -> String {
         let mut session = Session::at(url, Clocks::real()).expect("an address");
-        let answer = session.authorize(Duration::from_millis(100)).await;
+        let answer = session.authorize(within).await;
         answer.expect_err("there is no token").to_string()
     }
 
     #[tokio::test]
     async fn whoever_gets_no_token_is_told_what_to_do() {
         let service = ImdsServer::start().await;
-        for (answer, advice) in [
-            (ImdsAnswer::Never, "--http-put-response-hop-limit 2"),
-            (ImdsAnswer::Status(403), "--http-endpoint enabled"),
-            (ImdsAnswer::Status(404), "version 1 is not used"),
-            (ImdsAnswer::Body(b"two words".to_vec()), "is no token"),
+        let soon = Duration::from_millis(1);
+        for (answer, within, advice) in [
+            (ImdsAnswer::Never, soon, "--http-put-response-hop-limit 2"),
+            (ImdsAnswer::Status(403), LONG, "--http-endpoint enabled"),
+            (ImdsAnswer::Status(404), LONG, "version 1 is not used"),
+            (ImdsAnswer::Body(b"two words".to_vec()), LONG, "is no token"),
         ] {
             service.answer(TOKEN_PATH, answer);
-            let said = refused(&service.url()).await;
+            let said = refused(&service.url(), within).await;
             assert!(said.contains(advice), "{said}");
         }
         // Nothing listens at port 1, which takes a privilege to be given away.
-        let said = refused("http://127.0.0.1:1").await;
+        let said = refused("http://127.0.0.1:1", LONG).await;
         assert!(said.contains("nobody listens there"), "{said}");
     }
 
@@ -244,11 +248,10 @@ mod tests {
         let service = ImdsServer::start().await;
         let hand = Clocks::manual();
         let mut session = Session::at(&service.url(), hand.clocks()).expect("an address");
-        let within = Duration::from_secs(5);
         service.say_tokens_live(u64::MAX);
         for tokens in 1..=2 {
-            session.authorize(within).await.expect("a token");
-            session.authorize(within).await.expect("the same");
+            session.authorize(LONG).await.expect("a token");
+            session.authorize(LONG).await.expect("the same");
             assert_eq!(service.tokens_asked(), tokens);
             hand.suspend(Duration::from_secs(LIFE_SECONDS));
         }
