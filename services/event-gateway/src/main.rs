@@ -11,9 +11,11 @@ use snooze_service_runtime::{
     CancellationToken, Exit, Failure, LoadedConfig, ServiceArgs, Threads, args,
     config::{self, RealSource},
     exit::one_line,
-    identity, places, run_service,
+    identity,
+    places::{self, HostFolders},
+    run_service,
 };
-use std::{path::PathBuf, process::ExitCode, time::Duration};
+use std::{process::ExitCode, time::Duration};
 
 const NAME: &str = "snooze-event-gateway";
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
@@ -49,22 +51,8 @@ struct CentreArguments {
 struct HostArguments {
     #[command(flatten)]
     service: ServiceArgs,
-    /// Folder for journals that survive a reboot
-    #[arg(
-        long,
-        value_name = "FOLDER",
-        env = "SNOOZE_STATE",
-        default_value = "/var/lib/snooze"
-    )]
-    state: PathBuf,
-    /// Folder on tmpfs where this host's runner has its socket: the runner's own --runtime
-    #[arg(
-        long,
-        value_name = "FOLDER",
-        env = "XDG_RUNTIME_DIR",
-        default_value = "/dev/shm"
-    )]
-    runtime: PathBuf,
+    #[command(flatten)]
+    folders: HostFolders,
 }
 
 fn main() -> ExitCode {
@@ -122,11 +110,7 @@ async fn on_a_host(
     loaded: &LoadedConfig,
     shutdown: CancellationToken,
 ) -> Result<(), Failure> {
-    let HostArguments {
-        service,
-        state,
-        runtime,
-    } = arguments;
+    let HostArguments { service, folders } = arguments;
     let host = match service.host.as_ref().or(loaded.local.host_id.as_ref()) {
         Some(name) => name
             .parse::<HostId>()
@@ -134,10 +118,10 @@ async fn on_a_host(
         None => HostId::from_host_name(&identity::host_name()),
     };
     let boot_id = identity::boot_id().map_err(|error| Failure::from_error(Exit::Failed, &error))?;
-    let socket = places::runner_socket(&places::own_runtime_folder(&runtime), host.as_str());
+    let socket = places::runner_socket(&folders.own_runtime(), host.as_str());
     let bus = Bus::begin(connection(service, Role::Host, host.to_string())).await;
     let bus = bus.map_err(|error| Failure::from_error(exit_of(error.kind()), &error))?;
-    let config = host::Config::new(host, boot_id, state.join("gateway"), socket);
+    let config = host::Config::new(host, boot_id, folders.state.join("gateway"), socket);
     let sources = sources::switched_on(&loaded.local, &config.state);
     let run = host::run(config, bus, sources, shutdown).await;
     run.map_err(|error| ended(&error))

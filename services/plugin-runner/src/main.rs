@@ -7,9 +7,11 @@ use snooze_schemas::HostId;
 use snooze_service_runtime::{
     Exit, Failure, LoadedConfig, ServiceArgs, Threads, args,
     config::{self, RealSource},
-    identity, places, run_service,
+    identity,
+    places::HostFolders,
+    run_service,
 };
-use std::{path::PathBuf, process::ExitCode, time::Duration};
+use std::{process::ExitCode, time::Duration};
 
 const NAME: &str = "snooze-plugin-runner";
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
@@ -20,22 +22,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
 struct Arguments {
     #[command(flatten)]
     service: ServiceArgs,
-    /// Folder for journals that survive a reboot
-    #[arg(
-        long,
-        value_name = "FOLDER",
-        env = "SNOOZE_STATE",
-        default_value = "/var/lib/snooze"
-    )]
-    state: PathBuf,
-    /// Folder on tmpfs for what must not survive one
-    #[arg(
-        long,
-        value_name = "FOLDER",
-        env = "XDG_RUNTIME_DIR",
-        default_value = "/dev/shm"
-    )]
-    runtime: PathBuf,
+    #[command(flatten)]
+    folders: HostFolders,
 }
 
 fn main() -> ExitCode {
@@ -81,9 +69,8 @@ fn settle(arguments: &Arguments, loaded: &LoadedConfig) -> Result<Config, Failur
         None => HostId::from_host_name(&identity::host_name()),
     };
     let boot_id = identity::boot_id().map_err(|error| Failure::from_error(Exit::Failed, &error))?;
-    // Two people's runners share /dev/shm: each has a folder of its own.
-    let own = places::own_runtime_folder(&arguments.runtime);
-    let state = arguments.state.join("runner");
+    let own = arguments.folders.own_runtime();
+    let state = arguments.folders.state.join("runner");
     let config = Config {
         fence: fence::FenceConfig::of_this_process(),
         local_policy: loaded.policy.clone(),

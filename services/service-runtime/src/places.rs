@@ -1,8 +1,38 @@
-//! Where the services of one host find one another without a bus.
+//! Where the services of one host find one another without a bus, and keep what is theirs.
 //!
 //! It makes and opens nothing: it only says where.
 
+use clap::Args;
 use std::path::{Path, PathBuf};
+
+/// The folders of a host's services; flatten them into a service's own arguments. All services of a host have the same.
+#[derive(Debug, Clone, Args)]
+pub struct HostFolders {
+    /// Folder for journals that survive a reboot
+    #[arg(
+        long,
+        value_name = "FOLDER",
+        env = "SNOOZE_STATE",
+        default_value = "/var/lib/snooze"
+    )]
+    pub state: PathBuf,
+    /// Folder on tmpfs for what must not survive one, and for the runner's socket
+    #[arg(
+        long,
+        value_name = "FOLDER",
+        env = "XDG_RUNTIME_DIR",
+        default_value = "/dev/shm"
+    )]
+    pub runtime: PathBuf,
+}
+
+impl HostFolders {
+    /// This user's own on tmpfs. Two people's services share `/dev/shm`: each has a folder of its own.
+    #[must_use]
+    pub fn own_runtime(&self) -> PathBuf {
+        own_runtime_folder(&self.runtime)
+    }
+}
 
 /// The folder of this user's services below a folder on tmpfs that others may share, as `/dev/shm`. Whoever makes it
 /// makes it for its owner alone.
