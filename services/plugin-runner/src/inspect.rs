@@ -3,6 +3,7 @@
 //! **Invariant:** it changes nothing and casts no vote.
 
 mod rights;
+mod stats;
 
 pub(crate) use rights::RightsReader;
 
@@ -16,21 +17,17 @@ use crate::{
     set::Digests,
     stdio::Limits,
     tally::ms,
-    usage::{self, Asked},
 };
 use futures_util::future::join_all;
 use snooze_schemas::{
     ErrorCode, HostId, PluginName, Refusal,
     host::{ListPlugins, PluginList, Validate, Validated},
     metrics::Metrics,
-    plugin::inspection::{
-        CheckPlugins, Limit, PluginCheck, PluginChecks, PluginLog, PluginReport, ReadLog, ReadStats,
-        StatsReport, Usage,
-    },
+    plugin::inspection::{CheckPlugins, PluginCheck, PluginChecks, PluginLog, ReadLog},
     verdict::{Vote, VoteState},
 };
 use snooze_service_runtime::{Clocks, exit::one_line};
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 use tokio::{
     sync::{mpsc, oneshot, watch},
     time::Instant,
@@ -190,42 +187,6 @@ impl Inspector {
         Ok(log.newest(count, self.clocks.wall()))
     }
 
-    /// How they do.
-    ///
-    /// # Errors
-    /// There is none of that name, or the processes of this host cannot be looked at.
-    pub(crate) async fn stats(self: Arc<Self>, asked: ReadStats) -> Result<StatsReport, Refusal> {
-        let wanted = self.wanted(asked.plugin.as_ref())?;
-        let processes: Vec<Option<Asked>> = wanted.iter().map(|plugin| Asked::about(plugin)).collect();
-        let there: Vec<Asked> = processes.iter().flatten().cloned().collect();
-        // A large machine has thousands of processes, and the loop must not wait for all of them to be read.
-        let held = tokio::task::spawn_blocking(move || usage::of(&there)).await;
-        let held = match held {
-            Ok(Ok(held)) => held,
-            Ok(Err(error)) => return Err(unread(&error)),
-            Err(error) => return Err(unread(&error)),
-        };
-        let plugins = wanted.iter().zip(processes).map(|(plugin, asked)| PluginReport {
-            plugin: plugin.name(),
-            stats: plugin.stats(),
-            latency: plugin.latency(),
-            usage: asked.and_then(|asked| {
-                let held = held.get(&asked.leader).cloned()?;
-                Some(Usage {
-                    over: over(plugin),
-                    ..held
-                })
-            }),
-        });
-        Ok(StatsReport {
-            plugins: plugins.collect(),
-            events: match asked.plugin {
-                None => self.first_handlers.report(),
-                Some(_) => Vec::new(),
-            },
-        })
-    }
-
     /// Whether a plugin could be configured so; nothing is changed.
     ///
     /// # Errors
@@ -303,20 +264,4 @@ impl Inspector {
         };
         tokio::time::timeout(LOOP_LIMIT, asked).await.ok().flatten()
     }
-}
-
-/// The limits that it nears.
-fn over(plugin: &Plugin) -> BTreeSet<Limit> {
-    match plugin.runtime() {
-        Runtime::Process(process) => process.over(),
-        Runtime::Nats(_) => BTreeSet::new(),
-    }
-}
-
-fn unread(error: &(dyn std::error::Error + 'static)) -> Refusal {
-    let text = format!(
-        "the processes of this host cannot be looked at: {}",
-        one_line(error)
-    );
-    Refusal::new(ErrorCode::Internal, text)
 }

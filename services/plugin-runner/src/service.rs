@@ -1,6 +1,7 @@
 //! The service: puts the parts together and runs them until shutdown.
 
 mod arrival;
+mod endings;
 mod error;
 
 pub use error::RunnerError;
@@ -28,9 +29,10 @@ use crate::{
     verbs::{Places, Verbs},
     verify::Verifier,
 };
+use endings::{ends_well, not_denied};
 use snooze_bus::{Bus, BusStatus, SubjectFilter};
 use snooze_service_runtime::{AgentId, CancellationToken, Tasks, exit::one_line};
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 use tokio::sync::{mpsc, oneshot, watch};
 
 /// How long the parts have to end after shutdown: plugins get two seconds to end by themselves.
@@ -290,22 +292,4 @@ async fn serve_verbs(
         .show(bus.clone(), config.clocks.wall(), shutdown.clone());
     tasks.start("directory", showing);
     Ok(heard)
-}
-
-/// Ends with an error when the bus denies something that is needed: what it withholds would never be missed.
-async fn not_denied(bus: Bus, shutdown: CancellationToken) -> Result<(), RunnerError> {
-    let mut status = bus.status();
-    tokio::select! {
-        () = shutdown.cancelled() => Ok(()),
-        denied = status.wait_for(|status| matches!(status, BusStatus::Fatal(_))) => match denied.as_deref() {
-            Ok(BusStatus::Fatal(why)) => Err(RunnerError::Denied(why.clone())),
-            Ok(_) | Err(_) => Err(RunnerError::Denied("the connection is gone".to_owned())),
-        },
-    }
-}
-
-/// A part that cannot fail.
-async fn ends_well(part: impl Future<Output = ()>) -> Result<(), Infallible> {
-    part.await;
-    Ok(())
 }

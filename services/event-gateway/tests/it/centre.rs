@@ -1,16 +1,16 @@
 //! A broker with everything set up, a gateway on it, and runners of hosts that do what a test says.
 
+mod runner;
+
+pub(crate) use runner::{Runner, accept};
+
 use serde_json::json;
-use snooze_bus::{
-    Bucket, BucketHandle, Bus, Delivery, Expect, Role, RunnerVerb, Stream, Subject, SubjectFilter,
-    Subscription, User, keys,
-};
+use snooze_bus::{Bucket, BucketHandle, Bus, Expect, Role, Stream, Subject, SubjectFilter, User, keys};
 use snooze_event_gateway::{GatewayError, centre::Config};
 use snooze_schemas::{
-    ErrorCode, EventId, EventType, HostId, Refusal, SourceName, Timestamp,
-    audit::{AuditKind, AuditRecord},
-    event::{Accepted, DeadEvent, Event, HandleEvent, Scope, Severity},
-    host::Hello,
+    EventId, EventType, HostId, SourceName, Timestamp,
+    audit::AuditRecord,
+    event::{DeadEvent, Event, Scope, Severity},
 };
 use snooze_service_runtime::CancellationToken;
 use snooze_test_harness::{NatsServer, wait_for, wait_until};
@@ -219,11 +219,7 @@ impl Centre {
     pub(crate) async fn runner_without_hello(&self, name: &str) -> Runner {
         let host = host(name);
         let bus = self.server.bus(&User::host(&host)).await;
-        let requests = bus
-            .subscribe(&SubjectFilter::RunnerOf(host.clone()), None)
-            .await
-            .expect("listens");
-        Runner { host, bus, requests }
+        Runner::on(bus, host).await
     }
 }
 
@@ -244,95 +240,6 @@ impl Gateway {
         let ended = tokio::time::timeout(LIMIT, self.task).await;
         ended.expect("in time").expect("no panic").expect("no failure");
     }
-}
-
-pub(crate) struct Runner {
-    pub(crate) host: HostId,
-    pub(crate) bus: Bus,
-    requests: Subscription,
-}
-
-impl Runner {
-    /// The next event that it is offered.
-    pub(crate) async fn offered(&mut self) -> (Delivery, HandleEvent) {
-        let next = tokio::time::timeout(LIMIT, self.requests.next()).await;
-        let delivery = next.expect("an offer in time").expect("the connection stands");
-        let expected = Subject::Runner {
-            host: self.host.clone(),
-            verb: RunnerVerb::HandleEvent,
-        };
-        assert_eq!(*delivery.subject(), expected);
-        let offer = delivery.read().expect("a readable offer");
-        (delivery, offer)
-    }
-
-    /// Says that it is (back) on the bus.
-    pub(crate) async fn hello(&self) {
-        let hello = Hello {
-            boot_id: "boot".to_owned(),
-            agent: "agent".to_owned(),
-            launch: None,
-            version: "0".to_owned(),
-        };
-        let subject = Subject::HostHello(self.host.clone());
-        self.bus.publish(&subject, &hello).await.expect("says hello");
-    }
-
-    /// Takes the next event.
-    pub(crate) async fn accept(&mut self) -> Event {
-        let (delivery, offer) = self.offered().await;
-        accept(&delivery).await;
-        offer.event
-    }
-
-    /// Refuses the next event.
-    pub(crate) async fn refuse(&mut self, code: ErrorCode, why: &str) {
-        let (delivery, _) = self.offered().await;
-        let refusal = Err::<Accepted, _>(Refusal::new(code, why));
-        delivery.answer(refusal).await.expect("answers");
-    }
-
-    /// Takes all that still comes, until the connection ends with the test.
-    pub(crate) fn accept_the_rest(mut self) {
-        tokio::spawn(async move {
-            while let Some(delivery) = self.requests.next().await {
-                accept(&delivery).await;
-            }
-        });
-    }
-
-    /// Reports how an event ended.
-    pub(crate) async fn report(&self, event: &Event) {
-        let scope = Scope::Host(self.host.clone());
-        let record = AuditRecord {
-            at: Timestamp::UNIX_EPOCH,
-            host: scope.clone(),
-            kind: AuditKind::Event,
-            actor: "runner".to_owned(),
-            claim: None,
-            message: "handled".to_owned(),
-            details: [("id".to_owned(), json!(event.id))].into_iter().collect(),
-        };
-        let subject = Subject::Audit {
-            scope,
-            kind: AuditKind::Event,
-        };
-        self.bus
-            .file(&subject, &record, Expect::Anything, LIMIT)
-            .await
-            .expect("reports");
-    }
-}
-
-pub(crate) async fn accept(delivery: &Delivery) {
-    let accepted = Accepted {
-        accepted: true,
-        duplicate: false,
-    };
-    delivery
-        .answer(Ok::<_, Refusal>(accepted))
-        .await
-        .expect("answers");
 }
 
 pub(crate) fn subject_of(event: &Event) -> Subject {

@@ -5,59 +5,10 @@
 
 use super::kind::Kind;
 
-/// One known key.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Key {
-    /// Its canonical name, levels joined by dots.
-    pub path: &'static str,
-    /// What its value is.
-    pub kind: Kind,
-    /// Its default as JSON; `null` where there is none.
-    pub default: &'static str,
-    /// Other names for its last level, beside those that differ only in case and separators.
-    pub also: &'static [&'static str],
-    /// What it does.
-    pub effect: Effect,
-    /// Whether CloudSnooze 0.1 read it.
-    pub since: Since,
-}
+mod key;
 
-/// What a key does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Effect {
-    /// It is part of the policy that decides over hosts.
-    Policy,
-    /// It concerns only this machine.
-    Local,
-    /// It is an older name of another key, which beats it.
-    OlderNameOf(&'static str),
-    /// Nothing; the text says what holds instead.
-    None(&'static str),
-}
-
-/// Since when there is a key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Since {
-    /// The original read it.
-    Original,
-    /// The original documented it and did not read it, or it is new here.
-    Here,
-}
-
-impl Key {
-    /// The unit of its value, as people know it; the name ends in it, except that `kbps` means KiB/s.
-    #[must_use]
-    pub fn unit(&self) -> Option<&'static str> {
-        let unit = self.path.rsplit('_').next()?;
-        match unit {
-            "percent" => Some("%"),
-            "kbps" => Some("KiB/s"),
-            "seconds" | "secs" => Some("s"),
-            "minutes" => Some("min"),
-            _ => None,
-        }
-    }
-}
+pub use key::{Effect, Key, Since};
+use key::{idle, local, of, original, policy};
 
 /// The key of that canonical name.
 #[must_use]
@@ -72,40 +23,6 @@ pub(super) fn is_section(path: &str) -> bool {
             .strip_prefix(path)
             .is_some_and(|rest| rest.starts_with('.'))
     })
-}
-
-const fn of(path: &'static str, kind: Kind, default: &'static str, effect: Effect, since: Since) -> Key {
-    Key {
-        path,
-        kind,
-        default,
-        also: &[],
-        effect,
-        since,
-    }
-}
-
-const fn original(path: &'static str, kind: Kind, default: &'static str) -> Key {
-    of(path, kind, default, Effect::Policy, Since::Original)
-}
-
-const fn policy(path: &'static str, kind: Kind, default: &'static str) -> Key {
-    of(path, kind, default, Effect::Policy, Since::Here)
-}
-
-const fn idle(path: &'static str, kind: Kind, default: &'static str, instead: &'static str) -> Key {
-    of(path, kind, default, Effect::None(instead), Since::Original)
-}
-
-const fn local(path: &'static str, kind: Kind, default: &'static str) -> Key {
-    of(path, kind, default, Effect::Local, Since::Here)
-}
-
-impl Key {
-    const fn also(mut self, names: &'static [&'static str]) -> Key {
-        self.also = names;
-        self
-    }
 }
 
 const PERCENT: Kind = Kind::Number { min: 0.0, max: 100.0 };
@@ -367,45 +284,4 @@ pub const KEYS: &[Key] = &[
 ];
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::collections::BTreeSet;
-
-    #[test]
-    fn every_default_is_a_value_of_its_own_kind() {
-        for key in KEYS {
-            let default: serde_json::Value = serde_json::from_str(key.default).expect(key.path);
-            if !default.is_null() {
-                assert_eq!(key.kind.check(&default).map(drop), Ok(()), "{}", key.path);
-            }
-        }
-    }
-
-    #[test]
-    fn no_two_keys_can_be_written_alike() {
-        let mut seen = BTreeSet::new();
-        for key in KEYS {
-            let (section, last) = key.path.rsplit_once('.').unwrap_or(("", key.path));
-            for name in std::iter::once(&last).chain(key.also) {
-                let squashed = super::super::spelling::squash(name);
-                assert!(seen.insert((section, squashed)), "{} as {name}", key.path);
-            }
-        }
-    }
-
-    #[test]
-    fn an_older_name_points_to_a_key() {
-        for known in KEYS {
-            if let Effect::OlderNameOf(path) = known.effect {
-                assert!(key(path).is_some(), "{path}");
-            }
-        }
-    }
-
-    #[test]
-    fn units_are_those_of_the_names() {
-        assert_eq!(key("network_threshold_kbps").and_then(Key::unit), Some("KiB/s"));
-        assert_eq!(key("input_idle_threshold_secs").and_then(Key::unit), Some("s"));
-        assert_eq!(key("mode").and_then(Key::unit), None);
-    }
-}
+mod tests;
