@@ -11,10 +11,11 @@
 //! - `replay`: what people want to be handled again.
 //! - `dispatch`: the four lanes, one a severity, and what becomes of one event.
 //! - `roster`: whom an event of the fleet concerns.
-//! - `offer`, `notes`, `parked`, `whole`: what a host took, and what waits for one that is away.
+//! - `offer`, `answers`, `notes`, `parked`, `whole`: what a host took, and what waits for one that is away or silent.
 //! - `sweeper`, `outcomes`, `ending`, `dead`: how it ends.
 //! - `room`: whether the streams of events fill up.
 
+mod answers;
 mod custom;
 mod custom_type;
 mod dead;
@@ -102,6 +103,9 @@ pub async fn run(mut config: Config, bus: Bus, shutdown: CancellationToken) -> R
     let (notes, note_writer) = notes::channel(bus.clone());
     let (roster, roster_follower) = roster::follow(bus.clone(), shutdown.clone());
 
+    let offers = offer::Offers::new(bus.clone(), config.clocks.clone());
+    let (there, told) = parked::There::channel();
+
     let mut tasks = Tasks::new(shutdown.clone());
     for severity in Severity::DESCENDING {
         let events = bus
@@ -111,13 +115,14 @@ pub async fn run(mut config: Config, bus: Bus, shutdown: CancellationToken) -> R
                 severity: severity.into(),
                 source,
             })?;
-        let desk = dispatch::Desk::new(&config, bus.clone(), notes.clone(), roster.clone());
+        let handing = (offers.clone(), there.clone());
+        let desk = dispatch::Desk::new(&config, bus.clone(), notes.clone(), roster.clone(), handing);
         tasks.start(
             format!("dispatch-{}", u8::from(severity)),
             dispatch::lane(desk, events, shutdown.clone()),
         );
     }
-    drop(notes);
+    drop((notes, there));
     tasks.start("notes", note_writer);
     tasks.start("roster", roster_follower);
     tasks.start("custom", {
@@ -147,7 +152,13 @@ pub async fn run(mut config: Config, bus: Bus, shutdown: CancellationToken) -> R
     );
     tasks.start(
         "parked",
-        parked::give(config.clone(), bus.clone(), hellos, shutdown.clone()),
+        parked::give(
+            config.clone(),
+            bus.clone(),
+            offers,
+            (hellos, told),
+            shutdown.clone(),
+        ),
     );
     tasks.start("room", room::watch(config.clone(), bus.clone(), shutdown.clone()));
     tasks.start("sweeper", sweeper::sweep(config, bus.clone(), shutdown.clone()));

@@ -8,9 +8,9 @@ mod settled;
 mod unreadable;
 mod waiting;
 
-use super::{Config, dead::DeadEvents, notes::Notes, roster::Roster};
+use super::{Config, dead::DeadEvents, notes::Notes, offer::Offers, parked::There, roster::Roster};
 use crate::GatewayError;
-use settle::{Round, pause, settle};
+use settle::{pause, settle};
 use settled::Settled;
 use snooze_bus::{Bus, EventConsumer, EventDelivery, Taken};
 use snooze_schemas::{
@@ -53,6 +53,8 @@ pub(crate) struct Desk {
     dead: DeadEvents,
     notes: Notes,
     roster: Roster,
+    offers: Offers,
+    there: There,
     patience: Duration,
     busy_patience: Duration,
     report_grace: Duration,
@@ -61,7 +63,13 @@ pub(crate) struct Desk {
 }
 
 impl Desk {
-    pub(crate) fn new(config: &Config, bus: Bus, notes: Notes, roster: Roster) -> Desk {
+    pub(crate) fn new(
+        config: &Config,
+        bus: Bus,
+        notes: Notes,
+        roster: Roster,
+        (offers, there): (Offers, There),
+    ) -> Desk {
         Desk {
             dead: DeadEvents {
                 bus,
@@ -70,6 +78,8 @@ impl Desk {
             },
             notes,
             roster,
+            offers,
+            there,
             patience: config.patience,
             busy_patience: config.busy_patience,
             report_grace: config.report_grace,
@@ -149,15 +159,14 @@ fn note_panic(ended: Result<(), tokio::task::JoinError>) {
     }
 }
 
-/// What one event needs before it can be acked: every host accepted it, refused it, or ran out of time.
+/// What one event needs before it can be acked: every host accepted it, refused it, or has it parked.
 async fn dispatch(desk: Arc<Desk>, delivery: EventDelivery) {
     let (deliveries, sequence) = (delivery.deliveries(), delivery.sequence());
     let outcome = match while_working(&delivery, try_once(&desk, delivery.event(), sequence)).await {
-        Ok(Round::Settled) => {
+        Ok(()) => {
             desk.waiting.end(sequence);
             delivery.ack().await
         }
-        Ok(Round::Again) => delivery.retry_after(pause(deliveries)).await,
         Err(why) => {
             tracing::warn!(why, event = %delivery.event().id, "an event could not be settled and comes again");
             delivery.retry_after(pause(deliveries)).await
@@ -184,14 +193,13 @@ async fn while_working<T>(delivery: &EventDelivery, work: impl Future<Output = T
     }
 }
 
-async fn try_once(desk: &Arc<Desk>, event: &Arc<Event>, sequence: u64) -> Result<Round, String> {
+async fn try_once(desk: &Arc<Desk>, event: &Arc<Event>, sequence: u64) -> Result<(), String> {
     if let Some(reason) = contradiction(event) {
         let filed = desk.dead.file(event.host.clone(), event, &reason).await;
-        return filed.map(|()| Round::Settled).map_err(|error| one_line(&error));
+        return filed.map_err(|error| one_line(&error));
     }
     let mut waiting = hosts_of(desk, event).await?.into_iter();
     let mut asked = JoinSet::new();
-    let mut round = Round::Settled;
     let mut failed = None;
     loop {
         while asked.len() < HOSTS_AT_ONCE
@@ -201,8 +209,7 @@ async fn try_once(desk: &Arc<Desk>, event: &Arc<Event>, sequence: u64) -> Result
         }
         match asked.join_next().await {
             None => break,
-            Some(Ok(Ok(Round::Settled))) => {}
-            Some(Ok(Ok(Round::Again))) => round = Round::Again,
+            Some(Ok(Ok(()))) => {}
             Some(Ok(Err(why))) => failed = Some(why),
             Some(Err(error)) => failed = Some(error.to_string()),
         }
@@ -210,20 +217,18 @@ async fn try_once(desk: &Arc<Desk>, event: &Arc<Event>, sequence: u64) -> Result
     if let Some(why) = failed {
         return Err(why);
     }
-    if matches!(round, Round::Settled) {
-        desk.settled.forget(&event.id);
-    }
-    Ok(round)
+    desk.settled.forget(&event.id);
+    Ok(())
 }
 
-async fn try_host(desk: Arc<Desk>, event: Arc<Event>, host: HostId, sequence: u64) -> Result<Round, String> {
+async fn try_host(desk: Arc<Desk>, event: Arc<Event>, host: HostId, sequence: u64) -> Result<(), String> {
     // Looked at for each host: asking all of a fleet takes a while.
     let time = desk.waiting.time_of(sequence, &event, &desk.dead.clocks);
-    let round = settle(&desk, &event, host.clone(), time).await;
-    if event.host == Scope::Fleet && matches!(round, Ok(Round::Settled)) {
+    settle(&desk, &event, host.clone(), time).await?;
+    if event.host == Scope::Fleet {
         desk.settled.add(&event.id, host);
     }
-    round
+    Ok(())
 }
 
 /// Why an event cannot be what it says: its type has one severity, whoever noticed it (rule E1).

@@ -1,28 +1,27 @@
 //! Events whose host is away: parked in `snooze_open` and given to it as soon as it is back (rule E5).
 //!
-//! A parked event is acked, so that a thousand hosts that are away hold up none that is there. A host's hello
-//! brings it what waits; one whose hello was missed is asked now and then. What nobody takes before its time is
-//! over ends in DEAD. Times are counted on this machine's boot-time clock from when it first saw a note; a
+//! A parked event is acked, so that a thousand hosts that are away, or do not answer, hold up none that is there. A
+//! host's hello brings it what waits, before any that is asked unbidden; one that is there and did not take something
+//! is asked again soon, and one whose hello was missed now and then. What nobody takes before its time is over ends in
+//! DEAD. Times are counted on this machine's boot-time clock from when it first saw a note; a
 //! deadline is compared with real time once, then.
 
 mod book;
 mod drain;
+mod queue;
 
-use super::Config;
+use super::{Config, offer::Offers};
 use book::{Book, Parked};
 use drain::{Drained, drain};
+use queue::Queue;
 use snooze_bus::{Bucket, Bus, BusError, Change, Entry, Subscription, keys};
 use snooze_schemas::{
     HostId,
     event::{OpenEvent, OpenState, Scope},
 };
 use snooze_service_runtime::CancellationToken;
-use std::{
-    collections::{HashSet, VecDeque},
-    convert::Infallible,
-    time::Duration,
-};
-use tokio::task::JoinSet;
+use std::{collections::HashSet, convert::Infallible, time::Duration};
+use tokio::{sync::mpsc, task::JoinSet};
 
 /// Between a watch that broke and the next one.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -30,19 +29,46 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// Hosts that are given what waits for them at once.
 const HOSTS_AT_ONCE: usize = 256;
 
+/// So many of them did not say that they are back: one that hangs keeps a hand for as long as an offer lasts, and
+/// those that do are never so many that one that is back waits for them.
+const UNBIDDEN_AT_ONCE: usize = 128;
+
 /// Before a host that is there and did not take all is asked again.
-const SOON: Duration = Duration::from_secs(1);
+const SOON: Duration = Duration::from_millis(500);
+
+/// Hosts of which it is told at once that they did not take an event.
+const TOLD: usize = 4_096;
+
+/// Tells which hosts are there and did not take an event that was parked therefore.
+#[derive(Debug, Clone)]
+pub(crate) struct There(mpsc::Sender<HostId>);
+
+impl There {
+    /// The handle, and what is told.
+    pub(crate) fn channel() -> (There, mpsc::Receiver<HostId>) {
+        let (sender, receiver) = mpsc::channel(TOLD);
+        (There(sender), receiver)
+    }
+
+    /// Waits for nobody: a host that is not told of is asked as one that is away is.
+    pub(crate) fn tell(&self, host: HostId) {
+        if let Err(error) = self.0.try_send(host) {
+            tracing::debug!(%error, "a host that did not take an event is asked again later");
+        }
+    }
+}
 
 /// What is kept over a watch that breaks.
 #[derive(Default)]
 struct Desk {
     book: Book,
-    /// Hosts that are to be looked at, in this order.
-    next: VecDeque<HostId>,
-    /// The same, so that each is there once.
-    queued: HashSet<HostId>,
-    /// Hosts that are being looked at.
+    /// Hosts that said that they are back.
+    back: Queue,
+    /// Hosts that are asked unbidden.
+    unbidden: Queue,
+    /// Hosts that are being looked at, all of them and those that are asked unbidden.
     busy: HashSet<HostId>,
+    busy_unbidden: HashSet<HostId>,
     running: JoinSet<(HostId, Drained)>,
 }
 
@@ -50,14 +76,15 @@ struct Desk {
 pub(crate) async fn give(
     config: Config,
     bus: Bus,
-    mut hellos: Subscription,
+    offers: Offers,
+    (mut hellos, mut there): (Subscription, mpsc::Receiver<HostId>),
     shutdown: CancellationToken,
 ) -> Result<(), Infallible> {
     let mut desk = Desk::default();
     loop {
         tokio::select! {
             () = shutdown.cancelled() => return Ok(()),
-            ended = watch(&config, &bus, &mut hellos, &mut desk) => {
+            ended = watch(&config, (&bus, &offers), (&mut hellos, &mut there), &mut desk) => {
                 if let Err(error) = ended {
                     tracing::warn!(%error, "the watch of parked events broke and begins anew");
                 }
@@ -72,32 +99,34 @@ pub(crate) async fn give(
 
 async fn watch(
     config: &Config,
-    bus: &Bus,
-    hellos: &mut Subscription,
+    (bus, offers): (&Bus, &Offers),
+    (hellos, there): (&mut Subscription, &mut mpsc::Receiver<HostId>),
     desk: &mut Desk,
 ) -> Result<(), BusError> {
     let mut changes = bus.bucket(Bucket::Open).watch::<OpenEvent>(">").await?;
     let mut tick = tokio::time::interval(config.sweep_interval);
     loop {
-        desk.start(config, bus);
+        desk.start(config, bus, offers);
         // Cancelling any branch loses nothing: what was not taken stays where it is.
         tokio::select! {
             Some(ended) = desk.running.join_next() => desk.end(config, ended),
             hello = hellos.next() => match hello {
                 None => return Ok(()),
-                Some(hello) => if let Some(host) = hello.subject().host()
-                    && desk.book.hello(host, config.clocks.boottime_ms())
-                {
-                    desk.look_at(host.clone());
+                Some(hello) => if let Some(host) = hello.subject().host() {
+                    offers.said_hello(host);
+                    if desk.book.hello(host, config.clocks.boottime_ms()) {
+                        desk.back.push(host.clone());
+                    }
                 },
             },
+            Some(host) = there.recv() => desk.book.there(&host, config.clocks.boottime_ms(), SOON),
             change = changes.next() => match change {
                 None => return Ok(()),
                 Some(change) => desk.take(config, change?),
             },
             _ = tick.tick() => {
                 for host in desk.book.due(config.clocks.boottime_ms(), config.away_retry) {
-                    desk.look_at(host);
+                    desk.unbidden.push(host);
                 }
             }
         }
@@ -105,32 +134,29 @@ async fn watch(
 }
 
 impl Desk {
-    fn look_at(&mut self, host: HostId) {
-        if self.queued.insert(host.clone()) {
-            self.next.push_back(host);
-        }
-    }
-
     /// Begins with as many hosts as there are hands; never with one twice.
-    fn start(&mut self, config: &Config, bus: &Bus) {
-        for _ in 0..self.next.len() {
-            if self.running.len() >= HOSTS_AT_ONCE {
-                return;
-            }
-            let Some(host) = self.next.pop_front() else { return };
-            if self.busy.contains(&host) {
-                self.next.push_back(host);
-                continue;
-            }
-            self.queued.remove(&host);
+    fn start(&mut self, config: &Config, bus: &Bus, offers: &Offers) {
+        while self.running.len() < HOSTS_AT_ONCE {
+            let host = match self.back.pop(&self.busy) {
+                Some(host) => host,
+                None if self.busy_unbidden.len() >= UNBIDDEN_AT_ONCE => return,
+                None => match self.unbidden.pop(&self.busy) {
+                    None => return,
+                    Some(host) => {
+                        self.busy_unbidden.insert(host.clone());
+                        host
+                    }
+                },
+            };
             let events = self.book.of(&host);
             if events.is_empty() {
+                self.busy_unbidden.remove(&host);
                 continue;
             }
             self.busy.insert(host.clone());
-            let (config, bus) = (config.clone(), bus.clone());
+            let (config, bus, offers) = (config.clone(), bus.clone(), offers.clone());
             self.running.spawn(async move {
-                let drained = drain(&config, &bus, &host, events).await;
+                let drained = drain(&config, &bus, &offers, &host, events).await;
                 (host, drained)
             });
         }
@@ -140,6 +166,7 @@ impl Desk {
         match ended {
             Ok((host, drained)) => {
                 self.busy.remove(&host);
+                self.busy_unbidden.remove(&host);
                 for id in &drained.gone {
                     self.book.remove(&host, id);
                 }
@@ -151,6 +178,7 @@ impl Desk {
                 tracing::error!(%error, "giving a host what waits for it ended without finishing; tried again");
                 // Whose it was is not known any more; the others are only asked once more.
                 self.busy.clear();
+                self.busy_unbidden.clear();
             }
         }
     }
@@ -167,7 +195,7 @@ impl Desk {
                 let id = entry.value.event.id.clone();
                 let parked = parked(config, &entry);
                 if self.book.put(host.clone(), id, parked, now, config.away_retry) {
-                    self.look_at(host);
+                    self.back.push(host);
                 }
             }
             Change::Deleted { key, .. } | Change::Unreadable { key, .. } => {

@@ -13,5 +13,6 @@ mod outcomes;
 mod parked;
 mod replay;
 mod room;
+mod silent;
 mod sources;
 mod sweeping;

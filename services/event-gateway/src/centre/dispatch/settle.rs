@@ -1,9 +1,13 @@
-//! What becomes of one event at one host: accepted and noted, parked, ended in DEAD, or tried again.
+//! What becomes of one event at one host: accepted and noted, parked, or ended in DEAD.
+//!
+//! A host that is there and does not take it now, or does not answer, has it parked as well as one that is away: an
+//! event that is tried again and again stays in its lane, and so many are the end of it for all other hosts (E3).
 
 use super::{Desk, waiting::Time};
+use crate::centre::offer::NO_ANSWER;
 use crate::centre::{
     notes::{NoteError, Noted, noted},
-    offer::{Offer, offer},
+    offer::Offer,
 };
 use snooze_schemas::{
     HostId,
@@ -12,25 +16,13 @@ use snooze_schemas::{
 use snooze_service_runtime::exit::one_line;
 use std::{sync::Arc, time::Duration};
 
-/// How far an event has come.
-pub(super) enum Round {
-    /// Accounted for, everywhere.
-    Settled,
-    /// A host is busy and there is time left.
-    Again,
-}
-
 /// Offers an event to one host and accounts for the answer.
 ///
 /// # Errors
 /// When it cannot be accounted for now, in one line; it has to be tried again.
-pub(super) async fn settle(
-    desk: &Desk,
-    event: &Arc<Event>,
-    host: HostId,
-    time: Time,
-) -> Result<Round, String> {
-    match offer(&desk.dead.bus, event, &host, time.left).await {
+pub(super) async fn settle(desk: &Desk, event: &Arc<Event>, host: HostId, time: Time) -> Result<(), String> {
+    let is_long_over = time.is_over(desk.patience) && time.waited >= desk.busy_patience;
+    match desk.offers.promptly(event, &host, time.left).await {
         Offer::Accepted => note(desk, event, host, time, OpenState::Accepted).await,
         Offer::Refused(why) => end(desk, event, host, &format!("the runner refused it: {why}")).await,
         Offer::TooLate => end(desk, event, host, "its deadline passed before the host took it").await,
@@ -42,29 +34,33 @@ pub(super) async fn settle(
             end(desk, event, host, reason).await
         }
         // One that answers is there, and is given a while of its own, however long others have waited.
-        Offer::Busy(why) if time.is_over(desk.patience) && time.waited >= desk.busy_patience => {
-            end(
-                desk,
-                event,
-                host,
-                &format!("the runner did not take it in time: {why}"),
-            )
-            .await
+        Offer::Busy(why) if is_long_over => {
+            let reason = format!("the runner did not take it in time: {why}");
+            end(desk, event, host, &reason).await
         }
+        Offer::Silent if is_long_over => end(desk, event, host, NO_ANSWER).await,
         Offer::Away => park(desk, event, host, time).await,
-        Offer::Busy(_) => Ok(Round::Again),
+        Offer::Busy(_) | Offer::Silent => {
+            note(desk, event, host.clone(), time, OpenState::Parked).await?;
+            desk.there.tell(host);
+            Ok(())
+        }
         Offer::NotAsked(why) => Err(why),
     }
 }
 
 /// Notes an event for a host that is away, and offers it once more: the host may have come back, and said so,
 /// before there was a note.
-async fn park(desk: &Desk, event: &Arc<Event>, host: HostId, time: Time) -> Result<Round, String> {
-    let round = note(desk, event, host.clone(), time, OpenState::Parked).await?;
-    if let Offer::Accepted = offer(&desk.dead.bus, event, &host, time.left).await {
-        return note(desk, event, host, time, OpenState::Accepted).await;
+async fn park(desk: &Desk, event: &Arc<Event>, host: HostId, time: Time) -> Result<(), String> {
+    note(desk, event, host.clone(), time, OpenState::Parked).await?;
+    match desk.offers.promptly(event, &host, time.left).await {
+        Offer::Accepted => note(desk, event, host, time, OpenState::Accepted).await,
+        Offer::Busy(_) | Offer::Silent => {
+            desk.there.tell(host);
+            Ok(())
+        }
+        _ => Ok(()),
     }
-    Ok(round)
 }
 
 /// Notes what an event waits for from now on.
@@ -74,7 +70,7 @@ async fn note(
     host: HostId,
     time: Time,
     state: OpenState,
-) -> Result<Round, String> {
+) -> Result<(), String> {
     let wait = match state {
         OpenState::Parked => time.left.unwrap_or(desk.patience.saturating_sub(time.waited)),
         _ => time.left.unwrap_or(desk.patience) + desk.report_grace,
@@ -87,7 +83,7 @@ async fn note(
         is_ending: false,
     };
     match desk.notes.note(open).await {
-        Ok(()) => Ok(Round::Settled),
+        Ok(()) => Ok(()),
         Err(error @ NoteError::OtherEvent(_)) => end(desk, event, host, &error.to_string()).await,
         Err(error) => Err(one_line(&error)),
     }
@@ -95,13 +91,13 @@ async fn note(
 
 /// Ends an event in DEAD, unless it turns out to be accounted for: its ack may have been lost after it was
 /// accepted, and then it is no failure that nobody takes it now.
-async fn end(desk: &Desk, event: &Arc<Event>, host: HostId, reason: &str) -> Result<Round, String> {
+async fn end(desk: &Desk, event: &Arc<Event>, host: HostId, reason: &str) -> Result<(), String> {
     let found = noted(&desk.dead.bus, &host, event).await;
     if let Noted::ThisEvent(_) = found.map_err(|error| one_line(&error))? {
-        return Ok(Round::Settled);
+        return Ok(());
     }
     let filed = desk.dead.file(Scope::Host(host), event, reason).await;
-    filed.map(|()| Round::Settled).map_err(|error| one_line(&error))
+    filed.map_err(|error| one_line(&error))
 }
 
 /// The pause before the next try: short at first, since most refusals are over in a moment.

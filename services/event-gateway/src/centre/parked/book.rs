@@ -31,6 +31,14 @@ pub(super) struct Parked {
 pub(super) struct Book {
     hosts: BTreeMap<HostId, Host>,
     hellos: HashMap<HostId, u64>,
+    /// Hosts that are to be asked soon, once a note for them turns up.
+    there: HashMap<HostId, There>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct There {
+    ask_boottime_ms: u64,
+    until_boottime_ms: u64,
 }
 
 #[derive(Debug, Default)]
@@ -51,9 +59,13 @@ impl Book {
         retry: Duration,
     ) -> bool {
         let is_here = self.hellos.get(&host).is_some_and(|until| now < *until);
+        let there = self
+            .there
+            .remove(&host)
+            .filter(|there| now < there.until_boottime_ms);
         let waiting = self.hosts.entry(host).or_insert_with(|| Host {
             notes: BTreeMap::new(),
-            retry_boottime_ms: after(now, retry),
+            retry_boottime_ms: there.map_or(after(now, retry), |there| there.ask_boottime_ms),
         });
         let known = waiting.notes.get(&id).map(|known| known.revision);
         if known != Some(parked.revision) {
@@ -89,14 +101,28 @@ impl Book {
     /// A host that is there did not take all: it is asked again after `pause`.
     pub(super) fn soon(&mut self, host: &HostId, now: u64, pause: Duration) {
         if let Some(waiting) = self.hosts.get_mut(host) {
-            waiting.retry_boottime_ms = after(now, pause);
+            waiting.retry_boottime_ms = waiting.retry_boottime_ms.min(after(now, pause));
         }
+    }
+
+    /// A host is there and did not take an event that was parked therefore: it is asked again after `pause`, also
+    /// where the note has yet to turn up.
+    pub(super) fn there(&mut self, host: &HostId, now: u64, pause: Duration) {
+        if self.hosts.contains_key(host) {
+            return self.soon(host, now, pause);
+        }
+        let there = There {
+            ask_boottime_ms: after(now, pause),
+            until_boottime_ms: after(now, HELLO_LASTS),
+        };
+        self.there.insert(host.clone(), there);
     }
 
     /// The hosts that are to be looked at though they said nothing: the time of something of theirs is over, or
     /// they were not asked for a while. They are asked again after `retry` at the earliest.
     pub(super) fn due(&mut self, now: u64, retry: Duration) -> Vec<HostId> {
         self.hellos.retain(|_, until| now < *until);
+        self.there.retain(|_, there| now < there.until_boottime_ms);
         let mut due = Vec::new();
         for (host, waiting) in &mut self.hosts {
             let is_over = waiting.notes.values().any(|note| note.due_boottime_ms <= now);
@@ -164,6 +190,30 @@ mod tests {
             !book.put(host("h"), id("e"), note, 60_000, RETRY),
             "that hello is long ago"
         );
+    }
+
+    #[test]
+    fn e5_a_host_that_is_there_and_did_not_take_it_is_asked_soon() {
+        const SOON: Duration = Duration::from_secs(1);
+        let note = parked(Severity::Critical, 90_000);
+        // Whichever is first, the note or that the host is there.
+        for is_noted_first in [true, false] {
+            let mut book = Book::default();
+            if is_noted_first {
+                book.put(host("h"), id("e"), note, 0, RETRY);
+            }
+            book.there(&host("h"), 0, SOON);
+            if !is_noted_first {
+                assert!(!book.put(host("h"), id("e"), note, 0, RETRY), "it said no hello");
+            }
+            assert_eq!(book.due(999, RETRY), []);
+            assert_eq!(book.due(1_000, RETRY), [host("h")]);
+            // However often that is said, it is not put off.
+            book.there(&host("h"), 1_000, SOON);
+            book.there(&host("h"), 1_999, SOON);
+            assert_eq!(book.due(2_000, RETRY), [host("h")]);
+            assert_eq!(book.due(2_001, RETRY), []);
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@ use super::{Config, book::Parked};
 use crate::centre::{
     dead::DeadEvents,
     ending,
-    offer::{Offer, offer},
+    offer::{NO_ANSWER, Offer, Offers},
     whole::whole,
 };
 use snooze_bus::{Bucket, Bus, BusError, Entry, WriteError, keys};
@@ -24,6 +24,8 @@ enum Next {
     Away,
     /// It does not take more now, or could not be asked; it will say nothing by itself.
     Later,
+    /// It did not answer, and would not to the next question either.
+    Silent,
 }
 
 /// How far a host was given what waits for it.
@@ -39,6 +41,7 @@ pub(super) struct Drained {
 pub(super) async fn drain(
     config: &Config,
     bus: &Bus,
+    offers: &Offers,
     host: &HostId,
     waiting: Vec<(EventId, Parked)>,
 ) -> Drained {
@@ -47,7 +50,12 @@ pub(super) async fn drain(
     for (id, parked) in waiting {
         let now = config.clocks.boottime_ms();
         let is_over = parked.due_boottime_ms <= now;
-        if (next != Next::GoOn || parked.is_ending) && !is_over {
+        // What one that does not answer has had for long enough ends without a question.
+        let is_due = match next {
+            Next::Silent if !parked.is_ending => is_long_over(config, parked, now),
+            _ => is_over,
+        };
+        if (next != Next::GoOn || parked.is_ending) && !is_due {
             continue;
         }
         let key = keys::open_key(&Scope::Host(host.clone()), &id);
@@ -64,7 +72,7 @@ pub(super) async fn drain(
                 break;
             }
         };
-        next = give(config, bus, host, entry, parked, now).await;
+        next = give(config, (bus, offers), host, entry, (parked, next), now).await;
         drained.is_soon |= next == Next::Later;
     }
     drained
@@ -72,10 +80,10 @@ pub(super) async fn drain(
 
 async fn give(
     config: &Config,
-    bus: &Bus,
+    (bus, offers): (&Bus, &Offers),
     host: &HostId,
     entry: Entry<OpenEvent>,
-    parked: Parked,
+    (parked, so_far): (Parked, Next),
     now: u64,
 ) -> Next {
     if parked.is_ending {
@@ -86,7 +94,7 @@ async fn give(
             "its time was over, and the gateway that ended it did not finish",
         )
         .await;
-        return Next::GoOn;
+        return so_far;
     }
     let left = Duration::from_millis(parked.due_boottime_ms.saturating_sub(now));
     let until_deadline = parked.is_deadline.then_some(left);
@@ -100,14 +108,17 @@ async fn give(
                 "its stream dropped it before its host came back",
             )
             .await;
-            return Next::GoOn;
+            return so_far;
         }
         Err(error) => {
             tracing::warn!(%error, %host, "what waits for a host was not read in its stream; tried again");
             return Next::Later;
         }
     };
-    let offered = offer(bus, &event, host, until_deadline).await;
+    let offered = match so_far {
+        Next::Silent => Offer::Silent,
+        _ => offers.patiently(&event, host, until_deadline).await,
+    };
     match offered {
         Offer::Accepted => {
             accepted(config, bus, entry, until_deadline).await;
@@ -135,7 +146,12 @@ async fn give(
             end(config, bus, entry, &reason).await;
             Next::GoOn
         }
+        Offer::Silent if is_long_over(config, parked, now) => {
+            end(config, bus, entry, NO_ANSWER).await;
+            Next::Silent
+        }
         Offer::Away => Next::Away,
+        Offer::Silent => Next::Silent,
         // Less urgent ones would not be taken either.
         Offer::Busy(_) => Next::Later,
         Offer::NotAsked(why) => {
