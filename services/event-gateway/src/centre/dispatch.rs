@@ -10,7 +10,7 @@ mod waiting;
 
 use super::{Config, dead::DeadEvents, notes::Notes, offer::Offers, parked::There, roster::Roster};
 use crate::GatewayError;
-use settle::{pause, settle};
+use settle::{pause_of, settle};
 use settled::Settled;
 use snooze_bus::{Bus, EventConsumer, EventDelivery, Taken};
 use snooze_schemas::{
@@ -168,8 +168,11 @@ async fn dispatch(desk: Arc<Desk>, delivery: EventDelivery) {
             delivery.ack().await
         }
         Err(why) => {
-            tracing::warn!(why, event = %delivery.event().id, "an event could not be settled and comes again");
-            delivery.retry_after(pause(deliveries)).await
+            let event = delivery.event();
+            tracing::warn!(why, event = %event.id, "an event could not be settled and comes again");
+            let left = desk.waiting.time_of(sequence, event, &desk.dead.clocks).left;
+            let pause = pause_of(event.severity, left, deliveries);
+            delivery.retry_after(pause).await
         }
     };
     if let Err(error) = outcome {

@@ -11,7 +11,7 @@ use crate::centre::{
 };
 use snooze_schemas::{
     HostId,
-    event::{Event, OpenEvent, OpenState, Scope},
+    event::{Event, OpenEvent, OpenState, Scope, Severity},
 };
 use snooze_service_runtime::exit::one_line;
 use std::{sync::Arc, time::Duration};
@@ -100,12 +100,26 @@ async fn end(desk: &Desk, event: &Arc<Event>, host: HostId, reason: &str) -> Res
     filed.map_err(|error| one_line(&error))
 }
 
-/// The pause before the next try: short at first, since most refusals are over in a moment.
+/// The shortest pause before an event is tried again.
+const SHORTEST: Duration = Duration::from_millis(125);
+
+/// The pause before the next try: short at first, since most failures are over in a moment.
 pub(super) fn pause(deliveries: u64) -> Duration {
-    /// The longest pause before an event for a host that does not take it now is tried again.
     const LONGEST: Duration = Duration::from_secs(20);
     let doublings = u32::try_from(deliveries.min(8)).expect("at most 8");
-    (Duration::from_millis(125) * 2u32.pow(doublings)).min(LONGEST)
+    (SHORTEST * 2u32.pow(doublings)).min(LONGEST)
+}
+
+/// The pause before an event is tried again: an urgent one does not wait for long, and none for more than a part of the
+/// time that it has left.
+pub(super) fn pause_of(severity: Severity, left: Option<Duration>, deliveries: u64) -> Duration {
+    let longest = match severity {
+        Severity::Critical | Severity::Urgent => Duration::from_secs(1),
+        Severity::Warning | Severity::Info => Duration::MAX,
+    };
+    let part = left.filter(|left| !left.is_zero()).map(|left| left / 4);
+    let pause = pause(deliveries).min(longest);
+    part.map_or(pause, |part| pause.min(part).max(SHORTEST))
 }
 
 #[cfg(test)]
@@ -116,5 +130,23 @@ mod tests {
     fn the_pause_grows_and_is_bounded() {
         assert_eq!(pause(1), Duration::from_millis(250));
         assert_eq!(pause(u64::MAX), Duration::from_secs(20));
+    }
+
+    #[test]
+    fn e3_an_urgent_event_is_tried_again_within_a_second_and_any_in_its_time() {
+        let seconds = Duration::from_secs;
+        for severity in Severity::DESCENDING {
+            let is_urgent = severity >= Severity::Urgent;
+            let longest = if is_urgent { seconds(1) } else { seconds(20) };
+            assert_eq!(pause_of(severity, None, u64::MAX), longest);
+            assert_eq!(pause_of(severity, Some(seconds(600)), u64::MAX), longest);
+            assert_eq!(pause_of(severity, Some(seconds(2)), u64::MAX), seconds(2) / 4);
+            assert_eq!(
+                pause_of(severity, Some(Duration::from_nanos(1)), u64::MAX),
+                SHORTEST
+            );
+            // Over is over: it is only offered once more.
+            assert_eq!(pause_of(severity, Some(Duration::ZERO), u64::MAX), longest);
+        }
     }
 }
