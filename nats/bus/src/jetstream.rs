@@ -23,7 +23,7 @@ pub use batch::{BatchWrite, MAX_BATCH};
 pub use bucket::{BucketHandle, Entry, Look};
 pub use events::{EventConsumer, EventDelivery, Taken, UnreadableEvent};
 pub use file::{Expect, Once};
-pub use kept::{EventsKept, LaneProgress};
+pub use kept::{BucketKept, EventsKept, LaneProgress};
 pub use read::Stored;
 pub use streams::{Bucket, Stream};
 pub use watch::{Change, Watch};

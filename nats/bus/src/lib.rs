@@ -36,9 +36,9 @@ pub use credentials::{CredentialsError, Keys, Trust, holder_of};
 pub use error::{BusError, BusErrorKind, Cause, FileError, RequestError, WriteError};
 pub use headers::{KIND, VERSION};
 pub use jetstream::{
-    ArtifactError, Artifacts, BatchWrite, Bucket, BucketHandle, Change, Entry, EventConsumer, EventDelivery,
-    EventsKept, Expect, LaneProgress, Look, MAX_ARTIFACT_BYTES, MAX_BATCH, Once, Stored, Stream, Taken,
-    UnreadableEvent, Watch, Writes,
+    ArtifactError, Artifacts, BatchWrite, Bucket, BucketHandle, BucketKept, Change, Entry, EventConsumer,
+    EventDelivery, EventsKept, Expect, LaneProgress, Look, MAX_ARTIFACT_BYTES, MAX_BATCH, Once, Stored,
+    Stream, Taken, UnreadableEvent, Watch, Writes,
 };
 pub use micro::{Announcement, Endpoint, RUNNER_SERVICE, RequestCounts, Service};
 pub use raw::{RawMessage, RawSubscription};

@@ -9,7 +9,7 @@ mod layout;
 
 use super::{
     api::{Unacked, code},
-    bucket::{MARKER_LIFE, WRITE_WITHIN, write_error, write_headers},
+    bucket::{WRITE_WITHIN, write_error, write_headers},
     stored::StoredMessage,
 };
 use crate::{
@@ -24,6 +24,9 @@ use std::time::Duration;
 
 /// Each attempt fails only because somebody else wrote the same part in between, or nobody said that it was taken.
 const ATTEMPTS: usize = 4;
+
+/// How long the marker of what was deleted is kept: longer than any upload that was interrupted.
+const MARKER_LIFE: Duration = Duration::from_secs(3600);
 
 /// The store of artifacts on one connection.
 #[derive(Debug, Clone)]

@@ -256,8 +256,9 @@ impl BucketHandle {
 /// The header's value for a delete.
 pub(super) const DELETE: &str = "DEL";
 
-/// How long the marker of a key that never comes back is kept: longer than any late writer lives.
-pub(super) const MARKER_LIFE: Duration = Duration::from_secs(3600);
+/// How long the marker of a key that never comes back is kept: for longer than whoever watches the bucket is away for
+/// a moment. Each takes room of the bucket's own, and one a deleted key an hour would fill it at 150 events a second.
+pub(super) const MARKER_LIFE: Duration = Duration::from_secs(300);
 
 pub(super) fn write_headers(
     expected: Option<u64>,

@@ -1,10 +1,11 @@
-//! How full a stream of events is, and how far the durable consumers have come in it.
+//! How full a stream or a bucket is, and how far the durable consumers have come in a stream of events.
 //!
 //! The server says nothing when it drops the oldest event to make room, dispatched or not; whoever wants to
 //! know compares what is still there with what was acked.
 
 use super::{
     api::failed,
+    bucket::BucketHandle,
     streams::{Stream, consumer_name},
 };
 use crate::{Bus, error::BusError};
@@ -63,6 +64,12 @@ struct StreamConfig {
     max_bytes: i64,
 }
 
+impl StreamConfig {
+    fn limit(&self) -> Option<u64> {
+        u64::try_from(self.max_bytes).ok().filter(|most| *most > 0)
+    }
+}
+
 #[derive(Deserialize)]
 struct StreamState {
     bytes: u64,
@@ -106,7 +113,7 @@ impl Bus {
         Ok(EventsKept {
             stream,
             bytes: info.state.bytes,
-            max_bytes: u64::try_from(info.config.max_bytes).ok().filter(|most| *most > 0),
+            max_bytes: info.config.limit(),
             first_sequence: info.state.first_seq,
             last_sequence: info.state.last_seq,
             lanes,
@@ -116,5 +123,29 @@ impl Bus {
     async fn info<T: DeserializeOwned>(&self, of: String, what: &str) -> Result<T, BusError> {
         let info = self.api(format!("$JS.API.{of}"), &Value::Null).await?;
         info.map_err(|error| failed(format!("looking at {what}"), error))
+    }
+}
+
+/// What a bucket holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BucketKept {
+    /// How many bytes it holds, its delete markers included.
+    pub bytes: u64,
+    /// How many it may hold; none where there is no limit.
+    pub max_bytes: Option<u64>,
+}
+
+impl BucketHandle {
+    /// How full a bucket is.
+    ///
+    /// # Errors
+    /// When it is not there, or the server does not answer.
+    pub async fn kept(&self) -> Result<BucketKept, BusError> {
+        let name = self.bucket.stream();
+        let info: StreamInfo = self.bus.info(format!("STREAM.INFO.{name}"), name).await?;
+        Ok(BucketKept {
+            bytes: info.state.bytes,
+            max_bytes: info.config.limit(),
+        })
     }
 }

@@ -33,12 +33,14 @@ pub(super) enum Right {
     GetFromLeader(&'static str),
     /// Follows a stream by consumers of its own, which the stream's limit bounds.
     Watch(&'static str),
+    /// Sees how full a stream is.
+    Look(&'static str),
     /// Takes messages from the durable consumers that a stream has, acks them, and sees how far they have
     /// come in it.
     Consume(&'static str),
 }
 
-use Right::{Answer, AnswerAcross, Consume, Get, GetFromLeader, GetKey, Publish, Subscribe, Watch};
+use Right::{Answer, AnswerAcross, Consume, Get, GetFromLeader, GetKey, Look, Publish, Subscribe, Watch};
 
 const CONFIG: &str = "KV_snooze_config";
 const STATE: &str = "KV_snooze_state";
@@ -143,6 +145,8 @@ const GATEWAY: &[Right] = &[
     // An event that is to be filed again.
     Get(URGENT),
     Get(ROUTINE),
+    // What has no room is told, and the least urgent waits first.
+    Look(OPEN),
     AnswerAcross,
     Subscribe("custom.>"),
     Subscribe("gateway.>"),

@@ -62,6 +62,7 @@ impl Permissions {
                 // A consumer whose flow control is not answered stalls for ever.
                 format!("$JS.FC.{stream}.>"),
             ]),
+            Right::Look(stream) => self.publish.push(format!("$JS.API.STREAM.INFO.{stream}")),
             Right::Consume(stream) => self.publish.extend([
                 format!("$JS.API.CONSUMER.MSG.NEXT.{stream}.*"),
                 format!("$JS.ACK.{stream}.>"),

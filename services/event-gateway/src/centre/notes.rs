@@ -2,21 +2,29 @@
 //!
 //! An event is acked only after its note is there: a gateway that dies between acceptance and note takes
 //! the event again, and the runner knows it already. A note that cannot be written fails by itself: it never
-//! takes the others down.
+//! takes the others down. Each severity has a writer of its own, and the bucket's last room is for the most urgent: a
+//! flood below delays no note of an event above, and leaves none without room (E3).
 
+mod room;
+
+use futures_util::{StreamExt, future::join_all};
+use room::Room;
 use snooze_bus::{BatchWrite, Bucket, Bus, BusError, Entry, WriteError, keys};
 use snooze_schemas::{
     EventId, HostId,
-    event::{Event, OpenEvent, OpenState, Scope},
+    event::{Event, OpenEvent, OpenState, Scope, Severity},
 };
 use snooze_service_runtime::exit::one_line;
 use std::{convert::Infallible, time::Duration};
 use tokio::sync::{mpsc, oneshot};
 
-/// Notes that wait for a batch; whoever dispatches waits when it is full.
+const SEVERITIES: usize = Severity::DESCENDING.len();
+/// Notes of one severity that wait for a batch; whoever dispatches waits when it is full.
 const WAITING: usize = 1_024;
 /// Notes in one batch; the server takes 1,000.
 const BATCH: usize = 256;
+/// Notes that are written singly at once, where their batch was refused.
+const SINGLY_AT_ONCE: usize = 64;
 const WRITE_WITHIN: Duration = Duration::from_secs(5);
 
 /// Why an accepted event is not noted.
@@ -38,9 +46,12 @@ struct Request {
     done: oneshot::Sender<Result<(), NoteError>>,
 }
 
-/// Hands notes to the writer.
+/// Hands notes to the writer of their severity.
 #[derive(Debug, Clone)]
-pub(crate) struct Notes(mpsc::Sender<Request>);
+pub(crate) struct Notes {
+    writers: [mpsc::Sender<Request>; SEVERITIES],
+    room: Room,
+}
 
 impl std::fmt::Debug for Request {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -49,12 +60,18 @@ impl std::fmt::Debug for Request {
 }
 
 impl Notes {
+    /// Whether there is room for the note of an event that nobody has yet.
+    pub(crate) fn has_room(&self, severity: Severity) -> bool {
+        self.room.has_room(severity)
+    }
+
     /// Returns once the note is in the bucket. It has no data of the event: that stands in its stream, and as many as
     /// there are hosts may be noted of one.
     pub(crate) async fn note(&self, mut open: OpenEvent) -> Result<(), NoteError> {
         open.event.data.clear();
         let (done, outcome) = oneshot::channel();
-        self.0
+        let writer = &self.writers[usize::from(u8::from(open.event.severity))];
+        writer
             .send(Request { open, done })
             .await
             .map_err(|_| NoteError::Ending)?;
@@ -64,22 +81,40 @@ impl Notes {
 
 /// The handle, and the task that writes. The task ends when the last handle is gone.
 pub(crate) fn channel(bus: Bus) -> (Notes, impl Future<Output = Result<(), Infallible>>) {
-    let (sender, mut requests) = mpsc::channel(WAITING);
-    let writer = async move {
-        let mut waiting = Vec::with_capacity(BATCH);
-        while requests.recv_many(&mut waiting, BATCH).await > 0 {
-            write(&bus, &mut waiting).await;
-        }
-        Ok(())
+    let room = Room::default();
+    let (writers, requests): (Vec<_>, Vec<_>) = (0..SEVERITIES).map(|_| mpsc::channel(WAITING)).unzip();
+    let notes = Notes {
+        writers: writers.try_into().expect("there are as many as are made"),
+        room: room.clone(),
     };
-    (Notes(sender), writer)
+    let writer = async move {
+        let writing = requests
+            .into_iter()
+            .map(|requests| write_all(&bus, &room, requests));
+        // Looking is cut off when there is nothing left to write.
+        tokio::select! {
+            _ = join_all(writing) => Ok(()),
+            never = room.look(&bus) => Err(never),
+        }
+    };
+    (notes, writer)
 }
 
-async fn write(bus: &Bus, waiting: &mut Vec<Request>) {
+async fn write_all(bus: &Bus, room: &Room, mut requests: mpsc::Receiver<Request>) {
+    let mut waiting = Vec::with_capacity(BATCH);
+    while requests.recv_many(&mut waiting, BATCH).await > 0 {
+        write(bus, room, &mut waiting).await;
+    }
+}
+
+async fn write(bus: &Bus, room: &Room, waiting: &mut Vec<Request>) {
     let batch: Result<Vec<_>, BusError> = waiting
         .iter()
         .map(|request| BatchWrite::put(key_of(&request.open), &request.open, 0))
         .collect();
+    if let Ok(batch) = &batch {
+        batch.iter().for_each(|note| room.wrote(note));
+    }
     let all = match batch {
         Ok(batch) if batch.len() > 1 => {
             let bucket = bus.bucket(Bucket::Open);
@@ -87,15 +122,24 @@ async fn write(bus: &Bus, waiting: &mut Vec<Request>) {
         }
         _ => false,
     };
-    for request in waiting.drain(..) {
-        // One note that is there already, or cannot be written, refuses a whole batch; then each is written
-        // by itself.
-        let outcome = if all {
-            Ok(())
-        } else {
-            write_one(bus, &request.open).await
-        };
-        if request.done.send(outcome).is_err() {
+    let requests = waiting.drain(..);
+    if all {
+        return requests.for_each(|request| request.answer(Ok(())));
+    }
+    // One note that is there already, or cannot be written, refuses a whole batch; then each is written by itself, some
+    // at once.
+    let one_by_one = futures_util::stream::iter(requests);
+    one_by_one
+        .for_each_concurrent(SINGLY_AT_ONCE, async |request| {
+            let outcome = write_one(bus, &request.open).await;
+            request.answer(outcome);
+        })
+        .await;
+}
+
+impl Request {
+    fn answer(self, outcome: Result<(), NoteError>) {
+        if self.done.send(outcome).is_err() {
             tracing::debug!("nobody waits for this note any more");
         }
     }

@@ -94,9 +94,18 @@ impl Centre {
         self.reconfigure(stream, &json!({ "max_bytes": max_bytes })).await;
     }
 
+    /// Makes the bucket of open events smaller than the set-up has made it; on a broker without fences.
+    pub(crate) async fn shrink_open_events(&self, max_bytes: u64) {
+        let changes = json!({ "max_bytes": max_bytes });
+        self.reconfigure_named(Bucket::Open.stream(), &changes).await;
+    }
+
     /// Makes a stream other than the set-up has made it; on a broker without fences.
     pub(crate) async fn reconfigure(&self, stream: Stream, changes: &serde_json::Value) {
-        let name = stream.name();
+        self.reconfigure_named(stream.name(), changes).await;
+    }
+
+    async fn reconfigure_named(&self, name: &str, changes: &serde_json::Value) {
         let mut config = self.api(&format!("STREAM.INFO.{name}"), "").await["config"].take();
         let changes = changes.as_object().expect("an object");
         for (key, value) in changes {

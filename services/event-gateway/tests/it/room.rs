@@ -2,13 +2,13 @@
 
 use crate::centre::{Centre, LIMIT, event, host};
 use serde_json::json;
-use snooze_bus::{Stream, Subject, SubjectFilter};
+use snooze_bus::{Stream, Subject, SubjectFilter, keys};
 use snooze_event_gateway::centre::Config;
 use snooze_schemas::{
     audit::{AuditKind, AuditRecord},
-    event::{Event, Scope, Severity},
+    event::{Event, OpenEvent, Scope, Severity},
 };
-use snooze_test_harness::wait_for;
+use snooze_test_harness::{wait_for, wait_until};
 use std::time::Duration;
 
 const MIB: u64 = 1024 * 1024;
@@ -108,5 +108,34 @@ async fn what_was_dropped_while_no_gateway_ran_is_told_by_the_next_one() {
     let told = alarm(&centre, "at_most").await;
     assert_eq!(told.details["stream"], json!("EVENTS_ROUTINE"));
     assert!(told.message.contains("severity 0"), "{}", told.message);
+    gateway.end().await;
+}
+
+#[tokio::test]
+async fn e3_infos_that_fill_the_bucket_of_open_events_leave_room_for_a_critical_one() {
+    let centre = Centre::open().await;
+    centre.shrink_open_events(256 * 1024).await;
+    let mut runner = centre.runner("h1").await;
+    let gateway = centre.gateway(|_| {}).await;
+    // Many times as many as there is room for, to hosts that are away for long.
+    let flood: Vec<Event> = (0..1_500)
+        .map(|number| event(&format!("e{number}"), Scope::Host(host("gone")), Severity::Info))
+        .collect();
+    centre.file_all(&flood).await;
+    wait_until(LIMIT, "infos wait in their lane", async || {
+        let (_, in_hand) = centre.backlog(Severity::Info).await;
+        in_hand >= 200
+    })
+    .await;
+    let mine = event("mine", Scope::Host(host("h1")), Severity::Critical);
+    centre.file(&mine).await;
+    assert_eq!(runner.accept().await, mine);
+    let key = keys::open_key(&mine.host, &mine.id);
+    let open = centre.open_events();
+    wait_for(LIMIT, "it is noted", async || {
+        open.get::<OpenEvent>(&key).await.expect("reads")
+    })
+    .await;
+    centre.all_acked(Severity::Critical).await;
     gateway.end().await;
 }

@@ -21,6 +21,9 @@ use std::{sync::Arc, time::Duration};
 /// # Errors
 /// When it cannot be accounted for now, in one line; it has to be tried again.
 pub(super) async fn settle(desk: &Desk, event: &Arc<Event>, host: HostId, time: Time) -> Result<(), String> {
+    if !desk.notes.has_room(event.severity) {
+        return Err("the bucket of open events has too little room for one of this severity".to_owned());
+    }
     let is_long_over = time.is_over(desk.patience) && time.waited >= desk.busy_patience;
     match desk.offers.promptly(event, &host, time.left).await {
         Offer::Accepted => note(desk, event, host, time, OpenState::Accepted).await,
