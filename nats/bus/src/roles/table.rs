@@ -146,6 +146,7 @@ const GATEWAY: &[Right] = &[
     Get(URGENT),
     Get(ROUTINE),
     // What has no room is told, and the least urgent waits first.
+    Look(DEAD),
     Look(OPEN),
     AnswerAcross,
     Subscribe("custom.>"),

@@ -47,7 +47,7 @@ impl DeadEvents {
             event_type: event.event_type.clone(),
         };
         let dead = DeadEvent {
-            event: event.clone(),
+            event: filed_of(event, &scope),
             reason: reason.to_owned(),
         };
         let severity = u8::from(event.severity);
@@ -89,4 +89,14 @@ impl DeadEvents {
             .collect(),
         }
     }
+}
+
+/// The event as it is filed for one host or for all. One of the fleet ends for each host by itself, and as often with
+/// all its data it would push everybody else's out: that stands in its stream.
+fn filed_of(event: &Event, scope: &Scope) -> Event {
+    let mut filed = event.clone();
+    if event.host == Scope::Fleet && *scope != Scope::Fleet {
+        filed.data.clear();
+    }
+    filed
 }

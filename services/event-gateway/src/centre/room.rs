@@ -1,4 +1,4 @@
-//! Whether the streams of events have room left, told in the audit trail before and after they have not.
+//! Whether the streams of events, and DEAD, have room left, told in the audit trail before and after they have not.
 //!
 //! A full stream drops its oldest events, which is right: nearly always they were dispatched long ago, and
 //! refusing the next one would silence everybody for what one has filed. What is dropped before it was
@@ -15,7 +15,7 @@ use snooze_service_runtime::{CancellationToken, exit::one_line};
 use std::{collections::BTreeMap, convert::Infallible, time::Duration};
 
 /// The streams that are looked at.
-const STREAMS: [Stream; 2] = [Stream::EventsUrgent, Stream::EventsRoutine];
+const STREAMS: [Stream; 3] = [Stream::EventsUrgent, Stream::EventsRoutine, Stream::Dead];
 /// From here on a stream is nearly full: there is time left to find out who fills it.
 const NEARLY_FULL_PERCENT: u64 = 80;
 /// Between two alarms that a stream is nearly full, which a large fleet may make it for good.

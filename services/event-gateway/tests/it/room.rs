@@ -139,3 +139,49 @@ async fn e3_infos_that_fill_the_bucket_of_open_events_leave_room_for_a_critical_
     centre.all_acked(Severity::Critical).await;
     gateway.end().await;
 }
+
+#[tokio::test]
+async fn an_event_of_the_fleet_pushes_nothing_out_of_dead_with_its_data() {
+    let centre = Centre::open().await;
+    for number in 0..40 {
+        centre.enrol(&format!("away-{number}")).await;
+    }
+    centre.shrink(Stream::Dead, MIB).await;
+    let gateway = centre
+        .gateway(|config| {
+            looks_often(config);
+            config.patience = Duration::ZERO;
+        })
+        .await;
+    // With its data for each host it would take more than twice the room there is.
+    let first = event("first", Scope::Host(host("gone")), Severity::Critical);
+    centre.file(&first).await;
+    centre.first_dead(first.host.clone()).await;
+    let mut all = large(0, Severity::Info);
+    all.host = Scope::Fleet;
+    centre.file(&all).await;
+    for number in 0..40 {
+        let away = Scope::Host(host(&format!("away-{number}")));
+        let dead = centre.first_dead(away).await;
+        assert_eq!((dead.event.id, dead.event.data.len()), (all.id.clone(), 0));
+    }
+    assert_eq!(centre.first_dead(first.host).await.event.id, first.id);
+    gateway.end().await;
+}
+
+#[tokio::test]
+async fn dead_that_fills_up_is_told_before_it_drops_anything() {
+    let centre = Centre::open().await;
+    centre.shrink(Stream::Dead, MIB).await;
+    let gateway = centre
+        .gateway(|config| {
+            looks_often(config);
+            config.patience = Duration::ZERO;
+        })
+        .await;
+    let some: Vec<Event> = (0..14).map(|number| large(number, Severity::Urgent)).collect();
+    centre.file_all(&some).await;
+    let told = alarm(&centre, "percent").await;
+    assert_eq!(told.details["stream"], "DEAD");
+    gateway.end().await;
+}

@@ -181,7 +181,8 @@ async fn i5_gateway() {
             $JS.API.CONSUMER.CREATE.KV_snooze_open.w.$KV.snooze_open.> \
             $JS.API.CONSUMER.MSG.NEXT.EVENTS_URGENT.severity-3 $JS.API.CONSUMER.MSG.NEXT.EVENTS_ROUTINE.severity-0 \
             $JS.ACK.EVENTS_URGENT.severity-3.1.1.1.1.0 $JS.ACK.EVENTS_ROUTINE.severity-0.1.1.1.1.0 \
-            $JS.API.STREAM.INFO.EVENTS_URGENT $JS.API.STREAM.INFO.EVENTS_ROUTINE $JS.API.STREAM.INFO.KV_snooze_open \
+            $JS.API.STREAM.INFO.EVENTS_URGENT $JS.API.STREAM.INFO.EVENTS_ROUTINE $JS.API.STREAM.INFO.DEAD \
+            $JS.API.STREAM.INFO.KV_snooze_open \
             $JS.API.CONSUMER.INFO.EVENTS_URGENT.severity-3 $JS.API.CONSUMER.INFO.EVENTS_ROUTINE.severity-0",
         may_not_publish: "host.a.runner.prepare host.a.runner.verify host.a.runner.cancel host.a.verdict audit.a.stopped \
             ops.freeze custom.x.y $KV.snooze_config.fleet $KV.snooze_config.roster.a $KV.snooze_state.gate \
