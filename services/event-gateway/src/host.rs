@@ -80,6 +80,8 @@ pub async fn run(
     shutdown: CancellationToken,
 ) -> Result<(), GatewayError> {
     let (book, unfinished, writer) = journal::open(&config.state).map_err(GatewayError::Journal)?;
+    let unfinished = journal::set_aside(&config.state, &config.host, unfinished, &book);
+    let unfinished = unfinished.map_err(GatewayError::Journal)?;
     let (notices, told) = Notices::channel();
     let mut tasks = Tasks::new(shutdown.clone());
     tasks.start("journal", writer.run(shutdown.clone()));

@@ -6,10 +6,12 @@
 
 mod file;
 mod memory;
+mod others;
 
 use file::File;
 pub(super) use memory::Open;
 use memory::{Memory, places};
+pub(super) use others::set_aside;
 use serde::{Deserialize, Serialize};
 use snooze_schemas::{
     EventId,
@@ -24,6 +26,8 @@ use std::{
 };
 use tokio::sync::{mpsc, oneshot};
 
+/// The journal's file.
+const NAME: &str = "events.jsonl";
 /// So many lines wait for the disk: more than all events with a place can have.
 const WAITING: usize = 4 * places(Severity::Critical);
 /// So many are synced together at most.
@@ -118,7 +122,7 @@ pub(super) struct Writer {
 /// When it cannot be read or written.
 pub(super) fn open(folder: &Path) -> Result<(Book, Vec<Open>, Writer), JournalError> {
     file::private_folder(folder)?;
-    let path = folder.join("events.jsonl");
+    let path = folder.join(NAME);
     let mut memory = Memory::default();
     let unreadable = file::read(&path, MOST_BYTES, |line| memory.take(line))?;
     if unreadable > 0 {

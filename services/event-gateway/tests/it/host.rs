@@ -19,7 +19,7 @@ async fn filed(centre: &Centre, stream: Stream) -> Vec<Event> {
     found.into_iter().map(|stored| stored.message).collect()
 }
 
-async fn until_filed(centre: &Centre, stream: Stream, count: usize) -> Vec<Event> {
+pub(crate) async fn until_filed(centre: &Centre, stream: Stream, count: usize) -> Vec<Event> {
     wait_for(LIMIT, "as many are filed", async || {
         Some(filed(centre, stream).await).filter(|filed| filed.len() >= count)
     })

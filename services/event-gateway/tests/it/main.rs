@@ -11,6 +11,7 @@ mod http;
 mod noticing;
 mod outcomes;
 mod parked;
+mod remembered;
 mod replay;
 mod room;
 mod silent;

@@ -64,6 +64,15 @@ pub(super) fn read(path: &Path, most_bytes: u64, mut take: impl FnMut(Line)) -> 
     Ok(unreadable)
 }
 
+/// Sets lines of ours aside, for a person to look at.
+pub(super) fn set_aside_lines(path: &Path, lines: &[Line]) -> Result<(), JournalError> {
+    let text = text_of(lines).map_err(|source| JournalError::Write {
+        path: path.to_owned(),
+        source,
+    })?;
+    set_aside(path, &text)
+}
+
 fn set_aside(path: &Path, lines: &[u8]) -> Result<(), JournalError> {
     if lines.is_empty() {
         return Ok(());

@@ -109,3 +109,33 @@ async fn what_the_disk_did_not_take_is_written_with_what_comes_next() {
     let (_, unfinished, _) = open(folder.path()).expect("opens");
     assert_eq!(ids(&unfinished), [("a", false, false), ("b", false, false)]);
 }
+
+#[tokio::test]
+async fn e7_a_journal_of_another_host_is_set_aside_once_and_costs_nothing_else() {
+    let folder = tempfile::tempdir().expect("a folder");
+    write(folder.path(), vec![noticed("a", 3), noticed("b", 1)]).await;
+    let clone = "h2".parse().expect("a host");
+    let (book, unfinished, writer) = open(folder.path()).expect("opens");
+    let ours = set_aside(folder.path(), &clone, unfinished, &book).expect("sets aside");
+    assert_eq!(ids(&ours), []);
+    let stop = CancellationToken::new();
+    let writing = tokio::spawn(writer.run(stop.clone()));
+    stop.cancel();
+    writing.await.expect("no panic").expect("never fails");
+    let path = folder.path().join("events.unreadable");
+    let aside = std::fs::read_to_string(&path).expect("set aside");
+    let said: Vec<Line> = aside
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("a line of ours"))
+        .collect();
+    assert_eq!(said, [noticed("a", 3), noticed("b", 1)]);
+    // At the next start they are over, and whose they are is left alone.
+    let (book, unfinished, _writer) = open(folder.path()).expect("opens");
+    assert_eq!(ids(&unfinished), []);
+    write(folder.path(), vec![noticed("c", 3)]).await;
+    let (_, unfinished, _writer) = open(folder.path()).expect("opens");
+    let own = "h1".parse().expect("a host");
+    let ours = set_aside(folder.path(), &own, unfinished, &book).expect("sets nothing aside");
+    assert_eq!(ids(&ours), [("c", false, false)]);
+    assert_eq!(std::fs::read_to_string(&path).expect("is there"), aside);
+}
