@@ -54,8 +54,6 @@ pub struct Bus {
 
 pub(crate) struct Inner {
     pub(crate) client: Client,
-    /// Where it is connected to, as it may be printed.
-    servers: String,
     pub(crate) inbox: Inbox,
     pub(crate) status: watch::Receiver<BusStatus>,
     /// Counts up with every loss of the connection, so that a short one is not overlooked.
@@ -65,6 +63,8 @@ pub(crate) struct Inner {
     pub(crate) counters: Arc<Counters>,
     pub(crate) writes: Tally,
     looking: AbortHandle,
+    /// How it was made.
+    config: BusConfig,
 }
 
 impl Drop for Inner {
@@ -123,7 +123,7 @@ impl Bus {
                 Err(elapsed) => return Err(unreachable(elapsed.into())),
             }
         };
-        let bus = assembled(client, shown, hearing, heard).await?;
+        let bus = assembled(client, config, hearing, heard).await?;
         // A credential whose inbox is somebody else's is found out here, not at the first request: the
         // server denies the subscription, and what would come back never does.
         let mut status = bus.status();
@@ -151,7 +151,7 @@ impl Bus {
             servers: shown.clone(),
             source: cause.into(),
         })?;
-        assembled(client, shown, hearing, heard).await
+        assembled(client, config, hearing, heard).await
     }
 
     /// The state of the connection, to be watched by whoever takes the service down.
@@ -240,7 +240,7 @@ impl Bus {
     /// The server does not let this user do something, or let it in.
     pub(crate) fn denied(&self, why: &str) -> BusError {
         BusError::Denied {
-            servers: self.inner.servers.clone(),
+            servers: masked(&self.inner.config.servers),
             source: why.into(),
         }
     }
@@ -258,7 +258,7 @@ impl Bus {
 /// The handle of a connection, which hears its own answers from now on.
 async fn assembled(
     client: Client,
-    servers: String,
+    config: BusConfig,
     hearing: Arc<Hearing>,
     heard: Heard,
 ) -> Result<Bus, BusError> {
@@ -274,7 +274,7 @@ async fn assembled(
     Ok(Bus {
         inner: Arc::new(Inner {
             client,
-            servers,
+            config,
             inbox: Inbox::new(base, subscriber),
             status: heard.status,
             losses: heard.losses,

@@ -8,8 +8,9 @@
 //! - `sources`: which sources run here.
 //! - `desk`: makes events of what they tell, and sees each to its end.
 //! - `journal`: what was noticed and is not filed yet, and what was told before.
-//! - `hand_over`: the way to the runner. `filing`: the way into the streams.
+//! - `hand_over`: the way to the runner. `filing`, `broker`: the way into the streams.
 
+mod broker;
 mod desk;
 mod filing;
 mod hand_over;
@@ -18,7 +19,7 @@ pub mod sources;
 
 pub use journal::JournalError;
 
-use crate::{GatewayError, denied::until_denied, happening::Whose, source::Notices};
+use crate::{GatewayError, happening::Whose, source::Notices};
 use desk::Desk;
 use snooze_bus::Bus;
 use snooze_schemas::HostId;
@@ -69,10 +70,11 @@ impl Config {
     }
 }
 
-/// Notices, hands over and files until shutdown. The bus may be away, now and later.
+/// Notices, hands over and files until shutdown. The bus may be away, now and later, and deny what is needed: that
+/// is said, and the same to it.
 ///
 /// # Errors
-/// When its journal is of no use, when a part of it ends before shutdown, and when the bus denies what it needs.
+/// When its journal is of no use, and when a part of it ends before shutdown.
 pub async fn run(
     config: Config,
     bus: Bus,
@@ -85,14 +87,15 @@ pub async fn run(
     let (notices, told) = Notices::channel();
     let mut tasks = Tasks::new(shutdown.clone());
     tasks.start("journal", writer.run(shutdown.clone()));
-    let desk = Desk::new(&config, bus.clone(), book);
+    let (broker, keeping) = broker::keep(bus, shutdown.clone());
+    tasks.start("bus", keeping);
+    let desk = Desk::new(&config, broker, book);
     tasks.start("desk", desk.work(unfinished, told, shutdown.clone()));
     for source in sources {
         let name = source.name();
         let watching = source.watch(config.clocks.clone(), notices.clone(), shutdown.clone());
         tasks.start(name, watching);
     }
-    tasks.start("bus", until_denied(bus, shutdown));
     let ended = tasks.run(GRACE).await;
     // Until here: without it a host on which nothing is switched on would seem to have ended.
     drop(notices);

@@ -1,6 +1,6 @@
 //! What the client is told: who connects, how long an attempt may take, and how attempts are spaced.
 
-use super::{BusConfig, hearing::Hearing};
+use super::{Bus, BusConfig, hearing::Hearing};
 use crate::error::BusError;
 use async_nats::ConnectOptions;
 use rand::RngExt as _;
@@ -12,6 +12,17 @@ const ATTEMPT: Duration = Duration::from_secs(5);
 /// The longest pause between two attempts to reconnect: a fleet is back within seconds of the server,
 /// spread out by chance so that it does not come in waves.
 const LONGEST_PAUSE_MS: u64 = 4_000;
+
+impl Bus {
+    /// Another connection, begun as this one was made, with the credentials as they are now. For who goes on where a
+    /// server denied something: a connection remembers that for good.
+    ///
+    /// # Errors
+    /// As [`Bus::begin`].
+    pub async fn begin_again(&self) -> Result<Bus, BusError> {
+        Bus::begin(self.inner.config.clone()).await
+    }
+}
 
 /// The options of a connection.
 ///

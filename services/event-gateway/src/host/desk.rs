@@ -5,6 +5,7 @@ mod left;
 
 use super::{
     Config,
+    broker::Broker,
     filing::{self, Filed},
     hand_over::Runner,
     journal::{Book, Entry, Line, Open},
@@ -14,7 +15,6 @@ use crate::{
     source::{Notice, Told},
 };
 use serde_json::Value;
-use snooze_bus::Bus;
 use snooze_schemas::event::{Event, MAX_DATA_BYTES, Severity};
 use snooze_service_runtime::{CancellationToken, Clocks, exit::one_line};
 use std::{convert::Infallible, pin::pin, sync::Arc, time::Duration};
@@ -53,7 +53,7 @@ pub(super) struct Desk {
     whose: Whose,
     boot_id: String,
     clocks: Clocks,
-    bus: Bus,
+    broker: Broker,
     runner: Runner,
     book: Book,
     handing: Lanes,
@@ -61,12 +61,12 @@ pub(super) struct Desk {
 }
 
 impl Desk {
-    pub(super) fn new(config: &Config, bus: Bus, book: Book) -> Arc<Desk> {
+    pub(super) fn new(config: &Config, broker: Broker, book: Book) -> Arc<Desk> {
         Arc::new(Desk {
             whose: config.whose(),
             boot_id: config.boot_id.clone(),
             clocks: config.clocks.clone(),
-            bus,
+            broker,
             runner: Runner::at(config.runner_socket.clone()),
             book,
             handing: Lanes::new(),
@@ -156,7 +156,7 @@ impl Desk {
         };
         let filing = async {
             if file {
-                if let Filed::Never(why) = filing::file(&self.bus, &self.filing, &entry.event).await {
+                if let Filed::Never(why) = filing::file(&self.broker, &self.filing, &entry.event).await {
                     tracing::error!(event = %entry.event.id, why, "an event can never be filed, and is not tried again");
                 }
                 self.book.write(Line::Filed { id: id() }).await;

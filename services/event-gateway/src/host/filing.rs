@@ -1,7 +1,7 @@
 //! The way into the streams: once, under the event's own id, when there is a broker.
 
-use super::desk::Lanes;
-use snooze_bus::{Bus, BusError, BusStatus, Expect, FileError, Subject};
+use super::{broker::Broker, desk::Lanes};
+use snooze_bus::{BusError, Expect, FileError, Subject};
 use snooze_schemas::event::Event;
 use snooze_service_runtime::exit::one_line;
 use std::time::Duration;
@@ -24,13 +24,11 @@ pub(super) enum Filed {
 }
 
 /// Files an event, however long that takes. Cancelling it leaves open whether it was filed: the same again tells.
-pub(super) async fn file(bus: &Bus, lanes: &Lanes, event: &Event) -> Filed {
+pub(super) async fn file(broker: &Broker, lanes: &Lanes, event: &Event) -> Filed {
     let subject = Subject::from(event);
-    let mut status = bus.status();
     let (mut pause, mut told) = (FIRST_PAUSE, false);
     loop {
-        // Where it is lost for good the whole service ends.
-        drop(status.wait_for(|status| *status != BusStatus::Disconnected).await);
+        let bus = broker.connected().await;
         let place = lanes.place(event.severity).await;
         let filed = bus.file(&subject, event, Expect::New, ACK).await;
         drop(place);

@@ -5,7 +5,7 @@ use crate::{
     noticing::{Place, happening, spot},
 };
 use serde_json::json;
-use snooze_bus::{Bus, BusErrorKind, Stream, SubjectFilter, User};
+use snooze_bus::{Bus, BusStatus, Stream, SubjectFilter, User};
 use snooze_event_gateway::happening::{Happening, State};
 use snooze_schemas::event::{Event, Scope};
 use snooze_test_harness::{NatsServer, wait_for, wait_until};
@@ -193,17 +193,32 @@ async fn data_that_is_too_much_is_left_out_and_the_event_is_not() {
 }
 
 #[tokio::test]
-async fn i5_credentials_that_the_broker_does_not_know_end_it() {
+async fn e7_credentials_that_the_broker_does_not_know_end_neither_noticing_nor_handling() {
     let centre = Centre::start().await;
     let stranger = NatsServer::with_roles().await;
     let place = Place::new();
-    let mut config = centre.server.bus_config(&User::host(&host("h1")));
-    config.credentials = Some(stranger.credentials(&User::host(&host("h1"))));
+    let runner = place.listen();
+    let user = User::host(&host("h1"));
+    let folder = tempfile::tempdir().expect("a folder");
+    let credentials = folder.path().join("host.creds");
+    std::fs::copy(stranger.credentials(&user), &credentials).expect("copies");
+    let mut config = centre.server.bus_config(&user);
+    config.credentials = Some(credentials.clone());
     let begun = Bus::begin(config).await.expect("nobody was asked yet");
-    let gateway = place.gateway_on(begun);
-    let ended = timeout(LIMIT, gateway.task).await.expect("it ends by itself");
-    let error = ended.expect("no panic").expect_err("with a failure");
-    assert_eq!(error.kind(), BusErrorKind::Denied, "{error:?}");
+    let mut status = begun.status();
+    let turned_away = status.wait_for(|status| matches!(status, BusStatus::Fatal(_)));
+    let gateway = place.gateway_on(begun.clone());
+    let turned_away = timeout(LIMIT, turned_away).await.expect("it is turned away");
+    turned_away.expect("the connection is there");
+    gateway.notices(spot(&place)).await;
+    let handed = runner.asked().await.accept().await;
+    // Somebody renews them, and starts nothing anew.
+    std::fs::copy(centre.server.credentials(&user), &credentials).expect("copies");
+    assert_eq!(
+        until_filed(&centre, Stream::EventsUrgent, 1).await,
+        [handed.event]
+    );
+    gateway.end().await;
 }
 
 #[tokio::test]
