@@ -139,10 +139,10 @@ impl Desk {
             return;
         }
         tracing::error!(event = %id, "too many events wait to be filed; this one is handed over and not filed");
-        let written = self.book.write(Line::Over { id });
+        self.book.know(id.clone());
         under_way.spawn(async move {
-            let kept = async { receipt.give_if(written.await) };
-            tokio::join!(kept, desk.hand_over(&entry));
+            desk.hand_over(&entry).await;
+            receipt.give_if(desk.book.write(Line::Over { id }).await);
         });
     }
 

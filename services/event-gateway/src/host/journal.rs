@@ -161,6 +161,11 @@ impl Book {
         lock(&self.memory).has_room(severity)
     }
 
+    /// Knows one that there is no place for, until it is said to be over; the disk does not.
+    pub(super) fn know(&self, id: EventId) {
+        lock(&self.memory).know(id);
+    }
+
     /// Notes it at once; what comes back waits until it is on the disk, or cannot be brought there, and says which.
     /// Dropping that loses nothing.
     pub(super) fn write(&self, line: Line) -> impl Future<Output = bool> + use<> {

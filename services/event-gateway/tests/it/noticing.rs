@@ -103,6 +103,12 @@ impl Gateway {
         self.notices.send(happening).await.expect("the gateway runs");
     }
 
+    /// Ends it as a crash would.
+    pub(crate) async fn kill(self) {
+        self.task.abort();
+        assert!(self.task.await.is_err_and(|error| error.is_cancelled()));
+    }
+
     pub(crate) async fn end(self) {
         self.stop.cancel();
         let ended = timeout(LIMIT, self.task).await.expect("in time");

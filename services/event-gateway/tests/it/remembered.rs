@@ -37,3 +37,32 @@ async fn e7_a_journal_of_another_host_ends_nobody() {
     );
     gateway.end().await;
 }
+
+#[tokio::test]
+async fn e7_what_a_full_journal_has_no_place_for_is_over_only_once_it_is_handed_over() {
+    let mut centre = Centre::start().await;
+    let place = Place::new();
+    let runner = place.listen();
+    // As many as there is room for were handed over, and there is no broker to file them.
+    let full: Vec<Value> = (0..1_024)
+        .flat_map(|number| {
+            let id = format!("e{number}");
+            [noticed(&id, "h1"), json!({"handed": {"id": id}})]
+        })
+        .collect();
+    place.remember(&full);
+    centre.server.kill();
+    let gateway = place.gateway(&centre.server).await;
+    gateway.notices(spot(&place)).await;
+    let first = runner.asked().await;
+    // It ends before the runner has answered.
+    let id = first.id().to_owned();
+    gateway.kill().await;
+    drop(first);
+    let gateway = place.gateway(&centre.server).await;
+    gateway.notices(spot(&place)).await;
+    let again = runner.asked().await;
+    assert_eq!(again.id(), id);
+    again.accept().await;
+    gateway.end().await;
+}

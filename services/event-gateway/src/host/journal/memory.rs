@@ -2,7 +2,7 @@
 
 use super::{Entry, Line};
 use snooze_schemas::{EventId, event::Severity};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// So many ids are remembered of events that are over. A source tells the same again for as long as the provider does,
 /// which is hours of one notice; this is far beyond what a host notices meanwhile.
@@ -35,11 +35,19 @@ pub(in crate::host) struct Open {
 pub(super) struct Memory {
     open: BTreeMap<EventId, Open>,
     over: VecDeque<EventId>,
+    /// Those that there was no place for, while they are handed over. They stand in no line: a process that ends in the
+    /// middle of that has handed over nothing, and the next one has to.
+    without_place: BTreeSet<EventId>,
 }
 
 impl Memory {
     pub(super) fn knows(&self, id: &EventId) -> bool {
-        self.open.contains_key(id) || self.over.contains(id)
+        self.open.contains_key(id) || self.over.contains(id) || self.without_place.contains(id)
+    }
+
+    /// Knows one that there is no place for, until it is over.
+    pub(super) fn know(&mut self, id: EventId) {
+        self.without_place.insert(id);
     }
 
     pub(super) fn has_room(&self, severity: Severity) -> bool {
@@ -76,6 +84,7 @@ impl Memory {
 
     fn end(&mut self, id: EventId) {
         self.open.remove(&id);
+        self.without_place.remove(&id);
         if !self.over.contains(&id) {
             self.over.push_back(id);
             if self.over.len() > REMEMBERED {

@@ -139,3 +139,15 @@ async fn e7_a_journal_of_another_host_is_set_aside_once_and_costs_nothing_else()
     assert_eq!(ids(&ours), [("c", false, false)]);
     assert_eq!(std::fs::read_to_string(&path).expect("is there"), aside);
 }
+
+#[tokio::test]
+async fn e7_what_there_was_no_place_for_is_known_here_and_to_no_later_process() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (book, _, _writer) = open(folder.path()).expect("opens");
+    book.know(id("a"));
+    assert!(book.knows(&id("a")), "it is told again and is one event");
+    let (after, _, _writer) = open(folder.path()).expect("opens");
+    assert!(!after.knows(&id("a")), "nobody has handed it over");
+    drop(book.write(Line::Over { id: id("a") }));
+    assert!(book.knows(&id("a")));
+}
