@@ -43,8 +43,8 @@ use snooze_schemas::{
 use snooze_service_runtime::{CancellationToken, Clocks, Tasks};
 use std::{convert::Infallible, time::Duration};
 
-/// Custom events filed at once; each is one synced write.
-const CUSTOM_AT_ONCE: usize = 256;
+/// Custom events filed at once, of all sources; each is one synced write.
+const CUSTOM_AT_ONCE: usize = 1_024;
 /// Replays at once; people ask for them.
 const REPLAYS_AT_ONCE: usize = 16;
 /// For how long what is in flight may go on after the shutdown began.
@@ -128,7 +128,8 @@ pub async fn run(mut config: Config, bus: Bus, shutdown: CancellationToken) -> R
     tasks.start("custom", {
         let (bus, clocks, stop) = (bus.clone(), config.clocks.clone(), shutdown.clone());
         async move {
-            let handler = move |delivery| custom::file(delivery, bus.clone(), clocks.clone());
+            let places = custom::Places::default();
+            let handler = move |delivery| custom::file(delivery, places.clone(), bus.clone(), clocks.clone());
             serve(custom, CUSTOM_AT_ONCE, GRACE, stop.cancelled_owned(), handler).await;
             Ok::<_, Infallible>(())
         }

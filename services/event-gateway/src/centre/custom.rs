@@ -1,7 +1,12 @@
 //! People's own events as they are sent on the bus: read, checked, filed, answered.
 //!
 //! The source is the source token of the *subject*; nothing in the body says who sends. How one is checked and
-//! filed is the same for every way in.
+//! filed is the same for every way in. A source that sends more at once than it has places for is told so, and turns
+//! nobody else's away.
+
+mod places;
+
+pub(super) use places::Places;
 
 use super::{
     ids::drawn_id,
@@ -16,8 +21,8 @@ use snooze_service_runtime::Clocks;
 
 /// Files one and answers. Sent as a request it is answered once the stream has it (rule E8); published
 /// bare, a refusal is only logged.
-pub(crate) async fn file(delivery: Delivery, bus: Bus, clocks: Clocks) {
-    let result = take(&delivery, &bus, &clocks).await;
+pub(crate) async fn file(delivery: Delivery, places: Places, bus: Bus, clocks: Clocks) {
+    let result = take(&delivery, &places, &bus, &clocks).await;
     if let (Err(refusal), false) = (&result, delivery.wants_reply()) {
         tracing::warn!(%refusal, "a custom event was published bare and not filed");
     }
@@ -28,13 +33,17 @@ pub(crate) async fn file(delivery: Delivery, bus: Bus, clocks: Clocks) {
     }
 }
 
-async fn take(delivery: &Delivery, bus: &Bus, clocks: &Clocks) -> Result<Filed, Refusal> {
+async fn take(delivery: &Delivery, places: &Places, bus: &Bus, clocks: &Clocks) -> Result<Filed, Refusal> {
     let Subject::Custom { source, event_type } = delivery.subject() else {
         return Err(Refusal::new(
             ErrorCode::BadRequest,
             "this is no subject of a custom event",
         ));
     };
+    let _place = places.take(source).ok_or_else(|| {
+        let text = format!("too many events of the source {source} are being filed; send it again later");
+        Refusal::new(ErrorCode::RateLimited, text)
+    })?;
     let sent: CustomEvent = delivery.read()?;
     let record = taking::record_of(bus, source).await?;
     let own_id = sent.id.clone().unwrap_or_else(drawn_id);

@@ -245,3 +245,39 @@ async fn what_cannot_be_an_event_is_refused_with_the_reason() {
     }
     gateway.end().await;
 }
+
+#[tokio::test]
+async fn a_source_that_sends_without_end_turns_nobody_else_away() {
+    let centre = Centre::start().await;
+    let gateway = centre.gateway(|_| {}).await;
+    let record = json!({"hosts": "all", "max_severity": 3});
+    let flood = centre.source("flood", record.clone()).await;
+    let nightly = centre.source("nightly", record).await;
+    let event = || CustomEvent {
+        severity: Some(Severity::Critical),
+        ..CustomEvent::default()
+    };
+    // More at once than all sources together may have under way, again and again.
+    let endless = (0..1_200).map(|_| async {
+        loop {
+            let answer: Result<Filed, _> = flood.request(&custom("flood", "x"), &event(), LIMIT).await;
+            let refused = answer.err();
+            let code = refused
+                .as_ref()
+                .and_then(RequestError::refusal)
+                .map(|refusal| refusal.code);
+            assert!(matches!(code, None | Some(ErrorCode::RateLimited)), "{refused:?}");
+        }
+    });
+    let endless = futures_util::future::join_all(endless);
+    let asked = async {
+        for _ in 0..20 {
+            send(&nightly, &event()).await.expect("is filed");
+        }
+    };
+    tokio::select! {
+        _ = endless => unreachable!("nobody ends it"),
+        () = asked => {}
+    }
+    gateway.end().await;
+}
