@@ -7,7 +7,7 @@ use crate::snooze_within;
 use serde_json::{Map, Value};
 use snooze_conformance::build;
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     fs,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
@@ -135,4 +135,69 @@ fn each_readme_grants_no_more_than_the_manifest_asks_for() {
             );
         }
     }
+}
+
+/// Which of those that handle events do the same when they are asked twice: a script and a signal need not.
+const MAY_BE_ASKED_TWICE: [(&str, bool); 5] = [
+    ("app-checkpointer", true),
+    ("database-flusher", true),
+    ("drain", false),
+    ("notifier", true),
+    ("spot-interrupt-handler", false),
+];
+
+/// What each event of a manifest says, of those who handle any.
+fn terms() -> BTreeMap<String, Map<String, Value>> {
+    let events = |name: String| {
+        let manifest = json(&official().join(&name).join("plugin.json"));
+        let events = manifest["events"].as_object()?.clone();
+        Some((name, events))
+    };
+    names().into_iter().filter_map(events).collect()
+}
+
+#[test]
+fn e6_each_handler_says_of_each_event_whether_it_may_be_asked_twice() {
+    let terms = terms();
+    let decided: Vec<&str> = MAY_BE_ASKED_TWICE.iter().map(|(name, _)| *name).collect();
+    assert_eq!(terms.keys().collect::<Vec<_>>(), decided, "each is decided");
+    for (name, may) in MAY_BE_ASKED_TWICE {
+        for (event, terms) in &terms[name] {
+            assert_eq!(
+                terms.get("idempotent"),
+                Some(&Value::from(may)),
+                "{name}: {event}"
+            );
+        }
+        let readme = fs::read_to_string(official().join(name).join("README.md")).expect("each has one");
+        let words = match may {
+            true => "Its manifest says that it is `idempotent`",
+            false => "Its manifest says that it is not `idempotent`",
+        };
+        let says = readme.split_whitespace().collect::<Vec<_>>().join(" ");
+        let says = says.to_lowercase().contains(&words.to_lowercase());
+        assert!(says, "{name}: the README does not say so");
+    }
+}
+
+#[test]
+fn a_handlers_own_timeout_seconds_is_cut_short_by_nothing_that_its_manifest_leaves_unsaid() {
+    /// Where a handler's own key has no greatest value: no event lasts for longer.
+    const DAY: f64 = 86_400.0;
+    let mut seen = 0;
+    for (name, events) in terms() {
+        let manifest = json(&official().join(&name).join("plugin.json"));
+        let own = &manifest["config_schema"]["properties"]["timeout_seconds"];
+        if own.is_null() {
+            continue;
+        }
+        let longest = own["maximum"].as_f64().unwrap_or(DAY);
+        for (event, terms) in events {
+            let given = terms["timeout_seconds"].as_f64();
+            let suffices = given.is_some_and(|given| given >= longest);
+            assert!(suffices, "{name}: {event} is given {given:?} s of {longest}");
+            seen += 1;
+        }
+    }
+    assert!(seen >= 8, "spot-interrupt-handler and notifier have the key");
 }
