@@ -6,6 +6,7 @@
 pub mod args;
 pub mod clocks;
 pub mod config;
+pub mod cpu_time;
 pub mod exit;
 pub mod identity;
 pub mod opening;
