@@ -1,0 +1,79 @@
+//! A story as it is told.
+
+use super::*;
+use serde_json::json;
+
+fn story(endings: &serde_json::Value) -> Story {
+    let event = json!({
+        "id": "cloud-spot-interrupt-1", "type": "cloud.spot.interrupt", "severity": 3,
+        "source": "aws.ec2.metadata-service", "host": "h1", "noticed_at": "2030-01-01T00:00:00Z",
+        "deadline": "2030-01-01T00:02:00Z", "data": {"action": "terminate"},
+    });
+    let outcome: EventOutcome = serde_json::from_value(json!({
+        "id": "cloud-spot-interrupt-1", "type": "cloud.spot.interrupt",
+        "accepted_at": "2030-01-01T00:00:00.100Z", "handlers": endings,
+    }))
+    .expect("an outcome");
+    Story {
+        event: serde_json::from_value(event).expect("an event"),
+        stream: "EVENTS_URGENT".to_owned(),
+        sequence: 7,
+        filed_at: "2030-01-01T00:00:00.050Z".parse().expect("a time"),
+        waits: None,
+        endings: vec![Ending {
+            host: Scope::Host("h1".parse().expect("a host")),
+            at: "2030-01-01T00:00:03Z".parse().expect("a time"),
+            how: How::Reported(outcome),
+        }],
+    }
+}
+
+#[test]
+fn the_story_has_every_step_in_order_and_what_time_was_left() {
+    let story = story(&json!([
+        {"plugin": "save", "handled": true, "succeeded": true, "message": "saved", "took_ms": 400,
+         "started_at": "2030-01-01T00:00:00.200Z", "left_ms": 119_800},
+        {"plugin": "tell", "handled": false, "succeeded": false, "message": "it did not answer",
+         "took_ms": 1000, "started_at": "2030-01-01T00:00:00.300Z", "left_ms": 119_700},
+    ]));
+    let lines = told(&story);
+    let steps: Vec<&str> = lines
+        .iter()
+        .skip_while(|line| !line.is_empty())
+        .skip(1)
+        .map(|line| &line[11..])
+        .collect();
+    assert_eq!(
+        steps,
+        [
+            "00:00:00.000  noticed",
+            "00:00:00.050  filed: EVENTS_URGENT 7",
+            "00:00:00.100  h1: accepted, it is in the host's journal",
+            "00:00:00.200  h1: save was asked, 1 m 59 s were left",
+            "00:00:00.300  h1: tell was asked, 1 m 59 s were left",
+            "00:00:00.600  h1: save handled it in 400 ms: saved",
+            "00:00:01.300  h1: tell failed in 1000 ms: it did not answer",
+            "00:00:03.000  h1: reported, handled by 1 of 2 plugins, failed: tell",
+        ]
+    );
+}
+
+#[test]
+fn what_is_not_over_says_what_it_waits_for() {
+    let mut story = story(&json!([]));
+    assert_eq!(outcome(&story), "no plugin handles it");
+    story.endings.clear();
+    story.waits = Some(Waits::Host);
+    assert_eq!(outcome(&story), "waits for its host, which is away");
+    assert!(told(&story).last().is_some_and(|line| line.contains("away")));
+}
+
+#[test]
+fn text_from_elsewhere_cannot_steer_the_terminal() {
+    let mut story = story(&json!([
+        {"plugin": "bad", "handled": true, "succeeded": true, "message": "a\u{1b}[2Jb\nc", "took_ms": 1,
+         "started_at": "2030-01-01T00:00:00.200Z"},
+    ]));
+    story.event.source = "x\u{1b}]0;y".to_owned();
+    assert!(told(&story).iter().all(|line| !line.contains(['\u{1b}', '\n'])));
+}
