@@ -108,7 +108,11 @@ async fn ask(
         PluginMethod::HandleEvent => {
             let question: HandleEvent = delivery.read()?;
             let left = question.left_ms.map_or(EVENT_LIMIT, Duration::from_millis);
-            match plugin.handle_event(&question.event, Work::Event, left).await {
+            let begins = std::future::ready(Ok(()));
+            match plugin
+                .handle_event(&question.event, Work::Event, left, begins)
+                .await
+            {
                 Ok(result) => body(&result),
                 Err(error) => Err(refusal(&error)),
             }

@@ -89,7 +89,8 @@ impl Plugin {
     /// # Errors
     /// Why it is not known what became of it.
     pub async fn try_event(&self, event: &Event, left: Duration) -> Result<HandlerResult, AskError> {
-        self.give_event(event, Work::Event, left).await
+        self.give_event(event, Work::Event, left, std::future::ready(Ok(())))
+            .await
     }
 }
 

@@ -67,17 +67,21 @@ impl Desk {
         let Ok(_turn) = timeout_at(begun + within, handler.plugin.turn(event.severity)).await else {
             return failed(&name, "it was busy with other events", millis(begun.elapsed()));
         };
-        let (id, plugin) = (event.id.clone(), name.clone());
-        if let Err(error) = self.with(move |journal| journal.start(&id, plugin)).await {
-            return failed(&name, &format!("it was not asked: {}", one_line(&error)), 0);
-        }
-        let started_at = Some(self.clocks.wall());
-        let left_ms = Some(millis(time.left.saturating_sub(begun.elapsed())));
         // One that crashed not long ago may be back in time.
         let left = within.saturating_sub(begun.elapsed());
         handler.plugin.ready(left / 2).await;
         let left = within.saturating_sub(begun.elapsed());
-        let said = handler.plugin.handle_event(event, work, left).await;
+        // Only when it is its turn: what waits and is not asked yet is asked after a restart (E6).
+        let (mut started_at, mut left_ms) = (None, None);
+        let begins = async {
+            let (id, plugin) = (event.id.clone(), name.clone());
+            let noted = self.with(move |journal| journal.start(&id, plugin)).await;
+            noted.map_err(|error| one_line(&error))?;
+            started_at = Some(self.clocks.wall());
+            left_ms = Some(millis(time.left.saturating_sub(begun.elapsed())));
+            Ok(())
+        };
+        let said = handler.plugin.handle_event(event, work, left, begins).await;
         let took_ms = millis(begun.elapsed());
         let result = match said {
             Ok(result) => result,
@@ -88,6 +92,8 @@ impl Desk {
                 message: "it does not handle events".to_owned(),
                 details: serde_json::Map::new(),
             },
+            // It did not begin: it is asked after a restart, if there is one before the event has ended.
+            Err(error @ AskError::NotBegun(_)) => return failed(&name, &error.to_string(), took_ms),
             Err(error) => failure(&error.to_string()),
         };
         let outcome = HandlerOutcome {

@@ -40,11 +40,11 @@ struct LastError {
 impl Calls {
     /// Counts a question by what came of it.
     pub(super) fn count<T>(&self, took: Duration, outcome: Result<T, AskError>) -> Result<T, AskError> {
-        // It was not asked, because there is nobody yet to be asked: no call and no fault, and nothing that is worth
-        // telling once it works.
+        // It was not asked, because there is nobody yet to be asked, or for a fault of our own: no call and no fault of
+        // its own, and nothing that is worth telling once it works.
         if matches!(
             &outcome,
-            Err(AskError::Process(CallError::Starting) | AskError::Configuring)
+            Err(AskError::Process(CallError::Starting) | AskError::Configuring | AskError::NotBegun(_))
         ) {
             return outcome;
         }

@@ -19,6 +19,9 @@ pub enum AskError {
     /// It is at work for the stop that is being prepared, and cannot be asked meanwhile.
     #[error("it is at work before the stop")]
     Preparing,
+    /// That it is given an event could not be noted first, so that it was not given it.
+    #[error("it was not asked: {0}")]
+    NotBegun(String),
     /// It has not taken its newest configuration yet.
     #[error("its new configuration is on its way")]
     Configuring,
@@ -44,10 +47,10 @@ pub enum AskError {
 
 impl AskError {
     pub(super) fn of_call(error: CallError) -> AskError {
-        if error.is_unknown_method() {
-            AskError::UnknownMethod
-        } else {
-            AskError::Process(error)
+        match error {
+            error if error.is_unknown_method() => AskError::UnknownMethod,
+            CallError::NotBegun(why) => AskError::NotBegun(why),
+            error => AskError::Process(error),
         }
     }
 

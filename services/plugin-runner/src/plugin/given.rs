@@ -200,7 +200,8 @@ pub(super) mod tests {
             (json!({"events": {"custom": {}}}), true),
         ] {
             let plugin = plugin(&config);
-            let asked = plugin.handle_event(&event, Work::Event, LIMIT).await;
+            let begins = std::future::ready(Ok(()));
+            let asked = plugin.handle_event(&event, Work::Event, LIMIT, begins).await;
             match asked.expect_err("it does not run") {
                 AskError::Withheld(_) => assert!(!is_given, "{config}"),
                 AskError::Process(CallError::Starting) => assert!(is_given, "{config}"),

@@ -139,7 +139,8 @@ impl Plugin {
         });
     }
 
-    /// Gives it an event to handle, where it may have it.
+    /// Gives it an event to handle, where it may have it. It is given it only once `begins` has come to a good end, which
+    /// begins when it is its turn: what waits until then has not begun.
     ///
     /// # Errors
     /// That it may not, or why it is not known what became of it.
@@ -148,12 +149,13 @@ impl Plugin {
         event: &Event,
         work: Work,
         left: Duration,
+        begins: impl Future<Output = Result<(), String>> + Send,
     ) -> Result<HandlerResult, AskError> {
         if !self.may_be_given(&event.event_type) {
             self.note_withheld(&event.event_type);
             return Err(AskError::Withheld(event.event_type.clone()));
         }
-        self.give_event(event, work, left).await
+        self.give_event(event, work, left, begins).await
     }
 
     /// Gives it an event, whether or not it may have it.
@@ -165,6 +167,7 @@ impl Plugin {
         event: &Event,
         work: Work,
         left: Duration,
+        begins: impl Future<Output = Result<(), String>> + Send,
     ) -> Result<HandlerResult, AskError> {
         let mut preparing = None;
         let asked = Instant::now();
@@ -178,14 +181,20 @@ impl Plugin {
                     }
                 };
                 process
-                    .call_by(Method::HandleEvent, event.severity, left, params)
+                    .call_by(Method::HandleEvent, event.severity, left, begins, params)
                     .await
                     .map_err(AskError::of_call)
                     .map(|result| handler_result(&result))
             }
             Runtime::Nats(plugin) => {
                 preparing = Preparing::begin(&self.preparing, work);
-                plugin.handle_event(event, left).await.map(bounded)
+                match begins.await {
+                    Ok(()) => {
+                        let left = left.saturating_sub(asked.elapsed());
+                        plugin.handle_event(event, left).await.map(bounded)
+                    }
+                    Err(why) => Err(AskError::NotBegun(why)),
+                }
             }
         };
         drop(preparing);
@@ -208,5 +217,42 @@ impl Plugin {
                 None => plugin.learn_events(within).await,
             },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{config_book::ConfigBook, nats_plugin::NatsPlugin};
+    use serde_json::json;
+    use std::future::ready;
+
+    #[tokio::test]
+    async fn e6_what_cannot_be_noted_first_is_not_given_to_a_plugin_on_the_bus() {
+        let server = snooze_test_harness::NatsServer::open().await;
+        let host: HostId = "h1".parse().expect("a host id");
+        let bus = server.bus(&snooze_bus::User::host(&host)).await;
+        let subject = "snooze.v1.host.h1.plugin.remote.handle_event";
+        let mut asked = bus.raw_subscribe(subject).await.expect("it may listen");
+        let name = "remote".parse().expect("a name");
+        let plugin = NatsPlugin::new(bus, host, name, Arc::new(ConfigBook::default()));
+        let plugin = Plugin::new(Runtime::Nats(plugin));
+        let event: Event = serde_json::from_value(json!({
+            "id": "e1", "type": "custom.backup", "severity": 1, "source": "custom.test", "host": "h1",
+            "noticed_at": "2026-01-01T00:00:00Z", "data": {},
+        }))
+        .expect("an event");
+        let limit = Duration::from_secs(1);
+        let begins = ready(Err("the disk is full".to_owned()));
+        let outcome = plugin.give_event(&event, Work::Event, limit, begins).await;
+        assert!(matches!(outcome, Err(AskError::NotBegun(_))), "{outcome:?}");
+        let mut other = event;
+        other.id = "e2".parse().expect("an id");
+        let outcome = plugin.give_event(&other, Work::Event, limit, ready(Ok(()))).await;
+        outcome.expect_err("nobody answers");
+        let first = asked.next().await.expect("one is asked");
+        let first: Value = snooze_bus::decode(&first.payload).expect("a body");
+        assert_eq!(first["event"]["id"], "e2");
+        assert_eq!(plugin.stats().calls, 1, "what was not asked is not counted");
     }
 }

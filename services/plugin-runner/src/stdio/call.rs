@@ -33,6 +33,9 @@ pub enum CallError {
     /// The process is not running now.
     #[error("it is not running: {0}")]
     NotRunning(String),
+    /// That it is asked could not be noted first, so that it was not asked.
+    #[error("it was not asked: {0}")]
+    NotBegun(String),
     /// It was still busy with an earlier call when it should have been its turn. The process is left alone.
     #[error("it was busy with an earlier request for {} ms", .0.as_millis())]
     Occupied(Duration),
@@ -78,7 +81,7 @@ impl CallError {
     fn leaves_it_usable(&self) -> bool {
         matches!(
             self,
-            Self::Said(_) | Self::Occupied(_) | Self::NotRunning(_) | Self::Write(_)
+            Self::Said(_) | Self::Occupied(_) | Self::NotRunning(_) | Self::NotBegun(_) | Self::Write(_)
         )
     }
 }
@@ -120,7 +123,8 @@ impl StdioPlugin {
     }
 
     /// Asks one question that is of no use later: waiting for other questions counts towards the limit.
-    /// What is asked may depend on how much of it is left, and is made when it is its turn.
+    /// What is asked may depend on how much of it is left, and is made when it is its turn. Nothing is written before
+    /// `begins` has come to its end, which begins only then: who never had a turn has not begun.
     ///
     /// # Errors
     /// Why there is no result. Cancelling it in the middle costs the process.
@@ -129,11 +133,22 @@ impl StdioPlugin {
         method: Method,
         severity: Severity,
         within: Duration,
+        begins: impl Future<Output = Result<(), String>>,
         params: impl FnOnce(Duration) -> P,
     ) -> Result<Value, CallError> {
         let deadline = Instant::now() + within;
         let lent = self.borrow(method, severity.into(), within).await?;
+        let begun = begins.await;
         let left = deadline.saturating_duration_since(Instant::now());
+        let begun = begun.and_then(|()| match left {
+            // It would be killed for an answer that it had no time to give.
+            Duration::ZERO => Err("its time was over when it was its turn".to_owned()),
+            _ => Ok(()),
+        });
+        if let Err(why) = begun {
+            lent.give_back();
+            return Err(CallError::NotBegun(why));
+        }
         self.exchange(lent, method, &params(left), left).await
     }
 

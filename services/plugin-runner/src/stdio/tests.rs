@@ -11,7 +11,7 @@ use crate::line::Method;
 use serde_json::json;
 use snooze_schemas::event::Severity;
 use snooze_test_harness::{wait_for, wait_until};
-use std::{fs, os::unix::fs::PermissionsExt};
+use std::{fs, future::ready, os::unix::fs::PermissionsExt};
 
 pub(super) const SOON: Duration = Duration::from_secs(10);
 pub(super) const BRIEF: Duration = Duration::from_millis(300);

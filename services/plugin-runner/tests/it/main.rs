@@ -1,6 +1,7 @@
 //! The runner over a real bus, every role behind its fence, with real plugin processes.
 
 mod alone;
+mod begun;
 mod blips;
 mod chains;
 mod collector;

@@ -66,7 +66,7 @@ async fn e3_a_critical_event_goes_before_what_waits() {
     let event = |name: &'static str, severity| {
         stand
             .plugin
-            .call_by(Method::HandleEvent, severity, SOON, move |_| name)
+            .call_by(Method::HandleEvent, severity, SOON, ready(Ok(())), move |_| name)
     };
     let first = event("first", Severity::Info);
     let others = async {
@@ -120,5 +120,25 @@ async fn one_that_keeps_silent_about_events_is_asked_all_the_same() {
     let stand = Stand::of(&silent).await;
     assert_eq!(stand.plugin.events().as_deref(), Some(&[][..]));
     assert_eq!(stand.check(SOON).await.expect("an answer")["call"], 1);
+    assert_eq!(stand.plugin.restarts(), 0);
+}
+
+#[tokio::test]
+async fn e6_nothing_is_written_before_it_is_noted_that_it_begins() {
+    let stand = Stand::of(&python(HONEST)).await;
+    let begins = ready(Err("the disk is full".to_owned()));
+    let call = stand
+        .plugin
+        .call_by(Method::CheckIdle, Severity::Info, SOON, begins, |_| json!({}));
+    let error = call.await.expect_err("it is not asked");
+    assert!(matches!(&error, CallError::NotBegun(_)), "{error:?}");
+    // Time that is over when it is its turn costs it nothing either.
+    let (within, begins) = (Duration::ZERO, ready(Ok(())));
+    let call = stand
+        .plugin
+        .call_by(Method::CheckIdle, Severity::Info, within, begins, |_| json!({}));
+    let error = call.await.expect_err("it is not asked");
+    assert!(matches!(&error, CallError::NotBegun(_)), "{error:?}");
+    assert_eq!(stand.check(SOON).await.expect("it is there")["call"], 1);
     assert_eq!(stand.plugin.restarts(), 0);
 }
