@@ -226,7 +226,7 @@ impl Desk {
     /// # Errors
     /// When it cannot be journalled, or was handled before.
     pub(crate) async fn handle_own(
-        &self,
+        self: &Arc<Self>,
         event: Event,
         left: Duration,
         off: &CancellationToken,

@@ -1,6 +1,6 @@
 //! One event from its first handler to its report.
 
-use super::{Begun, Desk, Known, chain::Chain, handlers::Handlers, sharing::Share};
+use super::{Begun, Desk, JournalError, Known, chain::Chain, handlers::Handlers, sharing::Share};
 use crate::{plugin::Work, policy::PolicyInForce};
 use futures_util::future::join_all;
 use snooze_schemas::{EventId, event::EventOutcome};
@@ -8,13 +8,16 @@ use snooze_service_runtime::exit::one_line;
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
 
+/// Before an outcome is written once more that could not be: a disk that is full is so for a while.
+const AGAIN: Duration = Duration::from_secs(1);
+
 /// How long an event waits for plugins that are being started, where it has that much time.
 const INTRODUCTIONS: Duration = Duration::from_secs(10);
 
 impl Desk {
     /// Asks the handlers, tier by tier, and reports what became of it.
     pub(super) async fn handle(
-        &self,
+        self: &Arc<Self>,
         id: &EventId,
         begun: Begun,
         off: &CancellationToken,
@@ -85,17 +88,46 @@ impl Desk {
             handlers: outcomes,
             not_asked,
         };
+        self.conclude(outcome.clone()).await;
+        Ok(outcome)
+    }
+
+    /// Journals what became of an event, and reports it then. What cannot be journalled, as on a full disk, is tried
+    /// again beside everything else: until then the event has not ended, and keeps its place.
+    pub(super) async fn conclude(self: &Arc<Self>, outcome: EventOutcome) {
+        let Err(error) = self.finish(&outcome).await else {
+            return;
+        };
+        tracing::error!(
+            event = %outcome.id, error = one_line(&error),
+            "an event's outcome cannot be journalled; it is tried again until it can"
+        );
+        let desk = self.clone();
+        self.running.spawn(async move {
+            let tries = async {
+                loop {
+                    tokio::time::sleep(AGAIN).await;
+                    if desk.finish(&outcome).await.is_ok() {
+                        tracing::info!(event = %outcome.id, "an event's outcome is journalled at last");
+                        return;
+                    }
+                }
+            };
+            tokio::select! {
+                // In the journal it goes on then, with what is known there of its handlers.
+                () = desk.shutdown.cancelled() => {}
+                () = tries => {}
+            }
+        });
+    }
+
+    async fn finish(&self, outcome: &EventOutcome) -> Result<(), JournalError> {
         let done = outcome.clone();
-        if let Err(error) = self.with(move |journal| journal.finish(done)).await {
-            tracing::error!(
-                error = one_line(&error),
-                "an event's outcome cannot be journalled"
-            );
-        }
+        self.with(move |journal| journal.finish(done)).await?;
         if self.reports.try_send(outcome.clone()).is_err() {
             tracing::warn!(event = %outcome.id, "too many reports wait; this one is sent after the next start");
         }
-        Ok(outcome)
+        Ok(())
     }
 
     fn handlers(&self, known: &Known, policy: &Arc<PolicyInForce>, patience: Duration) -> Handlers {

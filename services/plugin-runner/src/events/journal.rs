@@ -211,6 +211,12 @@ impl Journal {
         Ok(())
     }
 
+    /// Writes to another file from now on, and returns the one before.
+    #[cfg(test)]
+    pub(super) fn write_to(&mut self, file: File) -> File {
+        std::mem::replace(&mut self.file, file)
+    }
+
     /// A write that failed may have left a part of its line, onto which the next line would be written;
     /// both would be lost.
     fn cut_off_what_failed(&self) -> io::Result<()> {
