@@ -35,11 +35,8 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-
-/// So many reports may wait for the bus. Each is in the journal too, so that none is lost.
-pub(crate) const REPORTS: usize = 1024;
 
 /// When the handling of an event began.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,15 +57,6 @@ impl Begun {
     }
 }
 
-/// What became of events, to be reported.
-#[derive(Debug)]
-pub(crate) struct Outcomes {
-    /// What an earlier runner had not reported.
-    earlier: Vec<EventOutcome>,
-    /// What comes from now on.
-    new: mpsc::Receiver<EventOutcome>,
-}
-
 /// Where events are handled.
 #[derive(Debug)]
 pub(crate) struct Desk {
@@ -79,7 +67,8 @@ pub(crate) struct Desk {
     leaving: Arc<Leaving>,
     policy: watch::Receiver<Arc<PolicyInForce>>,
     journal: Arc<Mutex<Journal>>,
-    reports: mpsc::Sender<EventOutcome>,
+    /// Told when there is something to be reported.
+    unreported: Notify,
     first_handlers: Arc<FirstHandlers>,
     running: TaskTracker,
     shutdown: CancellationToken,
@@ -106,15 +95,12 @@ pub(crate) struct Parts {
 }
 
 impl Desk {
-    /// Opens the journal. The outcomes have to be reported, by [`report`].
+    /// Opens the journal. What becomes of events has to be reported, by [`report`].
     ///
     /// # Errors
     /// When the journal cannot be read or written.
-    pub(crate) fn open(parts: Parts) -> Result<(Arc<Desk>, Outcomes), JournalError> {
-        let (reports, new) = mpsc::channel(REPORTS);
+    pub(crate) fn open(parts: Parts) -> Result<Arc<Desk>, JournalError> {
         let journal = Journal::open(parts.journal)?;
-        // Before anything new is finished, which would be among them.
-        let earlier = journal.unreported();
         let desk = Desk {
             host: parts.host,
             boot_id: parts.boot_id,
@@ -123,12 +109,12 @@ impl Desk {
             leaving: parts.leaving,
             policy: parts.policy,
             journal: Arc::new(Mutex::new(journal)),
-            reports,
+            unreported: Notify::new(),
             first_handlers: Arc::default(),
             running: TaskTracker::new(),
             shutdown: parts.shutdown,
         };
-        Ok((Arc::new(desk), Outcomes { earlier, new }))
+        Ok(Arc::new(desk))
     }
 
     /// How soon events come to their first handler.
@@ -279,16 +265,10 @@ impl Desk {
     }
 }
 
-/// Files the outcomes in the audit trail, for ever until shutdown; each stays in the journal until it
-/// is filed.
-pub(crate) async fn report(
-    desk: Arc<Desk>,
-    bus: Bus,
-    agent: String,
-    outcomes: Outcomes,
-    shutdown: CancellationToken,
-) {
-    report::run(&desk, &bus, &agent, outcomes, shutdown).await;
+/// Files the outcomes in the audit trail, the most severe first, for ever until shutdown; each stays in the journal until
+/// it is filed.
+pub(crate) async fn report(desk: Arc<Desk>, bus: Bus, agent: String, shutdown: CancellationToken) {
+    report::run(&desk, &bus, &agent, shutdown).await;
 }
 
 #[cfg(test)]

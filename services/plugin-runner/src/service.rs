@@ -224,14 +224,8 @@ async fn serve_verbs(
         journal: config.state.join("events.jsonl"),
         shutdown: shutdown.clone(),
     };
-    let (desk, outcomes) = Desk::open(parts).map_err(RunnerError::EventJournal)?;
-    let reporting = events::report(
-        desk.clone(),
-        bus.clone(),
-        agent.to_owned(),
-        outcomes,
-        shutdown.clone(),
-    );
+    let desk = Desk::open(parts).map_err(RunnerError::EventJournal)?;
+    let reporting = events::report(desk.clone(), bus.clone(), agent.to_owned(), shutdown.clone());
     tasks.start("reports", ends_well(reporting));
     let preparations = Preparations::open(prepare::Parts {
         host: config.host.clone(),

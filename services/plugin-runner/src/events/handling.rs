@@ -124,9 +124,7 @@ impl Desk {
     async fn finish(&self, outcome: &EventOutcome) -> Result<(), JournalError> {
         let done = outcome.clone();
         self.with(move |journal| journal.finish(done)).await?;
-        if self.reports.try_send(outcome.clone()).is_err() {
-            tracing::warn!(event = %outcome.id, "too many reports wait; this one is sent after the next start");
-        }
+        self.unreported.notify_one();
         Ok(())
     }
 

@@ -5,6 +5,7 @@
 //! middle of a write that nobody was told of; it is dropped.
 
 mod memory;
+mod unreported;
 
 use memory::Memory;
 use serde::{Deserialize, Serialize};
@@ -20,18 +21,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// So many events may be unfinished when one of this severity is accepted. The places between two numbers
-/// are kept for what is more urgent, so that a flood of the lower never turns it away (E3).
-const fn places(severity: Severity) -> usize {
-    match severity {
-        Severity::Info => 96,
-        Severity::Warning => 128,
-        Severity::Urgent => 192,
-        Severity::Critical => 256,
-    }
-}
-
-/// After so many lines the journal is written anew.
+/// The journal is written anew after so many lines, or after twice as many as it had then: what is not over is copied
+/// each time.
 const LINES_LIMIT: usize = 50_000;
 
 /// Why the journal failed.
@@ -90,6 +81,9 @@ enum Line {
     },
     Finished {
         outcome: Box<EventOutcome>,
+        /// Where the line before that says it is not there any more.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        severity: Option<Severity>,
     },
     Reported {
         id: EventId,
@@ -115,6 +109,8 @@ pub(crate) struct Journal {
     /// How far the file is good: up to the end of the last line that was written and synced.
     length: u64,
     lines: usize,
+    /// After so many it is written anew.
+    lines_limit: usize,
     memory: Memory,
 }
 
@@ -128,14 +124,14 @@ impl Journal {
             file: written.file,
             length: written.length,
             lines: written.lines,
+            lines_limit: limit_after(written.lines),
             memory,
         })
     }
 
     /// Accepts an event of others, where there is a place for one of its severity.
     pub(super) fn accept(&mut self, known: Known) -> Result<Acceptance, JournalError> {
-        let full = self.memory.unfinished.len() >= places(known.event.severity);
-        if full && !self.memory.knows(&known.event.id) {
+        if !self.memory.has_place(known.event.severity) && !self.memory.knows(&known.event.id) {
             return Ok(Acceptance::Full);
         }
         self.accept_own(known)
@@ -172,11 +168,14 @@ impl Journal {
     pub(super) fn finish(&mut self, outcome: EventOutcome) -> Result<(), JournalError> {
         self.append(Line::Finished {
             outcome: Box::new(outcome),
+            severity: None,
         })
     }
 
+    /// Where that cannot be written it is known all the same, until a restart.
     pub(super) fn reported(&mut self, id: &EventId) -> Result<(), JournalError> {
-        self.append(Line::Reported { id: id.clone() })
+        let line = || Line::Reported { id: id.clone() };
+        self.append(line()).inspect_err(|_| self.memory.take(line()))
     }
 
     pub(super) fn known(&self, id: &EventId) -> Option<Known> {
@@ -187,8 +186,9 @@ impl Journal {
         self.memory.unfinished.values().cloned().collect()
     }
 
-    pub(super) fn unreported(&self) -> Vec<EventOutcome> {
-        self.memory.unreported.values().cloned().collect()
+    /// What is to be reported next.
+    pub(super) fn unreported(&self) -> Option<EventOutcome> {
+        self.memory.unreported.first().cloned()
     }
 
     fn append(&mut self, line: Line) -> Result<(), JournalError> {
@@ -205,7 +205,7 @@ impl Journal {
         self.length += u64::try_from(text.len()).unwrap_or(u64::MAX);
         self.memory.take(line);
         self.lines += 1;
-        if self.lines > LINES_LIMIT {
+        if self.lines > self.lines_limit {
             self.shorten();
         }
         Ok(())
@@ -234,14 +234,20 @@ impl Journal {
                 self.file = written.file;
                 self.length = written.length;
                 self.lines = written.lines;
+                self.lines_limit = limit_after(written.lines);
             }
             Err(error) => {
                 let error = snooze_service_runtime::exit::one_line(&error);
                 tracing::warn!(error, "the journal of events cannot be shortened");
-                self.lines = 0;
+                self.lines_limit = limit_after(self.lines);
             }
         }
     }
+}
+
+/// After how many lines it is written anew that has so many now.
+fn limit_after(lines: usize) -> usize {
+    LINES_LIMIT.max(lines.saturating_mul(2))
 }
 
 /// A journal that was written anew.

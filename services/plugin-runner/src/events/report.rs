@@ -1,6 +1,6 @@
 //! Files outcomes of events in the audit trail, by themselves, as soon as the bus takes them (E4).
 
-use super::{Desk, Outcomes, one_line};
+use super::{Desk, JournalError, one_line};
 use snooze_bus::{Bus, BusError, Expect, FileError, Subject};
 use snooze_schemas::{
     audit::{AuditKind, AuditRecord},
@@ -15,26 +15,26 @@ const FILE_LIMIT: Duration = Duration::from_secs(5);
 /// Between two attempts: a broker that is away comes back within seconds, or not for a while.
 const RETRY: Duration = Duration::from_secs(2);
 
-pub(super) async fn run(
-    desk: &Desk,
-    bus: &Bus,
-    agent: &str,
-    outcomes: Outcomes,
-    shutdown: CancellationToken,
-) {
-    let Outcomes { earlier, mut new } = outcomes;
+pub(super) async fn run(desk: &Desk, bus: &Bus, agent: &str, shutdown: CancellationToken) {
     let all = async {
-        for outcome in earlier {
-            report(desk, bus, agent, outcome).await;
-        }
-        while let Some(outcome) = new.recv().await {
-            report(desk, bus, agent, outcome).await;
+        loop {
+            match desk.with(|journal| Ok(journal.unreported())).await? {
+                Some(outcome) => report(desk, bus, agent, outcome).await,
+                // What ends from here on leaves word.
+                None => desk.unreported.notified().await,
+            }
         }
     };
     // What is cancelled here is in the journal as not reported.
-    tokio::select! {
-        () = all => {}
-        () = shutdown.cancelled() => {}
+    let ended: Result<(), JournalError> = tokio::select! {
+        ended = all => ended,
+        () = shutdown.cancelled() => Ok(()),
+    };
+    if let Err(error) = ended {
+        tracing::error!(
+            error = one_line(&error),
+            "nothing is reported any more until the next start"
+        );
     }
 }
 

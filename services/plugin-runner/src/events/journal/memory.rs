@@ -1,7 +1,7 @@
 //! What the journal says, line by line.
 
-use super::{JournalError, Known, Line};
-use snooze_schemas::{EventId, event::EventOutcome};
+use super::{JournalError, Known, Line, unreported::Unreported};
+use snooze_schemas::{EventId, event::Severity};
 use std::{
     collections::{BTreeMap, VecDeque},
     fs::File,
@@ -13,11 +13,33 @@ use std::{
 /// is far beyond what a host sees in the seven days that they remember.
 const REMEMBERED: usize = 10_000;
 
+/// So many events may be unfinished when one of this severity is accepted. The places between two numbers
+/// are kept for what is more urgent, so that a flood of the lower never turns it away (E3).
+const fn places(severity: Severity) -> usize {
+    match severity {
+        Severity::Info => 96,
+        Severity::Warning => 128,
+        Severity::Urgent => 192,
+        Severity::Critical => 256,
+    }
+}
+
+/// So many may have ended and not be reported, as while the bus is away: what it has no room for is not taken from it,
+/// and what the host notices itself fills it in days.
+const fn waiting(severity: Severity) -> usize {
+    match severity {
+        Severity::Info => 1024,
+        Severity::Warning => 1280,
+        Severity::Urgent => 1536,
+        Severity::Critical => 2048,
+    }
+}
+
 /// What the journal says.
 #[derive(Debug, Default)]
 pub(super) struct Memory {
     pub(super) unfinished: BTreeMap<EventId, Known>,
-    pub(super) unreported: BTreeMap<EventId, EventOutcome>,
+    pub(super) unreported: Unreported,
     over: VecDeque<EventId>,
 }
 
@@ -43,7 +65,12 @@ impl Memory {
     }
 
     pub(super) fn knows(&self, id: &EventId) -> bool {
-        self.unfinished.contains_key(id) || self.unreported.contains_key(id) || self.over.contains(id)
+        self.unfinished.contains_key(id) || self.unreported.contains(id) || self.over.contains(id)
+    }
+
+    /// Whether there is a place for an event of this severity.
+    pub(super) fn has_place(&self, severity: Severity) -> bool {
+        self.unfinished.len() < places(severity) && self.unreported.len() < waiting(severity)
     }
 
     pub(super) fn take(&mut self, line: Line) {
@@ -61,9 +88,10 @@ impl Memory {
                     known.handlers.insert(outcome.plugin.clone(), Some(*outcome));
                 }
             }
-            Line::Finished { outcome } => {
-                self.unfinished.remove(&outcome.id);
-                self.unreported.insert(outcome.id.clone(), *outcome);
+            Line::Finished { outcome, severity } => {
+                let known = self.unfinished.remove(&outcome.id);
+                let severity = severity.or_else(|| Some(known?.event.severity));
+                self.unreported.add(severity.unwrap_or(Severity::Info), *outcome);
             }
             Line::Reported { id } => {
                 self.unreported.remove(&id);
@@ -78,8 +106,9 @@ impl Memory {
     /// The lines that say the same as all that were read.
     pub(super) fn lines(&self) -> impl Iterator<Item = Line> + '_ {
         let over = self.over.iter().map(|id| Line::Reported { id: id.clone() });
-        let unreported = self.unreported.values().map(|outcome| Line::Finished {
+        let unreported = self.unreported.iter().map(|(severity, outcome)| Line::Finished {
             outcome: Box::new(outcome.clone()),
+            severity: Some(severity),
         });
         let unfinished = self
             .unfinished
