@@ -4,14 +4,16 @@
 //! start, and written anew without what is long over. A torn last line is the sign of a crash in the
 //! middle of a write that nobody was told of; it is dropped.
 
+mod line;
 mod memory;
 mod unreported;
 
+use line::Line;
 use memory::Memory;
 use serde::{Deserialize, Serialize};
 use snooze_schemas::{
     EventId, PluginName, Timestamp,
-    event::{Event, EventOutcome, HandlerOutcome, Severity},
+    event::{Event, EventOutcome, HandlerOutcome},
 };
 use snooze_service_runtime::whole_file::{self, Durability};
 use std::{
@@ -64,30 +66,6 @@ pub(crate) struct Known {
     /// Those that were started, and how they ended if they did.
     #[serde(default)]
     pub handlers: BTreeMap<PluginName, Option<HandlerOutcome>>,
-}
-
-/// One line.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Line {
-    Accepted(Box<Known>),
-    Started {
-        id: EventId,
-        plugin: PluginName,
-    },
-    Ended {
-        id: EventId,
-        outcome: Box<HandlerOutcome>,
-    },
-    Finished {
-        outcome: Box<EventOutcome>,
-        /// Where the line before that says it is not there any more.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        severity: Option<Severity>,
-    },
-    Reported {
-        id: EventId,
-    },
 }
 
 /// What became of an attempt to accept an event.
@@ -174,7 +152,10 @@ impl Journal {
 
     /// Where that cannot be written it is known all the same, until a restart.
     pub(super) fn reported(&mut self, id: &EventId) -> Result<(), JournalError> {
-        let line = || Line::Reported { id: id.clone() };
+        let line = || Line::Reported {
+            id: id.clone(),
+            severity: None,
+        };
         self.append(line()).inspect_err(|_| self.memory.take(line()))
     }
 

@@ -1,16 +1,17 @@
 //! What the journal says, line by line.
 
-use super::{JournalError, Known, Line, unreported::Unreported};
+use super::{JournalError, Known, line::Line, unreported::Unreported};
 use snooze_schemas::{EventId, event::Severity};
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, HashSet, VecDeque},
     fs::File,
     io::{self, BufRead, BufReader},
     path::Path,
 };
 
-/// So many ids of events that are over are remembered. The streams deliver again within minutes; this
-/// is far beyond what a host sees in the seven days that they remember.
+/// So many ids of events that are over are remembered of each severity, so that a flood of the lower has none of the
+/// higher forgotten. The streams deliver again within minutes; this is far beyond what a host sees in the seven days
+/// that they remember.
 const REMEMBERED: usize = 10_000;
 
 /// So many events may be unfinished when one of this severity is accepted. The places between two numbers
@@ -40,7 +41,28 @@ const fn waiting(severity: Severity) -> usize {
 pub(super) struct Memory {
     pub(super) unfinished: BTreeMap<EventId, Known>,
     pub(super) unreported: Unreported,
-    over: VecDeque<EventId>,
+    over: [Over; Severity::DESCENDING.len()],
+}
+
+/// The events of one severity that are over, as far as they are remembered.
+#[derive(Debug, Default)]
+struct Over {
+    order: VecDeque<EventId>,
+    ids: HashSet<EventId>,
+}
+
+impl Over {
+    fn add(&mut self, id: EventId) {
+        if !self.ids.insert(id.clone()) {
+            return;
+        }
+        self.order.push_back(id);
+        if self.order.len() > REMEMBERED
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.ids.remove(&oldest);
+        }
+    }
 }
 
 impl Memory {
@@ -65,7 +87,9 @@ impl Memory {
     }
 
     pub(super) fn knows(&self, id: &EventId) -> bool {
-        self.unfinished.contains_key(id) || self.unreported.contains(id) || self.over.contains(id)
+        self.unfinished.contains_key(id)
+            || self.unreported.contains(id)
+            || self.over.iter().any(|over| over.ids.contains(id))
     }
 
     /// Whether there is a place for an event of this severity.
@@ -93,19 +117,23 @@ impl Memory {
                 let severity = severity.or_else(|| Some(known?.event.severity));
                 self.unreported.add(severity.unwrap_or(Severity::Info), *outcome);
             }
-            Line::Reported { id } => {
-                self.unreported.remove(&id);
-                self.over.push_back(id);
-                if self.over.len() > REMEMBERED {
-                    self.over.pop_front();
-                }
+            Line::Reported { id, severity } => {
+                let known = self.unreported.remove(&id);
+                let severity = severity.or(known).unwrap_or(Severity::Info);
+                self.over[usize::from(u8::from(severity))].add(id);
             }
         }
     }
 
     /// The lines that say the same as all that were read.
     pub(super) fn lines(&self) -> impl Iterator<Item = Line> + '_ {
-        let over = self.over.iter().map(|id| Line::Reported { id: id.clone() });
+        let over = Severity::DESCENDING.into_iter().flat_map(|severity| {
+            let over = self.over[usize::from(u8::from(severity))].order.iter();
+            over.map(move |id| Line::Reported {
+                id: id.clone(),
+                severity: Some(severity),
+            })
+        });
         let unreported = self.unreported.iter().map(|(severity, outcome)| Line::Finished {
             outcome: Box::new(outcome.clone()),
             severity: Some(severity),

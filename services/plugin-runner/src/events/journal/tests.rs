@@ -2,6 +2,7 @@
 
 use super::*;
 use serde_json::json;
+use snooze_schemas::event::Severity;
 use std::{
     fs::{self, OpenOptions},
     os::unix::fs::MetadataExt,
@@ -258,4 +259,31 @@ fn e4_what_was_filed_is_not_filed_again_because_that_cannot_be_written() {
     assert_eq!(journal.unreported(), None);
     drop(journal.write_to(well));
     assert_eq!(journal.accept(known("e1")).expect("reads"), Acceptance::Duplicate);
+}
+
+#[test]
+fn e7_a_flood_of_the_lower_has_none_of_the_higher_forgotten() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("events.jsonl");
+    let mut journal = Journal::open(path.clone()).expect("opens");
+    let mut critical = known("critical");
+    critical.event.severity = Severity::Critical;
+    journal.accept(critical.clone()).expect("writes");
+    journal.finish(outcome("critical")).expect("writes");
+    journal.reported(&id("critical")).expect("writes");
+    drop(journal);
+    let flood = |number| format!("{}\n", json!({"reported": {"id": format!("e{number}")}}));
+    let mut file = OpenOptions::new().append(true).open(&path).expect("opens");
+    let flood: String = (0..20_000).map(flood).collect();
+    file.write_all(flood.as_bytes()).expect("writes");
+    // Twice, because the second start reads what the first one wrote anew.
+    for _ in 0..2 {
+        let mut journal = Journal::open(path.clone()).expect("opens");
+        assert_eq!(
+            journal.accept(critical.clone()).expect("reads"),
+            Acceptance::Duplicate
+        );
+        assert!(journal.knows(&id("e19999")) && journal.knows(&id("e10000")));
+        assert!(!journal.knows(&id("e9999")), "the lower is bounded by itself");
+    }
 }
