@@ -55,11 +55,16 @@ impl Handler {
     }
 }
 
+/// A plugin, and with which priority it handles the event if it does.
+type Found = (PluginName, Option<(i64, Handler)>);
+
 /// The handlers of one event that are still to be asked.
 pub(crate) struct Handlers {
     tiers: BTreeMap<i64, Tier>,
     /// Those of whom it is not known yet whether they handle it.
-    unknown: FuturesUnordered<BoxFuture<'static, Option<(i64, Handler)>>>,
+    unknown: FuturesUnordered<BoxFuture<'static, Found>>,
+    /// Their names.
+    awaited: BTreeSet<PluginName>,
     /// Those that may not have it.
     withheld: FuturesUnordered<BoxFuture<'static, ()>>,
     /// Two processes may tell the same name; only the first is asked.
@@ -76,15 +81,17 @@ impl Handlers {
         patience: Duration,
     ) -> Handlers {
         let told = Arc::new(Told::of(event, left));
-        let handlers = Handlers::nobody();
+        let mut handlers = Handlers::nobody();
         for plugin in plugins.all() {
-            if !plugins.is_enabled(policy, &plugin.name()) {
+            let name = plugin.name();
+            if !plugins.is_enabled(policy, &name) {
                 continue;
             }
             let (plugins, told) = (plugins.clone(), told.clone());
             // Its manifest and its own word grant nothing (I4).
             if plugin.may_be_given(&event.event_type) {
-                let found = async move { handler_of(plugin, &plugins, &told, patience).await };
+                handlers.awaited.insert(name.clone());
+                let found = async move { (name, handler_of(plugin, &plugins, &told, patience).await) };
                 handlers.unknown.push(found.boxed());
             } else {
                 let noted = async move { is_withheld(&plugin, &plugins, &told, patience).await };
@@ -99,6 +106,7 @@ impl Handlers {
         Handlers {
             tiers: BTreeMap::new(),
             unknown: FuturesUnordered::new(),
+            awaited: BTreeSet::new(),
             withheld: FuturesUnordered::new(),
             names: BTreeSet::new(),
         }
@@ -135,9 +143,12 @@ impl Handlers {
         left.map(|handler| handler.plugin.name()).collect()
     }
 
-    /// Waits until all are known, and returns who may be asked again.
-    pub(crate) async fn idempotent(&mut self) -> BTreeSet<PluginName> {
-        while let Some(found) = self.unknown.next().await {
+    /// Waits until it is known of these whether they handle the event, and for nobody else, and returns who may be asked
+    /// again.
+    pub(crate) async fn idempotent(&mut self, open: &BTreeSet<PluginName>) -> BTreeSet<PluginName> {
+        while !open.is_disjoint(&self.awaited)
+            && let Some(found) = self.unknown.next().await
+        {
             self.add(found);
         }
         let all = self.tiers.values().flatten();
@@ -145,8 +156,9 @@ impl Handlers {
         again.map(|handler| handler.plugin.name()).collect()
     }
 
-    fn add(&mut self, found: Option<(i64, Handler)>) {
-        if let Some((priority, handler)) = found
+    fn add(&mut self, (name, handler): Found) {
+        self.awaited.remove(&name);
+        if let Some((priority, handler)) = handler
             && self.names.insert(handler.plugin.name())
         {
             self.tiers.entry(priority).or_default().push(handler);

@@ -47,7 +47,7 @@ impl Desk {
                 let mut handlers = self.handlers(&known, &policy, patience);
                 let again = match is_over {
                     true => BTreeSet::new(),
-                    false => handlers.idempotent().await,
+                    false => handlers.idempotent(&known.open()).await,
                 };
                 (handlers, self.earlier(&known, &again).await)
             }

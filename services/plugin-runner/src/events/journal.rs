@@ -17,7 +17,7 @@ use snooze_schemas::{
 };
 use snooze_service_runtime::whole_file::{self, Durability};
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs::File,
     io::{self, Write},
     path::{Path, PathBuf},
@@ -66,6 +66,14 @@ pub(crate) struct Known {
     /// Those that were started, and how they ended if they did.
     #[serde(default)]
     pub handlers: BTreeMap<PluginName, Option<HandlerOutcome>>,
+}
+
+impl Known {
+    /// The handlers of which it is not known how they ended.
+    pub(super) fn open(&self) -> BTreeSet<PluginName> {
+        let open = self.handlers.iter().filter(|(_, ended)| ended.is_none());
+        open.map(|(plugin, _)| plugin.clone()).collect()
+    }
 }
 
 /// What became of an attempt to accept an event.

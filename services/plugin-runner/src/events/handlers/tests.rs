@@ -16,7 +16,7 @@ async fn beside_a_mute_one(granted: &[&str]) -> Handlers {
     let server = snooze_test_harness::NatsServer::open().await;
     let host: snooze_schemas::HostId = "h1".parse().expect("a host id");
     let bus = server.bus(&snooze_bus::User::host(&host)).await;
-    let own = json!({"events": {"custom.backup": {"priority": 7}}});
+    let own = json!({"events": {"custom.backup": {"priority": 7, "idempotent": true}}});
     let file = [("known".to_owned(), own.as_object().expect("a map").clone())].into();
     let configs = Arc::new(ConfigBook::new(file));
     let events = granted.iter().map(|name| name.parse().expect("a type"));
@@ -84,4 +84,26 @@ async fn e4_who_may_not_be_given_an_event_keeps_no_report_of_it_waiting() {
     let alone = Some(("known".to_owned(), 1));
     assert_eq!(next(&mut handlers).await, alone, "it has all of the time");
     assert_eq!(next(&mut handlers).await, None, "it is over");
+}
+
+#[tokio::test]
+async fn e6_after_a_restart_nobody_is_waited_for_but_who_was_interrupted() {
+    let mut handlers = beside_a_mute_one(&["custom"]).await;
+    let again = async |handlers: &mut Handlers, open: &[&str]| {
+        let open = open.iter().map(|name| name.parse().expect("a name")).collect();
+        let again = tokio::time::timeout(Duration::from_secs(20), handlers.idempotent(&open)).await;
+        again
+            .expect("nobody else is waited for")
+            .into_iter()
+            .map(|name| name.to_string())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(again(&mut handlers, &[]).await, [""; 0]);
+    assert_eq!(again(&mut handlers, &["gone"]).await, [""; 0]);
+    assert_eq!(again(&mut handlers, &["known"]).await, ["known"]);
+    let mute = ["mute".parse().expect("a name")].into();
+    assert!(
+        handlers.idempotent(&mute).now_or_never().is_none(),
+        "it is waited for"
+    );
 }
