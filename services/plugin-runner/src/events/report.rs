@@ -51,8 +51,9 @@ async fn report(desk: &Desk, bus: &Bus, agent: &str, outcome: EventOutcome) {
     }
 }
 
-/// Files an outcome, for ever until it is filed. One that cannot be filed as it is is filed without what its
-/// handlers said, and keeps none behind it waiting.
+/// Files an outcome, for ever until it is filed. One that is too large is filed without what its handlers said, and given
+/// up where it is so even then: it keeps none behind it waiting. A stream that refuses one may be full, or have lost its
+/// leader, and takes it later as it is.
 async fn file(desk: &Desk, bus: &Bus, agent: &str, outcome: &EventOutcome) {
     let scope = Scope::Host(desk.host.clone());
     let subject = Subject::Audit {
@@ -70,29 +71,32 @@ async fn file(desk: &Desk, bus: &Bus, agent: &str, outcome: &EventOutcome) {
     };
     let (mut told, mut is_short) = (false, false);
     while let Err(error) = bus.file(&subject, &record, Expect::Anything, FILE_LIMIT).await {
-        if matches!(error, FileError::NotSent(BusError::Encode { .. })) && is_short {
-            tracing::error!(event = %outcome.id, error = one_line(&error), "an outcome cannot be filed");
-            return;
+        match (is_of_the_record(&error), is_short) {
+            (true, true) => {
+                tracing::error!(event = %outcome.id, error = one_line(&error), "an outcome cannot be filed");
+                return;
+            }
+            (true, false) => {
+                tracing::warn!(event = %outcome.id, error = one_line(&error), "an outcome is filed without what its handlers said");
+                record.details = details(&shortened(outcome));
+                is_short = true;
+            }
+            (false, _) => {
+                if !told {
+                    tracing::info!(event = %outcome.id, error = one_line(&error), "an outcome waits for the bus");
+                    told = true;
+                }
+                tokio::time::sleep(RETRY).await;
+            }
         }
-        if is_of_the_record(&error) && !is_short {
-            tracing::warn!(event = %outcome.id, error = one_line(&error), "an outcome is filed without what its handlers said");
-            record.details = details(&shortened(outcome));
-            is_short = true;
-            continue;
-        }
-        if !told {
-            tracing::info!(event = %outcome.id, error = one_line(&error), "an outcome waits for the bus");
-            told = true;
-        }
-        tokio::time::sleep(RETRY).await;
     }
 }
 
-/// Whether it may be the record that cannot be filed, and not the bus that is away.
+/// Whether it is the record that cannot be filed, and no other time will do.
 fn is_of_the_record(error: &FileError) -> bool {
     matches!(
         error,
-        FileError::Refused { .. } | FileError::NotSent(BusError::Encode { .. })
+        FileError::TooLarge { .. } | FileError::NotSent(BusError::Encode { .. })
     )
 }
 

@@ -72,13 +72,91 @@ async fn next(desk: &Desk) -> Option<EventOutcome> {
 }
 
 /// What was filed, as it was filed.
-async fn filed(bus: &Bus) -> Vec<String> {
+async fn filed_outcomes(bus: &Bus) -> Vec<EventOutcome> {
     let filter = SubjectFilter::AuditOf(Scope::Host("h1".parse().expect("a host id")));
     let trail = bus.history::<AuditRecord>(Stream::Audit, &filter, 10_000).await;
     let trail = trail.unwrap_or_default().into_iter();
-    trail
-        .map(|stored| stored.message.details["id"].as_str().expect("an id").to_owned())
-        .collect()
+    let outcome = |details| serde_json::from_value(serde_json::Value::Object(details)).expect("an outcome");
+    trail.map(|stored| outcome(stored.message.details)).collect()
+}
+
+async fn filed(bus: &Bus) -> Vec<String> {
+    let outcomes = filed_outcomes(bus).await.into_iter();
+    outcomes.map(|outcome| outcome.id.to_string()).collect()
+}
+
+/// Has the stream of the trail be made as the set-up makes it, but for this.
+async fn trail_is(bus: &Bus, over: serde_json::Value) {
+    bus.set_up().await.expect("the streams are made");
+    let ask = async |verb: &str, config: String| -> serde_json::Value {
+        let subject = format!("$JS.API.STREAM.{verb}.{}", Stream::Audit.name());
+        let answer = bus.raw_request(&subject, &[], config.as_bytes(), SOON).await;
+        serde_json::from_slice(&answer.expect("it is answered").payload).expect("JSON")
+    };
+    let mut config = ask("INFO", String::new()).await["config"].take();
+    for (key, value) in over.as_object().expect("a map") {
+        config[key] = value.clone();
+    }
+    let updated = ask("UPDATE", config.to_string()).await;
+    assert_eq!(updated["error"], serde_json::Value::Null);
+}
+
+/// An outcome in whose words so many handlers say a lot.
+fn wordy(id: &str, handlers: usize) -> EventOutcome {
+    let handler = |number| json!({"plugin": format!("p{number}"), "handled": true, "succeeded": true, "took_ms": 1, "message": "m".repeat(500)});
+    let handlers: Vec<_> = (0..handlers).map(handler).collect();
+    let outcome = json!({"id": id, "type": "custom.backup", "handlers": handlers});
+    serde_json::from_value(outcome).expect("an outcome")
+}
+
+#[tokio::test]
+async fn e4_an_outcome_that_is_too_large_is_shortened_or_given_up_and_keeps_none_waiting() {
+    let server = NatsServer::open().await;
+    let bus = bus(&server).await;
+    trail_is(&bus, json!({"max_msg_size": 2_000})).await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let (parts, _policy) = parts(folder.path(), &bus);
+    let shutdown = parts.shutdown.clone();
+    let desk = Desk::open(parts).expect("opens");
+    for outcome in [wordy("never", 1_000), wordy("short", 4), wordy("whole", 1)] {
+        desk.conclude(outcome).await;
+    }
+    let reporting = report(desk.clone(), bus.clone(), "agent".to_owned(), shutdown.clone());
+    let reporting = tokio::spawn(reporting);
+    wait_until(SOON, "nothing waits any more", async || {
+        next(&desk).await.is_none()
+    })
+    .await;
+    let told = filed_outcomes(&bus).await;
+    let words: Vec<_> = told
+        .iter()
+        .map(|outcome| (outcome.id.as_str(), outcome.handlers[0].result.message.len()))
+        .collect();
+    assert_eq!(words, [("short", 0), ("whole", 500)]);
+    shutdown.cancel();
+    reporting.await.expect("it ends");
+}
+
+#[tokio::test]
+async fn e4_an_outcome_that_a_full_stream_refuses_is_filed_later_as_it_is() {
+    let server = NatsServer::open().await;
+    let bus = bus(&server).await;
+    trail_is(&bus, json!({"discard": "new", "max_bytes": 10})).await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let (parts, _policy) = parts(folder.path(), &bus);
+    let shutdown = parts.shutdown.clone();
+    let desk = Desk::open(parts).expect("opens");
+    desk.conclude(wordy("e1", 1)).await;
+    let subject = SubjectFilter::AuditOf(Scope::Host("h1".parse().expect("a host id"))).to_string();
+    let mut tries = bus.raw_subscribe(&subject).await.expect("it may listen");
+    let reporting = report(desk.clone(), bus.clone(), "agent".to_owned(), shutdown.clone());
+    let reporting = tokio::spawn(reporting);
+    tries.next().await.expect("it is tried");
+    trail_is(&bus, json!({})).await;
+    wait_until(SOON, "it is filed", async || next(&desk).await.is_none()).await;
+    assert_eq!(filed_outcomes(&bus).await, [wordy("e1", 1)]);
+    shutdown.cancel();
+    reporting.await.expect("it ends");
 }
 
 #[tokio::test]
