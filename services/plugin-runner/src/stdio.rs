@@ -5,6 +5,7 @@
 //! back-off, because nothing is known any more of where in its pipes the next answer would begin.
 
 mod attend;
+mod borrow;
 mod call;
 mod handshake;
 mod instance;

@@ -1,6 +1,6 @@
 //! One question to a process, and its answer: whose turn it is, how long it may take, what a failure costs.
 
-use super::{Stage, StdioPlugin, slot::Lent, turns::Urgency};
+use super::{StdioPlugin, slot::Lent, turns::Urgency};
 use crate::{
     line::{self, Line, Method, PluginSaid},
     pipes::{PipeError, Pipes},
@@ -53,6 +53,9 @@ pub enum CallError {
         /// How many answers to something else came.
         strays: u64,
     },
+    /// Something critical waited for too long.
+    #[error("it was ended while it was at work, because a critical event waited for it")]
+    GaveWay,
     /// Its pipes failed: it crashed, closed them, or wrote a line without end.
     #[error("{0}")]
     Pipe(#[from] PipeError),
@@ -122,7 +125,8 @@ impl StdioPlugin {
         self.exchange(lent, method, params, limits.own).await
     }
 
-    /// Asks one question that is of no use later: waiting for other questions counts towards the limit.
+    /// Asks one question that is of no use later: waiting for other questions counts towards the limit. What is critical
+    /// waits for a part of it only, and then ends the work of what is less so.
     /// What is asked may depend on how much of it is left, and is made when it is its turn. Nothing is written before
     /// `begins` has come to its end, which begins only then: who never had a turn has not begun.
     ///
@@ -137,7 +141,7 @@ impl StdioPlugin {
         params: impl FnOnce(Duration) -> P,
     ) -> Result<Value, CallError> {
         let deadline = Instant::now() + within;
-        let lent = self.borrow(method, severity.into(), within).await?;
+        let lent = self.borrow_by(method, severity.into(), deadline).await?;
         let begun = begins.await;
         let left = deadline.saturating_duration_since(Instant::now());
         let begun = begun.and_then(|()| match left {
@@ -152,36 +156,6 @@ impl StdioPlugin {
         self.exchange(lent, method, &params(left), left).await
     }
 
-    pub(super) async fn borrow(
-        &self,
-        method: Method,
-        urgency: Urgency,
-        within: Duration,
-    ) -> Result<Lent<'_>, CallError> {
-        let Ok(turn) = timeout_at(Instant::now() + within, self.turns.turn(urgency)).await else {
-            return Err(CallError::Occupied(within));
-        };
-        let mut lent = Lent::out_of(&self.slot, turn).map_err(|why| self.down(why))?;
-        let wire = lent.wire();
-        // What it would say under its old configuration is not what it is asked (T3).
-        let is_other = || self.handed().config.is_none_or(|config| wire.config != config);
-        if method == Method::CheckIdle && wire.version != self.configs.version() && is_other() {
-            lent.give_back();
-            return Err(CallError::NotRunning(
-                "its new configuration is on its way".to_owned(),
-            ));
-        }
-        Ok(lent)
-    }
-
-    fn down(&self, why: String) -> CallError {
-        if self.starts() <= 1 && *self.stage.borrow() == Stage::Starting {
-            CallError::Starting
-        } else {
-            CallError::NotRunning(why)
-        }
-    }
-
     async fn exchange(
         &self,
         mut lent: Lent<'_>,
@@ -190,10 +164,16 @@ impl StdioPlugin {
         within: Duration,
     ) -> Result<Value, CallError> {
         let (deadline, strays) = (Instant::now() + within, self.strays());
+        let gives_way = lent.gives_way();
         let conversed = self.converse(&mut lent.wire().pipes, method, params);
-        let outcome = match timeout_at(deadline, conversed).await {
-            Ok(outcome) => outcome,
-            Err(_) => Err(self.late(within, strays)),
+        let outcome = tokio::select! {
+            biased;
+            outcome = timeout_at(deadline, conversed) => match outcome {
+                Ok(outcome) => outcome,
+                Err(_) => Err(self.late(within, strays)),
+            },
+            // What is cancelled then costs the process, as every answer does that is not waited for.
+            () = gives_way.cancelled() => Err(CallError::GaveWay),
         };
         match &outcome {
             Err(error) if !error.leaves_it_usable() => lent.discard(&error.to_string()),

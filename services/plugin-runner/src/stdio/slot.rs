@@ -5,6 +5,7 @@ use crate::pipes::Pipes;
 use serde_json::{Map, Value};
 use std::sync::{Mutex, PoisonError};
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
 #[derive(Debug)]
 pub(super) enum Slot {
@@ -30,7 +31,7 @@ pub(super) struct Lent<'a> {
     slot: &'a Mutex<Slot>,
     line: Option<Wire>,
     /// Dropped last: the slot is in order before the next one has its turn.
-    _turn: Turn,
+    turn: Turn,
 }
 
 impl<'a> Lent<'a> {
@@ -44,7 +45,7 @@ impl<'a> Lent<'a> {
             Slot::Up(wire) => Ok(Lent {
                 slot,
                 line: Some(wire),
-                _turn: turn,
+                turn,
             }),
             Slot::Down(why) => {
                 *held = Slot::Down(why.clone());
@@ -57,6 +58,11 @@ impl<'a> Lent<'a> {
         self.line
             .as_mut()
             .expect("it is there until it is given back or discarded")
+    }
+
+    /// Cancelled once whoever has the pipes is to give them up for what is more urgent.
+    pub(super) fn gives_way(&self) -> CancellationToken {
+        self.turn.gives_way()
     }
 
     pub(super) fn give_back(mut self) {

@@ -1,6 +1,7 @@
 //! Whose turn it is at the pipes of a process: one at a time, the most urgent of those that wait first.
 //!
-//! Nobody is interrupted. Those that are equally urgent have their turns in the order in which they came.
+//! Nobody is interrupted, but for whoever handles an event while a critical one waits and does so no longer: who waits
+//! decides when. Those that are equally urgent have their turns in the order in which they came.
 
 use snooze_schemas::event::Severity;
 use std::{
@@ -10,6 +11,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
 
 /// How urgent it is to have a turn, the least urgent first.
 ///
@@ -51,17 +53,33 @@ pub(super) struct Turns {
 
 #[derive(Default)]
 struct Held {
-    taken: bool,
+    /// Who has the turn, if anybody has.
+    holder: Option<Holder>,
     /// How many have come so far.
     came: u64,
     waiting: BTreeMap<(Reverse<Urgency>, u64), oneshot::Sender<Turn>>,
+}
+
+/// Who has the turn.
+struct Holder {
+    urgency: Urgency,
+    gives_way: CancellationToken,
+}
+
+impl Holder {
+    fn new(urgency: Urgency) -> Holder {
+        Holder {
+            urgency,
+            gives_way: CancellationToken::new(),
+        }
+    }
 }
 
 impl fmt::Debug for Turns {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let held = self.held();
         out.debug_struct("Turns")
-            .field("taken", &held.taken)
+            .field("taken", &held.holder.is_some())
             .field("waiting", &held.waiting.len())
             .finish_non_exhaustive()
     }
@@ -72,6 +90,14 @@ impl fmt::Debug for Turns {
 pub(super) struct Turn {
     /// Nothing once it was handed on.
     turns: Option<Arc<Turns>>,
+    gives_way: CancellationToken,
+}
+
+impl Turn {
+    /// Cancelled once whoever has it is to give it up.
+    pub(super) fn gives_way(&self) -> CancellationToken {
+        self.gives_way.clone()
+    }
 }
 
 impl Turns {
@@ -79,24 +105,36 @@ impl Turns {
     pub(super) async fn turn(self: &Arc<Self>, urgency: Urgency) -> Turn {
         let queued = {
             let mut held = self.held();
-            if held.taken {
+            if held.holder.is_some() {
                 // Those that have given up would stay until it was their turn.
                 held.waiting.retain(|_, waiting| !waiting.is_closed());
                 held.came += 1;
                 let (mine, given) = oneshot::channel();
                 let place = (Reverse(urgency), held.came);
                 held.waiting.insert(place, mine);
-                Some(given)
+                Ok(given)
             } else {
-                held.taken = true;
-                None
+                let holder = held.holder.insert(Holder::new(urgency));
+                Err(holder.gives_way.clone())
             }
         };
         match queued {
-            None => Turn {
+            Err(gives_way) => Turn {
                 turns: Some(self.clone()),
+                gives_way,
             },
-            Some(given) => given.await.expect("whoever has the turn hands it on"),
+            Ok(given) => given.await.expect("whoever has the turn hands it on"),
+        }
+    }
+
+    /// Has whoever handles an event that is less urgent give its turn up, where something critical waits. Whoever only
+    /// asks a question is done in seconds.
+    pub(super) fn hurry(&self, urgency: Urgency) {
+        if urgency == Urgency::Critical
+            && let Some(holder) = &self.held().holder
+            && matches!(holder.urgency, Urgency::Info | Urgency::Warning | Urgency::Urgent)
+        {
+            holder.gives_way.cancel();
         }
     }
 
@@ -105,20 +143,24 @@ impl Turns {
     }
 
     /// The next one's, or nobody's where nobody waits.
-    fn next(&self) -> Option<oneshot::Sender<Turn>> {
+    fn next(&self) -> Option<(oneshot::Sender<Turn>, CancellationToken)> {
         let mut held = self.held();
-        let next = held.waiting.pop_first().map(|(_, waiting)| waiting);
-        held.taken = next.is_some();
-        next
+        let Some(((Reverse(urgency), _), waiting)) = held.waiting.pop_first() else {
+            held.holder = None;
+            return None;
+        };
+        let holder = held.holder.insert(Holder::new(urgency));
+        Some((waiting, holder.gives_way.clone()))
     }
 }
 
 impl Drop for Turn {
     fn drop(&mut self) {
         let Some(turns) = self.turns.take() else { return };
-        while let Some(next) = turns.next() {
+        while let Some((next, gives_way)) = turns.next() {
             let turn = Turn {
                 turns: Some(turns.clone()),
+                gives_way,
             };
             match next.send(turn) {
                 Ok(()) => return,
@@ -183,5 +225,38 @@ mod tests {
         drop(given_too_late);
         assert!(patient.now_or_never().is_some());
         drop(turns.turn(Urgency::Info).await);
+    }
+
+    #[tokio::test]
+    async fn e3_only_who_handles_a_lower_event_gives_way_and_only_to_a_critical_one() {
+        let events = [Urgency::Info, Urgency::Warning, Urgency::Urgent];
+        for holds in [
+            Urgency::Info,
+            Urgency::Warning,
+            Urgency::Question,
+            Urgency::Urgent,
+            Urgency::Critical,
+            Urgency::Supervision,
+        ] {
+            let turns = Arc::new(Turns::default());
+            let before = turns.turn(Urgency::Supervision).await;
+            let mut next = Box::pin(turns.turn(holds));
+            assert!(next.as_mut().now_or_never().is_none());
+            drop(before);
+            let held = next.await;
+            for waits in events {
+                turns.hurry(waits);
+                assert!(!held.gives_way().is_cancelled(), "{holds:?} for {waits:?}");
+            }
+            turns.hurry(Urgency::Critical);
+            assert_eq!(
+                held.gives_way().is_cancelled(),
+                events.contains(&holds),
+                "{holds:?}"
+            );
+            drop(held);
+            let after = turns.turn(Urgency::Info).await;
+            assert!(!after.gives_way().is_cancelled(), "each has a turn of its own");
+        }
     }
 }

@@ -142,3 +142,39 @@ async fn e6_nothing_is_written_before_it_is_noted_that_it_begins() {
     assert_eq!(stand.check(SOON).await.expect("it is there")["call"], 1);
     assert_eq!(stand.plugin.restarts(), 0);
 }
+
+#[tokio::test]
+async fn e3_a_critical_event_waits_for_the_work_on_a_lower_one_for_half_of_its_time_at_most() {
+    let script = python(HONEST).replace(
+        r#"elif request["method"] != "CheckIdle":"#,
+        r#"elif request["method"] == "HandleEvent":
+        if request["params"] == "endless": linger(3600)
+        open("order", "a").write(request["params"] + " ")
+        say({}, id)
+    elif request["method"] != "CheckIdle":"#,
+    );
+    let stand = Stand::of(&script).await;
+    let hour = Duration::from_secs(3600);
+    let event = |name: &'static str, severity, within| {
+        stand
+            .plugin
+            .call_by(Method::HandleEvent, severity, within, ready(Ok(())), move |_| {
+                name
+            })
+    };
+    let endless = event("endless", Severity::Urgent, hour);
+    let (endless, critical, waits) = tokio::join!(
+        endless,
+        event("critical", Severity::Critical, SOON),
+        event("waits", Severity::Warning, hour),
+    );
+    let error = endless.expect_err("it is ended");
+    assert!(matches!(error, CallError::GaveWay), "{error:?}");
+    critical.expect("it is handled in its time");
+    waits.expect("who merely waited is asked all the same");
+    let order = fs::read_to_string(stand.folder.path().join("order")).expect("it is written");
+    let mut order: Vec<&str> = order.split_whitespace().collect();
+    order.sort_unstable();
+    assert_eq!(order, ["critical", "waits"]);
+    assert_eq!(stand.plugin.restarts(), 1);
+}
