@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use snooze_schemas::{EventId, EventType, event::Event};
 use snooze_service_runtime::{CancellationToken, Clocks, exit::one_line};
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, VecDeque},
     path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -39,6 +39,10 @@ const AT_MOST: usize = 64;
 struct Book {
     boot_id: String,
     events: BTreeMap<EventId, Leaves>,
+    /// Those that were taken back, the newest last: the word that takes one back may come before it, or before it is
+    /// taken in once more after a restart.
+    #[serde(default)]
+    taken_back: VecDeque<EventId>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -58,7 +62,10 @@ impl Book {
         if matches!(said("state"), Some("cancelled" | "cleared")) {
             // That one and no other: a cloud may take one notice back and give another.
             let raised: Option<EventId> = said("raised_as").and_then(|id| id.parse().ok());
-            return raised.is_some_and(|raised| self.events.remove(&raised).is_some());
+            return raised.is_some_and(|raised| self.take_back(raised));
+        }
+        if self.taken_back.contains(&event.id) {
+            return false;
         }
         let leaves = Leaves {
             event_type: event.event_type.clone(),
@@ -73,6 +80,19 @@ impl Book {
         {
             let soonest = soonest.clone();
             self.events.remove(&soonest);
+        }
+        true
+    }
+
+    /// One does not come true, and never will: another one has an id of its own. Returns whether that is news.
+    fn take_back(&mut self, raised: EventId) -> bool {
+        let held = self.events.remove(&raised).is_some();
+        if self.taken_back.contains(&raised) {
+            return held;
+        }
+        self.taken_back.push_back(raised);
+        if self.taken_back.len() > AT_MOST {
+            self.taken_back.pop_front();
         }
         true
     }
@@ -180,85 +200,4 @@ impl Leaving {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    fn event(id: &str, event_type: &str, state: &str) -> Event {
-        serde_json::from_value(json!({
-            "id": id, "type": event_type, "severity": 3, "source": "aws.ec2.metadata-service", "host": "h1",
-            "noticed_at": "2030-01-01T00:00:00Z", "data": {"state": state},
-        }))
-        .expect("an event")
-    }
-
-    fn cancelled(id: &str, event_type: &str, raised_as: &str) -> Event {
-        let mut event = event(id, event_type, "cancelled");
-        event.data.insert("raised_as".to_owned(), raised_as.into());
-        event
-    }
-
-    #[test]
-    fn an_instance_that_the_cloud_takes_away_is_not_judged_until_it_stayed_after_all() {
-        let mut book = Book::default();
-        assert!(book.take(&event("e1", "cloud.spot.interrupt", "raised"), 120_000));
-        assert!(
-            book.why()
-                .is_some_and(|why| why.contains("cloud.spot.interrupt e1"))
-        );
-        assert!(!book.forget(120_000 + 599_999));
-        assert!(book.forget(120_000 + 600_000));
-        assert_eq!(book.why(), None);
-    }
-
-    #[test]
-    fn one_that_is_cancelled_is_judged_again_and_no_other_with_it() {
-        let mut book = Book::default();
-        for id in ["e1", "e2"] {
-            book.take(&event(id, "cloud.spot.interrupt", "raised"), 120_000);
-        }
-        assert!(book.take(&cancelled("c1", "cloud.spot.interrupt", "e1"), 120_000));
-        assert!(
-            book.why().is_some_and(|why| why.contains("e2")),
-            "the other still holds"
-        );
-        assert!(!book.take(&cancelled("c1", "cloud.spot.interrupt", "e1"), 120_000));
-        assert!(
-            !book.take(&event("c3", "cloud.spot.interrupt", "cancelled"), 120_000),
-            "of what?"
-        );
-        assert!(book.take(&cancelled("c2", "cloud.spot.interrupt", "e2"), 120_000));
-        assert_eq!(book.why(), None);
-    }
-
-    #[test]
-    fn what_is_handled_once_more_by_a_persons_will_says_nothing_about_the_instance() {
-        let mut book = Book::default();
-        let mut again = event("replay-1", "cloud.spot.interrupt", "raised");
-        again.data.insert("replay_of".to_owned(), "e1".into());
-        assert!(!book.take(&again, 120_000));
-        assert_eq!(book.why(), None);
-    }
-
-    #[test]
-    fn what_says_nothing_about_it_changes_nothing() {
-        let mut book = Book::default();
-        for event_type in [
-            "cloud.instance.maintenance",
-            "system.disk.low",
-            "custom.cloud.spot.interrupt",
-        ] {
-            assert!(!book.take(&event("e1", event_type, "raised"), 120_000));
-        }
-        assert_eq!(book, Book::default());
-    }
-
-    #[test]
-    fn it_is_bounded() {
-        let mut book = Book::default();
-        for number in 0..1_000 {
-            book.take(&event(&format!("e{number}"), "cloud.spot.interrupt", "raised"), 1);
-        }
-        assert_eq!(book.events.len(), AT_MOST);
-    }
-}
+mod tests;
