@@ -8,17 +8,16 @@ mod line;
 mod memory;
 mod unreported;
 
+pub(crate) use line::Known;
 use line::Line;
 use memory::Memory;
-use serde::{Deserialize, Serialize};
 use snooze_schemas::{
-    EventId, PluginName, Timestamp,
-    event::{Event, EventOutcome, HandlerOutcome},
+    EventId, PluginName,
+    event::{EventOutcome, HandlerOutcome},
 };
 use snooze_service_runtime::whole_file::{self, Durability};
 use std::{
-    collections::{BTreeMap, BTreeSet},
-    fs::File,
+    fs::{self, File, OpenOptions},
     io::{self, Write},
     path::{Path, PathBuf},
 };
@@ -51,31 +50,6 @@ pub enum JournalError {
     Interrupted,
 }
 
-/// An event that was accepted, and how far its handlers are.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Known {
-    /// The event.
-    pub event: Event,
-    /// The boot under which it was accepted.
-    pub boot_id: String,
-    /// When it was accepted, for people.
-    #[serde(default)]
-    pub accepted_at: Option<Timestamp>,
-    /// Its deadline on that boot's clock.
-    pub deadline_boottime_ms: u64,
-    /// Those that were started, and how they ended if they did.
-    #[serde(default)]
-    pub handlers: BTreeMap<PluginName, Option<HandlerOutcome>>,
-}
-
-impl Known {
-    /// The handlers of which it is not known how they ended.
-    pub(super) fn open(&self) -> BTreeSet<PluginName> {
-        let open = self.handlers.iter().filter(|(_, ended)| ended.is_none());
-        open.map(|(plugin, _)| plugin.clone()).collect()
-    }
-}
-
 /// What became of an attempt to accept an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Acceptance {
@@ -101,10 +75,18 @@ pub(crate) struct Journal {
 }
 
 impl Journal {
-    /// Reads the journal and writes it anew without what is long over.
+    /// Reads the journal and writes it anew without what is long over. Where that fails, as on a full disk, it goes on as
+    /// it is: votes need no new one.
     pub(super) fn open(path: PathBuf) -> Result<Journal, JournalError> {
         let memory = Memory::read(&path)?;
-        let written = write_anew(&path, &memory)?;
+        let written = match write_anew(&path, &memory) {
+            Ok(written) => written,
+            Err(error) => {
+                let written = Written::as_it_is(&path).map_err(|_| error)?;
+                tracing::warn!("the journal of events cannot be written anew, and goes on as it is");
+                written
+            }
+        };
         Ok(Journal {
             path,
             file: written.file,
@@ -244,6 +226,20 @@ struct Written {
     file: File,
     length: u64,
     lines: usize,
+}
+
+impl Written {
+    /// What an earlier runner wrote, to the end of its last whole line: what follows is cut off with the next line.
+    fn as_it_is(path: &Path) -> io::Result<Written> {
+        let text = fs::read(path)?;
+        let end = text.iter().rposition(|byte| *byte == b'\n');
+        let whole = &text[..end.map_or(0, |end| end + 1)];
+        Ok(Written {
+            file: OpenOptions::new().append(true).open(path)?,
+            length: u64::try_from(whole.len()).unwrap_or(u64::MAX),
+            lines: whole.iter().filter(|byte| **byte == b'\n').count(),
+        })
+    }
 }
 
 /// Replaces the file as a whole.

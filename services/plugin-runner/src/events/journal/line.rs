@@ -1,11 +1,36 @@
 //! A line of the journal, as it is written there for good: later versions read what earlier ones wrote.
 
-use super::Known;
 use serde::{Deserialize, Serialize};
 use snooze_schemas::{
-    EventId, PluginName,
-    event::{EventOutcome, HandlerOutcome, Severity},
+    EventId, PluginName, Timestamp,
+    event::{Event, EventOutcome, HandlerOutcome, Severity},
 };
+use std::collections::{BTreeMap, BTreeSet};
+
+/// An event that was accepted, and how far its handlers are.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Known {
+    /// The event.
+    pub event: Event,
+    /// The boot under which it was accepted.
+    pub boot_id: String,
+    /// When it was accepted, for people.
+    #[serde(default)]
+    pub accepted_at: Option<Timestamp>,
+    /// Its deadline on that boot's clock.
+    pub deadline_boottime_ms: u64,
+    /// Those that were started, and how they ended if they did.
+    #[serde(default)]
+    pub handlers: BTreeMap<PluginName, Option<HandlerOutcome>>,
+}
+
+impl Known {
+    /// The handlers of which it is not known how they ended.
+    pub(in super::super) fn open(&self) -> BTreeSet<PluginName> {
+        let open = self.handlers.iter().filter(|(_, ended)| ended.is_none());
+        open.map(|(plugin, _)| plugin.clone()).collect()
+    }
+}
 
 /// One line.
 #[derive(Debug, Serialize, Deserialize)]

@@ -1,6 +1,10 @@
 //! What the journal says, line by line.
 
-use super::{JournalError, Known, line::Line, unreported::Unreported};
+use super::{
+    JournalError,
+    line::{Known, Line},
+    unreported::Unreported,
+};
 use snooze_schemas::{EventId, event::Severity};
 use std::{
     collections::{BTreeMap, HashSet, VecDeque},
