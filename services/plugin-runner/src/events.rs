@@ -14,6 +14,7 @@ mod leaving;
 mod left;
 mod report;
 mod sharing;
+mod writing;
 
 pub(crate) use first_handler::FirstHandlers;
 pub(crate) use handlers::covers;
@@ -21,22 +22,18 @@ pub use journal::JournalError;
 pub(crate) use leaving::Leaving;
 
 use crate::{plugin::Work, plugins::Plugins, policy::PolicyInForce};
-use journal::{Journal, Known};
+use journal::Known;
 use left::millis;
 use snooze_bus::Bus;
 use snooze_schemas::{
-    ErrorCode, EventId, HostId, Refusal,
+    ErrorCode, HostId, Refusal,
     event::{Accepted, Event, EventOutcome, Scope},
 };
 use snooze_service_runtime::{Clocks, exit::one_line};
-use std::{
-    collections::BTreeMap,
-    path::PathBuf,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 use tokio::sync::{Notify, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use writing::Writer;
 
 /// When the handling of an event began.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,7 +63,7 @@ pub(crate) struct Desk {
     plugins: Arc<Plugins>,
     leaving: Arc<Leaving>,
     policy: watch::Receiver<Arc<PolicyInForce>>,
-    journal: Arc<Mutex<Journal>>,
+    journal: Arc<Writer>,
     /// Told when there is something to be reported.
     unreported: Notify,
     first_handlers: Arc<FirstHandlers>,
@@ -100,7 +97,6 @@ impl Desk {
     /// # Errors
     /// When the journal cannot be read or written.
     pub(crate) fn open(parts: Parts) -> Result<Arc<Desk>, JournalError> {
-        let journal = Journal::open(parts.journal)?;
         let desk = Desk {
             host: parts.host,
             boot_id: parts.boot_id,
@@ -108,7 +104,7 @@ impl Desk {
             plugins: parts.plugins,
             leaving: parts.leaving,
             policy: parts.policy,
-            journal: Arc::new(Mutex::new(journal)),
+            journal: Writer::open(parts.journal)?,
             unreported: Notify::new(),
             first_handlers: Arc::default(),
             running: TaskTracker::new(),
@@ -141,11 +137,10 @@ impl Desk {
             ));
         }
         let left = left.unwrap_or_else(|| self.left_by_the_wall(&event));
-        let id = event.id.clone();
         if left.is_zero() {
             // What was accepted in time and is delivered again is not late.
-            let asked = id.clone();
-            if let Ok(true) = self.with(move |journal| Ok(journal.knows(&asked))).await {
+            let asked = event.id.clone();
+            if let Ok(true) = self.journal.look(move |journal| journal.knows(&asked)).await {
                 return Ok(Accepted {
                     accepted: true,
                     duplicate: true,
@@ -158,14 +153,16 @@ impl Desk {
         }
         let deadline_boottime_ms = self.boottime_ms().saturating_add(millis(left));
         let known = Known {
-            event: event.clone(),
+            event,
             boot_id: self.boot_id.clone(),
             accepted_at: Some(self.clocks.wall()),
             deadline_boottime_ms,
             handlers: BTreeMap::new(),
         };
-        match self.with(move |journal| journal.accept(known)).await {
-            Ok(journal::Acceptance::New) => self.leaving.take(&event, deadline_boottime_ms),
+        let (severity, new) = (known.event.severity, known.clone());
+        let written = self.journal.write(severity, |journal| journal.accept(new));
+        match written.await {
+            Ok(journal::Acceptance::New) => self.leaving.take(&known.event, deadline_boottime_ms),
             Ok(journal::Acceptance::Duplicate) => {
                 return Ok(Accepted {
                     accepted: true,
@@ -186,7 +183,7 @@ impl Desk {
                 ));
             }
         }
-        self.begin(id, Begun::Now(Work::Event));
+        self.begin(known, Begun::Now(Work::Event));
         Ok(Accepted {
             accepted: true,
             duplicate: false,
@@ -194,14 +191,14 @@ impl Desk {
     }
 
     /// Handles an event that is in the journal, in a task of its own.
-    fn begin(self: &Arc<Self>, id: EventId, begun: Begun) {
+    fn begin(self: &Arc<Self>, known: Known, begun: Begun) {
         let desk = self.clone();
         self.running.spawn(async move {
             let never = CancellationToken::new();
             tokio::select! {
                 // What is under way stays in the journal as started and not ended (E6).
                 () = desk.shutdown.cancelled() => {}
-                () = async { drop(desk.handle(&id, begun, &never).await) } => {}
+                () = async { drop(desk.handle(&known, begun, &never).await) } => {}
             }
         });
     }
@@ -217,7 +214,6 @@ impl Desk {
         left: Duration,
         off: &CancellationToken,
     ) -> Result<EventOutcome, String> {
-        let id = event.id.clone();
         let known = Known {
             event,
             boot_id: self.boot_id.clone(),
@@ -225,12 +221,14 @@ impl Desk {
             deadline_boottime_ms: self.boottime_ms().saturating_add(millis(left)),
             handlers: BTreeMap::new(),
         };
-        match self.with(move |journal| journal.accept_own(known)).await {
+        let (severity, new) = (known.event.severity, known.clone());
+        let written = self.journal.write(severity, |journal| journal.accept_own(new));
+        match written.await {
             Ok(journal::Acceptance::New) => {}
-            Ok(_) => return Err(format!("the event {id} was handled before")),
+            Ok(_) => return Err(format!("the event {} was handled before", known.event.id)),
             Err(error) => return Err(one_line(&error)),
         }
-        self.handle(&id, Begun::Now(Work::Preparation), off).await
+        Ok(self.handle(&known, Begun::Now(Work::Preparation), off).await)
     }
 
     /// Goes on with what an earlier runner accepted and did not finish (E6).
@@ -238,30 +236,16 @@ impl Desk {
     /// # Errors
     /// When the service ends meanwhile.
     pub(crate) async fn resume(self: &Arc<Self>) -> Result<(), JournalError> {
-        let unfinished = self.with(|journal| Ok(journal.unfinished())).await?;
+        let unfinished = self.journal.look(|journal| journal.unfinished()).await?;
         for known in unfinished {
-            let id = known.event.id.clone();
-            tracing::info!(event = %id, "an event that was not finished before the restart goes on");
+            tracing::info!(event = %known.event.id, "an event that was not finished before the restart goes on");
             // It may have ended between the journal and this.
             if known.boot_id == self.boot_id {
                 self.leaving.take(&known.event, known.deadline_boottime_ms);
             }
-            self.begin(id, Begun::Earlier);
+            self.begin(known, Begun::Earlier);
         }
         Ok(())
-    }
-
-    /// Looks into the journal or writes to it, off the loop: somebody else may have it and wait for the disk.
-    async fn with<T: Send + 'static>(
-        &self,
-        action: impl FnOnce(&mut Journal) -> Result<T, JournalError> + Send + 'static,
-    ) -> Result<T, JournalError> {
-        let journal = self.journal.clone();
-        let done = tokio::task::spawn_blocking(move || {
-            let mut journal = journal.lock().unwrap_or_else(PoisonError::into_inner);
-            action(&mut journal)
-        });
-        done.await.unwrap_or(Err(JournalError::Interrupted))
     }
 }
 

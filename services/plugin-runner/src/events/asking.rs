@@ -3,7 +3,7 @@
 use super::{Desk, Known, handlers::Handler, millis, sharing::Share};
 use crate::plugin::{AskError, Work};
 use snooze_schemas::{
-    EventId, PluginName,
+    PluginName,
     event::{Event, HandlerOutcome, HandlerResult, Severity},
 };
 use snooze_service_runtime::exit::one_line;
@@ -42,7 +42,7 @@ impl Desk {
                         "interrupted: it was started before a restart and did not end",
                         0,
                     );
-                    self.note_end(&known.event.id, outcome.clone()).await;
+                    self.note_end(&known.event, outcome.clone()).await;
                     outcomes.push(outcome);
                 }
             }
@@ -75,8 +75,10 @@ impl Desk {
         let (mut started_at, mut left_ms) = (None, None);
         let begins = async {
             let (id, plugin) = (event.id.clone(), name.clone());
-            let noted = self.with(move |journal| journal.start(&id, plugin)).await;
-            noted.map_err(|error| one_line(&error))?;
+            let noted = self
+                .journal
+                .write(event.severity, move |journal| journal.start(&id, plugin));
+            noted.await.map_err(|error| one_line(&error))?;
             started_at = Some(self.clocks.wall());
             left_ms = Some(millis(time.left.saturating_sub(begun.elapsed())));
             Ok(())
@@ -103,13 +105,16 @@ impl Desk {
             started_at,
             left_ms,
         };
-        self.note_end(&event.id, outcome.clone()).await;
+        self.note_end(event, outcome.clone()).await;
         outcome
     }
 
-    async fn note_end(&self, id: &EventId, outcome: HandlerOutcome) {
-        let id = id.clone();
-        if let Err(error) = self.with(move |journal| journal.end(&id, outcome)).await {
+    async fn note_end(&self, event: &Event, outcome: HandlerOutcome) {
+        let id = event.id.clone();
+        let noted = self
+            .journal
+            .write(event.severity, move |journal| journal.end(&id, outcome));
+        if let Err(error) = noted.await {
             tracing::error!(
                 error = one_line(&error),
                 "a handler's outcome cannot be journalled"

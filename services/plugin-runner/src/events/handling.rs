@@ -3,7 +3,7 @@
 use super::{Begun, Desk, JournalError, Known, chain::Chain, handlers::Handlers, sharing::Share};
 use crate::{plugin::Work, policy::PolicyInForce};
 use futures_util::future::join_all;
-use snooze_schemas::{EventId, event::EventOutcome};
+use snooze_schemas::event::{EventOutcome, Severity};
 use snooze_service_runtime::exit::one_line;
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
@@ -18,18 +18,13 @@ impl Desk {
     /// Asks the handlers, tier by tier, and reports what became of it.
     pub(super) async fn handle(
         self: &Arc<Self>,
-        id: &EventId,
+        known: &Known,
         begun: Begun,
         off: &CancellationToken,
-    ) -> Result<EventOutcome, String> {
-        let asked = id.clone();
-        let known = self.with(move |journal| Ok(journal.known(&asked))).await;
-        let Some(known) = known.map_err(|error| one_line(&error))? else {
-            return Err(format!("the event {id} is not in the journal"));
-        };
+    ) -> EventOutcome {
         let event = &known.event;
         let policy = self.policy.borrow().clone();
-        let patience = INTRODUCTIONS.min(self.left(&known) / 4);
+        let patience = INTRODUCTIONS.min(self.left(known) / 4);
         let chain = Chain::of(
             self.plugins.configs().handling(&event.event_type),
             &event.event_type,
@@ -37,22 +32,22 @@ impl Desk {
         let ended = known.handlers.values().flatten();
         let is_over = chain.off.is_some() || chain.ended_by(ended).is_some();
         let (mut handlers, mut outcomes) = match begun {
-            Begun::Now(_) if chain.off.is_none() => (self.handlers(&known, &policy, patience), Vec::new()),
+            Begun::Now(_) if chain.off.is_none() => (self.handlers(known, &policy, patience), Vec::new()),
             // The stop that it prepared for is off: nothing that has not begun is begun.
             Begun::Earlier if event.event_type.as_str() == crate::prepare::PENDING => {
-                let outcomes = self.earlier(&known, &BTreeSet::new()).await;
+                let outcomes = self.earlier(known, &BTreeSet::new()).await;
                 (Handlers::nobody(), outcomes)
             }
             Begun::Earlier if chain.off.is_none() => {
-                let mut handlers = self.handlers(&known, &policy, patience);
+                let mut handlers = self.handlers(known, &policy, patience);
                 let again = match is_over {
                     true => BTreeSet::new(),
                     false => handlers.idempotent(&known.open()).await,
                 };
-                (handlers, self.earlier(&known, &again).await)
+                (handlers, self.earlier(known, &again).await)
             }
             Begun::Now(_) | Begun::Earlier => {
-                (Handlers::nobody(), self.earlier(&known, &BTreeSet::new()).await)
+                (Handlers::nobody(), self.earlier(known, &BTreeSet::new()).await)
             }
         };
         let withheld = handlers.say_what_is_withheld();
@@ -74,8 +69,8 @@ impl Desk {
                 break;
             }
             // Those that are still to come have an equal share each, so that the first cannot starve them.
-            let share = Share::of(self.left(&known), parts);
-            let due = tier.into_iter().filter(|handler| handler.is_due(&known));
+            let share = Share::of(self.left(known), parts);
+            let due = tier.into_iter().filter(|handler| handler.is_due(known));
             outcomes.extend(join_all(due.map(|handler| self.ask(event, begun.work(), handler, share))).await);
         }
         if begun == Begun::Now(Work::Event) {
@@ -88,14 +83,14 @@ impl Desk {
             handlers: outcomes,
             not_asked,
         };
-        self.conclude(outcome.clone()).await;
-        Ok(outcome)
+        self.conclude(event.severity, outcome.clone()).await;
+        outcome
     }
 
     /// Journals what became of an event, and reports it then. What cannot be journalled, as on a full disk, is tried
     /// again beside everything else: until then the event has not ended, and keeps its place.
-    pub(super) async fn conclude(self: &Arc<Self>, outcome: EventOutcome) {
-        let Err(error) = self.finish(&outcome).await else {
+    pub(super) async fn conclude(self: &Arc<Self>, severity: Severity, outcome: EventOutcome) {
+        let Err(error) = self.finish(severity, &outcome).await else {
             return;
         };
         tracing::error!(
@@ -107,7 +102,7 @@ impl Desk {
             let tries = async {
                 loop {
                     tokio::time::sleep(AGAIN).await;
-                    if desk.finish(&outcome).await.is_ok() {
+                    if desk.finish(severity, &outcome).await.is_ok() {
                         tracing::info!(event = %outcome.id, "an event's outcome is journalled at last");
                         return;
                     }
@@ -121,9 +116,11 @@ impl Desk {
         });
     }
 
-    async fn finish(&self, outcome: &EventOutcome) -> Result<(), JournalError> {
+    async fn finish(&self, severity: Severity, outcome: &EventOutcome) -> Result<(), JournalError> {
         let done = outcome.clone();
-        self.with(move |journal| journal.finish(done)).await?;
+        self.journal
+            .write(severity, |journal| journal.finish(done))
+            .await?;
         self.unreported.notify_one();
         Ok(())
     }

@@ -1,13 +1,15 @@
 //! The journal of events: what was accepted, which handler was started, which ended, what was reported.
 //!
-//! A file to which lines are appended, each synced before anybody relies on it. It is read once, at the
+//! A file to which lines are appended, which are synced before anybody relies on them. It is read once, at the
 //! start, and written anew without what is long over. A torn last line is the sign of a crash in the
 //! middle of a write that nobody was told of; it is dropped.
 
+mod error;
 mod line;
 mod memory;
 mod unreported;
 
+pub use error::JournalError;
 pub(crate) use line::Known;
 use line::Line;
 use memory::Memory;
@@ -26,30 +28,6 @@ use std::{
 /// each time.
 const LINES_LIMIT: usize = 50_000;
 
-/// Why the journal failed.
-#[derive(Debug, thiserror::Error)]
-pub enum JournalError {
-    /// It could not be written.
-    #[error("write the journal of events {}", path.display())]
-    Write {
-        /// Its file.
-        path: PathBuf,
-        /// What the kernel says.
-        source: io::Error,
-    },
-    /// It could not be read.
-    #[error("read the journal of events {}", path.display())]
-    Read {
-        /// Its file.
-        path: PathBuf,
-        /// What the kernel says.
-        source: io::Error,
-    },
-    /// The service ends.
-    #[error("the write was given up because the service ends")]
-    Interrupted,
-}
-
 /// What became of an attempt to accept an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Acceptance {
@@ -66,8 +44,12 @@ pub(crate) enum Acceptance {
 pub(crate) struct Journal {
     path: PathBuf,
     file: File,
-    /// How far the file is good: up to the end of the last line that was written and synced.
+    /// How far the file is good: up to the end of the last line that was written.
     length: u64,
+    /// How far of that is on the disk.
+    synced: u64,
+    #[cfg(test)]
+    syncs: u64,
     lines: usize,
     /// After so many it is written anew.
     lines_limit: usize,
@@ -91,6 +73,9 @@ impl Journal {
             path,
             file: written.file,
             length: written.length,
+            synced: written.length,
+            #[cfg(test)]
+            syncs: 0,
             lines: written.lines,
             lines_limit: limit_after(written.lines),
             memory,
@@ -149,10 +134,6 @@ impl Journal {
         self.append(line()).inspect_err(|_| self.memory.take(line()))
     }
 
-    pub(super) fn known(&self, id: &EventId) -> Option<Known> {
-        self.memory.unfinished.get(id).cloned()
-    }
-
     pub(super) fn unfinished(&self) -> Vec<Known> {
         self.memory.unfinished.values().cloned().collect()
     }
@@ -162,6 +143,7 @@ impl Journal {
         self.memory.unreported.first().cloned()
     }
 
+    /// Nobody is told of it before the next [`sync`](Self::sync).
     fn append(&mut self, line: Line) -> Result<(), JournalError> {
         let write = |source| JournalError::Write {
             path: self.path.clone(),
@@ -171,15 +153,43 @@ impl Journal {
         text.push(b'\n');
         self.cut_off_what_failed()
             .and_then(|()| self.file.write_all(&text))
-            .and_then(|()| self.file.sync_data())
             .map_err(write)?;
         self.length += u64::try_from(text.len()).unwrap_or(u64::MAX);
         self.memory.take(line);
         self.lines += 1;
+        Ok(())
+    }
+
+    /// Has what was appended be on the disk. Where that fails none of it counts, and what is known is what was synced
+    /// before.
+    pub(super) fn sync(&mut self) -> Result<(), JournalError> {
+        if self.synced == self.length {
+            return Ok(());
+        }
+        #[cfg(test)]
+        {
+            self.syncs += 1;
+        }
+        if let Err(source) = self.file.sync_data() {
+            self.length = self.synced;
+            let known = Memory::read_to(&self.path, self.synced)?;
+            self.memory.go_back_to(known);
+            return Err(JournalError::Write {
+                path: self.path.clone(),
+                source,
+            });
+        }
+        self.synced = self.length;
         if self.lines > self.lines_limit {
             self.shorten();
         }
         Ok(())
+    }
+
+    /// How often it was synced.
+    #[cfg(test)]
+    pub(super) fn syncs(&self) -> u64 {
+        self.syncs
     }
 
     /// Writes to another file from now on, and returns the one before.
@@ -204,6 +214,7 @@ impl Journal {
             Ok(written) => {
                 self.file = written.file;
                 self.length = written.length;
+                self.synced = written.length;
                 self.lines = written.lines;
                 self.lines_limit = limit_after(written.lines);
             }

@@ -4,7 +4,7 @@ use super::{Desk, JournalError, one_line};
 use snooze_bus::{Bus, BusError, Expect, FileError, Subject};
 use snooze_schemas::{
     audit::{AuditKind, AuditRecord},
-    event::{EventOutcome, Scope},
+    event::{EventOutcome, Scope, Severity},
 };
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -18,7 +18,7 @@ const RETRY: Duration = Duration::from_secs(2);
 pub(super) async fn run(desk: &Desk, bus: &Bus, agent: &str, shutdown: CancellationToken) {
     let all = async {
         loop {
-            match desk.with(|journal| Ok(journal.unreported())).await? {
+            match desk.journal.look(|journal| journal.unreported()).await? {
                 Some(outcome) => report(desk, bus, agent, outcome).await,
                 // What ends from here on leaves word.
                 None => desk.unreported.notified().await,
@@ -42,8 +42,11 @@ pub(super) async fn run(desk: &Desk, bus: &Bus, agent: &str, shutdown: Cancellat
 async fn report(desk: &Desk, bus: &Bus, agent: &str, outcome: EventOutcome) {
     file(desk, bus, agent, &outcome).await;
     let id = outcome.id;
-    let noted = desk.with(move |journal| journal.reported(&id)).await;
-    if let Err(error) = noted {
+    // Nobody waits for it.
+    let noted = desk
+        .journal
+        .write(Severity::Info, move |journal| journal.reported(&id));
+    if let Err(error) = noted.await {
         tracing::error!(
             error = one_line(&error),
             "a report cannot be journalled; it is sent again after a restart"

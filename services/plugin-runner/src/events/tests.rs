@@ -4,7 +4,7 @@ use super::*;
 use crate::config_book::ConfigBook;
 use serde_json::{Map, json};
 use snooze_bus::{Stream, SubjectFilter};
-use snooze_schemas::audit::AuditRecord;
+use snooze_schemas::{audit::AuditRecord, event::Severity};
 use snooze_test_harness::{NatsServer, wait_until};
 use std::{
     fs::{self, OpenOptions},
@@ -67,7 +67,7 @@ fn finished(id: &str, severity: u8) -> String {
 
 /// What is to be reported next.
 async fn next(desk: &Desk) -> Option<EventOutcome> {
-    let next = desk.with(|journal| Ok(journal.unreported())).await;
+    let next = desk.journal.look(|journal| journal.unreported()).await;
     next.expect("the journal is read")
 }
 
@@ -119,7 +119,7 @@ async fn e4_an_outcome_that_is_too_large_is_shortened_or_given_up_and_keeps_none
     let shutdown = parts.shutdown.clone();
     let desk = Desk::open(parts).expect("opens");
     for outcome in [wordy("never", 1_000), wordy("short", 4), wordy("whole", 1)] {
-        desk.conclude(outcome).await;
+        desk.conclude(Severity::Info, outcome).await;
     }
     let reporting = report(desk.clone(), bus.clone(), "agent".to_owned(), shutdown.clone());
     let reporting = tokio::spawn(reporting);
@@ -146,7 +146,7 @@ async fn e4_an_outcome_that_a_full_stream_refuses_is_filed_later_as_it_is() {
     let (parts, _policy) = parts(folder.path(), &bus);
     let shutdown = parts.shutdown.clone();
     let desk = Desk::open(parts).expect("opens");
-    desk.conclude(wordy("e1", 1)).await;
+    desk.conclude(Severity::Info, wordy("e1", 1)).await;
     let subject = SubjectFilter::AuditOf(Scope::Host("h1".parse().expect("a host id"))).to_string();
     let mut tries = bus.raw_subscribe(&subject).await.expect("it may listen");
     let reporting = report(desk.clone(), bus.clone(), "agent".to_owned(), shutdown.clone());
@@ -173,9 +173,12 @@ async fn e4_however_many_wait_to_be_reported_all_are_and_the_most_severe_first()
     let (parts, _policy) = parts(folder.path(), &bus);
     let shutdown = parts.shutdown.clone();
     let desk = Desk::open(parts).expect("opens");
-    let accepted = desk.with(|journal| journal.accept_own(known("late"))).await;
+    let accepted = desk
+        .journal
+        .write(Severity::Info, |journal| journal.accept_own(known("late")))
+        .await;
     accepted.expect("is written");
-    desk.conclude(outcome("late")).await;
+    desk.conclude(Severity::Info, outcome("late")).await;
     bus.set_up().await.expect("the streams are made");
     let reporting = report(desk.clone(), bus.clone(), "agent".to_owned(), shutdown.clone());
     let reporting = tokio::spawn(reporting);
@@ -184,9 +187,12 @@ async fn e4_however_many_wait_to_be_reported_all_are_and_the_most_severe_first()
     assert_eq!(all[..3], ["critical", "late", "e0"]);
     assert_eq!(all.len(), 1_102);
     // And what ends once nothing waited any more.
-    let accepted = desk.with(|journal| journal.accept_own(known("last"))).await;
+    let accepted = desk
+        .journal
+        .write(Severity::Info, |journal| journal.accept_own(known("last")))
+        .await;
     accepted.expect("is written");
-    desk.conclude(outcome("last")).await;
+    desk.conclude(Severity::Info, outcome("last")).await;
     wait_until(SOON, "it is filed", async || filed(&bus).await.len() == 1_103).await;
     shutdown.cancel();
     reporting.await.expect("it ends");
@@ -223,25 +229,32 @@ async fn e4_an_outcome_that_cannot_be_journalled_is_tried_again_and_reported_onl
     let folder = tempfile::tempdir().expect("a folder");
     let (parts, _policy) = parts(folder.path(), &bus);
     let desk = Desk::open(parts).expect("opens");
-    let accepted = desk.with(|journal| journal.accept(known("e1"))).await;
+    let accepted = desk
+        .journal
+        .write(Severity::Info, |journal| journal.accept(known("e1")))
+        .await;
     assert_eq!(accepted.expect("is written"), journal::Acceptance::New);
     let full = OpenOptions::new().append(true).open("/dev/full").expect("opens");
     let well = desk
-        .with(|journal| Ok(journal.write_to(full)))
+        .journal
+        .look(|journal| journal.write_to(full))
         .await
         .expect("is done");
-    desk.conclude(outcome("e1")).await;
+    desk.conclude(Severity::Info, outcome("e1")).await;
     let is_open = async || {
         !desk
-            .with(|journal| Ok(journal.unfinished()))
+            .journal
+            .look(|journal| journal.unfinished())
             .await
             .expect("reads")
             .is_empty()
     };
     assert!(is_open().await, "it has not ended");
     assert_eq!(next(&desk).await, None, "and nothing is said of it");
-    let full = desk.with(|journal| Ok(journal.write_to(well))).await;
-    drop(full.expect("is done"));
+    desk.journal
+        .look(|journal| drop(journal.write_to(well)))
+        .await
+        .expect("is done");
     wait_until(SOON, "it has ended", async || !is_open().await).await;
     let told = tokio::time::timeout(SOON, desk.unreported.notified()).await;
     told.expect("who reports is told");

@@ -9,7 +9,7 @@ use snooze_schemas::{EventId, event::Severity};
 use std::{
     collections::{BTreeMap, HashSet, VecDeque},
     fs::File,
-    io::{self, BufRead, BufReader},
+    io::{self, BufRead, BufReader, Read},
     path::Path,
 };
 
@@ -71,6 +71,11 @@ impl Over {
 
 impl Memory {
     pub(super) fn read(path: &Path) -> Result<Memory, JournalError> {
+        Memory::read_to(path, u64::MAX)
+    }
+
+    /// Reads so many bytes at most.
+    pub(super) fn read_to(path: &Path, length: u64) -> Result<Memory, JournalError> {
         let read = |source| JournalError::Read {
             path: path.to_owned(),
             source,
@@ -81,7 +86,7 @@ impl Memory {
             Err(source) => return Err(read(source)),
         };
         let mut memory = Memory::default();
-        for line in BufReader::new(file).split(b'\n') {
+        for line in BufReader::new(file.take(length)).split(b'\n') {
             match serde_json::from_slice(&line.map_err(read)?) {
                 Ok(line) => memory.take(line),
                 Err(error) => tracing::warn!(%error, "a line of the journal of events is torn and dropped"),
@@ -94,6 +99,17 @@ impl Memory {
         self.unfinished.contains_key(id)
             || self.unreported.contains(id)
             || self.over.iter().any(|over| over.ids.contains(id))
+    }
+
+    /// What was written since is not on the disk. What was filed is so all the same.
+    pub(super) fn go_back_to(&mut self, before: Memory) {
+        let now = std::mem::replace(self, before);
+        let is_over = |id: &EventId| now.over.iter().any(|over| over.ids.contains(id));
+        let unreported = self.unreported.iter().map(|(_, outcome)| &outcome.id);
+        let filed: Vec<EventId> = unreported.filter(|id| is_over(id)).cloned().collect();
+        for id in filed {
+            self.take(Line::Reported { id, severity: None });
+        }
     }
 
     /// Whether there is a place for an event of this severity.

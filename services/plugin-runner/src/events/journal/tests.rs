@@ -135,9 +135,11 @@ fn e4_a_journal_that_cannot_be_shortened_goes_on() {
     let beside = path.with_extension("new");
     fs::create_dir_all(beside.join("in the way")).expect("makes");
     assert_eq!(journal.accept(known("e1")).expect("is written"), Acceptance::New);
+    journal.sync().expect("it stands");
     fs::remove_dir_all(beside).expect("removes");
     journal.lines = journal.lines_limit;
-    journal.accept(known("e2")).expect("is written, and shortened");
+    journal.accept(known("e2")).expect("is written");
+    journal.sync().expect("is shortened");
     journal.accept(known("e3")).expect("is written");
     let memory = Memory::read(&path).expect("reads");
     assert_eq!(memory.unfinished.len(), 3, "what follows is in the new file");
@@ -204,9 +206,11 @@ fn e4_a_journal_of_which_much_is_not_over_is_not_written_anew_with_every_line() 
     let before = file();
     for id in ["own-1", "own-2"] {
         journal.accept_own(known(id)).expect("is written");
+        journal.sync().expect("is synced");
         assert_eq!(file(), before, "{id} is a line of the same file");
     }
     journal.lines = journal.lines_limit;
     journal.accept_own(known("own-3")).expect("is written");
+    journal.sync().expect("is synced");
     assert_ne!(file(), before, "twice as many are too many");
 }
