@@ -13,6 +13,9 @@ pub struct HandOver {
     pub kind: String,
     /// 1
     pub version: u32,
+    /// The W3C trace context of whoever hands it over, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub traceparent: Option<String>,
     /// The event.
     pub body: HandleEvent,
 }
@@ -24,6 +27,7 @@ impl HandOver {
         HandOver {
             kind: HandleEvent::KIND.to_owned(),
             version: VERSION,
+            traceparent: None,
             body,
         }
     }

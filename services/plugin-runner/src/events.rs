@@ -24,7 +24,7 @@ pub(crate) use leaving::Leaving;
 use crate::{plugin::Work, plugins::Plugins, policy::PolicyInForce};
 use journal::Known;
 use left::millis;
-use snooze_bus::Bus;
+use snooze_bus::{Bus, trace};
 use snooze_schemas::{
     ErrorCode, HostId, Refusal,
     event::{Accepted, Event, EventOutcome, Scope},
@@ -33,6 +33,7 @@ use snooze_service_runtime::{Clocks, exit::one_line};
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 use tokio::sync::{Notify, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tracing::{Instrument, Span};
 use writing::Writer;
 
 /// When the handling of an event began.
@@ -157,6 +158,7 @@ impl Desk {
             boot_id: self.boot_id.clone(),
             accepted_at: Some(self.clocks.wall()),
             deadline_boottime_ms,
+            traceparent: trace::traceparent_of(&Span::current()),
             handlers: BTreeMap::new(),
         };
         let (severity, new) = (known.event.severity, known.clone());
@@ -183,24 +185,26 @@ impl Desk {
                 ));
             }
         }
-        self.begin(known, Begun::Now(Work::Event));
+        let span = tracing::info_span!("event", event = %known.event.id);
+        self.begin(known, Begun::Now(Work::Event), span);
         Ok(Accepted {
             accepted: true,
             duplicate: false,
         })
     }
 
-    /// Handles an event that is in the journal, in a task of its own.
-    fn begin(self: &Arc<Self>, known: Known, begun: Begun) {
+    /// Handles an event that is in the journal, in a task of its own and in this trace.
+    fn begin(self: &Arc<Self>, known: Known, begun: Begun, trace: Span) {
         let desk = self.clone();
-        self.running.spawn(async move {
+        let handled = async move {
             let never = CancellationToken::new();
             tokio::select! {
                 // What is under way stays in the journal as started and not ended (E6).
                 () = desk.shutdown.cancelled() => {}
                 () = async { drop(desk.handle(&known, begun, &never).await) } => {}
             }
-        });
+        };
+        self.running.spawn(handled.instrument(trace));
     }
 
     /// Handles an event of our own and waits for the outcome. Once it is off no other handler begins; those
@@ -219,6 +223,7 @@ impl Desk {
             boot_id: self.boot_id.clone(),
             accepted_at: Some(self.clocks.wall()),
             deadline_boottime_ms: self.boottime_ms().saturating_add(millis(left)),
+            traceparent: trace::traceparent_of(&Span::current()),
             handlers: BTreeMap::new(),
         };
         let (severity, new) = (known.event.severity, known.clone());
@@ -243,7 +248,8 @@ impl Desk {
             if known.boot_id == self.boot_id {
                 self.leaving.take(&known.event, known.deadline_boottime_ms);
             }
-            self.begin(known, Begun::Earlier);
+            let span = known.span();
+            self.begin(known, Begun::Earlier, span);
         }
         Ok(())
     }

@@ -11,9 +11,10 @@ use crate::{
 };
 use rustix::process::geteuid;
 use serde_json::error::Category;
+use snooze_bus::trace;
 use snooze_schemas::{
     ErrorCode, HostId, Refusal, Reply,
-    event::{Accepted, HandOver, MAX_DATA_BYTES},
+    event::{Accepted, Event, HandOver, MAX_DATA_BYTES},
 };
 use snooze_service_runtime::{CancellationToken, exit::one_line, places};
 use std::{
@@ -32,6 +33,7 @@ use tokio::{
     task::JoinSet,
     time::{sleep, timeout},
 };
+use tracing::Instrument;
 
 /// The most bytes of a path that the kernel takes for a socket: `sun_path` of unix(7) less its end.
 const PATH_BYTES: usize = 107;
@@ -123,7 +125,13 @@ impl Neighbour {
                     return;
                 };
                 match heard {
-                    Ok(asked) => desk.accept(asked.0, asked.1).await,
+                    Ok(asked) => {
+                        let span = tracing::info_span!("hand-over");
+                        if let Some(parent) = &asked.traceparent {
+                            trace::set_parent(&span, parent);
+                        }
+                        desk.accept(asked.event, asked.left).instrument(span).await
+                    }
                     Err(refusal) => Err(refusal),
                 }
             }
@@ -193,8 +201,14 @@ fn listen(path: PathBuf) -> Result<UnixListener, NoSocket> {
     }
 }
 
-/// What is handed over: an event, and what is left of its time.
-type Asked = (snooze_schemas::event::Event, Option<Duration>);
+/// What is handed over.
+struct Asked {
+    event: Event,
+    /// What is left of its time.
+    left: Option<Duration>,
+    /// The trace that it was noticed in.
+    traceparent: Option<String>,
+}
 
 /// Reads one line.
 async fn hear(stream: &mut UnixStream) -> Result<Asked, Refusal> {
@@ -216,6 +230,11 @@ async fn hear(stream: &mut UnixStream) -> Result<Asked, Refusal> {
         Category::Data => bad(format!("it is not understood: {error}")),
         Category::Syntax | Category::Eof | Category::Io => bad(format!("it is no JSON: {error}")),
     })?;
+    let traceparent = said.traceparent.clone();
     let asked = said.into_body()?;
-    Ok((asked.event, asked.left_ms.map(Duration::from_millis)))
+    Ok(Asked {
+        event: asked.event,
+        left: asked.left_ms.map(Duration::from_millis),
+        traceparent,
+    })
 }

@@ -50,10 +50,9 @@ pub(crate) async fn end(
         Err(error) => return Err(EndError::Take(error)),
     };
     // What cannot be had any more is ended as it is noted.
-    let event = whole(bus, &mine.event).await.map_err(EndError::Look)?;
-    let filed = dead
-        .file(scope, event.as_ref().unwrap_or(&mine.event), reason)
-        .await;
+    let whole = whole(bus, &mine.event).await.map_err(EndError::Look)?;
+    let event = whole.as_ref().map_or(&mine.event, |stored| &stored.message);
+    let filed = dead.file(scope, event, reason).await;
     filed.map_err(EndError::File)?;
     outcomes::remove(bus, &entry.key, revision).await;
     Ok(())

@@ -15,6 +15,7 @@ use crate::{
     source::{Notice, Told},
 };
 use serde_json::Value;
+use snooze_bus::trace;
 use snooze_schemas::event::{Event, MAX_DATA_BYTES, Severity};
 use snooze_service_runtime::{CancellationToken, Clocks, exit::one_line};
 use std::{convert::Infallible, pin::pin, sync::Arc, time::Duration};
@@ -23,6 +24,7 @@ use tokio::{
     task::JoinSet,
     time::{sleep, timeout},
 };
+use tracing::Instrument;
 
 /// So many of one severity are under way at once, so that none waits for a less urgent one (E3).
 const LANE: usize = 8;
@@ -89,7 +91,12 @@ impl Desk {
         for mut open in unfinished {
             open.entry.rebase(&self.boot_id, &self.clocks);
             let desk = self.clone();
-            under_way.spawn(async move { desk.see_to(&open.entry, !open.handed, !open.filed).await });
+            let span = tracing::info_span!("notice after a restart", event = %open.entry.event.id);
+            if let Some(parent) = &open.entry.traceparent {
+                trace::set_parent(&span, parent);
+            }
+            let seen_to = async move { desk.see_to(&open.entry, !open.handed, !open.filed).await };
+            under_way.spawn(seen_to.instrument(span));
         }
         loop {
             // Cancelling these loses nothing: a happening stays in the channel.
@@ -124,10 +131,14 @@ impl Desk {
         let event = bounded(happening.into_event(&self.whose, self.clocks.wall()));
         tracing::info!(event = %id, r#type = %event.event_type, source = event.source, "noticed");
         let desk = self.clone();
-        let entry = Entry::new(event, self.boot_id.clone(), &self.clocks);
+        let span = tracing::info_span!("notice", event = %id);
+        let entry = Entry {
+            traceparent: trace::traceparent_of(&span),
+            ..Entry::new(event, self.boot_id.clone(), &self.clocks)
+        };
         if self.book.has_room(entry.event.severity) {
             let written = self.book.write(Line::Noticed(Box::new(entry.clone())));
-            under_way.spawn(async move {
+            let seen_to = async move {
                 let mut kept = pin!(async { receipt.give_if(written.await) });
                 if timeout(JOURNAL, &mut kept).await.is_ok() {
                     desk.see_to(&entry, true, true).await;
@@ -135,15 +146,17 @@ impl Desk {
                     tracing::warn!(event = %entry.event.id, "the disk is slow; an event is handed over before it is in the journal");
                     tokio::join!(kept, desk.see_to(&entry, true, true));
                 }
-            });
+            };
+            under_way.spawn(seen_to.instrument(span));
             return;
         }
         tracing::error!(event = %id, "too many events wait to be filed; this one is handed over and not filed");
         self.book.know(id.clone());
-        under_way.spawn(async move {
+        let handed_over = async move {
             desk.hand_over(&entry).await;
             receipt.give_if(desk.book.write(Line::Over { id }).await);
-        });
+        };
+        under_way.spawn(handed_over.instrument(span));
     }
 
     async fn see_to(&self, entry: &Entry, hand_over: bool, file: bool) {

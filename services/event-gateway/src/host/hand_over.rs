@@ -1,5 +1,6 @@
 //! The way to this host's runner: one event a connection, on the socket that the runner has in its own folder.
 
+use snooze_bus::trace;
 use snooze_schemas::{
     ErrorCode, Refusal, Reply,
     event::{Accepted, Event, HandOver, HandleEvent},
@@ -10,6 +11,7 @@ use tokio::{
     net::UnixStream,
     time::timeout,
 };
+use tracing::Span;
 
 /// How long the runner may take: it writes to the disk and waits for it.
 const ANSWER: Duration = Duration::from_secs(5);
@@ -84,7 +86,10 @@ impl Runner {
     pub(super) async fn offer(&self, event: &Event, left: Option<Duration>) -> Result<Accepted, NotTaken> {
         let left_ms = left.map(|left| u64::try_from(left.as_millis()).unwrap_or(u64::MAX));
         let event = event.clone();
-        let said = HandOver::new(HandleEvent { event, left_ms });
+        let said = HandOver {
+            traceparent: trace::traceparent_of(&Span::current()),
+            ..HandOver::new(HandleEvent { event, left_ms })
+        };
         let mut line = serde_json::to_vec(&said).map_err(NotTaken::Unreadable)?;
         line.push(b'\n');
         let answer = timeout(ANSWER, self.ask(&line))

@@ -73,6 +73,9 @@ pub(super) struct Entry {
     pub boot_id: String,
     /// Its deadline on that boot's clock.
     pub until_boottime_ms: u64,
+    /// The trace that it was noticed in, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub traceparent: Option<String>,
 }
 
 /// One line.

@@ -3,16 +3,29 @@
 use super::{Begun, Desk, JournalError, Known, chain::Chain, handlers::Handlers, sharing::Share};
 use crate::{plugin::Work, policy::PolicyInForce};
 use futures_util::future::join_all;
+use snooze_bus::trace;
 use snooze_schemas::event::{EventOutcome, Severity};
 use snooze_service_runtime::exit::one_line;
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
+use tracing::{Instrument, Span};
 
 /// Before an outcome is written once more that could not be: a disk that is full is so for a while.
 const AGAIN: Duration = Duration::from_secs(1);
 
 /// How long an event waits for plugins that are being started, where it has that much time.
 const INTRODUCTIONS: Duration = Duration::from_secs(10);
+
+impl Known {
+    /// What goes on with it after a restart, in the trace that it came in.
+    pub(super) fn span(&self) -> Span {
+        let span = tracing::info_span!("event after a restart", event = %self.event.id);
+        if let Some(parent) = &self.traceparent {
+            trace::set_parent(&span, parent);
+        }
+        span
+    }
+}
 
 impl Desk {
     /// Asks the handlers, tier by tier, and reports what became of it.
@@ -71,7 +84,11 @@ impl Desk {
             // Those that are still to come have an equal share each, so that the first cannot starve them.
             let share = Share::of(self.left(known), parts);
             let due = tier.into_iter().filter(|handler| handler.is_due(known));
-            outcomes.extend(join_all(due.map(|handler| self.ask(event, begun.work(), handler, share))).await);
+            let asked = due.map(|handler| {
+                let span = tracing::info_span!("handler", plugin = %handler.plugin.name());
+                self.ask(event, begun.work(), handler, share).instrument(span)
+            });
+            outcomes.extend(join_all(asked).await);
         }
         if begun == Begun::Now(Work::Event) {
             self.first_handlers.add(event, &outcomes);

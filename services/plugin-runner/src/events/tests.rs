@@ -50,6 +50,7 @@ fn known(id: &str) -> Known {
         boot_id: "boot".to_owned(),
         accepted_at: None,
         deadline_boottime_ms: u64::MAX,
+        traceparent: None,
         handlers: BTreeMap::new(),
     }
 }

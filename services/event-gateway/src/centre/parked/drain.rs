@@ -7,13 +7,14 @@ use crate::centre::{
     offer::{NO_ANSWER, Offer, Offers},
     whole::whole,
 };
-use snooze_bus::{Bucket, Bus, BusError, Entry, WriteError, keys};
+use snooze_bus::{Bucket, Bus, BusError, Entry, WriteError, keys, trace};
 use snooze_schemas::{
     EventId, HostId,
     event::{OpenEvent, OpenState, Scope},
 };
 use snooze_service_runtime::exit::one_line;
 use std::{sync::Arc, time::Duration};
+use tracing::Instrument;
 
 /// What is to be done with the rest of a host's events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,8 +99,8 @@ async fn give(
     }
     let left = Duration::from_millis(parked.due_boottime_ms.saturating_sub(now));
     let until_deadline = parked.is_deadline.then_some(left);
-    let event = match whole(bus, &entry.value.event).await {
-        Ok(Some(event)) => Arc::new(event),
+    let filed = match whole(bus, &entry.value.event).await {
+        Ok(Some(filed)) => filed,
         Ok(None) => {
             end(
                 config,
@@ -115,9 +116,15 @@ async fn give(
             return Next::Later;
         }
     };
+    // The note was written for many at once and has no trace of its own.
+    let span = tracing::info_span!("give a parked event", event = %filed.message.id);
+    if let Some(parent) = &filed.traceparent {
+        trace::set_parent(&span, parent);
+    }
+    let event = Arc::new(filed.message);
     let offered = match so_far {
         Next::Silent => Offer::Silent,
-        _ => offers.patiently(&event, host, until_deadline).await,
+        _ => offers.patiently(&event, host, until_deadline).instrument(span).await,
     };
     match offered {
         Offer::Accepted => {

@@ -15,6 +15,7 @@ impl Entry {
             until_boottime_ms: until(&event, clocks),
             event,
             boot_id,
+            traceparent: None,
         }
     }
 

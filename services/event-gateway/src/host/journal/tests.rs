@@ -16,6 +16,7 @@ fn noticed(name: &str, severity: u8) -> Line {
         event: serde_json::from_value(event).expect("an event"),
         boot_id: "boot".to_owned(),
         until_boottime_ms: 7,
+        traceparent: None,
     }))
 }
 

@@ -19,6 +19,9 @@ pub(crate) struct Known {
     pub accepted_at: Option<Timestamp>,
     /// Its deadline on that boot's clock.
     pub deadline_boottime_ms: u64,
+    /// The trace that it came in, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub traceparent: Option<String>,
     /// Those that were started, and how they ended if they did.
     #[serde(default)]
     pub handlers: BTreeMap<PluginName, Option<HandlerOutcome>>,

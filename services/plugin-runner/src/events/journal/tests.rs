@@ -21,6 +21,7 @@ fn known(id: &str) -> Known {
         accepted_at: None,
         boot_id: "boot".to_owned(),
         deadline_boottime_ms: 1_000,
+        traceparent: None,
         handlers: BTreeMap::new(),
     }
 }
