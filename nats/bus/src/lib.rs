@@ -37,8 +37,8 @@ pub use error::{BusError, BusErrorKind, Cause, FileError, RequestError, WriteErr
 pub use headers::{KIND, VERSION};
 pub use jetstream::{
     ArtifactError, Artifacts, BatchWrite, Bucket, BucketHandle, BucketKept, Change, Entry, EventConsumer,
-    EventDelivery, EventsKept, Expect, LaneProgress, Look, MAX_ARTIFACT_BYTES, MAX_BATCH, Once, Stored,
-    Stream, Taken, UnreadableEvent, Watch, Writes,
+    EventDelivery, EventsKept, Expect, LaneProgress, Look, MAX_ARTIFACT_BYTES, MAX_BATCH, Once, Searched,
+    Stored, Stream, Taken, UnreadableEvent, Watch, Writes,
 };
 pub use micro::{Announcement, Endpoint, RUNNER_SERVICE, RequestCounts, Service};
 pub use raw::{RawMessage, RawSubscription};

@@ -41,6 +41,15 @@ pub struct Stored<M> {
     pub traceparent: Option<String>,
 }
 
+/// Where reading forward begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Start {
+    /// At this number.
+    Sequence(u64),
+    /// At the first message that the server took then or later.
+    Time(Timestamp),
+}
+
 impl Bus {
     /// The last message that was filed under a subject.
     ///
@@ -114,7 +123,7 @@ impl Bus {
         let mut found = Vec::new();
         let mut next = first;
         loop {
-            let (messages, is_all) = self.part(stream, filter, next).await?;
+            let (messages, is_all) = self.part(stream, filter, Start::Sequence(next)).await?;
             let Some(reached) = messages.last().map(|message| message.sequence) else {
                 return Ok(found);
             };
@@ -130,11 +139,11 @@ impl Bus {
     }
 
     /// One answer in parts, and whether nothing is left behind it.
-    async fn part(
+    pub(super) async fn part(
         &self,
         stream: Stream,
         filter: &str,
-        first: u64,
+        from: Start,
     ) -> Result<(Vec<StoredMessage>, bool), BusError> {
         let timed_out = || BusError::TimedOut {
             operation: "reading a stream",
@@ -143,7 +152,12 @@ impl Bus {
         self.connected("reading a stream", BATCH_WITHIN).await?;
         let mut awaited = self.inner.inbox.parts();
         let subject = format!("$JS.API.DIRECT.GET.{}", stream.name());
-        let request = json!({ "seq": first, "next_by_subj": filter, "batch": BATCH }).to_string();
+        let mut request = json!({ "next_by_subj": filter, "batch": BATCH });
+        match from {
+            Start::Sequence(first) => request["seq"] = first.into(),
+            Start::Time(since) => request["start_time"] = since.to_string().into(),
+        }
+        let request = request.to_string();
         self.inner
             .client
             .publish_with_reply(subject, awaited.reply.clone(), Bytes::from(request))
@@ -223,7 +237,7 @@ impl Bus {
         }
     }
 
-    fn typed<M: Message>(&self, stored: &StoredMessage) -> Option<Stored<M>> {
+    pub(super) fn typed<M: Message>(&self, stored: &StoredMessage) -> Option<Stored<M>> {
         let read = || {
             headers::check_kind::<M>(Some(&stored.headers)).ok()?;
             Some(Stored {

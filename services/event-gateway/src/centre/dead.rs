@@ -4,7 +4,7 @@
 //! before it is filed, and an entry has an identity by which the stream refuses a second one.
 
 use super::{audit_subject, outcomes};
-use snooze_bus::{Bus, BusError, Expect, FileError, Once, Subject};
+use snooze_bus::{Bus, BusError, Expect, FileError, Once, Searched, Subject};
 use snooze_schemas::{
     audit::{AuditKind, AuditRecord},
     event::{DeadEvent, Event, Scope},
@@ -13,6 +13,10 @@ use snooze_service_runtime::Clocks;
 use std::time::Duration;
 
 const FILE_WITHIN: Duration = Duration::from_secs(5);
+
+/// What is added to a reason that may be wrong.
+const NOT_ALL_SEEN: &str =
+    "its host has reported so much since that not all of it was looked through for an outcome";
 
 /// Why an event is not accounted for.
 #[derive(Debug, thiserror::Error)]
@@ -38,10 +42,14 @@ impl DeadEvents {
     /// Files an event in DEAD for a host, or for the fleet where no host is known, unless its outcome is
     /// reported. Only when this returned is the event accounted for; calling it again changes nothing.
     pub(crate) async fn file(&self, scope: Scope, event: &Event, reason: &str) -> Result<(), DeadError> {
-        if self.was_reported(&scope, event).await? {
-            tracing::info!(event = %event.id, host = %scope, "an event's outcome was reported already");
-            return Ok(());
-        }
+        let reason = match self.reported(&scope, event).await? {
+            Searched::Found => {
+                tracing::info!(event = %event.id, host = %scope, "an event's outcome was reported already");
+                return Ok(());
+            }
+            Searched::Nowhere => reason,
+            Searched::Unknown => &format!("{reason}; {NOT_ALL_SEEN}"),
+        };
         let subject = Subject::Dead {
             scope: scope.clone(),
             event_type: event.event_type.clone(),
@@ -54,7 +62,7 @@ impl DeadEvents {
         let identity = format!("{scope}.{severity}.{}.{}", event.id, event.event_type);
         let filed = self.bus.file_once(&subject, &dead, &identity, FILE_WITHIN).await;
         let once = filed.map_err(DeadError::File)?;
-        if once == Once::Before && self.was_reported(&scope, event).await? {
+        if once == Once::Before && self.reported(&scope, event).await? == Searched::Found {
             return Ok(());
         }
         tracing::warn!(event = %event.id, host = %scope, reason, "an event ended unhandled");
@@ -66,8 +74,8 @@ impl DeadEvents {
         filed.map(drop).map_err(DeadError::File)
     }
 
-    async fn was_reported(&self, scope: &Scope, event: &Event) -> Result<bool, DeadError> {
-        let reported = outcomes::was_reported(&self.bus, scope, &event.id).await;
+    async fn reported(&self, scope: &Scope, event: &Event) -> Result<Searched, DeadError> {
+        let reported = outcomes::reported(&self.bus, scope, event).await;
         reported.map_err(DeadError::Look)
     }
 

@@ -5,7 +5,7 @@ use super::{
     outcomes,
     whole::whole,
 };
-use snooze_bus::{Bucket, BusError, Entry, WriteError};
+use snooze_bus::{Bucket, BusError, Entry, Searched, WriteError};
 use snooze_schemas::event::{OpenEvent, Scope};
 use std::time::Duration;
 
@@ -33,8 +33,8 @@ pub(crate) async fn end(
 ) -> Result<(), EndError> {
     let bus = &dead.bus;
     let scope = Scope::Host(entry.value.host.clone());
-    let reported = outcomes::was_reported(bus, &scope, &entry.value.event.id).await;
-    if reported.map_err(EndError::Look)? {
+    let reported = outcomes::reported(bus, &scope, &entry.value.event).await;
+    if reported.map_err(EndError::Look)? == Searched::Found {
         outcomes::remove(bus, &entry.key, entry.revision).await;
         return Ok(());
     }

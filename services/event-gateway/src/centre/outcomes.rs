@@ -6,11 +6,13 @@
 //! subject, which the server fences, and never the body (rule I1).
 
 use super::audit_subject;
-use snooze_bus::{Bucket, Bus, BusError, Delivery, Stream, Subject, Subscription, WriteError, keys, serve};
+use snooze_bus::{
+    Bucket, Bus, BusError, Delivery, Searched, Stored, Stream, Subject, Subscription, WriteError, keys, serve,
+};
 use snooze_schemas::{
     EventId,
     audit::AuditRecord,
-    event::{OpenEvent, Scope},
+    event::{Event, OpenEvent, Scope},
 };
 use snooze_service_runtime::CancellationToken;
 use std::{convert::Infallible, time::Duration};
@@ -21,8 +23,15 @@ const AT_ONCE: usize = 16_384;
 /// Before the second look. A note is written within milliseconds of the acceptance, unless the bucket is busy.
 const SECOND_LOOK: Duration = Duration::from_secs(2);
 
-/// How far back in a host's audit trail an outcome is looked for.
-const OUTCOMES_BACK: usize = 1_000;
+/// So many entries of a host's audit trail are looked through for an outcome, from when its event was filed on.
+const OUTCOMES: usize = 20_000;
+
+/// So long before its event was filed an outcome may have been: a host handles what it noticed about itself at once,
+/// and files both when there is a broker.
+const BEFORE_FILED: Duration = Duration::from_secs(10 * 60);
+
+/// So many of the newest, where it is not known when that was.
+const NEWEST: usize = 1_000;
 
 const GRACE: Duration = Duration::from_secs(5);
 
@@ -65,15 +74,28 @@ pub(crate) async fn remove(bus: &Bus, key: &str, revision: u64) {
     }
 }
 
-/// Whether a host's audit trail says how an event ended: by a report of its runner, or in DEAD.
-pub(crate) async fn was_reported(bus: &Bus, scope: &Scope, id: &EventId) -> Result<bool, BusError> {
+/// Whether a host's audit trail says how an event ended: by a report of its runner, or in DEAD. Looked through is all that
+/// the server took since it took the event, on the server's own clock; of one that its stream has dropped, the end of it.
+pub(crate) async fn reported(bus: &Bus, scope: &Scope, event: &Event) -> Result<Searched, BusError> {
+    let (stream, subject) = (Stream::of_events(event.severity), Subject::from(event));
+    let filed_at = match bus.last::<Event>(stream, &subject).await {
+        Ok(filed) => filed.map(|filed| filed.filed_at),
+        Err(BusError::Decode { .. }) => None,
+        Err(error) => return Err(error),
+    };
     let filter = audit_subject(scope.clone()).into();
-    let trail = bus
-        .history::<AuditRecord>(Stream::Audit, &filter, OUTCOMES_BACK)
-        .await?;
-    Ok(trail
-        .iter()
-        .any(|entry| event_of(&entry.message).as_ref() == Some(id)))
+    let is_end = |entry: &Stored<AuditRecord>| event_of(&entry.message).as_ref() == Some(&event.id);
+    if let Some(since) = filed_at.and_then(|filed_at| filed_at.checked_sub(BEFORE_FILED).ok()) {
+        return bus.search(Stream::Audit, &filter, since, OUTCOMES, is_end).await;
+    }
+    let newest = bus.history::<AuditRecord>(Stream::Audit, &filter, NEWEST).await?;
+    Ok(if newest.iter().any(is_end) {
+        Searched::Found
+    } else if newest.len() < NEWEST {
+        Searched::Nowhere
+    } else {
+        Searched::Unknown
+    })
 }
 
 /// The event that an entry of the audit trail is about.

@@ -9,6 +9,7 @@ use super::{
     dead::DeadEvents,
     ending::{self, EndError},
 };
+use futures_util::future::join_all;
 use snooze_bus::{Bucket, Bus, BusError, Change, Entry};
 use snooze_schemas::event::{OpenEvent, OpenState};
 use snooze_service_runtime::{CancellationToken, exit::one_line};
@@ -16,6 +17,9 @@ use std::{collections::HashMap, convert::Infallible, time::Duration};
 
 /// Between a watch that broke and the next one.
 const PAUSE: Duration = Duration::from_secs(1);
+
+/// Notes that are ended at once.
+const AT_ONCE: usize = 16;
 
 /// What was seen of one note.
 struct Seen {
@@ -59,8 +63,8 @@ async fn watch(config: &Config, bus: &Bus, seen: &mut HashMap<String, Seen>) -> 
                     .filter(|(_, note)| note.due_boottime_ms <= now)
                     .map(|(key, _)| key.clone())
                     .collect();
-                for key in due {
-                    end(config, bus, &key, seen).await?;
+                for keys in due.chunks(AT_ONCE) {
+                    end_some(config, bus, keys, seen).await?;
                 }
             }
         }
@@ -100,26 +104,61 @@ fn take(config: &Config, seen: &mut HashMap<String, Seen>, change: Change<OpenEv
     }
 }
 
-/// Ends one whose time is over, if this gateway is the one that gets to.
-async fn end(
+/// Ends some, at once. One that cannot be ended now holds up no other.
+///
+/// # Errors
+/// When none of them could be looked at: then it is not about them.
+async fn end_some(
     config: &Config,
     bus: &Bus,
-    key: &str,
+    keys: &[String],
     seen: &mut HashMap<String, Seen>,
 ) -> Result<(), BusError> {
+    let ending = keys.iter().map(|key| {
+        let revision = seen.get(key).map(|note| note.revision);
+        end(config, bus, key, revision)
+    });
+    let ended = join_all(ending).await;
+    let mut failed = Vec::new();
+    for (key, ended) in keys.iter().zip(ended) {
+        match ended {
+            Ok(Ended::Gone) => drop(seen.remove(key)),
+            Ok(Ended::Later) => {}
+            Err(error) => {
+                let error_line = one_line(&error);
+                tracing::warn!(
+                    error = error_line,
+                    key,
+                    "an open event was not looked at; tried again"
+                );
+                failed.push(error);
+            }
+        }
+    }
+    let is_all = failed.len() == keys.len();
+    failed.pop().filter(|_| is_all).map_or(Ok(()), Err)
+}
+
+/// What is to be done about a note that was looked at.
+enum Ended {
+    /// Nothing: there is none that is waited for here.
+    Gone,
+    /// The watch will tell, or it is tried again.
+    Later,
+}
+
+/// Ends one whose time is over, if this gateway is the one that gets to.
+async fn end(config: &Config, bus: &Bus, key: &str, revision: Option<u64>) -> Result<Ended, BusError> {
     let bucket = bus.bucket(Bucket::Open);
     let entry = match bucket.get::<OpenEvent>(key).await {
         Ok(Some(entry)) if entry.value.state == OpenState::Accepted => entry,
         // The watch says of one that cannot be read what is to be done.
-        Ok(_) | Err(BusError::Decode { .. }) => {
-            seen.remove(key);
-            return Ok(());
-        }
+        Ok(_) | Err(BusError::Decode { .. }) => return Ok(Ended::Gone),
         Err(error) => return Err(error),
     };
-    if seen.get(key).is_some_and(|note| note.revision != entry.revision) {
+    if revision.is_some_and(|revision| revision != entry.revision) {
         // Written in between: the watch will tell, and the count begins anew.
-        return Ok(());
+        return Ok(Ended::Later);
     }
     let reason = "the runner accepted it and did not report its outcome in time";
     let dead = DeadEvents {
@@ -136,5 +175,5 @@ async fn end(
             "an open event was not ended; tried again"
         ),
     }
-    Ok(())
+    Ok(Ended::Later)
 }

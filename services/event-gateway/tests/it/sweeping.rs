@@ -169,3 +169,29 @@ async fn e4_a_note_that_cannot_be_read_holds_up_no_other() {
     let kept = open.get::<OpenEvent>(&key("b-later")).await.expect("reads");
     assert_eq!(kept.expect("is there").value.state, OpenState::Unknown);
 }
+
+#[tokio::test]
+async fn e4_an_outcome_is_found_however_much_its_host_has_reported_since() {
+    let centre = Centre::start().await;
+    let runner = centre.runner("h1").await;
+    let done = event("done", here(), Severity::Urgent);
+    centre.file(&done).await;
+    let (open, key) = note(&centre, &done).await;
+    // Reported while no gateway was there, as 2,000 others after it.
+    runner.report(&done).await;
+    let others: Vec<_> = (0..2_000)
+        .map(|number| event(&format!("e{number}"), here(), Severity::Info))
+        .collect();
+    for some in others.chunks(256) {
+        futures_util::future::join_all(some.iter().map(|other| runner.report(other))).await;
+    }
+    let clocks = Clocks::manual();
+    let gateway = centre.gateway(by_hand(&clocks)).await;
+    wait_until(LIMIT, "the note is cleared", async || {
+        clocks.advance(HOUR);
+        open.get::<OpenEvent>(&key).await.expect("reads").is_none()
+    })
+    .await;
+    gateway.end().await;
+    assert_eq!(centre.dead(here()).await, []);
+}
