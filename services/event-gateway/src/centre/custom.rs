@@ -24,7 +24,12 @@ use snooze_service_runtime::Clocks;
 pub(crate) async fn file(delivery: Delivery, places: Places, bus: Bus, clocks: Clocks) {
     let result = take(&delivery, &places, &bus, &clocks).await;
     if let (Err(refusal), false) = (&result, delivery.wants_reply()) {
-        tracing::warn!(%refusal, "a custom event was published bare and not filed");
+        // Whoever sends without end shall not fill the log either.
+        if refusal.code == ErrorCode::RateLimited {
+            tracing::debug!(%refusal, "a custom event was published bare and not filed");
+        } else {
+            tracing::warn!(%refusal, "a custom event was published bare and not filed");
+        }
     }
     if delivery.wants_reply()
         && let Err(error) = delivery.answer(result).await

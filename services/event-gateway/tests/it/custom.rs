@@ -257,27 +257,20 @@ async fn a_source_that_sends_without_end_turns_nobody_else_away() {
         severity: Some(Severity::Critical),
         ..CustomEvent::default()
     };
-    // More at once than all sources together may have under way, again and again.
-    let endless = (0..1_200).map(|_| async {
-        loop {
-            let answer: Result<Filed, _> = flood.request(&custom("flood", "x"), &event(), LIMIT).await;
-            let refused = answer.err();
-            let code = refused
-                .as_ref()
-                .and_then(RequestError::refusal)
-                .map(|refusal| refusal.code);
-            assert!(matches!(code, None | Some(ErrorCode::RateLimited)), "{refused:?}");
-        }
-    });
-    let endless = futures_util::future::join_all(endless);
-    let asked = async {
-        for _ in 0..20 {
-            send(&nightly, &event()).await.expect("is filed");
-        }
+    // Many times as many as all sources together may have under way, each with a write that takes its time.
+    let large = CustomEvent {
+        data: [("x".to_owned(), "y".repeat(8 * 1024).into())]
+            .into_iter()
+            .collect(),
+        ..event()
     };
-    tokio::select! {
-        _ = endless => unreachable!("nobody ends it"),
-        () = asked => {}
+    for _ in 0..4_000 {
+        let sent = flood.publish(&custom("flood", "x"), &large).await;
+        sent.expect("is sent");
+    }
+    flood.flush(LIMIT).await.expect("the server has them all");
+    for _ in 0..20 {
+        send(&nightly, &CustomEvent::default()).await.expect("is filed");
     }
     gateway.end().await;
 }
