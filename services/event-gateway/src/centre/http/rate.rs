@@ -57,6 +57,13 @@ impl Rates {
         count.left -= events;
         Ok(())
     }
+
+    /// Takes as many as there are besides the one that was taken before they were counted; that one is taken again when
+    /// they come again, and the wait is for it too, or a slow rate would never let them through.
+    pub(super) fn take_others(&self, source: &SourceName, others: usize) -> Result<(), Duration> {
+        let one = Duration::from_secs_f64(1.0 / self.per_second);
+        self.take(source, others).map_err(|wait| wait + one)
+    }
 }
 
 #[cfg(test)]
@@ -76,5 +83,29 @@ mod tests {
         assert_eq!(rates.take(&one, 1), Err(Duration::from_millis(500)));
         clocks.advance(Duration::from_secs(3_600));
         assert_eq!(rates.take(&one, MAX_EVENTS + 1), Err(Duration::from_millis(500)));
+    }
+
+    #[test]
+    fn whoever_waits_as_long_as_it_is_told_has_its_batch_taken_however_slow_the_rate() {
+        for per_second in [0.1, 0.5, 1.0, 30.0] {
+            let clocks = Clocks::manual();
+            let rates = Rates::new(per_second, clocks.clocks());
+            let source = "one".parse().expect("a name");
+            let batch = || {
+                rates.take(&source, 1)?;
+                rates.take_others(&source, MAX_EVENTS - 1)
+            };
+            assert_eq!(batch(), Ok(()));
+            for _ in 0..3 {
+                let wait = batch().expect_err("too soon");
+                // As it is told: in whole seconds.
+                clocks.advance(Duration::from_secs_f64(wait.as_secs_f64().ceil().max(1.0)));
+                let again = batch();
+                let Err(wait) = again else { continue };
+                // The first wait was for the one that is taken before a batch is read.
+                clocks.advance(Duration::from_secs_f64(wait.as_secs_f64().ceil().max(1.0)));
+                assert_eq!(batch(), Ok(()), "at {per_second} a second");
+            }
+        }
     }
 }

@@ -80,7 +80,9 @@ impl Office {
         self.rates.take(&source, 1).map_err(answer::too_often)?;
         let read = read(mode, &head.headers, &body)?;
         let others = read.len().saturating_sub(1);
-        self.rates.take(&source, others).map_err(answer::too_often)?;
+        self.rates
+            .take_others(&source, others)
+            .map_err(answer::too_often)?;
         let events = self.checked(&source, read).await?;
         Ok(self.file(&source, events).await)
     }
