@@ -7,6 +7,7 @@ use super::cloud_event::{CloudEvent, Mistake, Place};
 use data_encoding::BASE64;
 use http::{HeaderMap, header::CONTENT_TYPE};
 use serde_json::{Map, Value};
+use std::borrow::Cow;
 
 /// The most events of one request: with each written in two milliseconds they are filed well before whoever sent
 /// them stops waiting.
@@ -139,8 +140,10 @@ fn binary(headers: &HeaderMap, body: &[u8]) -> Result<CloudEvent, Mistake> {
         let Some(attribute) = name.as_str().strip_prefix(ATTRIBUTE) else {
             continue;
         };
-        let text = percent_decoded(value.as_bytes()).ok_or_else(|| {
-            let text = "it is no printable ASCII with all else percent-encoded as UTF-8";
+        let text = unquoted(value.as_bytes()).and_then(|value| percent_decoded(&value));
+        let text = text.ok_or_else(|| {
+            let text =
+                "it is no printable ASCII with all else percent-encoded as UTF-8, in quotes or without";
             Mistake::new(name.as_str(), text)
         })?;
         if attributes
@@ -169,6 +172,24 @@ fn object(data: Value) -> Map<String, Value> {
         Value::Object(map) => map,
         other => Map::from_iter([("value".to_owned(), other)]),
     }
+}
+
+/// A header's value without the quotes that may be around it (RFC 7230 3.2.6); none where they are not closed, or stand
+/// within.
+fn unquoted(value: &[u8]) -> Option<Cow<'_, [u8]>> {
+    let Some(quoted) = value.strip_prefix(b"\"") else {
+        return Some(Cow::Borrowed(value));
+    };
+    let mut plain = Vec::with_capacity(quoted.len());
+    let mut rest = quoted.iter();
+    while let Some(byte) = rest.next() {
+        match byte {
+            b'"' => return rest.as_slice().is_empty().then_some(Cow::Owned(plain)),
+            b'\\' => plain.push(*rest.next()?),
+            plain_byte => plain.push(*plain_byte),
+        }
+    }
+    None
 }
 
 fn percent_decoded(value: &[u8]) -> Option<String> {

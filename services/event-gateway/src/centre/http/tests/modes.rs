@@ -257,3 +257,20 @@ fn malformed_bodies_and_headers_are_refused_with_a_place_and_never_worse() {
     }
     assert!(refused > 5_000, "{refused} were refused");
 }
+
+#[test]
+fn a_header_in_quotes_says_what_stands_between_them_and_is_decoded_once() {
+    let subject = |value: &str| {
+        let mut head = binary();
+        head.insert("ce-subject", value.parse().expect("a header's value"));
+        read(&head, b"").map(|mut events| events.remove(0).sent.host)
+    };
+    let host = |name: &str| Ok(Some(name.parse().expect("a host")));
+    assert_eq!(subject("web-1"), host("web-1"));
+    assert_eq!(subject(r#""web-1""#), host("web-1"));
+    assert_eq!(subject(r#""\w\e\b-1""#), host("web-1"));
+    assert_eq!(subject(r#""web%2D1""#), host("web-1"));
+    for broken in [r#""web-1"#, r#"""web-1""#, r#""web-1" x"#, r#""web-1\"#] {
+        assert!(subject(broken).is_err(), "{broken}");
+    }
+}
