@@ -23,7 +23,9 @@ const LONGEST: usize = 512;
 const MOST: usize = 512;
 /// A file that has more bytes is none with a secret a line.
 const LARGEST_FILE: u64 = 16 * 1024;
-const OTHERS_MAY_READ: u32 = 0o004;
+/// Whoever may write one may be that source.
+const OTHERS_MAY_READ_OR_WRITE: u32 = 0o006;
+const OTHERS_MAY_WRITE: u32 = 0o002;
 
 /// Why secrets cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -161,6 +163,13 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>, SecretsError> {
         path: folder.to_owned(),
         source,
     };
+    if fs::metadata(folder).map_err(failed)?.mode() & OTHERS_MAY_WRITE != 0 {
+        return Err(SecretsError::File {
+            path: folder.to_owned(),
+            problem: "everybody on this host may put secrets there: take that away with `chmod o-w`"
+                .to_owned(),
+        });
+    }
     let mut paths = Vec::new();
     for entry in fs::read_dir(folder).map_err(failed)? {
         let entry = entry.map_err(failed)?;
@@ -202,9 +211,9 @@ fn lines(path: &Path) -> Result<Vec<String>, SecretsError> {
     if !about.is_file() || about.len() > LARGEST_FILE {
         return Err(problem(format!("it is no file of {LARGEST_FILE} bytes at most")));
     }
-    if about.mode() & OTHERS_MAY_READ != 0 {
+    if about.mode() & OTHERS_MAY_READ_OR_WRITE != 0 {
         return Err(problem(
-            "everybody on this host may read it: take that away with `chmod o-r`".to_owned(),
+            "everybody on this host may read or write it: take that away with `chmod o-rw`".to_owned(),
         ));
     }
     let text = fs::read_to_string(path).map_err(failed)?;

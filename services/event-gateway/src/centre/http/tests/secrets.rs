@@ -65,14 +65,20 @@ fn what_is_no_secret_is_refused_at_the_start_and_never_shown() {
 }
 
 #[test]
-fn a_secret_that_everybody_may_read_is_none() {
+fn a_secret_that_everybody_may_read_or_put_there_is_none() {
     let folder = tempfile::tempdir().expect("a folder");
     write(folder.path(), "ci.token", TOKEN);
     assert!(Secrets::read(folder.path()).is_ok());
-    let open = fs::Permissions::from_mode(0o644);
-    fs::set_permissions(folder.path().join("ci.token"), open).expect("sets the mode");
+    for mode in [0o644, 0o642] {
+        let open = fs::Permissions::from_mode(mode);
+        fs::set_permissions(folder.path().join("ci.token"), open).expect("sets the mode");
+        let error = Secrets::read(folder.path()).expect_err("is refused");
+        assert!(error.to_string().contains("chmod o-rw"), "{error}");
+    }
+    write(folder.path(), "ci.token", TOKEN);
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o703)).expect("sets the mode");
     let error = Secrets::read(folder.path()).expect_err("is refused");
-    assert!(error.to_string().contains("chmod o-r"), "{error}");
+    assert!(error.to_string().contains("chmod o-w`"), "{error}");
     let missing = Secrets::read(&folder.path().join("none")).expect_err("is not there");
     assert!(missing.to_string().contains("none"), "{missing}");
 }
