@@ -38,6 +38,8 @@ use tokio::{
 
 /// The most bytes of a head.
 const HEAD_BYTES: usize = 32 * 1024;
+/// The bytes of all bodies together.
+const BODIES_BYTES: usize = 256 * 1024 * 1024;
 /// For so long a connection is kept; then whoever uses it makes a new one.
 const CONNECTION_FOR: Duration = Duration::from_secs(300);
 /// For so long what is in flight may go on after that, or after the shutdown began: the filing of a request.
@@ -86,7 +88,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Limits {
-            // With the largest body each they hold 256 MiB, and need as many file descriptors.
+            // They need as many file descriptors.
             connections: 256,
             // What is slower is slow on purpose, or on a line that is of no use.
             head_within: Duration::from_secs(10),
@@ -129,7 +131,7 @@ impl Front {
             secrets,
             events_per_second: config.events_per_second,
             max_body_bytes: config.max_body_bytes,
-            limits: Limits::default(),
+            limits: limits_for(config.max_body_bytes),
         }))
     }
 
@@ -145,6 +147,15 @@ impl Front {
     /// When the system does not say.
     pub fn address(&self) -> io::Result<SocketAddr> {
         self.listener.local_addr()
+    }
+}
+
+/// As many connections as hold so much with the largest body each, and no more than by default.
+fn limits_for(max_body_bytes: usize) -> Limits {
+    let limits = Limits::default();
+    Limits {
+        connections: limits.connections.min(BODIES_BYTES / max_body_bytes.max(1)),
+        ..limits
     }
 }
 

@@ -84,9 +84,8 @@ impl Signature {
 
     /// Who has signed this body, if anybody has.
     pub(super) fn signer(self, secrets: &Secrets, body: &[u8]) -> Option<SourceName> {
-        let message = [self.head.as_slice(), body].concat();
         secrets
-            .has_signed(&self.claimed, &message, &self.code)
+            .has_signed(&self.claimed, &[&self.head, body], &self.code)
             .then_some(self.claimed)
     }
 }
