@@ -37,6 +37,10 @@ pub struct Replay {
     /// Only for this host, where it was for the fleet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub host: Option<HostId>,
+    /// What the new event's id is to end in, drawn by whoever asks: the same is filed once, however often it is asked
+    /// for. Without one a gateway draws it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub own_id: Option<EventId>,
     /// Who asks.
     pub by: String,
 }

@@ -77,6 +77,9 @@ pub struct EventReplay {
     /// Only for this host, where it was for the fleet.
     #[arg(long)]
     pub host: Option<HostId>,
+    /// What the new event's id ends in: the same is filed once. Drawn where absent, and told where nobody answered.
+    #[arg(long = "as", value_name = "ID")]
+    pub own_id: Option<EventId>,
     /// How the answer is printed.
     #[command(flatten)]
     pub output: Output,

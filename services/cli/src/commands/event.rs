@@ -2,6 +2,7 @@
 
 mod found;
 mod list;
+mod once;
 mod replay;
 mod show;
 mod watch;
@@ -12,6 +13,7 @@ pub(super) use show::show;
 pub(super) use watch::watch;
 
 use crate::{arguments::EventSend, print, session::Session};
+use once::{ask_once, drawn_id};
 use snooze_bus::Subject;
 use snooze_schemas::event::{CustomEvent, Filed, Severity};
 use snooze_service_runtime::{Clocks, Exit, Failure};
@@ -27,8 +29,9 @@ pub(super) async fn send(session: &Session, arguments: EventSend) -> Result<(), 
             Some(deadline.map_err(|error| Failure::from_error(Exit::Usage, &error))?)
         }
     };
+    let id = arguments.id.unwrap_or_else(drawn_id);
     let event = CustomEvent {
-        id: arguments.id,
+        id: Some(id.clone()),
         host: arguments.host,
         severity: Some(severity),
         deadline,
@@ -38,7 +41,7 @@ pub(super) async fn send(session: &Session, arguments: EventSend) -> Result<(), 
         source: session.user.clone(),
         event_type: arguments.event_type,
     };
-    let filed: Filed = session.ask(&subject, &event).await?;
+    let filed: Filed = ask_once(session, &subject, &event, "--id", &id).await?;
     if arguments.output.json {
         return print::json(&filed);
     }

@@ -28,7 +28,13 @@ async fn take(delivery: &Delivery, bus: &Bus, clocks: &Clocks) -> Result<Filed, 
     let event = find(bus, &asked.id).await?;
     let event = again(event, &asked, clocks.wall())?;
     let subject = Subject::from(&event);
-    file(bus, &subject, &event).await?;
+    let is_new = file(bus, &subject, &event).await?;
+    if !is_new {
+        return Ok(Filed {
+            id: event.id,
+            duplicate: true,
+        });
+    }
     tracing::info!(event = %event.id, of = %asked.id, by = asked.by, "an event was filed again");
     note(bus, &event, &asked, clocks).await;
     Ok(Filed {
@@ -37,11 +43,14 @@ async fn take(delivery: &Delivery, bus: &Bus, clocks: &Clocks) -> Result<Filed, 
     })
 }
 
-/// Whether an unacknowledged one was filed is found out by filing it again, under the same id.
-async fn file(bus: &Bus, subject: &Subject, event: &Event) -> Result<(), Refusal> {
-    for _ in 0..2 {
+/// Files it, and says whether it is new. Whether an unacknowledged one was filed is found out by filing it again, under
+/// the same id.
+async fn file(bus: &Bus, subject: &Subject, event: &Event) -> Result<bool, Refusal> {
+    for attempt in 0..2 {
         match bus.file(subject, event, Expect::New, FILE_WITHIN).await {
-            Ok(_) | Err(FileError::Exists { .. }) => return Ok(()),
+            Ok(_) => return Ok(true),
+            // By the first attempt, of which the stream did not say so.
+            Err(FileError::Exists { .. }) => return Ok(attempt > 0),
             Err(FileError::Ambiguous { .. }) => {}
             Err(error) => return Err(Refusal::new(ErrorCode::Unavailable, one_line(&error))),
         }
@@ -115,14 +124,23 @@ fn again(mut event: Event, asked: &Replay, now: Timestamp) -> Result<Event, Refu
     event
         .data
         .insert("replay_of".to_owned(), asked.id.to_string().into());
-    event.id = drawn();
+    event.id = new_id(asked)?;
     Ok(event)
 }
 
-/// A new one, which nobody could know before.
-fn drawn() -> EventId {
-    let text = format!("replay-{:016x}", rand::random::<u64>());
-    text.parse().expect("an id's own characters")
+/// The id of the new event: what whoever asks has drawn, so that asking twice files it once; else a new one, which nobody
+/// could know before. It begins as no other happening's does.
+fn new_id(asked: &Replay) -> Result<EventId, Refusal> {
+    let own = match &asked.own_id {
+        Some(own) => own.to_string(),
+        None => format!("{:016x}", rand::random::<u64>()),
+    };
+    let text = format!("replay-{own}");
+    let text: Result<EventId, _> = text.parse();
+    text.map_err(|_| {
+        let text = format!("the id {own} is too long for a replay's: draw a shorter one");
+        Refusal::new(ErrorCode::BadRequest, text)
+    })
 }
 
 #[cfg(test)]
@@ -143,6 +161,7 @@ mod tests {
         Replay {
             id: "cloud-spot-interrupt-1".parse().expect("an id"),
             host: host.map(|host| host.parse().expect("a host")),
+            own_id: None,
             by: "ann".to_owned(),
         }
     }
@@ -177,5 +196,18 @@ mod tests {
             ..event("h1")
         };
         assert_eq!(again(late, &asked(None), now()).expect("is made").deadline, None);
+    }
+
+    #[test]
+    fn whoever_asks_twice_with_an_id_of_his_own_asks_for_one_event() {
+        let with = |own: &str| Replay {
+            own_id: Some(own.parse().expect("an id")),
+            ..asked(None)
+        };
+        let first = again(event("h1"), &with("a1"), now()).expect("is made");
+        let second = again(event("h1"), &with("a1"), now()).expect("is made");
+        assert_eq!((first.id.as_str(), &first.id), ("replay-a1", &second.id));
+        let long = again(event("h1"), &with(&"x".repeat(60)), now()).expect_err("is too long");
+        assert_eq!(long.code, ErrorCode::BadRequest);
     }
 }

@@ -12,14 +12,22 @@ async fn operator(centre: &Centre) -> Bus {
     centre.server.bus(&user).await
 }
 
-async fn replay(operator: &Bus, of: &str) -> Result<Filed, RequestError> {
-    let asked = Replay {
+fn asked(of: &str) -> Replay {
+    Replay {
         id: id(of),
         host: None,
+        own_id: None,
         by: "ann".to_owned(),
-    };
+    }
+}
+
+async fn ask(operator: &Bus, asked: &Replay) -> Result<Filed, RequestError> {
     let subject = Subject::Gateway(GatewayVerb::Replay);
-    operator.request(&subject, &asked, LIMIT).await
+    operator.request(&subject, asked, LIMIT).await
+}
+
+async fn replay(operator: &Bus, of: &str) -> Result<Filed, RequestError> {
+    ask(operator, &asked(of)).await
 }
 
 #[tokio::test]
@@ -74,5 +82,29 @@ async fn what_was_never_filed_is_not_replayed() {
         panic!("it was answered as if it were there");
     };
     assert_eq!(source.code, ErrorCode::NotFound);
+    gateway.end().await;
+}
+
+#[tokio::test]
+async fn a_replay_that_is_asked_for_twice_with_an_id_of_ones_own_is_one_event() {
+    let centre = Centre::start().await;
+    let gateway = centre.gateway(|_| {}).await;
+    let mut runner = centre.runner("h1").await;
+    let operator = operator(&centre).await;
+    let first = event("first", Scope::Host(host("h1")), Severity::Critical);
+    centre.file(&first).await;
+    runner.accept().await;
+    let asked = Replay {
+        own_id: Some(id("mine")),
+        ..asked("first")
+    };
+    let once = ask(&operator, &asked).await.expect("is filed");
+    let again = ask(&operator, &asked).await.expect("is answered");
+    assert_eq!((once.duplicate, again.duplicate), (false, true));
+    assert_eq!((once.id.as_str(), &once.id), ("replay-mine", &again.id));
+    assert_eq!(runner.accept().await.id, once.id);
+    let next = event("next", Scope::Host(host("h1")), Severity::Critical);
+    centre.file(&next).await;
+    assert_eq!(runner.accept().await.id, next.id, "it was handed over once");
     gateway.end().await;
 }
