@@ -49,8 +49,10 @@ pub enum SubjectFilter {
     EventsOfSeverity(Severity),
     /// The events that concern a host, or the fleet as a whole.
     EventsOf(Scope),
-    /// The events with an id, which is one.
+    /// The events with an id: one, unless a host has given one of its own the id of another.
     EventsOfId(EventId),
+    /// The event of a host, or of the fleet as a whole, with an id.
+    EventOf(Scope, EventId),
     /// The audit trail.
     AllAudit,
     /// The audit trail of a host, or of the fleet as a whole.
@@ -111,6 +113,7 @@ impl SubjectFilter {
             Self::EventsOfSeverity(_) => "snooze.v1.event.*.<severity>.>",
             Self::EventsOf(_) => "snooze.v1.event.<host>.>",
             Self::EventsOfId(_) => "snooze.v1.event.*.*.<id>.>",
+            Self::EventOf(..) => "snooze.v1.event.<host>.*.<id>.>",
             Self::AllAudit => "snooze.v1.audit.>",
             Self::AuditOf(_) => "snooze.v1.audit.<host>.>",
             Self::AuditOfKind(_) => "snooze.v1.audit.*.<kind>",
@@ -132,6 +135,7 @@ impl fmt::Display for SubjectFilter {
             Self::FleetPlugin(plugin) => write!(out, "{PREFIX}fleet.plugin.{plugin}.*"),
             Self::EventsOfSeverity(severity) => write!(out, "{PREFIX}event.*.{}.>", u8::from(*severity)),
             Self::EventsOf(scope) => write!(out, "{PREFIX}event.{scope}.>"),
+            Self::EventOf(scope, id) => write!(out, "{PREFIX}event.{scope}.*.{id}.>"),
             Self::EventsOfId(id) => write!(out, "{PREFIX}event.*.*.{id}.>"),
             Self::AuditOf(scope) => write!(out, "{PREFIX}audit.{scope}.>"),
             Self::AuditOfKind(kind) => write!(out, "{PREFIX}audit.*.{}", kind.as_str()),

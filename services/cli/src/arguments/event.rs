@@ -5,7 +5,7 @@ use super::{
     values::{duration, json_object},
 };
 use clap::{Args, Subcommand};
-use snooze_schemas::{EventId, EventType, HostId};
+use snooze_schemas::{EventId, EventType, HostId, InvalidToken, event::Scope};
 use std::time::Duration;
 
 /// Commands about events.
@@ -63,6 +63,9 @@ pub struct EventShow {
     /// The event's id, as `event send` and `event list` print it.
     #[arg(value_name = "ID")]
     pub id: EventId,
+    /// Of this host, or `fleet`, where several have an event of this id.
+    #[arg(long, value_parser = scope)]
+    pub host: Option<Scope>,
     /// How it is printed.
     #[command(flatten)]
     pub output: Output,
@@ -74,7 +77,7 @@ pub struct EventReplay {
     /// The event's id.
     #[arg(value_name = "ID")]
     pub id: EventId,
-    /// Only for this host, where it was for the fleet.
+    /// Only for this host, where it was for the fleet, or several have an event of this id.
     #[arg(long)]
     pub host: Option<HostId>,
     /// What the new event's id ends in: the same is filed once. Drawn where absent, and told where nobody answered.
@@ -109,4 +112,8 @@ pub struct EventSend {
     /// How the answer is printed.
     #[command(flatten)]
     pub output: Output,
+}
+
+fn scope(text: &str) -> Result<Scope, InvalidToken> {
+    Scope::try_from(text.to_owned())
 }

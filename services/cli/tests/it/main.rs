@@ -3,6 +3,7 @@
 
 mod credentials;
 mod demonstration;
+mod event;
 mod named_files;
 mod official_in_fences;
 mod official_plugins;

@@ -4,16 +4,20 @@
 //! time is what there was when it was noticed.
 
 use super::audit_subject;
-use snooze_bus::{Bus, BusError, Delivery, Expect, FileError, Stream, Subject, SubjectFilter};
+use snooze_bus::{Bus, BusError, Delivery, Expect, FileError, Stored, Stream, Subject, SubjectFilter};
 use snooze_schemas::{
     ErrorCode, EventId, Refusal, Timestamp,
     audit::{AuditKind, AuditRecord},
     event::{Event, Filed, Replay, Scope},
 };
 use snooze_service_runtime::{Clocks, exit::one_line};
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 const FILE_WITHIN: Duration = Duration::from_secs(5);
+/// Events of one id that are looked at: there is one, unless somebody gives many of his own the same.
+const LOOKED_AT: usize = 1_000;
+/// Hosts that are named where several say that they have it.
+const SHOWN: usize = 5;
 
 /// Files it and answers with its new id.
 pub(crate) async fn file_again(delivery: Delivery, bus: Bus, clocks: Clocks) {
@@ -25,7 +29,7 @@ pub(crate) async fn file_again(delivery: Delivery, bus: Bus, clocks: Clocks) {
 
 async fn take(delivery: &Delivery, bus: &Bus, clocks: &Clocks) -> Result<Filed, Refusal> {
     let asked: Replay = delivery.read()?;
-    let event = find(bus, &asked.id).await?;
+    let event = find(bus, &asked).await?;
     let event = again(event, &asked, clocks.wall())?;
     let subject = Subject::from(&event);
     let is_new = file(bus, &subject, &event).await?;
@@ -85,23 +89,66 @@ async fn note(bus: &Bus, event: &Event, asked: &Replay, clocks: &Clocks) {
 }
 
 /// The event as it was filed, as long as its stream keeps it.
-async fn find(bus: &Bus, id: &EventId) -> Result<Event, Refusal> {
-    let unavailable = |error: BusError| Refusal::new(ErrorCode::Unavailable, one_line(&error));
-    for stream in [Stream::EventsUrgent, Stream::EventsRoutine] {
-        let filter = SubjectFilter::EventsOfId(id.clone());
-        let found = bus.history::<Event>(stream, &filter, 1).await;
-        let Some(stored) = found.map_err(unavailable)?.pop() else {
-            continue;
-        };
-        // A host may write what it likes under a subject of its own, and its word is good for nothing else.
-        if Subject::from(&stored.message) != stored.subject {
-            let text = format!("the event {id} is not what its subject says: it was handed to nobody");
-            return Err(Refusal::new(ErrorCode::Forbidden, text));
+///
+/// A host writes what it likes under subjects of its own, an id of another's event too: so one that several say they have
+/// is taken from whom the person names, and from nobody else.
+async fn find(bus: &Bus, asked: &Replay) -> Result<Event, Refusal> {
+    let id = &asked.id;
+    let all = SubjectFilter::EventsOfId(id.clone());
+    let filters = match &asked.host {
+        None => vec![all],
+        // What is for all hosts is filed by a gateway, and goes before what a host says of itself.
+        Some(host) => [Scope::Fleet, Scope::Host(host.clone())]
+            .map(|scope| SubjectFilter::EventOf(scope, id.clone()))
+            .into(),
+    };
+    for filter in &filters {
+        let found = newest(bus, filter).await?;
+        let scopes: BTreeSet<&str> = found.iter().map(|event| event.host.as_str()).collect();
+        if scopes.len() > 1 {
+            let scopes: Vec<&str> = scopes.into_iter().take(SHOWN).collect();
+            let text = format!(
+                "there are events {id} of {}: say which with --host",
+                scopes.join(", ")
+            );
+            return Err(Refusal::new(ErrorCode::Conflict, text));
         }
-        return Ok(stored.message);
+        if let Some(event) = found.into_iter().next_back() {
+            return Ok(event);
+        }
+    }
+    Err(not_found(bus, asked).await?)
+}
+
+/// What is kept under a filter, the newest last; without what is not what its subject says.
+async fn newest(bus: &Bus, filter: &SubjectFilter) -> Result<Vec<Event>, Refusal> {
+    let mut found = Vec::new();
+    for stream in [Stream::EventsUrgent, Stream::EventsRoutine] {
+        let kept = bus.history::<Event>(stream, filter, LOOKED_AT).await;
+        let kept = kept.map_err(|error| unavailable(&error))?;
+        let is_true = |stored: &Stored<Event>| Subject::from(&stored.message) == stored.subject;
+        found.extend(kept.into_iter().filter(is_true));
+    }
+    found.sort_by_key(|stored| stored.filed_at);
+    Ok(found.into_iter().map(|stored| stored.message).collect())
+}
+
+/// Why there is none, in words that help.
+async fn not_found(bus: &Bus, asked: &Replay) -> Result<Refusal, Refusal> {
+    let id = &asked.id;
+    if let Some(host) = &asked.host {
+        let others = newest(bus, &SubjectFilter::EventsOfId(id.clone())).await?;
+        if let Some(other) = others.last() {
+            let text = format!("the event {id} concerns {}, not {host}", other.host);
+            return Ok(Refusal::new(ErrorCode::BadRequest, text));
+        }
     }
     let text = format!("no event {id} is kept; events are kept for seven days");
-    Err(Refusal::new(ErrorCode::NotFound, text))
+    Ok(Refusal::new(ErrorCode::NotFound, text))
+}
+
+fn unavailable(error: &BusError) -> Refusal {
+    Refusal::new(ErrorCode::Unavailable, one_line(error))
 }
 
 /// The same event, to be handled once more.

@@ -66,7 +66,7 @@ async fn i1_what_a_host_files_in_the_name_of_another_is_replayed_for_nobody() {
     let Err(RequestError::Refused { source, .. }) = replay(&operator(&centre).await, "forged").await else {
         panic!("it was filed for another host");
     };
-    assert_eq!(source.code, ErrorCode::Forbidden);
+    assert_eq!(source.code, ErrorCode::NotFound);
     let next = event("next", Scope::Host(host("h2")), Severity::Critical);
     centre.file(&next).await;
     assert_eq!(victim.accept().await.id, next.id);
@@ -82,6 +82,36 @@ async fn what_was_never_filed_is_not_replayed() {
         panic!("it was answered as if it were there");
     };
     assert_eq!(source.code, ErrorCode::NotFound);
+    gateway.end().await;
+}
+
+#[tokio::test]
+async fn i1_a_host_that_takes_the_id_of_anothers_event_hides_it_from_nobody() {
+    let centre = Centre::start().await;
+    let gateway = centre.gateway(|_| {}).await;
+    let thief = centre.runner("h1").await;
+    let mut victim = centre.runner("h2").await;
+    let theirs = event("shared", Scope::Host(host("h2")), Severity::Info);
+    centre.file(&theirs).await;
+    assert_eq!(victim.accept().await, theirs);
+    // Newer, and of a higher severity.
+    let own = event("shared", Scope::Host(host("h1")), Severity::Critical);
+    let filed = thief
+        .bus
+        .file(&crate::centre::subject_of(&own), &own, Expect::New, LIMIT)
+        .await;
+    filed.expect("it is its own");
+    let operator = operator(&centre).await;
+    let Err(RequestError::Refused { source, .. }) = replay(&operator, "shared").await else {
+        panic!("one of them was taken");
+    };
+    assert_eq!(source.code, ErrorCode::Conflict);
+    let of_victim = Replay {
+        host: Some(host("h2")),
+        ..asked("shared")
+    };
+    let filed = ask(&operator, &of_victim).await.expect("is filed");
+    assert_eq!(victim.accept().await.id, filed.id);
     gateway.end().await;
 }
 

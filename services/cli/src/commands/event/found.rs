@@ -11,11 +11,17 @@ use snooze_schemas::{
     audit::{AuditKind, AuditRecord},
     event::{Event, EventOutcome, OpenEvent, OpenState, Scope},
 };
-use snooze_service_runtime::Failure;
-use std::collections::HashMap;
+use snooze_service_runtime::{Exit, Failure};
+use std::collections::{BTreeSet, HashMap};
 
 /// How many entries of the audit trail are looked through: as many as one look returns.
 const ENTRIES: usize = 10_000;
+
+/// Events of one id that are looked at: there is one, unless somebody gives many of his own the same.
+const OF_ONE_ID: usize = 1_000;
+
+/// Hosts that are named where several say that they have an event.
+const SHOWN: usize = 5;
 
 /// The newest events of a family, at most so many, the oldest of them first.
 pub(super) async fn newest(
@@ -36,6 +42,36 @@ pub(super) async fn newest(
     Ok(events)
 }
 
+/// The event with an id: of this host, or of the fleet, where that is said. A host writes what it likes under subjects of
+/// its own, an id of another's event too: where several say that they have it, the person has to say which is meant.
+pub(super) async fn the_one(
+    session: &Session,
+    id: &EventId,
+    scope: Option<&Scope>,
+) -> Result<(Stream, Stored<Event>), Failure> {
+    let filter = match scope {
+        None => SubjectFilter::EventsOfId(id.clone()),
+        Some(scope) => SubjectFilter::EventOf(scope.clone(), id.clone()),
+    };
+    let mut found = newest(session, &filter, OF_ONE_ID).await?;
+    let scopes: BTreeSet<&str> = found
+        .iter()
+        .map(|(_, stored)| stored.message.host.as_str())
+        .collect();
+    if scopes.len() > 1 {
+        let named: Vec<&str> = scopes.into_iter().take(SHOWN).collect();
+        let line = format!(
+            "there are events {id} of {}: say which with --host",
+            named.join(", ")
+        );
+        return Err(Failure::new(Exit::Usage, line));
+    }
+    found.pop().ok_or_else(|| {
+        let line = format!("no event {id} is kept; `snooze event list` shows those that are, for seven days");
+        Failure::new(Exit::Refused, line)
+    })
+}
+
 /// How events ended, as far back as it was looked for.
 pub(super) struct Endings {
     by_id: HashMap<EventId, Vec<Ending>>,
@@ -54,7 +90,7 @@ pub(super) async fn endings(session: &Session, filter: &SubjectFilter) -> Result
     let since = oldest.filter(|_| found.len() >= ENTRIES);
     let mut by_id: HashMap<EventId, Vec<Ending>> = HashMap::new();
     for entry in found {
-        if let Some((id, ending)) = ending(&entry.message) {
+        if let Some((id, ending)) = ending(&entry.subject, &entry.message) {
             by_id.entry(id).or_default().push(ending);
         }
     }
@@ -69,11 +105,16 @@ pub(super) fn endings_of(scope: Option<&Scope>) -> SubjectFilter {
     }
 }
 
-/// The event that an entry of the audit trail is about, and how it ended.
-pub(super) fn ending(record: &AuditRecord) -> Option<(EventId, Ending)> {
-    if record.kind != AuditKind::Event {
+/// The event that an entry of the audit trail is about, and how it ended. At which host says the subject, which the server
+/// fences, and never the body (rule I1).
+pub(super) fn ending(subject: &Subject, record: &AuditRecord) -> Option<(EventId, Ending)> {
+    let Subject::Audit {
+        scope,
+        kind: AuditKind::Event,
+    } = subject
+    else {
         return None;
-    }
+    };
     let id: EventId = record.details.get("id")?.as_str()?.parse().ok()?;
     let how = if record.details.get("dead").is_some() {
         let reason = record.details.get("reason").and_then(|reason| reason.as_str());
@@ -83,7 +124,7 @@ pub(super) fn ending(record: &AuditRecord) -> Option<(EventId, Ending)> {
         How::Reported(serde_json::from_value::<EventOutcome>(details).ok()?)
     };
     let ending = Ending {
-        host: record.host.clone(),
+        host: scope.clone(),
         at: record.at,
         how,
     };
@@ -98,7 +139,16 @@ pub(super) async fn story(
     endings: &Endings,
 ) -> Result<Story, Failure> {
     let event = stored.message;
-    let ended = endings.by_id.get(&event.id).cloned().unwrap_or_default();
+    // What concerns one host nobody else ends, whatever he says.
+    let concerns = |ending: &&Ending| event.host == Scope::Fleet || ending.host == event.host;
+    let ended: Vec<Ending> = endings
+        .by_id
+        .get(&event.id)
+        .into_iter()
+        .flatten()
+        .filter(concerns)
+        .cloned()
+        .collect();
     let waits = match (&event.host, ended.is_empty()) {
         (Scope::Host(_), true) => {
             let is_looked_at = endings.since.is_none_or(|since| since <= stored.filed_at);
@@ -130,4 +180,26 @@ async fn waits(session: &Session, event: &Event) -> Result<Option<Waits>, BusErr
         Some(OpenState::Parked) => Some(Waits::Host),
         Some(OpenState::Unknown) | None => None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn i1_at_which_host_an_event_ended_says_the_subject_and_not_the_body() {
+        let record: AuditRecord = serde_json::from_value(json!({
+            "at": "2030-01-01T00:00:00Z", "host": "victim", "kind": "event", "actor": "runner", "message": "x",
+            "details": {"id": "e1", "dead": true, "reason": "none"},
+        }))
+        .expect("a record");
+        let told_by = |host: &str, kind| Subject::Audit {
+            scope: Scope::try_from(host.to_owned()).expect("a scope"),
+            kind,
+        };
+        let (id, ending) = ending(&told_by("thief", AuditKind::Event), &record).expect("an end");
+        assert_eq!((id.as_str(), ending.host.as_str()), ("e1", "thief"));
+        assert!(super::ending(&told_by("thief", AuditKind::Alarm), &record).is_none());
+    }
 }

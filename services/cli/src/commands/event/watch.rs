@@ -62,7 +62,9 @@ pub(crate) async fn watch(
             },
             delivery = outcomes.next() => match delivery {
                 None => return Ok(()),
-                Some(delivery) => match read::<AuditRecord>(&delivery).and_then(|record| ending(&record)) {
+                Some(delivery) => match read::<AuditRecord>(&delivery)
+                    .and_then(|record| ending(delivery.subject(), &record))
+                {
                     // What began before the watch is of interest too; what was left out stays so.
                     Some((id, ending)) if concerns(&ending.host) && (lowest == Severity::Info || shown.has(&id)) => {
                         print(&arguments, &json!({"id": id, "ending": ending}), || ended(&id, &ending))?
