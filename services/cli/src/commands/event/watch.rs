@@ -1,6 +1,7 @@
 //! `snooze event watch`: events and their outcomes as they come.
 //!
-//! An event is heard when it is sent to its stream. One that is reported twice is heard twice and shown once.
+//! An event is heard when it is sent to its stream. One that is reported twice is heard twice and shown once. What is sent
+//! while the connection is lost is not heard, and that is said.
 
 use super::found::ending;
 use crate::{
@@ -10,7 +11,7 @@ use crate::{
     view::event::{ended, noticed},
 };
 use serde_json::json;
-use snooze_bus::{Delivery, SubjectFilter};
+use snooze_bus::{BusStatus, Delivery, SubjectFilter};
 use snooze_schemas::{
     EventId,
     audit::{AuditKind, AuditRecord},
@@ -43,6 +44,8 @@ pub(crate) async fn watch(
         .await
         .map_err(|error| of_bus(&error))?;
     let mut shown = Shown::default();
+    let mut status = session.bus.status();
+    status.mark_unchanged();
     let concerns = |scope: &Scope| match (&arguments.host, scope) {
         (Some(wanted), Scope::Host(host)) => wanted == host,
         (Some(_), Scope::Fleet) | (None, _) => true,
@@ -51,6 +54,12 @@ pub(crate) async fn watch(
         // Cancelling any branch loses nothing: what was not taken stays in its subscription.
         let next = tokio::select! {
             () = shutdown.cancelled() => return Ok(()),
+            Ok(()) = status.changed() => {
+                if let Some(line) = missed(&status.borrow_and_update()) {
+                    print::talk(line);
+                }
+                continue;
+            }
             delivery = events.next() => match delivery {
                 None => return Ok(()),
                 Some(delivery) => match read::<Event>(&delivery) {
@@ -76,6 +85,20 @@ pub(crate) async fn watch(
         if next.is_break() {
             return Ok(());
         }
+    }
+}
+
+/// What is said where the connection changes.
+fn missed(status: &BusStatus) -> Option<&'static str> {
+    match status {
+        BusStatus::Disconnected => {
+            Some("the connection to the bus is lost; what comes meanwhile is not shown")
+        }
+        BusStatus::Connected => {
+            Some("the connection is back; `snooze event list` shows what came in between")
+        }
+        // The command ends with that.
+        BusStatus::Fatal(_) => None,
     }
 }
 
