@@ -6,7 +6,7 @@
 //!
 //! - [`Bus::connect`], [`Bus::begin`], [`Bus::publish`], [`Bus::request`], [`Bus::subscribe`] and [`serve()`]: talking.
 //! - [`Bus::set_up`], [`Bus::file`], [`Bus::history`], [`Bus::bucket`], [`Bus::write_batch`],
-//!   [`Bus::events`], [`Bus::artifacts`]: what is kept.
+//!   [`Bus::events`], [`Bus::decisions`], [`Bus::artifacts`]: what is kept.
 //! - [`Bus::announce`]: being found by `nats micro`.
 //! - [`Role`], [`User`], [`Keys`], [`ServerConfig`]: who may say what, and the server that fences it.
 
@@ -36,9 +36,10 @@ pub use credentials::{CredentialsError, Keys, Trust, holder_of};
 pub use error::{BusError, BusErrorKind, Cause, FileError, RequestError, WriteError};
 pub use headers::{KIND, VERSION};
 pub use jetstream::{
-    ArtifactError, Artifacts, BatchWrite, Bucket, BucketHandle, BucketKept, Change, Entry, EventConsumer,
-    EventDelivery, EventsKept, Expect, LaneProgress, Look, MAX_ARTIFACT_BYTES, MAX_BATCH, Once, Searched,
-    Stored, Stream, Taken, UnreadableEvent, Watch, Writes,
+    ArtifactError, Artifacts, BatchWrite, Bucket, BucketHandle, BucketKept, Change, DECISIONS,
+    DecisionConsumer, DecisionDelivery, Entry, EventConsumer, EventDelivery, EventsKept, Expect,
+    LaneProgress, Look, MAX_ARTIFACT_BYTES, MAX_BATCH, Once, Searched, Stored, Stream, Taken,
+    UnreadableEvent, Watch, Writes,
 };
 pub use micro::{Announcement, Endpoint, RUNNER_SERVICE, RequestCounts, Service};
 pub use raw::{RawMessage, RawSubscription};

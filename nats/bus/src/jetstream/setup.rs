@@ -5,6 +5,7 @@
 use super::{
     api::{code, failed},
     artifacts,
+    decisions::{PUBLISHED, published_config},
     streams::{Bucket, Stream, consumer_config, consumer_name},
 };
 use crate::{Bus, error::BusError, subject::SubjectFilter};
@@ -27,7 +28,10 @@ impl Bus {
         for severity in Severity::DESCENDING {
             self.make_consumer(severity).await?;
         }
-        Ok(())
+        // Several filters have no place in a subject.
+        let subject = format!("$JS.API.CONSUMER.CREATE.{}.{PUBLISHED}", Stream::Audit.name());
+        self.consumer_at(subject, Stream::Audit, PUBLISHED, published_config())
+            .await
     }
 
     async fn make_stream(&self, name: &str, config: &Value) -> Result<(), BusError> {
@@ -51,11 +55,23 @@ impl Bus {
     }
 
     async fn make_consumer(&self, severity: Severity) -> Result<(), BusError> {
-        let stream = Stream::of_events(severity).name();
+        let stream = Stream::of_events(severity);
         let name = consumer_name(severity);
         let filter = SubjectFilter::EventsOfSeverity(severity);
-        let subject = format!("$JS.API.CONSUMER.CREATE.{stream}.{name}.{filter}");
-        let body = json!({ "stream_name": stream, "config": consumer_config(severity) });
+        let subject = format!("$JS.API.CONSUMER.CREATE.{}.{name}.{filter}", stream.name());
+        self.consumer_at(subject, stream, name, consumer_config(severity))
+            .await
+    }
+
+    async fn consumer_at(
+        &self,
+        subject: String,
+        stream: Stream,
+        name: &str,
+        config: Value,
+    ) -> Result<(), BusError> {
+        let stream = stream.name();
+        let body = json!({ "stream_name": stream, "config": config });
         self.api::<Value>(subject, &body)
             .await?
             .map(drop)

@@ -14,6 +14,7 @@ use async_nats::{HeaderMap, Message, Subscriber};
 use futures_util::StreamExt;
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::json;
+use snooze_schemas::Timestamp;
 use std::time::Duration;
 use tokio::sync::watch::Receiver;
 
@@ -303,6 +304,7 @@ pub(super) struct Sent {
     pub(super) deliveries: u64,
     pub(super) stream_sequence: u64,
     pub(super) consumer_sequence: u64,
+    pub(super) filed_at: Timestamp,
     pub(super) pending: u64,
 }
 
@@ -320,6 +322,7 @@ impl Sent {
             deliveries: numbers[0].parse().ok()?,
             stream_sequence: numbers[1].parse().ok()?,
             consumer_sequence: numbers[2].parse().ok()?,
+            filed_at: Timestamp::from_nanosecond(numbers[3].parse().ok()?).ok()?,
             pending: numbers[4].parse().ok()?,
         })
     }
@@ -346,6 +349,7 @@ mod tests {
             deliveries: 1,
             stream_sequence: 20,
             consumer_sequence: 3,
+            filed_at: Timestamp::from_nanosecond(1_700_000_000).expect("a time"),
             pending: 4,
         };
         assert_eq!(Sent::parse("$JS.ACK.KV_x.watch.1.20.3.1700000000.4"), Some(sent));

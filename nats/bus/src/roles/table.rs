@@ -155,6 +155,8 @@ const GATEWAY: &[Right] = &[
     // How an event ended: it clears the note of it, and whoever sweeps looks here first.
     Subscribe("audit.*.event"),
     Get(AUDIT),
+    // What was decided, to be published elsewhere.
+    Consume(AUDIT),
 ];
 
 const OPERATOR: &[Right] = &[

@@ -2,6 +2,7 @@
 
 mod artifacts;
 mod buckets;
+mod decisions;
 mod durability;
 mod events;
 mod fixtures;

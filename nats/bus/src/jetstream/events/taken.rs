@@ -1,17 +1,15 @@
 //! What was taken from a consumer: an event, or what cannot be read as one; and what becomes of it.
 
 use crate::{
-    Bus,
     error::BusError,
     headers,
-    jetstream::streams::{MAX_EVENT_BYTES, nanoseconds},
+    jetstream::{pull::Ticket, streams::MAX_EVENT_BYTES},
     subject::Subject,
     subscription::read_body,
     trace,
 };
 use async_nats::Message as NatsMessage;
 use bytes::Bytes;
-use serde_json::json;
 use snooze_schemas::{
     ErrorCode, Refusal,
     event::{Event, Severity},
@@ -41,35 +39,6 @@ impl Taken {
             Self::Event(delivery) => Ok(delivery),
             Self::Unreadable(unreadable) => Err(unreadable),
         }
-    }
-}
-
-/// The right to say what becomes of one message.
-#[derive(Debug)]
-pub(super) struct Ticket {
-    pub(super) bus: Bus,
-    pub(super) reply: String,
-    pub(super) deliveries: u64,
-    pub(super) sequence: u64,
-}
-
-impl Ticket {
-    async fn say(&self, body: Bytes) -> Result<(), BusError> {
-        let client = &self.bus.inner.client;
-        let said = client.publish(self.reply.clone(), body).await;
-        said.map_err(|cause| BusError::Publish {
-            template: "$JS.ACK.<stream>.<consumer>",
-            source: cause.into(),
-        })
-    }
-
-    async fn ack(&self) -> Result<(), BusError> {
-        self.say(Bytes::from_static(b"+ACK")).await
-    }
-
-    async fn retry_after(&self, delay: Duration) -> Result<(), BusError> {
-        let body = format!("-NAK {}", json!({ "delay": nanoseconds(delay) }));
-        self.say(body.into()).await
     }
 }
 

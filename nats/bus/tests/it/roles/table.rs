@@ -183,13 +183,15 @@ async fn i5_gateway() {
             $JS.ACK.EVENTS_URGENT.severity-3.1.1.1.1.0 $JS.ACK.EVENTS_ROUTINE.severity-0.1.1.1.1.0 \
             $JS.API.STREAM.INFO.EVENTS_URGENT $JS.API.STREAM.INFO.EVENTS_ROUTINE $JS.API.STREAM.INFO.DEAD \
             $JS.API.STREAM.INFO.KV_snooze_open \
-            $JS.API.CONSUMER.INFO.EVENTS_URGENT.severity-3 $JS.API.CONSUMER.INFO.EVENTS_ROUTINE.severity-0",
+            $JS.API.CONSUMER.INFO.EVENTS_URGENT.severity-3 $JS.API.CONSUMER.INFO.EVENTS_ROUTINE.severity-0 \
+            $JS.API.CONSUMER.MSG.NEXT.AUDIT.published-aws $JS.ACK.AUDIT.published-aws.1.1.1.1.0",
         may_not_publish: "host.a.runner.prepare host.a.runner.verify host.a.runner.cancel host.a.verdict audit.a.stopped \
             ops.freeze custom.x.y $KV.snooze_config.fleet $KV.snooze_config.roster.a $KV.snooze_state.gate \
             $KV.snooze_state.host.a $JS.API.STREAM.MSG.GET.KV_snooze_state $JS.API.DIRECT.GET.KV_snooze_state \
             $JS.API.DIRECT.GET.KV_snooze_state.$KV.snooze_state.gate $JS.API.CONSUMER.CREATE.KV_snooze_state.w.x \
             $JS.API.CONSUMER.CREATE.EVENTS_URGENT.mine $JS.API.DIRECT.GET.VERDICTS $JS.API.STREAM.CREATE.X \
-            $JS.API.STREAM.INFO.KV_snooze_state $JS.API.STREAM.INFO.AUDIT $JS.API.STREAM.UPDATE.EVENTS_URGENT",
+            $JS.API.STREAM.INFO.KV_snooze_state $JS.API.STREAM.UPDATE.EVENTS_URGENT $JS.API.STREAM.UPDATE.AUDIT \
+            $JS.API.CONSUMER.CREATE.AUDIT.mine $JS.API.CONSUMER.CREATE.AUDIT.published-aws",
         may_hear: "custom.> custom.backup.> gateway.> gateway.replay host.*.hello",
         may_not_hear: "host.*.verdict host.*.lease host.*.runner.> ops.> event.> audit.>",
     };

@@ -124,7 +124,12 @@ async fn give(
     let event = Arc::new(filed.message);
     let offered = match so_far {
         Next::Silent => Offer::Silent,
-        _ => offers.patiently(&event, host, until_deadline).instrument(span).await,
+        _ => {
+            offers
+                .patiently(&event, host, until_deadline)
+                .instrument(span)
+                .await
+        }
     };
     match offered {
         Offer::Accepted => {
