@@ -3,7 +3,7 @@
 //! The policy keys are those of the shared policy type, which this crate may not name; a test of the
 //! workspace compares the two.
 
-use super::kind::Kind;
+use super::{event_publish::PUBLISHABLE, kind::Kind};
 
 mod key;
 
@@ -73,6 +73,12 @@ const SENT: Kind = Kind::Number {
 const BODY: Kind = Kind::Whole {
     min: 1_024,
     max: 4_194_304,
+};
+
+/// A month is the longest that somebody would want to be told of late.
+const MAX_AGE: Kind = Kind::Number {
+    min: 1.0,
+    max: 43_200.0,
 };
 
 const LOGS_GO_TO_STDERR: &str = "logs go to stderr, where systemd's journal keeps them";
@@ -178,6 +184,16 @@ pub const KEYS: &[Key] = &[
     local("event_http.secrets", Kind::Text, "\"/etc/snooze/event-http\""),
     local("event_http.events_per_second", SENT, "100"),
     local("event_http.max_body_bytes", BODY, "1048576"),
+    local("event_publish.aws.enabled", Kind::Bool, "false"),
+    local("event_publish.aws.event_bus", Kind::Text, "\"default\""),
+    local("event_publish.aws.region", Kind::Text, "null"),
+    local("event_publish.aws.endpoint", Kind::Text, "null"),
+    local(
+        "event_publish.aws.kinds",
+        Kind::Choices(PUBLISHABLE),
+        "[\"decision\", \"intent\", \"stopped\", \"cancelled\", \"alarm\", \"gate\", \"lease\", \"wake\"]",
+    ),
+    local("event_publish.aws.max_age_minutes", MAX_AGE, "1440"),
     local("event_sources.aws_metadata.enabled", Kind::Bool, "false"),
     local(
         "event_sources.aws_metadata.endpoint",

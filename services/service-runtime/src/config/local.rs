@@ -1,7 +1,8 @@
 //! The part of the configuration that concerns only this machine.
 
 use super::{
-    event_handlers::EventHandlersConfig, event_http::EventHttpConfig, event_sources::EventSourcesConfig,
+    event_handlers::EventHandlersConfig, event_http::EventHttpConfig, event_publish::EventPublishConfig,
+    event_sources::EventSourcesConfig,
 };
 use crate::{secret::Secret, telemetry::TelemetryConfig};
 use serde_json::{Map, Value};
@@ -20,6 +21,8 @@ pub struct LocalConfig {
     pub otlp_endpoint: Option<Secret>,
     /// How people's own events are taken over HTTP.
     pub event_http: EventHttpConfig,
+    /// Where what was decided is published.
+    pub event_publish: EventPublishConfig,
     /// Where events come from.
     pub event_sources: EventSourcesConfig,
     /// How they are handled, by type.
@@ -67,6 +70,7 @@ impl LocalConfig {
             },
             otlp_endpoint: text(telemetry.get("otlp_endpoint")).map(Secret::new),
             event_http: EventHttpConfig::from_section(&section("event_http")),
+            event_publish: EventPublishConfig::from_section(&section("event_publish")),
             event_sources: EventSourcesConfig::from_section(&section("event_sources")),
             event_handlers: EventHandlersConfig::from_section(&section("event_handlers")),
         }

@@ -9,6 +9,7 @@ mod document;
 mod doubled;
 mod event_handlers;
 mod event_http;
+mod event_publish;
 mod event_sources;
 mod keys;
 mod kind;
@@ -21,6 +22,7 @@ mod spelling;
 
 pub use event_handlers::{Dispatch, EventHandlersConfig, HandlerConfig, HandlingConfig};
 pub use event_http::EventHttpConfig;
+pub use event_publish::{AwsPublishConfig, EventPublishConfig};
 pub use event_sources::{
     AwsMetadataSourceConfig, AzureSourceConfig, EventSourcesConfig, GcpSourceConfig, SystemSourceConfig,
 };
