@@ -1,5 +1,9 @@
-//! The event gateway as a process of its own: the part at the centre, or the part on a host.
+//! The event gateway as a process of its own: the part at the centre, or the part on a host; and what prepares an
+//! account of AWS for it.
 
+mod aws_command;
+
+use aws_command::AwsArguments;
 use clap::{Args, Parser, Subcommand};
 use snooze_bus::{Bus, BusConfig, BusErrorKind, Role};
 use snooze_event_gateway::{
@@ -36,6 +40,8 @@ enum Part {
     Centre(CentreArguments),
     /// Notice what concerns this host, hand it to its own runner and file it
     Host(HostArguments),
+    /// Prepare an account of AWS (it takes a build with the feature `aws`)
+    Aws(AwsArguments),
 }
 
 #[derive(Debug, Args)]
@@ -61,11 +67,12 @@ fn main() -> ExitCode {
         Err(exit) => return exit,
     };
     let part = arguments.part.unwrap_or(Part::Centre(arguments.centre));
-    let (service, threads) = match &part {
-        Part::Centre(centre) => (&centre.service, Threads::PerCore),
-        Part::Host(host) => (&host.service, Threads::One),
+    let (file, threads) = match &part {
+        Part::Centre(centre) => (centre.service.config.as_ref(), Threads::PerCore),
+        Part::Host(host) => (host.service.config.as_ref(), Threads::One),
+        Part::Aws(aws) => (aws.config(), Threads::One),
     };
-    let loaded = match config::load(&RealSource, service.config.as_deref()) {
+    let loaded = match config::load(&RealSource, file.map(PathBuf::as_path)) {
         Ok(loaded) => loaded,
         Err(mistakes) => {
             let lines: Vec<String> = mistakes.iter().map(|mistake| one_line(mistake)).collect();
@@ -77,6 +84,16 @@ fn main() -> ExitCode {
         match part {
             Part::Centre(arguments) => at_the_centre(arguments, &loaded, shutdown).await,
             Part::Host(arguments) => on_a_host(arguments, &loaded, shutdown).await,
+            // Given up half way, the next run goes on from there.
+            Part::Aws(arguments) => shutdown
+                .run_until_cancelled(aws_command::run(arguments, &loaded))
+                .await
+                .unwrap_or_else(|| {
+                    Err(Failure::new(
+                        Exit::Failed,
+                        "ended before it was done: run it again",
+                    ))
+                }),
         }
     })
 }

@@ -10,6 +10,8 @@
 //!   the same store; for tests of blips.
 //! - [`MotoServer::start`]: moto as EC2; [`Ec2Proxy::before`] it delays, drops, applies late,
 //!   throttles, refuses and resets.
+//! - [`MotoServer::api`]: the services of AWS that speak JSON, past our own code; [`AwsFront::before`] it refuses,
+//!   throttles and loses answers.
 //! - [`Ec2Metadata`]: AWS's own mock of the instance metadata service; [`ImdsServer`]: one that is slow, breaks
 //!   off, refuses and forgets.
 //! - [`Process`]: one of our own programs, to be killed.
@@ -29,6 +31,7 @@
     reason = "tests start real servers, and wait by the real clock"
 )]
 
+mod aws_front;
 mod disk;
 mod ec2_metadata;
 mod ec2_proxy;
@@ -44,6 +47,7 @@ mod proxy;
 mod redis;
 mod wait;
 
+pub use aws_front::{AwsFront, FrontAnswer};
 pub use disk::{fill_disk_of, free_disk_of};
 pub use ec2_metadata::Ec2Metadata;
 pub use ec2_proxy::{Ec2Call, Ec2Fault, Ec2Proxy, GaveUp};

@@ -1,5 +1,6 @@
 //! moto: the EC2 API as a server, with instances that exist only in its memory.
 
+mod api;
 mod instances;
 
 use crate::{

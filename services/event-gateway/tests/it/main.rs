@@ -1,5 +1,8 @@
 //! The gateway over a real bus, every role behind its fence.
 
+#[cfg(feature = "aws")]
+mod aws;
+mod aws_command;
 mod aws_metadata;
 mod centre;
 mod custom;

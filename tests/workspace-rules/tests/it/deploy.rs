@@ -9,7 +9,7 @@ fn deployed(name: &str) -> String {
     std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// The EC2 actions that a policy allows.
+/// The actions that a policy allows.
 fn allowed(policy: &str) -> BTreeSet<String> {
     let policy: serde_json::Value = serde_json::from_str(&deployed(policy)).expect("a policy is JSON");
     let statements = policy["Statement"].as_array().expect("a policy has statements");
@@ -23,24 +23,30 @@ fn allowed(policy: &str) -> BTreeSet<String> {
         .collect()
 }
 
-/// The EC2 actions that the executor asks for: `client.stop_instances()` is `ec2:StopInstances`.
+/// The EC2 actions that the executor asks for.
 fn asked() -> BTreeSet<String> {
     const VERBS: [&str; 6] = ["describe_", "stop_", "start_", "create_", "delete_", "modify_"];
+    let asked = asked_below("services/snooze-executor/src/provider/aws", &VERBS);
+    asked.into_iter().map(|action| format!("ec2:{action}")).collect()
+}
+
+/// The actions that code asks for: `client.stop_instances()` is `StopInstances`.
+fn asked_below(path: &str, verbs: &[&str]) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     for file in sources() {
-        if !file.path.starts_with("services/snooze-executor/src/provider/aws") {
+        if !file.path.starts_with(path) {
             continue;
         }
         for (_, line) in file.code_outside_tests() {
             let calls = line.split('.').skip(1).filter_map(|rest| rest.split_once("()"));
             let calls = calls.map(|(name, _)| name);
             // A request has a plural or a kind of thing in its name; an accessor of an answer has no verb.
-            for name in calls.filter(|name| VERBS.iter().any(|verb| name.starts_with(verb))) {
+            for name in calls.filter(|name| verbs.iter().any(|verb| name.starts_with(verb))) {
                 let words = name.split('_').map(|word| {
                     let (first, rest) = word.split_at(1);
                     format!("{}{rest}", first.to_ascii_uppercase())
                 });
-                found.insert(format!("ec2:{}", words.collect::<String>()));
+                found.insert(words.collect::<String>());
             }
         }
     }
@@ -50,6 +56,34 @@ fn asked() -> BTreeSet<String> {
 #[test]
 fn the_fleets_policy_allows_what_the_executor_asks_for_and_no_more() {
     assert_eq!(allowed("iam-policy-fleet.json"), asked());
+}
+
+/// The same of the gateway: what is about a queue is asked of SQS, all else of EventBridge.
+fn asked_of_queues_and_events(path: &str) -> BTreeSet<String> {
+    const VERBS: [&str; 8] = [
+        "describe_",
+        "get_",
+        "list_",
+        "create_",
+        "set_",
+        "put_",
+        "remove_",
+        "delete_",
+    ];
+    let service = |action: &str| if action.contains("Queue") { "sqs" } else { "events" };
+    let asked = asked_below(path, &VERBS);
+    asked
+        .iter()
+        .map(|action| format!("{}:{action}", service(action)))
+        .collect()
+}
+
+#[test]
+fn the_policy_of_the_set_up_for_aws_allows_what_it_asks_for_and_no_more() {
+    let mut asked = asked_of_queues_and_events("services/event-gateway/src/aws/setup");
+    // What is made is tagged in the same call, which takes a permission of its own.
+    asked.extend(["sqs:TagQueue", "events:TagResource"].map(str::to_owned));
+    assert_eq!(allowed("iam-policy-aws-setup.json"), asked);
 }
 
 #[test]
