@@ -14,6 +14,7 @@
 //! - `offer`, `answers`, `notes`, `parked`, `whole`: what a host took, and what waits for one that is away or silent.
 //! - `sweeper`, `outcomes`, `ending`, `dead`: how it ends.
 //! - `room`: whether the streams of events fill up.
+//! - `publishing`: whether what was decided is told to others.
 
 mod answers;
 mod custom;
@@ -27,12 +28,15 @@ mod notes;
 mod offer;
 mod outcomes;
 mod parked;
+mod publishing;
 mod replay;
 mod room;
 mod roster;
 mod sweeper;
 mod taking;
 mod whole;
+
+pub use publishing::LacksAws;
 
 use crate::{GatewayError, denied::until_denied};
 use snooze_bus::{Bus, GATEWAY_QUEUE, Subject, SubjectFilter, serve};
@@ -69,6 +73,9 @@ pub struct Config {
     pub room_interval: Duration,
     /// Where people's own events are taken over HTTP, if anywhere.
     pub http: Option<http::Front>,
+    /// Where what was decided is published, if anywhere.
+    #[cfg(feature = "aws")]
+    pub publish: Option<crate::aws::publish::Settings>,
     /// The clocks.
     pub clocks: Clocks,
 }
@@ -86,6 +93,8 @@ impl Config {
             sweep_interval: Duration::from_secs(1),
             room_interval: Duration::from_secs(60),
             http: None,
+            #[cfg(feature = "aws")]
+            publish: None,
             clocks: Clocks::real(),
         }
     }
@@ -138,6 +147,14 @@ pub async fn run(mut config: Config, bus: Bus, shutdown: CancellationToken) -> R
     if let Some(front) = config.http.take() {
         let (bus, clocks, stop) = (bus.clone(), config.clocks.clone(), shutdown.clone());
         tasks.start("http", http::serve(front, bus, clocks, stop));
+    }
+    #[cfg(feature = "aws")]
+    if let Some(settings) = config.publish.take() {
+        let (bus, clocks, stop) = (bus.clone(), config.clocks.clone(), shutdown.clone());
+        tasks.start(
+            "publish",
+            crate::aws::publish::publish(settings, bus, clocks, stop),
+        );
     }
     tasks.start("replay", {
         let (bus, clocks, stop) = (bus.clone(), config.clocks.clone(), shutdown.clone());

@@ -117,6 +117,9 @@ async fn at_the_centre(
         http,
         ..centre::Config::new(actor)
     };
+    let config = config
+        .publishing(&loaded.local.event_publish)
+        .map_err(|error| Failure::from_error(Exit::Usage, &error))?;
     let run = centre::run(config, bus, shutdown).await;
     run.map_err(|error| ended(&error))
 }

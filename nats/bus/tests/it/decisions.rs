@@ -115,6 +115,6 @@ async fn where_the_set_up_made_no_such_consumer_it_says_so() {
     let server = NatsServer::open().await;
     let bus = open(&server, Role::Gateway, "g").await;
     let mut consumer = bus.decisions().await.expect("subscribes");
-    let error = consumer.next().await.err().expect("there is none");
+    let error = consumer.next().await.expect_err("there is none");
     assert!(error.is_missing(), "{error}");
 }

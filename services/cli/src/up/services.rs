@@ -13,7 +13,7 @@ use snooze_event_gateway::{
     centre,
     host::{self as host_gateway, sources},
 };
-use snooze_service_runtime::{CancellationToken, Failure, Tasks, places};
+use snooze_service_runtime::{CancellationToken, Exit, Failure, Tasks, places};
 use tokio::sync::watch;
 
 /// Starts them, and returns their connections too. One that ends before shutdown ends all.
@@ -81,6 +81,9 @@ pub(super) async fn start(
             .map_err(|error| Failure::from_error(error.exit(), &error))?,
         ..centre::Config::new(format!("gateway on {}", host.id))
     };
+    let gateway = gateway
+        .publishing(&plan.local.event_publish)
+        .map_err(|error| Failure::from_error(Exit::Usage, &error))?;
     let bus = place.connect(&place.gateway).await?;
     connections.push(bus.clone());
     tasks.start("event-gateway", centre::run(gateway, bus, shutdown.clone()));

@@ -127,7 +127,8 @@ impl Setup {
     }
 
     async fn connect(&self) -> Result<(Queues, Rules), SetupError> {
-        let config = self.connection.sdk_config().await;
+        // Boxed: what finds an access key is large.
+        let config = Box::pin(self.connection.sdk_config()).await;
         let region = config.region().ok_or(SetupError::NoRegion)?.to_string();
         let failing = Failing { region };
         let queues = Queues::new(&config, self, failing.clone());

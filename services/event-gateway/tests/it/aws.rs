@@ -4,5 +4,7 @@ mod command;
 mod events;
 mod explained;
 mod found;
+mod publish;
+mod publish_failing;
 mod removing;
 mod setting_up;

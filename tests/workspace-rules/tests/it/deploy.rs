@@ -87,6 +87,12 @@ fn the_policy_of_the_set_up_for_aws_allows_what_it_asks_for_and_no_more() {
 }
 
 #[test]
+fn the_policy_of_publishing_allows_what_it_asks_for_and_no_more() {
+    let asked = asked_of_queues_and_events("services/event-gateway/src/aws/publish");
+    assert_eq!(allowed("iam-policy-aws-publish.json"), asked);
+}
+
+#[test]
 fn p10_the_policy_of_one_instance_lets_it_stop_itself_and_start_nothing() {
     let mut expected = asked();
     assert!(expected.remove("ec2:StartInstances"));

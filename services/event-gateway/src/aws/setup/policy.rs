@@ -54,7 +54,7 @@ impl Owner {
 }
 
 /// A queue's policy that lets rules send to it, from the one that it has so far.
-pub(super) fn letting(policy: Option<&str>, owner: &Owner, queue: &str, rules: Vec<String>) -> Value {
+pub(super) fn letting(policy: Option<&str>, owner: &Owner, queue: &str, rules: &[String]) -> Value {
     let statement = json!({
         "Sid": SID,
         "Effect": "Allow",

@@ -127,7 +127,8 @@ pub(super) fn events(wanted: &Wanted, event_bus: &str, owner: &Owner, policy: Op
         "maxReceiveCount": RECEIVES,
     });
     let rules = wanted.rules.iter().map(|rule| owner.rule(event_bus, &rule.name));
-    let policy = policy::letting(policy, owner, &owner.queue(&wanted.queue), rules.collect());
+    let rules: Vec<String> = rules.collect();
+    let policy = policy::letting(policy, owner, &owner.queue(&wanted.queue), &rules);
     Attributes::from([
         ("ReceiveMessageWaitTimeSeconds", WAIT_SECONDS.to_string()),
         ("VisibilityTimeout", VISIBILITY_SECONDS.to_string()),

@@ -109,7 +109,7 @@ pub(super) async fn attributes(moto: &MotoServer, name: &str) -> Value {
 }
 
 /// Changes attributes of a queue, as a person would.
-pub(super) async fn set_attributes(moto: &MotoServer, name: &str, attributes: Value) {
+pub(super) async fn set_attributes(moto: &MotoServer, name: &str, attributes: &Value) {
     let asked = json!({"QueueUrl": queue_url(moto, name).await, "Attributes": attributes});
     let set = moto.api(REGION, "AmazonSQS.SetQueueAttributes", &asked).await;
     set.expect("it is there");

@@ -124,7 +124,7 @@ async fn what_differs_is_mended_and_what_others_let_send_stays() {
         "VisibilityTimeout": "5", "Policy": queue["Policy"].to_string(), "ReceiveMessageWaitTimeSeconds": "0",
         "RedrivePolicy": queue["RedrivePolicy"].to_string(),
     });
-    set_attributes(&moto, "cs-events", changes).await;
+    set_attributes(&moto, "cs-events", &changes).await;
     let disabled = json!({"Name": "cs-rebalance"});
     moto.api(REGION, "AWSEvents.DisableRule", &disabled)
         .await
