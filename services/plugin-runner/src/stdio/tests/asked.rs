@@ -154,7 +154,7 @@ async fn e3_a_critical_event_waits_for_the_work_on_a_lower_one_for_half_of_its_t
     elif request["method"] != "CheckIdle":"#,
     );
     let stand = Stand::of(&script).await;
-    let hour = Duration::from_secs(3600);
+    let minute = Duration::from_secs(60);
     let event = |name: &'static str, severity, within| {
         stand
             .plugin
@@ -162,11 +162,11 @@ async fn e3_a_critical_event_waits_for_the_work_on_a_lower_one_for_half_of_its_t
                 name
             })
     };
-    let endless = event("endless", Severity::Urgent, hour);
+    let endless = event("endless", Severity::Urgent, minute);
     let (endless, critical, waits) = tokio::join!(
         endless,
         event("critical", Severity::Critical, SOON),
-        event("waits", Severity::Warning, hour),
+        event("waits", Severity::Warning, minute),
     );
     let error = endless.expect_err("it is ended");
     assert!(matches!(error, CallError::GaveWay), "{error:?}");
