@@ -35,9 +35,7 @@ mod aws_front;
 mod disk;
 mod ec2_metadata;
 mod ec2_proxy;
-mod imds;
 mod listening;
-mod metadata;
 mod moto;
 mod nats;
 mod nginx;
@@ -51,8 +49,6 @@ pub use aws_front::{AwsFront, FrontAnswer};
 pub use disk::{fill_disk_of, free_disk_of};
 pub use ec2_metadata::Ec2Metadata;
 pub use ec2_proxy::{Ec2Call, Ec2Fault, Ec2Proxy, GaveUp};
-pub use imds::{ImdsAnswer, ImdsRequest, ImdsServer};
-pub use metadata::{AzureMetadata, GcpMetadata, MetadataFault, MetadataQuestion, azure_event};
 pub use moto::MotoServer;
 pub use nats::NatsServer;
 pub use nginx::Nginx;
@@ -60,4 +56,8 @@ pub use otlp::{OtlpReceiver, ReceivedSpan};
 pub use process::{Process, nats_cli, nats_server, python, search_path};
 pub use proxy::TcpProxy;
 pub use redis::Redis;
+pub use snooze_fake_metadata::{
+    AzureMetadata, GcpMetadata, ImdsAnswer, ImdsRequest, ImdsServer, MetadataFault, MetadataQuestion,
+    azure_event,
+};
 pub use wait::{wait_for, wait_until};

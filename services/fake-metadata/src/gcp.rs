@@ -7,6 +7,7 @@ use super::serve::{Answer, MetadataFault, MetadataQuestion, Provider, Serving};
 use std::{
     collections::hash_map::DefaultHasher,
     hash::{Hash, Hasher},
+    io,
     sync::Arc,
     time::Duration,
 };
@@ -32,13 +33,22 @@ impl GcpMetadata {
     /// # Panics
     /// When loopback has no free port.
     pub async fn start() -> GcpMetadata {
+        let begun = GcpMetadata::try_start().await;
+        begun.expect("loopback has free ports")
+    }
+
+    /// The same.
+    ///
+    /// # Errors
+    /// When there is no free port, or no more files can be opened.
+    pub async fn try_start() -> io::Result<GcpMetadata> {
         let state = Arc::new(State {
             preempted: watch::Sender::new("FALSE".to_owned()),
             maintenance: watch::Sender::new("NONE".to_owned()),
             flavor: watch::Sender::new("Google".to_owned()),
         });
-        let serving = Serving::start(Arc::clone(&state)).await;
-        GcpMetadata { state, serving }
+        let serving = Serving::start(Arc::clone(&state)).await?;
+        Ok(GcpMetadata { state, serving })
     }
 
     /// Where it is asked.

@@ -2,6 +2,7 @@
 //!
 //! It never decides what is answered: that is the provider's.
 
+use crate::Record;
 use std::{
     io,
     net::{Ipv4Addr, SocketAddr},
@@ -95,25 +96,23 @@ pub(super) struct Serving {
 
 #[derive(Debug, Default)]
 struct Seen {
-    questions: Mutex<Vec<MetadataQuestion>>,
+    questions: Mutex<Record<MetadataQuestion>>,
     connections: AtomicUsize,
 }
 
 impl Serving {
-    pub(super) async fn start(provider: Arc<impl Provider>) -> Serving {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-            .await
-            .expect("loopback has free ports");
-        let address = listener.local_addr().expect("a bound socket has an address");
+    pub(super) async fn start(provider: Arc<impl Provider>) -> io::Result<Serving> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        let address = listener.local_addr()?;
         let seen = Arc::new(Seen::default());
         let (fault, state) = watch::channel(None);
         let accepting = tokio::spawn(accept(listener, provider, Arc::clone(&seen), state));
-        Serving {
+        Ok(Serving {
             address,
             seen,
             fault,
             accepting,
-        }
+        })
     }
 
     pub(super) fn url(&self) -> String {
@@ -130,7 +129,7 @@ impl Serving {
 
     pub(super) fn questions(&self) -> Vec<MetadataQuestion> {
         let questions = self.seen.questions.lock();
-        questions.unwrap_or_else(PoisonError::into_inner).clone()
+        questions.unwrap_or_else(PoisonError::into_inner).all()
     }
 
     pub(super) fn connections(&self) -> usize {
@@ -181,7 +180,7 @@ async fn serve(
         let noted = seen.questions.lock();
         noted
             .unwrap_or_else(PoisonError::into_inner)
-            .push(question.clone());
+            .add(question.clone());
         let (answer, is_whole) = loop {
             let now = fault.borrow_and_update().clone();
             if matches!(now, Some(MetadataFault::Silent)) {

@@ -4,8 +4,10 @@
 
 mod connection;
 
+use crate::Record;
 use std::{
     collections::BTreeMap,
+    io,
     net::{Ipv4Addr, SocketAddr},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -50,7 +52,7 @@ struct State {
     answers: BTreeMap<String, ImdsAnswer>,
     token: u64,
     token_life_seconds: u64,
-    requests: Vec<ImdsRequest>,
+    requests: Record<ImdsRequest>,
     connections: usize,
 }
 
@@ -70,14 +72,22 @@ impl ImdsServer {
     /// # Panics
     /// When loopback has no free port.
     pub async fn start() -> ImdsServer {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await;
-        let listener = listener.expect("loopback has free ports");
-        let address = listener.local_addr().expect("a bound socket has an address");
+        let begun = ImdsServer::try_start().await;
+        begun.expect("loopback has free ports")
+    }
+
+    /// The same.
+    ///
+    /// # Errors
+    /// When there is no free port, or no more files can be opened.
+    pub async fn try_start() -> io::Result<ImdsServer> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        let address = listener.local_addr()?;
         let state = Arc::new(Mutex::new(State {
             answers: BTreeMap::new(),
             token: 1,
             token_life_seconds: 21_600,
-            requests: Vec::new(),
+            requests: Record::default(),
             connections: 0,
         }));
         let (closing, closed) = watch::channel(());
@@ -88,12 +98,12 @@ impl ImdsServer {
                 tokio::spawn(connection::serve(stream, Arc::clone(&shared), closed.clone()));
             }
         });
-        ImdsServer {
+        Ok(ImdsServer {
             address,
             state,
             closing,
             accepting,
-        }
+        })
     }
 
     /// What a client asks.
@@ -135,7 +145,7 @@ impl ImdsServer {
     /// All that was asked so far.
     #[must_use]
     pub fn requests(&self) -> Vec<ImdsRequest> {
-        lock(&self.state).requests.clone()
+        lock(&self.state).requests.all()
     }
 
     /// What was asked of one path.
@@ -168,3 +178,6 @@ impl Drop for ImdsServer {
 fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests;

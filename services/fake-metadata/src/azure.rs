@@ -4,6 +4,7 @@
 use super::serve::{Answer, MetadataFault, MetadataQuestion, Provider, Serving};
 use serde_json::{Value, json};
 use std::{
+    io,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -51,12 +52,21 @@ impl AzureMetadata {
     /// # Panics
     /// When loopback has no free port.
     pub async fn start(machine: &str) -> AzureMetadata {
+        let begun = AzureMetadata::try_start(machine).await;
+        begun.expect("loopback has free ports")
+    }
+
+    /// The same.
+    ///
+    /// # Errors
+    /// When there is no free port, or no more files can be opened.
+    pub async fn try_start(machine: &str) -> io::Result<AzureMetadata> {
         let state = Arc::new(State {
             machine: machine.to_owned(),
             document: Mutex::default(),
         });
-        let serving = Serving::start(Arc::clone(&state)).await;
-        AzureMetadata { state, serving }
+        let serving = Serving::start(Arc::clone(&state)).await?;
+        Ok(AzureMetadata { state, serving })
     }
 
     /// Where it is asked.

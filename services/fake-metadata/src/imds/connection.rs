@@ -54,7 +54,10 @@ struct Head {
     method: String,
     path: String,
     token: Option<String>,
-    has_life: bool,
+    /// For how many seconds a token is to live.
+    life: Option<String>,
+    /// Whether it came by way of somebody else.
+    is_forwarded: bool,
 }
 
 async fn head(read: &mut BufReader<OwnedReadHalf>) -> Option<Head> {
@@ -80,8 +83,15 @@ async fn head(read: &mut BufReader<OwnedReadHalf>) -> Option<Head> {
         method: request.next()?.to_owned(),
         path: request.next()?.to_owned(),
         token: header("x-aws-ec2-metadata-token"),
-        has_life: header("x-aws-ec2-metadata-token-ttl-seconds").is_some(),
+        life: header("x-aws-ec2-metadata-token-ttl-seconds"),
+        is_forwarded: header("x-forwarded-for").is_some(),
     })
+}
+
+/// Whether a token may live so long: a second to six hours.
+fn is_life(seconds: Option<&str>) -> bool {
+    let seconds = seconds.and_then(|text| text.parse().ok());
+    seconds.is_some_and(|seconds| (1..=21_600).contains::<u32>(&seconds))
 }
 
 /// What is answered, and a header that goes with it; and the request is on record.
@@ -91,7 +101,8 @@ fn judge(state: &Mutex<State>, head: Head) -> (ImdsAnswer, String) {
     let set = state.answers.get(&head.path).cloned();
     let is_token = head.path == TOKEN_PATH;
     let answer = match (head.method.as_str(), is_token) {
-        ("PUT", true) if !head.has_life => ImdsAnswer::Status(400),
+        ("PUT", true) if head.is_forwarded => ImdsAnswer::Status(403),
+        ("PUT", true) if !is_life(head.life.as_deref()) => ImdsAnswer::Status(400),
         ("PUT", true) => set.unwrap_or_else(|| ImdsAnswer::Body(current.into_bytes())),
         ("GET", false) if head.token.as_deref() != Some(&current) => ImdsAnswer::Status(401),
         ("GET", false) => set.unwrap_or(ImdsAnswer::Status(404)),
@@ -102,7 +113,7 @@ fn judge(state: &Mutex<State>, head: Head) -> (ImdsAnswer, String) {
         ImdsAnswer::Status(status) => Some(status),
         ImdsAnswer::Never => None,
     };
-    state.requests.push(ImdsRequest {
+    state.requests.add(ImdsRequest {
         method: head.method,
         path: head.path,
         token: head.token,
