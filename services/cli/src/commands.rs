@@ -27,6 +27,7 @@ mod plugin_validation;
 mod plugins;
 mod question;
 mod requests;
+mod scratch;
 mod status;
 
 pub(crate) use host::one_host;

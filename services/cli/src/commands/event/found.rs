@@ -2,10 +2,10 @@
 //! of those that are not over.
 
 use crate::{
-    session::{Session, of_bus},
+    session::of_bus,
     view::event::{Ending, How, Story, Waits},
 };
-use snooze_bus::{Bucket, BusError, Stored, Stream, Subject, SubjectFilter, keys};
+use snooze_bus::{Bucket, Bus, BusError, Stored, Stream, Subject, SubjectFilter, keys};
 use snooze_schemas::{
     EventId, Timestamp,
     audit::{AuditKind, AuditRecord},
@@ -25,13 +25,13 @@ const SHOWN: usize = 5;
 
 /// The newest events of a family, at most so many, the oldest of them first.
 pub(super) async fn newest(
-    session: &Session,
+    bus: &Bus,
     filter: &SubjectFilter,
     limit: usize,
 ) -> Result<Vec<(Stream, Stored<Event>)>, Failure> {
     let mut events = Vec::new();
     for stream in [Stream::EventsUrgent, Stream::EventsRoutine] {
-        let found = session.bus.history::<Event>(stream, filter, limit).await;
+        let found = bus.history::<Event>(stream, filter, limit).await;
         let found = found.map_err(|error| of_bus(&error))?;
         // A host's word is good for its own subjects alone.
         let is_true = |stored: &Stored<Event>| Subject::from(&stored.message) == stored.subject;
@@ -80,11 +80,8 @@ pub(super) struct Endings {
 }
 
 /// Looks for how events ended.
-pub(super) async fn endings(session: &Session, filter: &SubjectFilter) -> Result<Endings, Failure> {
-    let found = session
-        .bus
-        .history::<AuditRecord>(Stream::Audit, filter, ENTRIES)
-        .await;
+pub(super) async fn endings(bus: &Bus, filter: &SubjectFilter) -> Result<Endings, Failure> {
+    let found = bus.history::<AuditRecord>(Stream::Audit, filter, ENTRIES).await;
     let found = found.map_err(|error| of_bus(&error))?;
     let oldest = found.first().map(|entry| entry.filed_at);
     let since = oldest.filter(|_| found.len() >= ENTRIES);
@@ -133,7 +130,7 @@ pub(super) fn ending(subject: &Subject, record: &AuditRecord) -> Option<(EventId
 
 /// What is known of one event; what it waits for is looked up where it has not ended at its host.
 pub(super) async fn story(
-    session: &Session,
+    bus: &Bus,
     stream: Stream,
     stored: Stored<Event>,
     endings: &Endings,
@@ -152,7 +149,7 @@ pub(super) async fn story(
     let waits = match (&event.host, ended.is_empty()) {
         (Scope::Host(_), true) => {
             let is_looked_at = endings.since.is_none_or(|since| since <= stored.filed_at);
-            let waits = waits(session, &event).await.map_err(|error| of_bus(&error))?;
+            let waits = waits(bus, &event).await.map_err(|error| of_bus(&error))?;
             Some(waits.unwrap_or(if is_looked_at {
                 Waits::Dispatch
             } else {
@@ -172,9 +169,9 @@ pub(super) async fn story(
 }
 
 /// What it waits for, where that is noted.
-async fn waits(session: &Session, event: &Event) -> Result<Option<Waits>, BusError> {
+async fn waits(bus: &Bus, event: &Event) -> Result<Option<Waits>, BusError> {
     let key = keys::open_key(&event.host, &event.id);
-    let noted = session.bus.bucket(Bucket::Open).get::<OpenEvent>(&key).await?;
+    let noted = bus.bucket(Bucket::Open).get::<OpenEvent>(&key).await?;
     Ok(match noted.map(|entry| entry.value.state) {
         Some(OpenState::Accepted) => Some(Waits::Outcome),
         Some(OpenState::Parked) => Some(Waits::Host),

@@ -28,20 +28,20 @@ pub(crate) async fn list(session: &Session, arguments: EventList) -> Result<(), 
     let searched = if is_narrow { SEARCHED } else { limit };
     let scope = arguments.host.clone().map(Scope::Host);
     let mut events = match &scope {
-        None => newest(session, &SubjectFilter::AllEvents, searched).await?,
+        None => newest(&session.bus, &SubjectFilter::AllEvents, searched).await?,
         Some(scope) => {
-            let mut events = newest(session, &SubjectFilter::EventsOf(scope.clone()), searched).await?;
-            events.extend(newest(session, &SubjectFilter::EventsOf(Scope::Fleet), searched).await?);
+            let mut events = newest(&session.bus, &SubjectFilter::EventsOf(scope.clone()), searched).await?;
+            events.extend(newest(&session.bus, &SubjectFilter::EventsOf(Scope::Fleet), searched).await?);
             events.sort_by_key(|(_, stored)| stored.filed_at);
             events
         }
     };
     events.retain(|(_, stored)| is_wanted(&arguments, &stored.message));
     events.drain(..events.len().saturating_sub(limit));
-    let endings = endings(session, &endings_of(scope.as_ref())).await?;
+    let endings = endings(&session.bus, &endings_of(scope.as_ref())).await?;
     let told = events
         .into_iter()
-        .map(|(stream, stored)| story(session, stream, stored, &endings));
+        .map(|(stream, stored)| story(&session.bus, stream, stored, &endings));
     let stories: Vec<Story> = stream::iter(told).buffered(AT_ONCE).try_collect().await?;
     if arguments.output.json {
         return print::json(&stories);

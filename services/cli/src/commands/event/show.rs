@@ -7,8 +7,8 @@ use snooze_service_runtime::Failure;
 /// Tells it.
 pub(crate) async fn show(session: &Session, arguments: EventShow) -> Result<(), Failure> {
     let (stream, stored) = the_one(session, &arguments.id, arguments.host.as_ref()).await?;
-    let endings = endings(session, &endings_of(Some(&stored.message.host))).await?;
-    let story = story(session, stream, stored, &endings).await?;
+    let endings = endings(&session.bus, &endings_of(Some(&stored.message.host))).await?;
+    let story = story(&session.bus, stream, stored, &endings).await?;
     match arguments.output.json {
         true => print::json(&story),
         false => print::lines(told(&story)),

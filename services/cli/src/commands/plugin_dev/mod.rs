@@ -9,7 +9,6 @@ mod folder;
 mod new;
 mod package;
 mod run;
-mod scratch;
 mod test;
 
 use crate::{arguments::Development, home::Home};

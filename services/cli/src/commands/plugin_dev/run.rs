@@ -8,10 +8,10 @@ mod changes;
 mod own;
 mod watch;
 
-use super::{Folder, scratch::Scratch};
+use super::Folder;
 use crate::{
     arguments::PluginRun,
-    commands::json_file,
+    commands::{json_file, scratch::Scratch},
     home::Home,
     print,
     up::alone::{Alone, Around},

@@ -12,8 +12,13 @@ mod readings;
 mod sandbox;
 mod trial;
 
-use super::{Folder, scratch::Scratch};
-use crate::{arguments::PluginTest, commands::json_file, home::Home, print};
+use super::Folder;
+use crate::{
+    arguments::PluginTest,
+    commands::{json_file, scratch::Scratch},
+    home::Home,
+    print,
+};
 use findings::Findings;
 use sandbox::Sandbox;
 use serde_json::{Map, Value};

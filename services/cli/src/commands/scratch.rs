@@ -12,12 +12,12 @@ const TRIES: u32 = 1000;
 
 /// A folder of our own below the one for temporary files, removed when it is dropped.
 #[derive(Debug)]
-pub(super) struct Scratch(PathBuf);
+pub(in crate::commands) struct Scratch(PathBuf);
 
 impl Scratch {
     /// Makes one. Others may pass through it to what is theirs and see nothing else: a plugin that is a user of its own
     /// has its home in it.
-    pub(super) fn make() -> Result<Scratch, Failure> {
+    pub(in crate::commands) fn make() -> Result<Scratch, Failure> {
         let base = std::env::temp_dir();
         let failed = |error: &io::Error| {
             Failure::new(
@@ -27,7 +27,7 @@ impl Scratch {
         };
         let process = std::process::id();
         for number in 0..TRIES {
-            let path = base.join(format!("snooze-plugin-{process}-{number}"));
+            let path = base.join(format!("snooze-{process}-{number}"));
             match fs::DirBuilder::new().mode(0o711).create(&path) {
                 Ok(()) => return Ok(Scratch(path)),
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
@@ -37,7 +37,7 @@ impl Scratch {
         Err(failed(&io::ErrorKind::AlreadyExists.into()))
     }
 
-    pub(super) fn path(&self) -> &Path {
+    pub(in crate::commands) fn path(&self) -> &Path {
         &self.0
     }
 }
