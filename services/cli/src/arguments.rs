@@ -6,6 +6,7 @@ mod looking;
 mod plugin;
 mod plugin_dev;
 mod requests;
+mod simulate;
 mod values;
 
 pub use credentials::{Credentials, Holder};
@@ -17,6 +18,7 @@ pub use plugin::{
 
 pub use event::{Event, EventList, EventReplay, EventSend, EventShow, EventWatch};
 pub use requests::{Freeze, Lease, Postpone, Wake};
+pub use simulate::{EventSimulate, Rehearsed, SimulateAzure, SimulateGcp, SimulateSpot, SimulateStorm};
 
 pub use plugin_dev::{Development, Language, PluginNew, PluginPackage, PluginRun, PluginTest};
 
@@ -93,7 +95,7 @@ pub enum Command {
     Plugin(Plugin),
     /// List plugins, as `plugin list` does.
     Plugins(PluginList),
-    /// Send, list, watch and replay events.
+    /// Send, list, watch, replay and simulate events.
     #[command(subcommand)]
     Event(Event),
     /// Close the kill switch: nothing is stopped until a thaw.

@@ -1,6 +1,6 @@
 //! What each command does: one question to a service, and its answer for people or for programs.
 
-mod event;
+pub(crate) mod event;
 mod explain;
 mod history;
 mod host;
@@ -90,6 +90,7 @@ async fn event(asked: Event, session: &Session) -> Result<(), Failure> {
         Event::Show(arguments) => event::show(session, arguments).await,
         Event::Replay(arguments) => event::replay(session, arguments).await,
         Event::Watch(_) => unreachable!("it ends by a signal and was begun before"),
+        Event::Simulate(_) => unreachable!("it has a bus of its own and was played before"),
     }
 }
 

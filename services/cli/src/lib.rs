@@ -4,7 +4,7 @@
 //! credentials of the person who types it. `up` and `credentials` are the set-up: the one starts the
 //! broker and the services, and is an administrator like any other from then on, but for the probe that it
 //! writes to see whether its broker still stores; the other signs with the keys that are the set-up's. What an
-//! author does with a plugin's folder is on no bus but its own. stdout is data, stderr is talk.
+//! author does with a plugin's folder, and what is simulated, is on no bus but its own. stdout is data, stderr is talk.
 
 pub mod arguments;
 mod commands;
@@ -17,7 +17,7 @@ mod unanswered;
 pub mod up;
 pub mod view;
 
-use arguments::{Arguments, Command, Connection, Plugin};
+use arguments::{Arguments, Command, Connection, Event, Plugin};
 use clap::CommandFactory;
 use home::Home;
 use snooze_service_runtime::{CancellationToken, Exit, Failure, TelemetryConfig, Threads, args, run_service};
@@ -53,7 +53,12 @@ pub fn run() -> ExitCode {
                 log_level: Some("off".to_owned()),
                 ..TelemetryConfig::default()
             };
-            run_service(NAME, Threads::One, &telemetry, async |shutdown| {
+            let threads = match &command {
+                // Many hosts of its own run in it.
+                Command::Event(Event::Simulate(_)) => Threads::PerCore,
+                _ => Threads::One,
+            };
+            run_service(NAME, threads, &telemetry, async |shutdown| {
                 // On the heap, where it does not matter how much a command keeps while it waits.
                 match command {
                     // It is ended by the signal itself, and has a terminal to give back.
@@ -69,6 +74,9 @@ pub fn run() -> ExitCode {
                     Command::Credentials(arguments) => {
                         let done = Box::pin(credentials::make(arguments, &connection, &home));
                         answered(done, &shutdown).await
+                    }
+                    Command::Event(Event::Simulate(asked)) => {
+                        Box::pin(commands::event::simulate(asked, &connection, &home, shutdown)).await
                     }
                     Command::Plugin(Plugin::Development(development)) => {
                         Box::pin(commands::plugin_dev::run(development, &home, shutdown)).await

@@ -5,7 +5,7 @@
 //! - [`AzureMetadata`]: Scheduled Events and the machine's name.
 //! - [`GcpMetadata`]: `preempted` and `maintenance-event`, with `wait_for_change`.
 //!
-//! Tests steer and spoil them.
+//! Tests steer and spoil them, and `snooze event simulate` plays with them what no cloud can be asked for.
 //! **Invariant:** they listen on loopback alone, on ports that are free, and are gone when they are dropped. They know
 //! nothing of the code that asks them.
 

@@ -1,7 +1,7 @@
 //! The arguments of what is done with events.
 
 use super::{
-    Output,
+    EventSimulate, Output,
     values::{duration, json_object},
 };
 use clap::{Args, Subcommand};
@@ -21,6 +21,9 @@ pub enum Event {
     Show(EventShow),
     /// File an event again under an id of its own, so that it is handled once more.
     Replay(EventReplay),
+    /// Play an interruption on a private bus, from the cloud's notice to the last handler, and tell what happened when.
+    #[command(subcommand)]
+    Simulate(EventSimulate),
 }
 
 /// Arguments of `event list`.

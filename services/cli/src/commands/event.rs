@@ -1,15 +1,17 @@
-//! `snooze event send`, `list`, `watch`, `show` and `replay`.
+//! `snooze event send`, `list`, `watch`, `show`, `replay` and `simulate`.
 
 mod found;
 mod list;
 mod once;
 mod replay;
 mod show;
+mod simulate;
 mod watch;
 
 pub(super) use list::list;
 pub(super) use replay::replay;
 pub(super) use show::show;
+pub(crate) use simulate::simulate;
 pub(super) use watch::watch;
 
 use crate::{arguments::EventSend, print, session::Session};

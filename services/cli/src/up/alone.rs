@@ -2,6 +2,10 @@
 //!
 //! It takes what `snooze up` is made of, in a state folder that is gone afterwards.
 
+mod hosts;
+
+pub(crate) use hosts::start_centre;
+
 use super::{
     ground::{Ground, Place},
     plan::Plan,

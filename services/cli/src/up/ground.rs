@@ -100,10 +100,27 @@ impl Place {
 
     /// Lets a plugin of this host onto it, and returns the file with its credentials.
     pub(super) fn admit(&self, plan: &Plan, plugin: &PluginName) -> Result<PathBuf, Failure> {
-        let user = User::plugin(&plan.host.id, plugin);
-        let made = Keys::open(&plan.state.path("keys"))
-            .and_then(|keys| keys.credentials_file(&plan.state.path("creds"), &user, plan.clocks.wall()));
-        made.map_err(|error| Failure::from_error(Exit::Failed, &error))
+        let signing = Keys::open(&plan.state.path("keys"));
+        let signing = signing.map_err(|error| Failure::from_error(Exit::Failed, &error))?;
+        credentials_of(plan, &signing, &User::plugin(&plan.host.id, plugin))
+    }
+
+    /// Lets others onto it, with credentials in the state folder. Cancelling it leaves some that nobody uses.
+    pub(super) async fn enlist(
+        &self,
+        plan: &Plan,
+        users: impl IntoIterator<Item = User>,
+    ) -> Result<Vec<Member>, Failure> {
+        let signing = Keys::open(&plan.state.path("keys"));
+        let signing = signing.map_err(|error| Failure::from_error(Exit::Failed, &error))?;
+        let mut members = Vec::new();
+        for user in users {
+            let credentials = credentials_of(plan, &signing, &user)?;
+            members.push(Member { user, credentials });
+            // Whoever interrupts the signing of many is heard.
+            tokio::task::yield_now().await;
+        }
+        Ok(members)
     }
 
     /// A connection of a member.
@@ -136,6 +153,12 @@ impl Place {
         };
         write_policy(administrator, &layer).await
     }
+}
+
+/// The file with a user's credentials.
+fn credentials_of(plan: &Plan, signing: &Keys, user: &User) -> Result<PathBuf, Failure> {
+    let made = signing.credentials_file(&plan.state.path("creds"), user, plan.clocks.wall());
+    made.map_err(|error| Failure::from_error(Exit::Failed, &error))
 }
 
 /// Writes this host's record in the roster, and keeps what others have added to it since.

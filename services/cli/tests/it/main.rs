@@ -28,6 +28,7 @@ mod plugin_test_nats;
 mod plugin_uninstall;
 mod plugin_whole;
 mod protocol_document;
+mod simulate;
 mod watch;
 
 use snooze_test_harness::{Process, wait_for};
