@@ -72,7 +72,7 @@ fn main() -> ExitCode {
         Part::Host(host) => (host.service.config.as_ref(), Threads::One),
         Part::Aws(aws) => (aws.config(), Threads::One),
     };
-    let loaded = match config::load(&RealSource, file.map(PathBuf::as_path)) {
+    let loaded = match config::load(&RealSource, file.map(std::path::PathBuf::as_path)) {
         Ok(loaded) => loaded,
         Err(mistakes) => {
             let lines: Vec<String> = mistakes.iter().map(|mistake| one_line(mistake)).collect();

@@ -45,7 +45,7 @@ pub(super) async fn newest(
 /// The event with an id: of this host, or of the fleet, where that is said. A host writes what it likes under subjects of
 /// its own, an id of another's event too: where several say that they have it, the person has to say which is meant.
 pub(super) async fn the_one(
-    session: &Session,
+    bus: &Bus,
     id: &EventId,
     scope: Option<&Scope>,
 ) -> Result<(Stream, Stored<Event>), Failure> {
@@ -53,7 +53,7 @@ pub(super) async fn the_one(
         None => SubjectFilter::EventsOfId(id.clone()),
         Some(scope) => SubjectFilter::EventOf(scope.clone(), id.clone()),
     };
-    let mut found = newest(session, &filter, OF_ONE_ID).await?;
+    let mut found = newest(bus, &filter, OF_ONE_ID).await?;
     let scopes: BTreeSet<&str> = found
         .iter()
         .map(|(_, stored)| stored.message.host.as_str())

@@ -6,7 +6,7 @@ use snooze_service_runtime::Failure;
 
 /// Tells it.
 pub(crate) async fn show(session: &Session, arguments: EventShow) -> Result<(), Failure> {
-    let (stream, stored) = the_one(session, &arguments.id, arguments.host.as_ref()).await?;
+    let (stream, stored) = the_one(&session.bus, &arguments.id, arguments.host.as_ref()).await?;
     let endings = endings(&session.bus, &endings_of(Some(&stored.message.host))).await?;
     let story = story(&session.bus, stream, stored, &endings).await?;
     match arguments.output.json {

@@ -153,7 +153,7 @@ impl<'a> Stage<'a> {
             let ending = heard
                 .read::<AuditRecord>()
                 .ok()
-                .and_then(|record| ending(&record));
+                .and_then(|record| ending(heard.subject(), &record));
             ended.extend(ending.and_then(|(_, ending)| ending.host.host().cloned()));
         }
         print::talk(&format!("{} told how it ended", hosts_of(ended.len())));
