@@ -1,11 +1,13 @@
-//! Which sources of events watch this host, and with what.
+//! Which sources of events watch this host, or the fleet, and with what.
 
 mod aws_metadata;
+mod aws_queue;
 mod azure;
 mod gcp;
 mod system;
 
 pub use aws_metadata::AwsMetadataSourceConfig;
+pub use aws_queue::AwsQueueSourceConfig;
 pub use azure::AzureSourceConfig;
 pub use gcp::GcpSourceConfig;
 pub use system::SystemSourceConfig;
@@ -17,6 +19,8 @@ use serde_json::{Map, Value};
 pub struct EventSourcesConfig {
     /// The instance metadata service of AWS.
     pub aws_metadata: AwsMetadataSourceConfig,
+    /// What EventBridge puts into a queue; read at the centre.
+    pub aws_queue: AwsQueueSourceConfig,
     /// Azure's Scheduled Events.
     pub azure: AzureSourceConfig,
     /// Google's metadata server.
@@ -32,6 +36,9 @@ impl EventSourcesConfig {
         EventSourcesConfig {
             aws_metadata: of("aws_metadata")
                 .map(AwsMetadataSourceConfig::from_section)
+                .unwrap_or_default(),
+            aws_queue: of("aws_queue")
+                .map(AwsQueueSourceConfig::from_section)
                 .unwrap_or_default(),
             azure: of("azure")
                 .map(AzureSourceConfig::from_section)

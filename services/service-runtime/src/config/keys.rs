@@ -201,6 +201,15 @@ pub const KEYS: &[Key] = &[
         "\"http://169.254.169.254\"",
     ),
     local("event_sources.aws_metadata.poll_interval_seconds", POLL, "1"),
+    local("event_sources.aws_queue.enabled", Kind::Bool, "false"),
+    local("event_sources.aws_queue.queue_url", Kind::Text, "null"),
+    local("event_sources.aws_queue.region", Kind::Text, "null"),
+    local("event_sources.aws_queue.endpoint", Kind::Text, "null"),
+    local(
+        "event_sources.aws_queue.lifecycle_hooks",
+        Kind::Texts,
+        "[\"cloudsnooze\"]",
+    ),
     local("event_sources.azure.enabled", Kind::Bool, "false"),
     local(
         "event_sources.azure.endpoint",

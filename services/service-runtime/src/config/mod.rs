@@ -24,7 +24,8 @@ pub use event_handlers::{Dispatch, EventHandlersConfig, HandlerConfig, HandlingC
 pub use event_http::EventHttpConfig;
 pub use event_publish::{AwsPublishConfig, EventPublishConfig};
 pub use event_sources::{
-    AwsMetadataSourceConfig, AzureSourceConfig, EventSourcesConfig, GcpSourceConfig, SystemSourceConfig,
+    AwsMetadataSourceConfig, AwsQueueSourceConfig, AzureSourceConfig, EventSourcesConfig, GcpSourceConfig,
+    SystemSourceConfig,
 };
 pub use keys::{Effect, KEYS, Key, Since, key};
 pub use kind::Kind;
