@@ -4,6 +4,7 @@
 //! - [`ImdsServer`]: version 2 of EC2's instance metadata service, any path.
 //! - [`AzureMetadata`]: Scheduled Events and the machine's name.
 //! - [`GcpMetadata`]: `preempted` and `maintenance-event`, with `wait_for_change`.
+//! - [`ScalingApi`]: no metadata, but as small an API: how a lifecycle hook of AWS's Auto Scaling is answered.
 //!
 //! Tests steer and spoil them, and `snooze event simulate` plays with them what no cloud can be asked for.
 //! **Invariant:** they listen on loopback alone, on ports that are free, and are gone when they are dropped. They know
@@ -12,11 +13,13 @@
 mod azure;
 mod gcp;
 mod imds;
+mod scaling;
 mod serve;
 
 pub use azure::{AzureMetadata, azure_event};
 pub use gcp::GcpMetadata;
 pub use imds::{ImdsAnswer, ImdsRequest, ImdsServer};
+pub use scaling::{ScalingApi, ScalingCall};
 pub use serve::{MetadataFault, MetadataQuestion};
 
 use std::collections::VecDeque;

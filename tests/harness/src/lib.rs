@@ -8,7 +8,7 @@
 //! - [`NatsServer::bus`]: a connection of a user, on either kind of server.
 //! - [`NatsServer::kill`] and [`NatsServer::restart`]: a crash, and the way back on the same port with
 //!   the same store; for tests of blips.
-//! - [`MotoServer::start`]: moto as EC2; [`Ec2Proxy::before`] it delays, drops, applies late,
+//! - [`MotoServer::start`]: moto as EC2, SQS, SNS and EventBridge; [`Ec2Proxy::before`] it delays, drops, applies late,
 //!   throttles, refuses and resets.
 //! - [`MotoServer::api`]: the services of AWS that speak JSON, past our own code; [`AwsFront::before`] it refuses,
 //!   throttles and loses answers.
@@ -19,6 +19,7 @@
 //! - [`Redis`]; [`Nginx`]; [`OtlpReceiver`], which shows the spans that it received.
 //! - [`TcpProxy`]: a line that can be cut, held and slowed down.
 //! - [`fill_disk_of`] and [`free_disk_of`]: a process that has no room for what it writes, and has it again.
+//! - [`ScalingApi`]: what of Auto Scaling moto lacks: the two calls that answer a lifecycle hook.
 //! - [`AzureMetadata`] and [`GcpMetadata`]: what these clouds tell a machine about itself, steered by the test.
 //! - [`nats_cli`]: the public `nats` tool, to see what people see.
 //! - [`python()`]: the interpreter with nats-py, redis and boto3, for plugins and for looking into moto.
@@ -49,7 +50,7 @@ pub use aws_front::{AwsFront, FrontAnswer};
 pub use disk::{fill_disk_of, free_disk_of};
 pub use ec2_metadata::Ec2Metadata;
 pub use ec2_proxy::{Ec2Call, Ec2Fault, Ec2Proxy, GaveUp};
-pub use moto::MotoServer;
+pub use moto::{InQueue, MotoServer};
 pub use nats::NatsServer;
 pub use nginx::Nginx;
 pub use otlp::{OtlpReceiver, ReceivedSpan};
@@ -58,6 +59,6 @@ pub use proxy::TcpProxy;
 pub use redis::Redis;
 pub use snooze_fake_metadata::{
     AzureMetadata, GcpMetadata, ImdsAnswer, ImdsRequest, ImdsServer, MetadataFault, MetadataQuestion,
-    azure_event,
+    ScalingApi, ScalingCall, azure_event,
 };
 pub use wait::{wait_for, wait_until};

@@ -1,7 +1,11 @@
-//! moto: the EC2 API as a server, with instances that exist only in its memory.
+//! moto: AWS's APIs as a server, with instances, queues and rules that exist only in its memory.
 
 mod api;
+mod exchange;
 mod instances;
+mod queues;
+
+pub use queues::InQueue;
 
 use crate::{
     listening::start,

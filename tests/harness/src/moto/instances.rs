@@ -2,14 +2,7 @@
 //! so that no SDK that could be wrong in the same way stands between.
 
 use super::MotoServer;
-use std::{collections::BTreeMap, time::Duration};
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
-};
-
-/// moto answers within milliseconds; its first call loads its models.
-const ANSWER_WITHIN: Duration = Duration::from_secs(20);
+use std::collections::BTreeMap;
 
 /// The image that moto knows from the start.
 const IMAGE: &str = "ami-12c6146b";
@@ -91,35 +84,13 @@ impl MotoServer {
         for (name, value) in form {
             body.push_str(&format!("&{}={}", encoded(name), encoded(value)));
         }
-        // moto takes service and region from the credential's scope and checks no signature.
-        let request = format!(
-            "POST / HTTP/1.1\r\nhost: {}\r\nauthorization: AWS4-HMAC-SHA256 \
-             Credential=test/20260101/{region}/ec2/aws4_request, SignedHeaders=host, Signature=none\r\n\
-             content-type: application/x-www-form-urlencoded\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
-            self.address(),
-            body.len(),
-        );
-        let exchange = async {
-            let mut server = TcpStream::connect(self.address()).await?;
-            server.write_all(request.as_bytes()).await?;
-            let mut answer = String::new();
-            server.read_to_string(&mut answer).await?;
-            Ok::<_, std::io::Error>(answer)
-        };
-        let answer = tokio::time::timeout(ANSWER_WITHIN, exchange)
-            .await
-            .unwrap_or_else(|_| panic!("moto did not answer {action} in time"))
-            .unwrap_or_else(|error| panic!("moto did not answer {action}: {error}"));
-        assert!(
-            answer.starts_with("HTTP/1.1 200"),
-            "moto refused {action}:\n{answer}"
-        );
-        answer
+        let kind = "content-type: application/x-www-form-urlencoded\r\n";
+        self.exchange((region, "ec2", action), kind, &body).await
     }
 }
 
 /// The texts of every element of this name, in their order, with XML's five entities resolved.
-fn values(xml: &str, element: &str) -> Vec<String> {
+pub(super) fn values(xml: &str, element: &str) -> Vec<String> {
     let (open, close) = (format!("<{element}>"), format!("</{element}>"));
     let inside = xml
         .split(&open)
@@ -139,7 +110,7 @@ fn values(xml: &str, element: &str) -> Vec<String> {
 }
 
 /// Percent-encoding of everything that is not unreserved (RFC 3986, 2.3).
-fn encoded(text: &str) -> String {
+pub(super) fn encoded(text: &str) -> String {
     let byte = |byte: u8| match byte {
         b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
         other => format!("%{other:02X}"),
