@@ -8,6 +8,8 @@
 //!
 //! - `custom`, `http`, `taking`: the two ways in for people's own events, and what both share.
 //! - `custom_type`, `ids`: what those are filed under.
+//! - `sources`, `aws_queue`: what AWS tells of the fleet's instances, where it is switched on.
+//! - `rarely`: how often of what strangers do is told.
 //! - `replay`: what people want to be handled again.
 //! - `dispatch`: the four lanes, one a severity, and what becomes of one event.
 //! - `roster`: whom an event of the fleet concerns.
@@ -17,6 +19,8 @@
 //! - `publishing`: whether what was decided is told to others.
 
 mod answers;
+#[cfg(feature = "aws")]
+pub mod aws_queue;
 mod custom;
 mod custom_type;
 mod dead;
@@ -29,14 +33,17 @@ mod offer;
 mod outcomes;
 mod parked;
 mod publishing;
+mod rarely;
 mod replay;
 mod room;
 mod roster;
+mod sources;
 mod sweeper;
 mod taking;
 mod whole;
 
 pub use publishing::LacksAws;
+pub use sources::SourceError;
 
 use crate::{GatewayError, denied::until_denied};
 use snooze_bus::{Bus, GATEWAY_QUEUE, Subject, SubjectFilter, serve};
@@ -76,6 +83,9 @@ pub struct Config {
     /// Where what was decided is published, if anywhere.
     #[cfg(feature = "aws")]
     pub publish: Option<crate::aws::publish::Settings>,
+    /// From where AWS's events are taken, if from anywhere.
+    #[cfg(feature = "aws")]
+    pub aws_queue: Option<aws_queue::Settings>,
     /// The clocks.
     pub clocks: Clocks,
 }
@@ -95,6 +105,8 @@ impl Config {
             http: None,
             #[cfg(feature = "aws")]
             publish: None,
+            #[cfg(feature = "aws")]
+            aws_queue: None,
             clocks: Clocks::real(),
         }
     }
@@ -155,6 +167,11 @@ pub async fn run(mut config: Config, bus: Bus, shutdown: CancellationToken) -> R
             "publish",
             crate::aws::publish::publish(settings, bus, clocks, stop),
         );
+    }
+    #[cfg(feature = "aws")]
+    if let Some(settings) = config.aws_queue.take() {
+        let taking = aws_queue::take(settings, config.clone(), bus.clone(), shutdown.clone());
+        tasks.start("aws-queue", taking);
     }
     tasks.start("replay", {
         let (bus, clocks, stop) = (bus.clone(), config.clocks.clone(), shutdown.clone());

@@ -10,13 +10,15 @@
 //! - `journal`: what was noticed and is not filed yet, and what was told before.
 //! - `hand_over`: the way to the runner. `filing`, `broker`: the way into the streams.
 
-mod broker;
+pub(crate) mod broker;
 mod desk;
-mod filing;
+pub(crate) mod filing;
 mod hand_over;
 mod journal;
 pub mod sources;
 
+#[cfg(feature = "aws")]
+pub(crate) use desk::Lanes;
 pub use journal::JournalError;
 
 use crate::{GatewayError, happening::Whose, source::Notices};

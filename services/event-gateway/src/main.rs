@@ -106,12 +106,6 @@ async fn at_the_centre(
     let CentreArguments { service, name } = arguments;
     let http = centre::http::Front::open(&loaded.local.event_http)
         .map_err(|error| Failure::from_error(error.exit(), &error))?;
-    let connecting = Bus::connect(connection(service, Role::Gateway, name.clone()));
-    // Given up half way it has told nobody anything, so there is nothing to end in order.
-    let Some(bus) = shutdown.run_until_cancelled(connecting).await else {
-        return Ok(());
-    };
-    let bus = bus.map_err(|error| Failure::from_error(exit_of(error.kind()), &error))?;
     let actor = format!("gateway {} on {}", name, identity::host_name());
     let config = centre::Config {
         http,
@@ -119,7 +113,15 @@ async fn at_the_centre(
     };
     let config = config
         .publishing(&loaded.local.event_publish)
+        .map_err(|error| Failure::from_error(Exit::Usage, &error))?
+        .with_sources(&loaded.local)
         .map_err(|error| Failure::from_error(Exit::Usage, &error))?;
+    let connecting = Bus::connect(connection(service, Role::Gateway, name));
+    // Given up half way it has told nobody anything, so there is nothing to end in order.
+    let Some(bus) = shutdown.run_until_cancelled(connecting).await else {
+        return Ok(());
+    };
+    let bus = bus.map_err(|error| Failure::from_error(exit_of(error.kind()), &error))?;
     let run = centre::run(config, bus, shutdown).await;
     run.map_err(|error| ended(&error))
 }

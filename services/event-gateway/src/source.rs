@@ -6,6 +6,8 @@
 
 pub mod aws;
 pub mod aws_metadata;
+#[cfg(feature = "aws")]
+pub(crate) mod aws_queue;
 pub mod azure;
 mod failing;
 pub mod gcp;
@@ -14,7 +16,7 @@ mod kept;
 #[cfg(test)]
 pub(crate) mod malformed;
 pub mod system;
-mod trouble;
+pub(crate) mod trouble;
 
 use crate::happening::Happening;
 use tokio::sync::{

@@ -83,6 +83,8 @@ pub(super) async fn start(
     };
     let gateway = gateway
         .publishing(&plan.local.event_publish)
+        .map_err(|error| Failure::from_error(Exit::Usage, &error))?
+        .with_sources(&plan.local)
         .map_err(|error| Failure::from_error(Exit::Usage, &error))?;
     let bus = place.connect(&place.gateway).await?;
     connections.push(bus.clone());

@@ -8,23 +8,22 @@
 //! - `request`: one request, from its head to its answer.
 //! - `credential`, `secrets`: whose it is.
 //! - `mode`, `cloud_event`: what it carries.
-//! - `rate`, `rarely`: how much of it is taken, and how often of what was refused is told.
+//! - `rate`: how much of it is taken.
 //! - `answer`: what is said.
 
 mod answer;
 mod cloud_event;
 mod credential;
 mod mode;
-mod rarely;
 mod rate;
 mod request;
 mod secrets;
 
 pub use secrets::SecretsError;
 
+use super::rarely::Rarely;
 use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use rarely::Rarely;
 use rate::Rates;
 use request::Office;
 use secrets::Secrets;

@@ -98,6 +98,18 @@ pub(crate) async fn reported(bus: &Bus, scope: &Scope, event: &Event) -> Result<
     })
 }
 
+/// What a host's audit trail says of how an event ended, where it says so.
+pub(crate) async fn report_of(
+    bus: &Bus,
+    scope: &Scope,
+    id: &EventId,
+) -> Result<Option<AuditRecord>, BusError> {
+    let filter = audit_subject(scope.clone()).into();
+    let trail = bus.history::<AuditRecord>(Stream::Audit, &filter, NEWEST).await?;
+    let mut records = trail.into_iter().map(|entry| entry.message);
+    Ok(records.find(|record| event_of(record).as_ref() == Some(id)))
+}
+
 /// The event that an entry of the audit trail is about.
 fn event_of(record: &AuditRecord) -> Option<EventId> {
     record.details.get("id")?.as_str()?.parse().ok()

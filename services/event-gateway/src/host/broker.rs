@@ -20,9 +20,14 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
 /// The connection as it is now.
 #[derive(Debug, Clone)]
-pub(super) struct Broker(watch::Receiver<Bus>);
+pub(crate) struct Broker(watch::Receiver<Bus>);
 
 impl Broker {
+    /// One that is never made anew: at the centre a denial ends the service.
+    pub(crate) fn of(bus: Bus) -> Broker {
+        Broker(watch::channel(bus).1)
+    }
+
     /// Waits for a broker that denies nothing. Cancelling it loses nothing.
     pub(super) async fn connected(&self) -> Bus {
         let mut connections = self.0.clone();

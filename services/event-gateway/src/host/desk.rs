@@ -35,15 +35,15 @@ const PAUSES: [Duration; 2] = [Duration::from_millis(10), Duration::from_millis(
 
 /// The places of each severity.
 #[derive(Debug)]
-pub(super) struct Lanes([Semaphore; Severity::DESCENDING.len()]);
+pub(crate) struct Lanes([Semaphore; Severity::DESCENDING.len()]);
 
 impl Lanes {
-    fn new() -> Lanes {
+    pub(crate) fn new() -> Lanes {
         Lanes(std::array::from_fn(|_| Semaphore::new(LANE)))
     }
 
     /// Waits for a place.
-    pub(super) async fn place(&self, severity: Severity) -> SemaphorePermit<'_> {
+    pub(crate) async fn place(&self, severity: Severity) -> SemaphorePermit<'_> {
         let lane = &self.0[usize::from(u8::from(severity))];
         lane.acquire().await.expect("it is never closed")
     }

@@ -16,7 +16,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// How the filing of an event ended.
 #[derive(Debug)]
-pub(super) enum Filed {
+pub(crate) enum Filed {
     /// It is in its stream, by this or by an earlier attempt.
     Yes,
     /// It never will be, for this reason.
@@ -24,7 +24,7 @@ pub(super) enum Filed {
 }
 
 /// Files an event, however long that takes. Cancelling it leaves open whether it was filed: the same again tells.
-pub(super) async fn file(broker: &Broker, lanes: &Lanes, event: &Event) -> Filed {
+pub(crate) async fn file(broker: &Broker, lanes: &Lanes, event: &Event) -> Filed {
     let subject = Subject::from(event);
     let (mut pause, mut told) = (FIRST_PAUSE, false);
     loop {

@@ -16,9 +16,10 @@
 //! (Amazon EC2 User Guide, "Scheduled events for your instances"; AWS Health User Guide, "AWS Health events Amazon
 //! EventBridge schema".)
 //!
-//! **Leaving an Auto Scaling group** can happen once in a launch for each way of leaving, as the instance is then
-//! terminated, or stopped and launched anew. Only a warm pool that keeps its instances running can take one out
-//! twice; the second time is taken for the first.
+//! **Leaving an Auto Scaling group** can happen once in a launch for each way of leaving: terminated, or into a warm
+//! pool and launched anew. The queue says only that it is a pool, the metadata service in which state it keeps its
+//! instances as well, so that is no part of the occurrence. Only a pool that keeps its instances running can take one
+//! out twice; the second time is taken for the first. Coming into service is told by the queue alone.
 
 use snooze_schemas::Timestamp;
 
@@ -41,14 +42,19 @@ fn effect(code: &str) -> &'static str {
     }
 }
 
+/// Leaving a group to be terminated.
+pub const TERMINATED: &str = "terminated";
+/// Leaving it to wait in its warm pool.
+pub const POOLED: &str = "pooled";
+/// Coming into it.
+pub const COMING: &str = "coming";
+
 /// How an instance with this target state leaves its group's service; nothing where it does not.
 #[must_use]
 pub fn leaving(target: &str) -> Option<&'static str> {
     match target {
-        "Terminated" | "Warmed:Terminated" => Some("terminated"),
-        "Stopped" | "Warmed:Stopped" => Some("stopped"),
-        "Hibernated" | "Warmed:Hibernated" => Some("hibernated"),
-        "Warmed:Running" => Some("warm"),
+        "Terminated" | "Warmed:Terminated" => Some(TERMINATED),
+        "Stopped" | "Warmed:Stopped" | "Hibernated" | "Warmed:Hibernated" | "Warmed:Running" => Some(POOLED),
         _ => None,
     }
 }

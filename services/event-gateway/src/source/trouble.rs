@@ -8,14 +8,14 @@ use std::error::Error;
 
 /// Whether something about a source is wrong.
 #[derive(Debug)]
-pub(super) struct Trouble {
+pub(crate) struct Trouble {
     what: &'static str,
     edge: Edge,
 }
 
 impl Trouble {
     /// Nothing is wrong yet with this, which is tried every second.
-    pub(super) const fn with(what: &'static str) -> Trouble {
+    pub(crate) const fn with(what: &'static str) -> Trouble {
         Trouble {
             what,
             edge: Edge::patient(),
@@ -23,7 +23,7 @@ impl Trouble {
     }
 
     /// Nothing is wrong yet with this, which is tried now and then.
-    pub(super) const fn now_and_then_with(what: &'static str) -> Trouble {
+    pub(crate) const fn now_and_then_with(what: &'static str) -> Trouble {
         Trouble {
             what,
             edge: Edge::prompt(),
@@ -31,7 +31,7 @@ impl Trouble {
     }
 
     /// It went wrong. True where it did not before, which is when it is said.
-    pub(super) fn met(&mut self, error: &(dyn Error + 'static)) -> bool {
+    pub(crate) fn met(&mut self, error: &(dyn Error + 'static)) -> bool {
         let is_news = self.edge.failed() == Say::Failing;
         let (what, error) = (self.what, one_line(error));
         if is_news {
@@ -47,7 +47,7 @@ impl Trouble {
     }
 
     /// It went well. True where it did not before, which is when it is said.
-    pub(super) fn over(&mut self) -> bool {
+    pub(crate) fn over(&mut self) -> bool {
         let is_news = self.edge.answered() == Say::Back;
         if is_news {
             tracing::info!(what = self.what, "a source of events is well again");

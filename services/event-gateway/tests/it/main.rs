@@ -4,6 +4,7 @@
 mod aws;
 mod aws_command;
 mod aws_metadata;
+mod aws_queue;
 mod centre;
 mod custom;
 mod dispatch;

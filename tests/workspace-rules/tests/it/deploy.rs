@@ -92,6 +92,31 @@ fn the_policy_of_publishing_allows_what_it_asks_for_and_no_more() {
     assert_eq!(allowed("iam-policy-aws-publish.json"), asked);
 }
 
+/// The actions of SQS and Auto Scaling that the gateway names where it asks for them, as `sqs:DeleteMessage`.
+fn named() -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for file in sources() {
+        if !file
+            .path
+            .starts_with("services/event-gateway/src/centre/aws_queue")
+        {
+            continue;
+        }
+        for (_, line) in file.code_outside_tests() {
+            let texts = line.split('"').skip(1).step_by(2);
+            let actions = texts.filter(|text| text.starts_with("sqs:") || text.starts_with("autoscaling:"));
+            found.extend(actions.map(str::to_owned));
+        }
+    }
+    found
+}
+
+#[test]
+fn the_policy_of_the_queue_of_events_allows_what_the_gateway_asks_for_and_no_more() {
+    assert_eq!(allowed("iam-policy-event-queue.json"), named());
+    assert_eq!(named().len(), 5);
+}
+
 #[test]
 fn p10_the_policy_of_one_instance_lets_it_stop_itself_and_start_nothing() {
     let mut expected = asked();

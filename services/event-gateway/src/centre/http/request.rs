@@ -9,11 +9,13 @@ use super::{
     cloud_event::{CloudEvent, Mistake},
     credential::Credential,
     mode::{MAX_EVENTS, Mode, NotRead},
-    rarely::Rarely,
     rate::Rates,
     secrets::Secrets,
 };
-use crate::centre::taking::{self, NotFiled};
+use crate::centre::{
+    rarely::Rarely,
+    taking::{self, NotFiled},
+};
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Body, Bytes, Incoming};

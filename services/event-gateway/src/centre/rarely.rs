@@ -7,13 +7,13 @@ const BETWEEN_MS: u64 = 60_000;
 
 /// How often it happened, and when that was last told.
 #[derive(Debug)]
-pub(super) struct Rarely {
+pub(crate) struct Rarely {
     clocks: Clocks,
     seen: Mutex<(u64, Option<u64>)>,
 }
 
 impl Rarely {
-    pub(super) fn new(clocks: Clocks) -> Rarely {
+    pub(crate) fn new(clocks: Clocks) -> Rarely {
         Rarely {
             clocks,
             seen: Mutex::new((0, None)),
@@ -21,7 +21,7 @@ impl Rarely {
     }
 
     /// It happened once more; how often since it was last told, where it is to be told now.
-    pub(super) fn count(&self) -> Option<u64> {
+    pub(crate) fn count(&self) -> Option<u64> {
         let now_ms = self.clocks.monotonic_ms();
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         seen.0 = seen.0.saturating_add(1);
