@@ -8,6 +8,7 @@
 //! - `sources`: which sources run here.
 //! - `desk`: makes events of what they tell, and sees each to its end.
 //! - `journal`: what was noticed and is not filed yet, and what was told before.
+//! - `launch`: which launch of its instance this is, told to the centre.
 //! - `hand_over`: the way to the runner. `filing`, `broker`: the way into the streams.
 
 pub(crate) mod broker;
@@ -15,13 +16,18 @@ mod desk;
 pub(crate) mod filing;
 mod hand_over;
 mod journal;
+mod launch;
 pub mod sources;
 
 #[cfg(feature = "aws")]
 pub(crate) use desk::Lanes;
 pub use journal::JournalError;
 
-use crate::{GatewayError, happening::Whose, source::Notices};
+use crate::{
+    GatewayError,
+    happening::Whose,
+    source::{Notices, aws_metadata},
+};
 use desk::Desk;
 use snooze_bus::Bus;
 use snooze_schemas::HostId;
@@ -39,6 +45,8 @@ pub struct Config {
     pub host: HostId,
     /// The launch generation of the instance; without one the boot stands for it.
     pub launch: Option<String>,
+    /// The metadata service that knows the launch, where the centre is to hear of it from here.
+    pub metadata: Option<aws_metadata::Settings>,
     /// The kernel's boot id.
     pub boot_id: String,
     /// Where the journal is kept; it must survive a reboot.
@@ -56,6 +64,7 @@ impl Config {
         Config {
             host,
             launch: None,
+            metadata: None,
             boot_id,
             state,
             runner_socket,
@@ -91,12 +100,16 @@ pub async fn run(
     tasks.start("journal", writer.run(shutdown.clone()));
     let (broker, keeping) = broker::keep(bus, shutdown.clone());
     tasks.start("bus", keeping);
-    let desk = Desk::new(&config, broker, book);
+    let desk = Desk::new(&config, broker.clone(), book);
     tasks.start("desk", desk.work(unfinished, told, shutdown.clone()));
     for source in sources {
         let name = source.name();
         let watching = source.watch(config.clocks.clone(), notices.clone(), shutdown.clone());
         tasks.start(name, watching);
+    }
+    if let Some(metadata) = config.metadata.clone() {
+        let telling = launch::tell(metadata, config, broker, shutdown.clone());
+        tasks.start("launch", telling);
     }
     let ended = tasks.run(GRACE).await;
     // Until here: without it a host on which nothing is switched on would seem to have ended.

@@ -143,7 +143,10 @@ async fn on_a_host(
     let socket = places::runner_socket(&folders.own_runtime(), host.as_str());
     let bus = Bus::begin(connection(service, Role::Host, host.to_string())).await;
     let bus = bus.map_err(|error| Failure::from_error(exit_of(error.kind()), &error))?;
-    let config = host::Config::new(host, boot_id, folders.state.join("gateway"), socket);
+    let config = host::Config {
+        metadata: sources::knowing_the_launch(&loaded.local),
+        ..host::Config::new(host, boot_id, folders.state.join("gateway"), socket)
+    };
     let sources = sources::switched_on(&loaded.local, &config.state);
     let run = host::run(config, bus, sources, shutdown).await;
     run.map_err(|error| ended(&error))

@@ -99,6 +99,7 @@ pub(crate) async fn reported(bus: &Bus, scope: &Scope, event: &Event) -> Result<
 }
 
 /// What a host's audit trail says of how an event ended, where it says so.
+#[cfg(feature = "aws")]
 pub(crate) async fn report_of(
     bus: &Bus,
     scope: &Scope,

@@ -24,6 +24,7 @@ pub(crate) struct Broker(watch::Receiver<Bus>);
 
 impl Broker {
     /// One that is never made anew: at the centre a denial ends the service.
+    #[cfg(feature = "aws")]
     pub(crate) fn of(bus: Bus) -> Broker {
         Broker(watch::channel(bus).1)
     }

@@ -102,6 +102,13 @@ fn in_this_boot(state: &Path) -> Option<gcp::InThisBoot> {
     })
 }
 
+/// The metadata service that knows in which launch of its instance this host is, where one is asked at all.
+#[must_use]
+pub fn knowing_the_launch(local: &LocalConfig) -> Option<aws_metadata::Settings> {
+    let config = &local.event_sources.aws_metadata;
+    config.enabled.then(|| of_aws(local))
+}
+
 fn of_aws(local: &LocalConfig) -> aws_metadata::Settings {
     aws_metadata::Settings {
         poll_of: poll_of(local),

@@ -12,6 +12,7 @@ mod ends;
 mod fleet;
 mod host;
 mod http;
+mod launch;
 mod noticing;
 mod outcomes;
 mod parked;

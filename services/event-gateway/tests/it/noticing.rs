@@ -8,6 +8,7 @@ use snooze_event_gateway::{
     GatewayError,
     happening::{Happening, State},
     host::{Config, run, sources::Source},
+    source::aws_metadata::Settings,
 };
 use snooze_schemas::event::{HandOver, HandleEvent};
 use snooze_service_runtime::{CancellationToken, Clocks, ManualClocks};
@@ -72,9 +73,15 @@ impl Place {
     }
 
     pub(crate) fn gateway_on(&self, bus: Bus) -> Gateway {
+        self.gateway_with(bus, None)
+    }
+
+    /// One that tells of its launch what this metadata service says.
+    pub(crate) fn gateway_with(&self, bus: Bus, metadata: Option<Settings>) -> Gateway {
         let state = self.folder.path().join("state");
         let config = Config {
             launch: Some("2029-12-31T00:00:00Z".to_owned()),
+            metadata,
             clocks: self.clocks.clocks(),
             ..Config::new(host("h1"), "boot".to_owned(), state, self.socket())
         };
