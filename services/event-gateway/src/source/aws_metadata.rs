@@ -81,7 +81,7 @@ pub async fn watch(
     notices: Notices,
     shutdown: CancellationToken,
 ) -> Result<(), Infallible> {
-    let mut paths = match Paths::new(settings, clocks) {
+    let mut paths = match Paths::new(&settings, clocks) {
         Ok(paths) => paths,
         Err(error) => {
             tracing::error!(

@@ -100,8 +100,8 @@ pub async fn watch(
                 let follower = Follower::begin(watched, service, &settings, &clocks, &notices).await;
                 follower.follow().await
             };
-            let preempted = follow(Watched::Preempted, one);
-            let maintenance = follow(Watched::Maintenance, other);
+            let preempted = Box::pin(follow(Watched::Preempted, one));
+            let maintenance = Box::pin(follow(Watched::Maintenance, other));
             let both = async { tokio::join!(preempted, maintenance) };
             shutdown.run_until_cancelled(both).await;
         }

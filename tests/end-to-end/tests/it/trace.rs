@@ -108,7 +108,7 @@ async fn leads_to_the_handler(receiver: &OtlpReceiver, wanted: &[(&str, &str)]) 
         let found = upwards(&spans);
         let misses = |(service, name): &&(&str, &str)| {
             let is = |span: &&ReceivedSpan| span.service == *service && span.name == *name;
-            !found.iter().flatten().any(|span| is(&span))
+            !found.iter().flatten().any(is)
         };
         let missing = wanted.iter().find(misses);
         let now = format!("{found:?}, without {missing:?}");

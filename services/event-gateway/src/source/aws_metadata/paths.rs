@@ -49,7 +49,7 @@ pub(super) struct Paths {
 }
 
 impl Paths {
-    pub(super) fn new(settings: Settings, clocks: Clocks) -> Result<Paths, HttpError> {
+    pub(super) fn new(settings: &Settings, clocks: Clocks) -> Result<Paths, HttpError> {
         let now = Instant::now();
         let path = |what: What| Path {
             what,
