@@ -6,7 +6,7 @@ CARGO ?= cargo
 features = $(if $(filter aws,$(CLOUD)),--all-features,)
 
 .PHONY: help up build plugins test lint toolchain unit sdks official licences test-isolation bench bench-sample \
-    bench-check-idle bench-verdicts bench-services bench-plugins bench-metadata
+    bench-check-idle bench-verdicts bench-services bench-plugins bench-metadata bench-events
 
 # With -j the steps would install the same tools at once, and cargo's builds wait for one another anyway.
 .NOTPARALLEL:
@@ -67,7 +67,7 @@ licences: ## licences, bans and sources of what we depend on
 test-isolation: ## the fences of plugins on Debian's own kernels, in a virtual machine (ten minutes at most)
 	@tests/isolation/run.sh
 
-bench: bench-sample bench-verdicts bench-services bench-plugins bench-metadata ## all benchmarks; tables, and JSON in target/bench
+bench: bench-sample bench-verdicts bench-services bench-plugins bench-metadata bench-events ## all benchmarks; tables, and JSON in target/bench
 
 bench-sample: ## one sample
 	$(CARGO) bench --locked -p snooze-collector --bench sample
@@ -95,3 +95,8 @@ bench-plugins: bench-check-idle ## what plugins cost: a question, and fifty of t
 bench-metadata: ## what it takes to ask a metadata service every second (SECONDS=120)
 	@tests/install.sh
 	$(CARGO) bench --locked -p snooze-benchmarks --bench metadata $(if $(SECONDS),-- --seconds $(SECONDS))
+
+bench-events: ## how soon events reach their handlers: a notice, storms, a flood (ONLY=notices, storm or flood)
+	@tests/install.sh
+	$(CARGO) build --locked --release -p snooze-plugin-runner -p snooze-event-gateway
+	$(CARGO) bench --locked -p snooze-benchmarks --bench events $(if $(ONLY),-- --only $(ONLY))

@@ -105,6 +105,11 @@ impl Report {
         self.0.push(figure);
     }
 
+    /// Adds all rows of another one.
+    pub fn append(&mut self, other: Report) {
+        self.0.extend(other.0);
+    }
+
     /// The table for people.
     #[must_use]
     pub fn table(&self) -> String {

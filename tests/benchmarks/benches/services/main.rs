@@ -10,15 +10,18 @@
     reason = "a benchmark starts the real programs and waits by the real clock"
 )]
 
+#[path = "../cost/mod.rs"]
+mod cost;
 #[path = "../stage/mod.rs"]
 mod stage;
 
+use cost::{Looks, look_on, memory, processor, seconds, settle};
 use serde_json::json;
 use snooze_benchmarks::Report;
 use snooze_bus::{Role, User};
 use snooze_schemas::HostId;
 use snooze_test_harness::NatsServer;
-use stage::{Looks, Service, look_on, memory, processor, seconds, set_up, settle};
+use stage::{Service, set_up};
 use std::{fs, path::Path, time::Duration};
 
 /// For how long is measured unless somebody says otherwise.
