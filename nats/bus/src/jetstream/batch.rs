@@ -5,7 +5,7 @@
 
 use super::{
     api::{API_WITHIN, Unacked},
-    bucket::{BucketHandle, DELETE, write_error, write_headers},
+    bucket::{BucketHandle, DELETE, MARKER_LIFE, write_error, write_headers},
     streams::Bucket,
 };
 use crate::{
@@ -65,6 +65,12 @@ impl BatchWrite {
             expected_revision,
             ttl: None,
         }
+    }
+
+    /// Deletes a key and lets its marker expire, for keys that never come back.
+    #[must_use]
+    pub fn delete_for_good(key: impl Into<String>, expected_revision: u64) -> BatchWrite {
+        BatchWrite::delete(key, expected_revision).expiring(MARKER_LIFE)
     }
 
     /// Lets the key expire.

@@ -5,7 +5,10 @@
 //! costs nothing but time: whoever sweeps looks into the audit trail first. Whose outcome it is says the
 //! subject, which the server fences, and never the body (rule I1).
 
+mod clearing;
+
 use super::audit_subject;
+use clearing::Clearing;
 use snooze_bus::{
     Bucket, Bus, BusError, Delivery, Searched, Stored, Stream, Subject, Subscription, WriteError, keys, serve,
 };
@@ -41,12 +44,14 @@ pub(crate) async fn clear(
     bus: Bus,
     shutdown: CancellationToken,
 ) -> Result<(), Infallible> {
-    let handler = move |delivery| clear_one(delivery, bus.clone());
-    serve(reports, AT_ONCE, GRACE, shutdown.cancelled_owned(), handler).await;
+    let (clearing, remover) = clearing::channel(bus.clone());
+    let handler = move |delivery| clear_one(delivery, bus.clone(), clearing.clone());
+    let hearing = serve(reports, AT_ONCE, GRACE, shutdown.cancelled_owned(), handler);
+    tokio::join!(hearing, remover);
     Ok(())
 }
 
-async fn clear_one(delivery: Delivery, bus: Bus) {
+async fn clear_one(delivery: Delivery, bus: Bus, clearing: Clearing) {
     let Subject::Audit { scope, .. } = delivery.subject() else {
         return tracing::warn!("an outcome came under no subject of the audit trail");
     };
@@ -59,7 +64,7 @@ async fn clear_one(delivery: Delivery, bus: Bus) {
     for pause in [Duration::ZERO, SECOND_LOOK] {
         tokio::time::sleep(pause).await;
         match bus.bucket(Bucket::Open).get::<OpenEvent>(&key).await {
-            Ok(Some(entry)) => return remove(&bus, &key, entry.revision).await,
+            Ok(Some(entry)) => return clearing.clear(key, entry.revision).await,
             Ok(None) => {}
             Err(error) => tracing::warn!(%error, event = %id, "an outcome's note was not read; tried again"),
         }

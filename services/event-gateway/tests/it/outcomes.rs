@@ -60,3 +60,30 @@ async fn i3_a_host_clears_no_note_of_another_host() {
     assert!(open.get::<OpenEvent>(&key).await.expect("reads").is_some());
     gateway.end().await;
 }
+
+#[tokio::test]
+async fn e4_the_notes_of_many_events_are_cleared_also_where_one_was_reported_twice() {
+    let centre = Centre::start().await;
+    let mut runner = centre.runner("h1").await;
+    let gateway = centre.gateway(|_| {}).await;
+    let events: Vec<_> = (0..300)
+        .map(|number| event(&format!("e{number}"), Scope::Host(host("h1")), Severity::Urgent))
+        .collect();
+    centre.file_all(&events).await;
+    let mut taken = Vec::new();
+    for _ in &events {
+        taken.push(runner.accept().await);
+    }
+    let reported = taken.iter().chain([&taken[7], &taken[7]]);
+    futures_util::future::join_all(reported.map(|event| runner.report(event))).await;
+    let open = centre.open_events();
+    for event in &taken {
+        let key = keys::open_key(&event.host, &event.id);
+        wait_until(LIMIT, "the event is noted and its note cleared", async || {
+            let look = open.look::<OpenEvent>(&key).await.expect("reads");
+            look.revision > 0 && look.entry.is_none()
+        })
+        .await;
+    }
+    gateway.end().await;
+}
