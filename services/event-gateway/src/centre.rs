@@ -128,6 +128,7 @@ pub async fn run(mut config: Config, bus: Bus, shutdown: CancellationToken) -> R
     let (there, told) = parked::There::channel();
 
     let mut tasks = Tasks::new(shutdown.clone());
+    let lanes = dispatch::Lanes::default();
     for severity in Severity::DESCENDING {
         let events = bus
             .events(severity)
@@ -140,7 +141,7 @@ pub async fn run(mut config: Config, bus: Bus, shutdown: CancellationToken) -> R
         let desk = dispatch::Desk::new(&config, bus.clone(), notes.clone(), roster.clone(), handing);
         tasks.start(
             format!("dispatch-{}", u8::from(severity)),
-            dispatch::lane(desk, events, shutdown.clone()),
+            dispatch::lane(desk, events, lanes.clone(), shutdown.clone()),
         );
     }
     drop((notes, there));

@@ -3,6 +3,7 @@
 //! A lane takes only as many as its window holds, so that a flood below never delays what is above; and
 //! because every lane has a window of its own, what is below keeps its small share.
 
+mod lanes;
 mod settle;
 mod settled;
 mod unreadable;
@@ -10,12 +11,13 @@ mod waiting;
 
 use super::{Config, dead::DeadEvents, notes::Notes, offer::Offers, parked::There, roster::Roster};
 use crate::GatewayError;
+pub(crate) use lanes::Lanes;
 use settle::{pause_of, settle};
 use settled::Settled;
 use snooze_bus::{Bus, EventConsumer, EventDelivery, Taken};
 use snooze_schemas::{
     HostId,
-    event::{Event, Scope, Severity, severity_of},
+    event::{Event, Scope, severity_of},
 };
 use snooze_service_runtime::{CancellationToken, exit::one_line};
 use std::{sync::Arc, time::Duration};
@@ -36,16 +38,6 @@ const MISSING_FOR: Duration = Duration::from_secs(60);
 
 /// Between two tries to take from a consumer that is not there.
 const MISSING_PAUSE: Duration = Duration::from_millis(500);
-
-/// Events in hand at once, for one gateway.
-fn window(severity: Severity) -> usize {
-    match severity {
-        Severity::Critical => 512,
-        Severity::Urgent => 256,
-        Severity::Warning => 64,
-        Severity::Info => 32,
-    }
-}
 
 /// What a lane works with.
 #[derive(Debug)]
@@ -93,19 +85,24 @@ impl Desk {
 pub(crate) async fn lane(
     desk: Desk,
     mut events: EventConsumer,
+    lanes: Lanes,
     shutdown: CancellationToken,
 ) -> Result<(), GatewayError> {
-    let window = window(events.severity());
+    let severity = events.severity();
     let desk = Arc::new(desk);
     let mut in_hand = JoinSet::new();
     let mut missing_since_ms = None;
     loop {
+        lanes.say(severity, !in_hand.is_empty());
+        let held = in_hand.len();
+        let has_room = held < lanes.room(severity);
         // Cancelling any branch loses nothing: an event that was not yet given comes again by itself.
         tokio::select! {
             biased;
             () = shutdown.cancelled() => break,
             Some(ended) = in_hand.join_next() => note_panic(ended),
-            taken = next(&desk, &mut events, &mut missing_since_ms), if in_hand.len() < window => {
+            () = lanes.more_than(held, severity), if !has_room => {}
+            taken = next(&desk, &mut events, &mut missing_since_ms), if has_room => {
                 let desk = Arc::clone(&desk);
                 match taken? {
                     Taken::Event(delivery) => {
@@ -258,17 +255,5 @@ async fn hosts_of(desk: &Desk, event: &Event) -> Result<Vec<HostId>, String> {
                 .cloned()
                 .collect())
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn e3_a_more_urgent_lane_has_the_wider_window_and_every_lane_has_one() {
-        let windows = Severity::DESCENDING.map(window);
-        assert!(windows.is_sorted_by(|above, below| above > below));
-        assert!(windows.iter().all(|window| *window > 0));
     }
 }

@@ -199,3 +199,29 @@ async fn a_gateway_waits_for_streams_that_are_not_there_yet() {
     assert_eq!(runner.accept().await.id.as_str(), "e1");
     gateway.end().await;
 }
+
+#[tokio::test]
+async fn e3_what_is_below_makes_room_while_what_is_above_is_in_hand() {
+    let centre = Centre::open().await;
+    let mut runner = centre.runner("h1").await;
+    let here = || Scope::Host(host("h1"));
+    let gateway = centre.gateway(|_| {}).await;
+    centre.file(&event("critical", here(), Severity::Critical)).await;
+    let mut held = vec![runner.offered().await];
+    let flood: Vec<_> = (0..40)
+        .map(|number| event(&format!("info-{number}"), here(), Severity::Info))
+        .collect();
+    centre.file_all(&flood).await;
+    held.extend([runner.offered().await, runner.offered().await]);
+    // A whole window of those below would have come before this one.
+    centre.file(&event("urgent", here(), Severity::Urgent)).await;
+    let urgent = runner.offered().await;
+    assert_eq!(urgent.1.event.severity, Severity::Urgent);
+    held.push(urgent);
+    for (delivery, _) in held {
+        accept(&delivery).await;
+    }
+    runner.accept_the_rest();
+    centre.all_acked(Severity::Info).await;
+    gateway.end().await;
+}
