@@ -14,6 +14,8 @@ const FILE_LIMIT: Duration = Duration::from_secs(5);
 
 /// Between two attempts: a broker that is away comes back within seconds, or not for a while.
 const RETRY: Duration = Duration::from_secs(2);
+/// The longest pause, well within the time after which an outcome counts as missing.
+const LONGEST_RETRY: Duration = Duration::from_secs(32);
 
 pub(super) async fn run(desk: &Desk, bus: &Bus, agent: &str, shutdown: CancellationToken) {
     let all = async {
@@ -73,6 +75,7 @@ async fn file(desk: &Desk, bus: &Bus, agent: &str, outcome: &EventOutcome) {
         details: details(outcome),
     };
     let (mut told, mut is_short) = (false, false);
+    let mut pause = RETRY;
     while let Err(error) = bus.file(&subject, &record, Expect::Anything, FILE_LIMIT).await {
         match (is_of_the_record(&error), is_short) {
             (true, true) => {
@@ -89,9 +92,19 @@ async fn file(desk: &Desk, bus: &Bus, agent: &str, outcome: &EventOutcome) {
                     tracing::info!(event = %outcome.id, error = one_line(&error), "an outcome waits for the bus");
                     told = true;
                 }
-                tokio::time::sleep(RETRY).await;
+                tokio::time::sleep(pause).await;
+                pause = pause_after(&error, pause);
             }
         }
+    }
+}
+
+/// The next pause. A broker that takes an entry and does not acknowledge it in time has more to do than it can: all
+/// that the hosts of a fleet send again it does once more, so that they do so ever more rarely.
+fn pause_after(error: &FileError, pause: Duration) -> Duration {
+    match error {
+        FileError::Ambiguous { .. } => (pause * 2).min(LONGEST_RETRY),
+        _ => RETRY,
     }
 }
 
@@ -147,5 +160,22 @@ fn sentence(outcome: &EventOutcome) -> String {
                 failed.join(" ")
             )
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn e4_a_broker_that_is_too_slow_is_asked_ever_more_rarely_and_one_that_is_away_is_not() {
+        let slow = FileError::Ambiguous { template: "audit" };
+        let pauses: Vec<u64> = std::iter::successors(Some(RETRY), |pause| Some(pause_after(&slow, *pause)))
+            .map(|pause| pause.as_secs())
+            .take(7)
+            .collect();
+        assert_eq!(pauses, [2, 4, 8, 16, 32, 32, 32]);
+        let away = FileError::NotSent(BusError::Disconnected { operation: "asking" });
+        assert_eq!(pause_after(&away, LONGEST_RETRY), RETRY);
     }
 }
