@@ -23,9 +23,9 @@ use tokio::{sync::watch, task::JoinSet};
 const CONNECTING: usize = 64;
 /// What a disk takes for a synced write.
 const DISK: Duration = Duration::from_millis(1);
-/// As a runner waits for the stream, and before it tries again.
+/// As a runner waits for the stream, and before it tries again at first and at most.
 const ACK: Duration = Duration::from_secs(5);
-const RETRY: Duration = Duration::from_secs(2);
+const RETRY: [Duration; 2] = [Duration::from_secs(2), Duration::from_secs(32)];
 
 /// What all of them did so far.
 #[derive(Debug, Clone, Default)]
@@ -160,6 +160,7 @@ impl LightHost {
             message: format!("{} {}: 1 of 1 plugins handled it", event.event_type, event.id),
             details: outcome(event),
         };
+        let [mut pause, longest] = RETRY;
         let _one_at_a_time = self.reporting.lock().await;
         while self
             .bus
@@ -167,7 +168,8 @@ impl LightHost {
             .await
             .is_err()
         {
-            tokio::time::sleep(RETRY).await;
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(longest);
         }
     }
 }

@@ -1,6 +1,9 @@
 //! A storm: one critical event a host, all filed at once; how long until the last host has accepted its own.
 
-use crate::{events, fleet::Fleet};
+use crate::{
+    events,
+    fleet::{Counts, Fleet},
+};
 use snooze_benchmarks::{Figure, Goal, Report};
 use snooze_bus::{Bus, Stream};
 use snooze_schemas::event::Severity;
@@ -132,7 +135,7 @@ async fn quiet(fleet: &Fleet) {
     let mut counts = fleet.counts();
     let quiet = async {
         loop {
-            let reported = counts.wait_for(|counts| counts.is_quiet());
+            let reported = counts.wait_for(Counts::is_quiet);
             drop(reported.await.expect("the fleet is there"));
             let before = counts.borrow().clone();
             tokio::time::sleep(QUIET).await;
