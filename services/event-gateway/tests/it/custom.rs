@@ -245,32 +245,3 @@ async fn what_cannot_be_an_event_is_refused_with_the_reason() {
     }
     gateway.end().await;
 }
-
-#[tokio::test]
-async fn a_source_that_sends_without_end_turns_nobody_else_away() {
-    let centre = Centre::start().await;
-    let gateway = centre.gateway(|_| {}).await;
-    let record = json!({"hosts": "all", "max_severity": 3});
-    let flood = centre.source("flood", record.clone()).await;
-    let nightly = centre.source("nightly", record).await;
-    let event = || CustomEvent {
-        severity: Some(Severity::Critical),
-        ..CustomEvent::default()
-    };
-    // Many times as many as all sources together may have under way, each with a write that takes its time.
-    let large = CustomEvent {
-        data: [("x".to_owned(), "y".repeat(8 * 1024).into())]
-            .into_iter()
-            .collect(),
-        ..event()
-    };
-    for _ in 0..4_000 {
-        let sent = flood.publish(&custom("flood", "x"), &large).await;
-        sent.expect("is sent");
-    }
-    flood.flush(LIMIT).await.expect("the server has them all");
-    for _ in 0..20 {
-        send(&nightly, &CustomEvent::default()).await.expect("is filed");
-    }
-    gateway.end().await;
-}
