@@ -75,7 +75,7 @@ pub(crate) fn check_kind<M: Message>(headers: Option<&HeaderMap>) -> Result<(), 
 /// Refuses what carries a header that only a server adds: a stored message that a server was made to
 /// deliver here, headers of ours included.
 ///
-/// A message that is heard on its way into a stream may say what it expects of the stream.
+/// A message that is heard on its way into a stream may say what it expects of the stream, and what it is known by there.
 pub(crate) fn check_no_server_headers(headers: Option<&HeaderMap>, filed: Filed) -> Result<(), Refusal> {
     let begins = |name: &str, prefix: &str| {
         name.get(..prefix.len())
@@ -83,7 +83,8 @@ pub(crate) fn check_no_server_headers(headers: Option<&HeaderMap>, filed: Filed)
     };
     let forged = headers.into_iter().flat_map(HeaderMap::iter).find(|(name, _)| {
         let name: &str = name.as_ref();
-        let expects = filed == Filed::InStream && begins(name, "Nats-Expected-");
+        let for_stream = begins(name, "Nats-Expected-") || name.eq_ignore_ascii_case("Nats-Msg-Id");
+        let expects = filed == Filed::InStream && for_stream;
         // Says which account a question came from; a stored message has others as well.
         let came_across = name.eq_ignore_ascii_case("Nats-Request-Info");
         !expects && !came_across && (begins(name, "Nats-") || begins(name, "KV-"))
@@ -187,8 +188,11 @@ mod tests {
             let refusal = check_no_server_headers(Some(&headers), Filed::Nowhere).expect_err(name);
             assert_eq!(refusal.code, ErrorCode::Forbidden);
         }
-        let expects = headers(&[("Nats-Expected-Last-Subject-Sequence", "0")]);
-        assert!(check_no_server_headers(Some(&expects), Filed::InStream).is_ok());
+        for (name, value) in [("Nats-Expected-Last-Subject-Sequence", "0"), ("Nats-Msg-Id", "a")] {
+            let for_stream = headers(&[(name, value)]);
+            assert!(check_no_server_headers(Some(&for_stream), Filed::InStream).is_ok());
+            assert!(check_no_server_headers(Some(&for_stream), Filed::Nowhere).is_err());
+        }
         let stored = headers(&[("Nats-Sequence", "7")]);
         assert!(check_no_server_headers(Some(&stored), Filed::InStream).is_err());
         assert!(

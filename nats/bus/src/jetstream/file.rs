@@ -50,9 +50,11 @@ impl Bus {
         Ok(ack.seq)
     }
 
-    /// Files a message unless one with this identity was filed within the stream's window (DEAD: an hour).
+    /// Files a message unless one with this identity was filed within the stream's window (DEAD: an hour, others two
+    /// minutes).
     ///
-    /// Only for streams that nobody else may write to: whoever may could spend an identity first.
+    /// Whoever may write to the stream could spend an identity first: where that is somebody else, it has to be one that
+    /// nobody can guess.
     ///
     /// # Errors
     /// As [`Bus::file`].
