@@ -3,7 +3,7 @@
 //! Counted on this machine's boot-time clock from when this gateway first had an event in its hands, so that
 //! no two machines' clocks are compared. A deadline is compared with real time once, then counted too.
 
-use snooze_schemas::event::Event;
+use snooze_schemas::{EventId, event::Event};
 use snooze_service_runtime::Clocks;
 use std::{
     collections::BTreeMap,
@@ -22,8 +22,10 @@ const LONGEST: Duration = Duration::from_secs(6 * 24 * 60 * 60);
 #[derive(Debug, Default)]
 pub(super) struct Waiting(Mutex<BTreeMap<u64, First>>);
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct First {
+    /// A broker that was killed gives the numbers of what it lost to other events.
+    id: EventId,
     boottime_ms: u64,
     left: Option<Duration>,
 }
@@ -42,18 +44,24 @@ impl Waiting {
     pub(super) fn time_of(&self, sequence: u64, event: &Event, clocks: &Clocks) -> Time {
         let now = clocks.look();
         let mut events = self.lock();
-        let first = *events.entry(sequence).or_insert_with(|| First {
+        let begin = || First {
+            id: event.id.clone(),
             boottime_ms: now.boottime_ms,
             left: event.deadline.map(|deadline| {
                 Duration::try_from(deadline.duration_since(now.wall)).unwrap_or(Duration::ZERO)
             }),
-        });
+        };
+        let first = events.entry(sequence).or_insert_with(begin);
+        if first.id != event.id {
+            *first = begin();
+        }
+        let (first_boottime_ms, first_left) = (first.boottime_ms, first.left);
         if events.len() > REMEMBERED {
             events.pop_first();
         }
-        let waited = Duration::from_millis(now.boottime_ms.saturating_sub(first.boottime_ms));
+        let waited = Duration::from_millis(now.boottime_ms.saturating_sub(first_boottime_ms));
         Time {
-            left: first.left.map(|left| left.saturating_sub(waited)),
+            left: first_left.map(|left| left.saturating_sub(waited)),
             waited,
         }
     }
@@ -112,6 +120,23 @@ mod tests {
         assert_eq!(waiting.time_of(2, &old, &clocks).waited, Duration::ZERO);
         waiting.end(1);
         assert_eq!(waiting.time_of(1, &old, &clocks).waited, Duration::ZERO);
+    }
+
+    #[test]
+    fn e2_what_has_the_number_of_an_event_that_was_lost_waits_anew() {
+        let hand = snooze_service_runtime::Clocks::manual();
+        let clocks = hand.clocks();
+        let waiting = Waiting::default();
+        let lost = event(&clocks, Duration::ZERO, Some(Duration::from_secs(1)));
+        waiting.time_of(1, &lost, &clocks);
+        hand.advance(Duration::from_secs(5));
+        let other = Event {
+            id: "e2".parse().expect("an id"),
+            deadline: None,
+            ..lost
+        };
+        let time = waiting.time_of(1, &other, &clocks);
+        assert_eq!((time.left, time.waited), (None, Duration::ZERO));
     }
 
     #[test]
