@@ -10,8 +10,8 @@ mod memory;
 mod unreported;
 
 pub use error::JournalError;
-pub(crate) use line::Known;
-use line::Line;
+pub(crate) use line::{Finished, Known};
+use line::{Line, drawn};
 use memory::Memory;
 use snooze_schemas::{
     EventId, PluginName,
@@ -122,6 +122,7 @@ impl Journal {
         self.append(Line::Finished {
             outcome: Box::new(outcome),
             severity: None,
+            report: drawn(),
         })
     }
 
@@ -139,7 +140,7 @@ impl Journal {
     }
 
     /// What is to be reported next.
-    pub(super) fn unreported(&self) -> Option<EventOutcome> {
+    pub(super) fn unreported(&self) -> Option<Finished> {
         self.memory.unreported.first().cloned()
     }
 

@@ -1,7 +1,7 @@
 //! Files outcomes of events in the audit trail, by themselves, as soon as the bus takes them (E4).
 
-use super::{Desk, JournalError, one_line};
-use snooze_bus::{Bus, BusError, Expect, FileError, Subject};
+use super::{Desk, JournalError, journal::Finished, one_line};
+use snooze_bus::{Bus, BusError, FileError, Subject};
 use snooze_schemas::{
     audit::{AuditKind, AuditRecord},
     event::{EventOutcome, Scope, Severity},
@@ -21,7 +21,7 @@ pub(super) async fn run(desk: &Desk, bus: &Bus, agent: &str, shutdown: Cancellat
     let all = async {
         loop {
             match desk.journal.look(|journal| journal.unreported()).await? {
-                Some(outcome) => report(desk, bus, agent, outcome).await,
+                Some(finished) => report(desk, bus, agent, finished).await,
                 // What ends from here on leaves word.
                 None => desk.unreported.notified().await,
             }
@@ -41,9 +41,9 @@ pub(super) async fn run(desk: &Desk, bus: &Bus, agent: &str, shutdown: Cancellat
 }
 
 /// Files an outcome, and notes that it was.
-async fn report(desk: &Desk, bus: &Bus, agent: &str, outcome: EventOutcome) {
-    file(desk, bus, agent, &outcome).await;
-    let id = outcome.id;
+async fn report(desk: &Desk, bus: &Bus, agent: &str, finished: Finished) {
+    file(desk, bus, agent, &finished).await;
+    let id = finished.outcome.id;
     // Nobody waits for it.
     let noted = desk
         .journal
@@ -58,8 +58,10 @@ async fn report(desk: &Desk, bus: &Bus, agent: &str, outcome: EventOutcome) {
 
 /// Files an outcome, for ever until it is filed. One that is too large is filed without what its handlers said, and given
 /// up where it is so even then: it keeps none behind it waiting. A stream that refuses one may be full, or have lost its
-/// leader, and takes it later as it is.
-async fn file(desk: &Desk, bus: &Bus, agent: &str, outcome: &EventOutcome) {
+/// leader, and takes it later as it is. Whether one that nobody acknowledged is filed, nobody knows; filed again it is known
+/// by its name, for two minutes.
+async fn file(desk: &Desk, bus: &Bus, agent: &str, finished: &Finished) {
+    let Finished { outcome, report } = finished;
     let scope = Scope::Host(desk.host.clone());
     let subject = Subject::Audit {
         scope: scope.clone(),
@@ -76,7 +78,7 @@ async fn file(desk: &Desk, bus: &Bus, agent: &str, outcome: &EventOutcome) {
     };
     let (mut told, mut is_short) = (false, false);
     let mut pause = RETRY;
-    while let Err(error) = bus.file(&subject, &record, Expect::Anything, FILE_LIMIT).await {
+    while let Err(error) = bus.file_once(&subject, &record, report, FILE_LIMIT).await {
         match (is_of_the_record(&error), is_short) {
             (true, true) => {
                 tracing::error!(event = %outcome.id, error = one_line(&error), "an outcome cannot be filed");

@@ -70,6 +70,7 @@ fn finished(id: &str, severity: u8) -> String {
 async fn next(desk: &Desk) -> Option<EventOutcome> {
     let next = desk.journal.look(|journal| journal.unreported()).await;
     next.expect("the journal is read")
+        .map(|finished| finished.outcome)
 }
 
 /// What was filed, as it was filed.

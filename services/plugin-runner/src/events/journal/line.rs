@@ -35,6 +35,29 @@ impl Known {
     }
 }
 
+/// An event that is over, and is to be reported.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Finished {
+    /// How it ended.
+    pub(in super::super) outcome: EventOutcome,
+    /// What its report is known by in the audit trail: drawn, so that nobody can spend it first, and the same however
+    /// often it is sent.
+    pub(in super::super) report: String,
+}
+
+impl Finished {
+    /// As a line says it. Journals of before have no name for its report.
+    pub(super) fn of(outcome: EventOutcome, report: String) -> Finished {
+        let report = if report.is_empty() { drawn() } else { report };
+        Finished { outcome, report }
+    }
+}
+
+/// A name for a report.
+pub(super) fn drawn() -> String {
+    format!("{:032x}", rand::random::<u128>())
+}
+
 /// One line.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -53,6 +76,9 @@ pub(super) enum Line {
         /// Where the lines before that say it are not there any more.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         severity: Option<Severity>,
+        /// What its report is known by, so that it is filed once.
+        #[serde(default)]
+        report: String,
     },
     Reported {
         id: EventId,

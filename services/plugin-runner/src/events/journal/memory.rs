@@ -2,7 +2,7 @@
 
 use super::{
     JournalError,
-    line::{Known, Line},
+    line::{Finished, Known, Line},
     unreported::Unreported,
 };
 use snooze_schemas::{EventId, event::Severity};
@@ -105,7 +105,7 @@ impl Memory {
     pub(super) fn go_back_to(&mut self, before: Memory) {
         let now = std::mem::replace(self, before);
         let is_over = |id: &EventId| now.over.iter().any(|over| over.ids.contains(id));
-        let unreported = self.unreported.iter().map(|(_, outcome)| &outcome.id);
+        let unreported = self.unreported.iter().map(|(_, finished)| &finished.outcome.id);
         let filed: Vec<EventId> = unreported.filter(|id| is_over(id)).cloned().collect();
         for id in filed {
             self.take(Line::Reported { id, severity: None });
@@ -132,10 +132,15 @@ impl Memory {
                     known.handlers.insert(outcome.plugin.clone(), Some(*outcome));
                 }
             }
-            Line::Finished { outcome, severity } => {
+            Line::Finished {
+                outcome,
+                severity,
+                report,
+            } => {
                 let known = self.unfinished.remove(&outcome.id);
                 let severity = severity.or_else(|| Some(known?.event.severity));
-                self.unreported.add(severity.unwrap_or(Severity::Info), *outcome);
+                let finished = Finished::of(*outcome, report);
+                self.unreported.add(severity.unwrap_or(Severity::Info), finished);
             }
             Line::Reported { id, severity } => {
                 let known = self.unreported.remove(&id);
@@ -154,9 +159,10 @@ impl Memory {
                 severity: Some(severity),
             })
         });
-        let unreported = self.unreported.iter().map(|(severity, outcome)| Line::Finished {
-            outcome: Box::new(outcome.clone()),
+        let unreported = self.unreported.iter().map(|(severity, finished)| Line::Finished {
+            outcome: Box::new(finished.outcome.clone()),
             severity: Some(severity),
+            report: finished.report.clone(),
         });
         let unfinished = self
             .unfinished

@@ -1,10 +1,8 @@
 //! What became of events and is not filed yet: the most severe first, and of those that are equally severe the one
 //! that ended first.
 
-use snooze_schemas::{
-    EventId,
-    event::{EventOutcome, Severity},
-};
+use super::line::Finished;
+use snooze_schemas::{EventId, event::Severity};
 use std::{cmp::Reverse, collections::BTreeMap};
 
 /// Where one stands in the order in which they are filed.
@@ -15,17 +13,18 @@ type Place = (Reverse<Severity>, u64);
 pub(super) struct Unreported {
     /// How many have come so far.
     came: u64,
-    outcomes: BTreeMap<Place, EventOutcome>,
+    outcomes: BTreeMap<Place, Finished>,
     places: BTreeMap<EventId, Place>,
 }
 
 impl Unreported {
-    pub(super) fn add(&mut self, severity: Severity, outcome: EventOutcome) {
-        self.remove(&outcome.id);
+    pub(super) fn add(&mut self, severity: Severity, finished: Finished) {
+        let id = finished.outcome.id.clone();
+        self.remove(&id);
         self.came += 1;
         let place = (Reverse(severity), self.came);
-        self.places.insert(outcome.id.clone(), place);
-        self.outcomes.insert(place, outcome);
+        self.places.insert(id, place);
+        self.outcomes.insert(place, finished);
     }
 
     /// Takes one out that was filed, and returns how severe it was.
@@ -36,8 +35,8 @@ impl Unreported {
     }
 
     /// Which is to be filed next.
-    pub(super) fn first(&self) -> Option<&EventOutcome> {
-        self.outcomes.first_key_value().map(|(_, outcome)| outcome)
+    pub(super) fn first(&self) -> Option<&Finished> {
+        self.outcomes.first_key_value().map(|(_, finished)| finished)
     }
 
     pub(super) fn contains(&self, id: &EventId) -> bool {
@@ -49,9 +48,9 @@ impl Unreported {
     }
 
     /// All of them, in the order in which they are filed.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (Severity, &EventOutcome)> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = (Severity, &Finished)> {
         self.outcomes
             .iter()
-            .map(|((severity, _), outcome)| (severity.0, outcome))
+            .map(|((severity, _), finished)| (severity.0, finished))
     }
 }

@@ -21,13 +21,13 @@ fn e4_the_most_severe_is_reported_first_also_after_a_restart() {
     for event in ["c", "d", "a", "b"] {
         journal.finish(outcome(event)).expect("writes");
     }
-    let first = journal.unreported().expect("there is one");
+    let first = journal.unreported().expect("there is one").outcome;
     journal.reported(&first.id).expect("writes");
     let mut told = vec![first.id.to_string()];
     // Twice, because the second start reads what the first one wrote anew.
     drop(Journal::open(path.clone()).expect("opens"));
     let mut journal = Journal::open(path).expect("opens");
-    while let Some(next) = journal.unreported() {
+    while let Some(Finished { outcome: next, .. }) = journal.unreported() {
         journal.reported(&next.id).expect("writes");
         told.push(next.id.to_string());
     }
@@ -53,7 +53,11 @@ fn e3_what_waits_to_be_reported_is_bounded_and_leaves_places_for_the_higher() {
             }
             let outcome = Box::new(outcome(&id));
             let severity = Some(severity);
-            journal.memory.take(Line::Finished { outcome, severity });
+            journal.memory.take(Line::Finished {
+                outcome,
+                severity,
+                report: drawn(),
+            });
             Some(())
         });
         assert!(accepted.take(10_000).count() >= 256, "{severity:?}");
