@@ -127,6 +127,25 @@ impl Plugin {
         .await;
     }
 
+    /// Whether its process will run again by itself, or has ended for another to take its place.
+    pub(crate) fn may_be_back(&self) -> bool {
+        let stage = self.stage();
+        let is_back = |stage| matches!(stage, Stage::Starting | Stage::Running | Stage::Restarting);
+        self.is_ended() || stage.is_some_and(is_back)
+    }
+
+    /// Whether its process has ended for good.
+    pub(crate) fn is_ended(&self) -> bool {
+        self.stage() == Some(Stage::Stopped)
+    }
+
+    fn stage(&self) -> Option<Stage> {
+        match &self.runtime {
+            Runtime::Process(process) => Some(*process.stage().borrow()),
+            Runtime::Nats(_) => None,
+        }
+    }
+
     /// What its author states of it.
     #[must_use]
     pub fn manifest(&self) -> Option<&PluginManifest> {

@@ -210,6 +210,18 @@ impl StdioPlugin {
         drop(turn);
     }
 
+    /// It does not run any more: whoever waits until it can be asked waits from now on, and not only once the supervisor
+    /// has seen to what is left of it.
+    fn note_down(&self) {
+        self.stage.send_if_modified(|stage| {
+            let did_run = *stage == Stage::Running;
+            if did_run {
+                *stage = Stage::Restarting;
+            }
+            did_run
+        });
+    }
+
     /// Switches it on or off; the supervisor sees to it.
     pub fn want(&self, wanted: Wanted) {
         self.wanted.send_if_modified(|held| {

@@ -1,14 +1,19 @@
 //! One handler and one event: asked at most once, inside its share of the time.
 
-use super::{Desk, Known, handlers::Handler, millis, sharing::Share};
-use crate::plugin::{AskError, Work};
+use super::{
+    Desk, Known,
+    handlers::{Handler, Repeat},
+    millis,
+    sharing::Share,
+};
+use crate::plugin::{AskError, Plugin, Work};
 use snooze_schemas::{
-    PluginName,
+    PluginName, Timestamp,
     event::{Event, HandlerOutcome, HandlerResult, Severity},
 };
 use snooze_service_runtime::exit::one_line;
-use std::{collections::BTreeSet, time::Duration};
-use tokio::time::{Instant, timeout_at};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use tokio::time::{Instant, sleep, timeout_at};
 
 /// How long a handler may take for which nothing else was configured, where the deadline is further away:
 /// all of a spot interruption's notice. While it is at work its plugin cannot vote.
@@ -16,6 +21,15 @@ const HANDLER_LIMIT: Duration = Duration::from_secs(120);
 
 /// The same where nothing is critical and there is no deadline: what is more urgent waits until it is done.
 const ROUTINE_LIMIT: Duration = Duration::from_secs(30);
+
+/// How often one is asked whose process crashes over it: what crashes three times over one event does so because of it.
+const TIMES: u32 = 3;
+
+/// Before it is asked again.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// So many pauses may lie between the end of one that an operator starts anew and the one in its place.
+const ABSENCES: u32 = 20;
 
 /// How long a handler may take for which nothing was configured. The work before a stop has its own limit in
 /// the policy.
@@ -67,23 +81,10 @@ impl Desk {
         let Ok(_turn) = timeout_at(begun + within, handler.plugin.turn(event.severity)).await else {
             return failed(&name, "it was busy with other events", millis(begun.elapsed()));
         };
-        // One that crashed not long ago may be back in time.
-        let left = within.saturating_sub(begun.elapsed());
-        handler.plugin.ready(left / 2).await;
-        let left = within.saturating_sub(begun.elapsed());
-        // Only when it is its turn: what waits and is not asked yet is asked after a restart (E6).
-        let (mut started_at, mut left_ms) = (None, None);
-        let begins = async {
-            let (id, plugin) = (event.id.clone(), name.clone());
-            let noted = self
-                .journal
-                .write(event.severity, move |journal| journal.start(&id, plugin));
-            noted.await.map_err(|error| one_line(&error))?;
-            started_at = Some(self.clocks.wall());
-            left_ms = Some(millis(time.left.saturating_sub(begun.elapsed())));
-            Ok(())
-        };
-        let said = handler.plugin.handle_event(event, work, left, begins).await;
+        let mut asked = None;
+        let times = (begun + within, begun + time.left);
+        let said = self.answer_of(&handler, event, work, times, &mut asked).await;
+        let (started_at, left_ms) = asked.unzip();
         let took_ms = millis(begun.elapsed());
         let result = match said {
             Ok(result) => result,
@@ -96,6 +97,7 @@ impl Desk {
             },
             // It did not begin: it is asked after a restart, if there is one before the event has ended.
             Err(error @ AskError::NotBegun(_)) => return failed(&name, &error.to_string(), took_ms),
+            Err(error) if error.is_crash() => failure(&format!("interrupted: {error}")),
             Err(error) => failure(&error.to_string()),
         };
         let outcome = HandlerOutcome {
@@ -107,6 +109,64 @@ impl Desk {
         };
         self.note_end(event, outcome.clone()).await;
         outcome
+    }
+
+    /// Asks it, notes when in `asked`, and asks it again where its process was not there to be asked, or crashed over it and may be asked twice (E6).
+    async fn answer_of(
+        &self,
+        handler: &Handler,
+        event: &Event,
+        work: Work,
+        (deadline, end): (Instant, Instant),
+        asked: &mut Option<(Timestamp, u64)>,
+    ) -> Result<HandlerResult, AskError> {
+        let left = || deadline.saturating_duration_since(Instant::now());
+        let mut plugin = handler.plugin.clone();
+        let (mut crashes, mut absences) = (0, 0);
+        loop {
+            // One that crashed not long ago may be back in time.
+            plugin.ready(left() / 2).await;
+            // Only when it is its turn: what waits and is not asked yet is asked after a restart (E6).
+            let begins = async {
+                if asked.is_some() {
+                    return Ok(());
+                }
+                let (id, name) = (event.id.clone(), plugin.name());
+                let noted = self
+                    .journal
+                    .write(event.severity, move |journal| journal.start(&id, name));
+                noted.await.map_err(|error| one_line(&error))?;
+                let left = millis(end.saturating_duration_since(Instant::now()));
+                *asked = Some((self.clocks.wall(), left));
+                Ok(())
+            };
+            let said = plugin.handle_event(event, work, left(), begins).await;
+            let again = match &said {
+                // Of the work before a stop that may be off by now nothing begins anew.
+                _ if work == Work::Preparation => false,
+                Err(error) if error.is_unasked() => {
+                    absences += u32::from(plugin.is_ended());
+                    plugin.may_be_back() && absences < ABSENCES
+                }
+                Err(error) if error.is_crash() => {
+                    crashes += 1;
+                    handler.repeat == Repeat::Idempotent && crashes < TIMES
+                }
+                _ => false,
+            };
+            if !again || left().is_zero() {
+                return said;
+            }
+            sleep(PAUSE.min(left())).await;
+            plugin = self.now_in_place_of(plugin);
+        }
+    }
+
+    /// The plugin of that name, which may have been started anew by an operator meanwhile.
+    fn now_in_place_of(&self, plugin: Arc<Plugin>) -> Arc<Plugin> {
+        let name = plugin.name();
+        let all = self.plugins.all();
+        all.into_iter().find(|now| now.name() == name).unwrap_or(plugin)
     }
 
     async fn note_end(&self, event: &Event, outcome: HandlerOutcome) {

@@ -74,6 +74,16 @@ impl AskError {
         )
     }
 
+    /// Whether its process was never given the question, and may be given it when it runs again.
+    pub(crate) fn is_unasked(&self) -> bool {
+        matches!(self, Self::Process(error) if error.is_unasked())
+    }
+
+    /// Whether its process ended over the question, so that it is not known what it did.
+    pub(crate) fn is_crash(&self) -> bool {
+        matches!(self, Self::Process(error) if error.is_crash())
+    }
+
     /// Whether it may be because of the work that it was given.
     pub(super) fn is_of_work(&self) -> bool {
         match self {

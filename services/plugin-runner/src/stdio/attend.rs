@@ -119,6 +119,7 @@ impl StdioPlugin {
     /// Kills the process, after which no call may begin; one that waits for the slot must not find dead
     /// pipes in it. One that is under way ends by itself, because the process is killed first.
     async fn end(&self, instance: Instance, why: &str) -> String {
+        self.note_down();
         let why = instance.end(why).await;
         self.put_down(&why).await;
         why

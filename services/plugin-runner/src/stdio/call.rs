@@ -80,6 +80,19 @@ impl CallError {
         matches!(self, Self::Said(said) if said.unknown_method)
     }
 
+    /// Whether the process was never given the question: there was none, or it did not read any more.
+    pub(crate) fn is_unasked(&self) -> bool {
+        matches!(
+            self,
+            Self::Starting | Self::NotRunning(_) | Self::Pipe(PipeError::StdinClosed)
+        )
+    }
+
+    /// Whether the process ended over the question, so that it is not known what it did.
+    pub(crate) fn is_crash(&self) -> bool {
+        matches!(self, Self::Pipe(PipeError::StdoutClosed | PipeError::Pipe(_)))
+    }
+
     /// Whether the process may be asked again as it is.
     fn leaves_it_usable(&self) -> bool {
         matches!(
@@ -176,7 +189,10 @@ impl StdioPlugin {
             () = gives_way.cancelled() => Err(CallError::GaveWay),
         };
         match &outcome {
-            Err(error) if !error.leaves_it_usable() => lent.discard(&error.to_string()),
+            Err(error) if !error.leaves_it_usable() => {
+                self.note_down();
+                lent.discard(&error.to_string());
+            }
             Ok(_) | Err(_) => lent.give_back(),
         }
         outcome

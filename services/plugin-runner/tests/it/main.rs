@@ -6,6 +6,7 @@ mod blips;
 mod chains;
 mod collector;
 mod contents;
+mod crashes;
 mod departed;
 mod events;
 mod fences;

@@ -1,0 +1,65 @@
+//! A handler whose process ends while there are events for it.
+
+use crate::{
+    events::{SUCCESS, all_run, config, event, handler, noted, outcomes, send},
+    stage::{SOON, Stage},
+};
+use serde_json::json;
+use snooze_schemas::event::EventOutcome;
+use snooze_test_harness::wait_for;
+
+/// Succeeds, but for the first time, when the process ends in the middle.
+fn once_in_vain(stage: &Stage) -> String {
+    let flag = stage.file("crashed");
+    format!("(os.path.exists({flag:?}) or (open({flag:?}, 'w').close(), os._exit(1))) and {SUCCESS}")
+}
+
+/// What became of so many events that are sent at once to a handler that crashes over the first.
+async fn handled(stage: &Stage, idempotent: bool, count: usize) -> Vec<EventOutcome> {
+    stage.plugin("saver.py", &handler(stage, "saver", &once_in_vain(stage)));
+    let terms = json!({"idempotent": idempotent});
+    let runner = stage.runner_with(config(stage, &[("saver", terms)])).await;
+    stage.until_it_answers().await;
+    all_run(stage).await;
+    for number in 1..=count {
+        send(stage, event(&format!("e{number}")), None)
+            .await
+            .expect("accepted");
+    }
+    let outcomes = wait_for(SOON, "all is reported", async || {
+        Some(outcomes(stage).await).filter(|outcomes| outcomes.len() == count)
+    })
+    .await;
+    runner.stop().await;
+    outcomes
+}
+
+#[tokio::test]
+async fn e6_a_handler_that_crashed_over_an_event_is_asked_again_where_it_is_idempotent() {
+    let stage = Stage::set().await;
+    let outcome = handled(&stage, true, 1).await.remove(0);
+    assert!(outcome.handlers[0].result.succeeded, "{outcome:?}");
+    assert_eq!(noted(&stage), ["saver begins", "saver begins", "saver ends"]);
+}
+
+#[tokio::test]
+async fn e6_a_handler_that_crashed_over_an_event_and_is_not_idempotent_is_reported_as_interrupted() {
+    let stage = Stage::set().await;
+    let outcome = handled(&stage, false, 1).await.remove(0);
+    let result = &outcome.handlers[0].result;
+    assert!(
+        !result.succeeded && result.message.starts_with("interrupted"),
+        "{outcome:?}"
+    );
+    assert_eq!(noted(&stage), ["saver begins"]);
+}
+
+#[tokio::test]
+async fn e6_what_waited_while_a_handler_crashed_is_handled_when_it_is_back() {
+    let stage = Stage::set().await;
+    let outcomes = handled(&stage, false, 8).await;
+    let failed = outcomes
+        .iter()
+        .filter(|outcome| !outcome.handlers[0].result.succeeded);
+    assert_eq!(failed.count(), 1, "{outcomes:?}");
+}
