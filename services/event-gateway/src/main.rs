@@ -82,7 +82,7 @@ fn main() -> ExitCode {
     run_service(NAME, threads, &loaded.local.telemetry(), async |shutdown| {
         loaded.log_notices();
         match part {
-            Part::Centre(arguments) => at_the_centre(arguments, &loaded, shutdown).await,
+            Part::Centre(arguments) => Box::pin(at_the_centre(arguments, &loaded, shutdown)).await,
             Part::Host(arguments) => on_a_host(arguments, &loaded, shutdown).await,
             // Given up half way, the next run goes on from there.
             Part::Aws(arguments) => shutdown

@@ -11,6 +11,7 @@ mod place;
 mod processes;
 mod separate;
 mod settings;
+mod soak;
 mod trace;
 mod unconnected;
 mod up;

@@ -27,6 +27,15 @@ pub(crate) fn below(id: u32) -> Vec<Seen> {
     found
 }
 
+/// Those of them whose command line holds this text.
+pub(crate) fn called(of: &[Seen], text: &str) -> Vec<u32> {
+    let says = |id: u32| {
+        let line = fs::read(format!("/proc/{id}/cmdline")).unwrap_or_default();
+        String::from_utf8_lossy(&line).contains(text)
+    };
+    of.iter().map(|seen| seen.id).filter(|id| says(*id)).collect()
+}
+
 /// Those of them that still run; one that only waits for its parent to look has ended.
 pub(crate) fn left(of: &[Seen]) -> Vec<Seen> {
     let is_same = |now: &Seen, then: &Seen| (now.id, now.started) == (then.id, then.started);

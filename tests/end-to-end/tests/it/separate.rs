@@ -220,6 +220,6 @@ pub(crate) fn host() -> HostId {
     HOST.parse().expect("a host id")
 }
 
-fn named(role: Role, name: &str) -> User {
+pub(crate) fn named(role: Role, name: &str) -> User {
     User::named(role, name).expect("a valid name")
 }
