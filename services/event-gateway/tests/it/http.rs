@@ -4,4 +4,8 @@ mod broken;
 mod client;
 mod filed;
 mod limits;
+mod malformed;
 mod who;
+
+pub(crate) use client::filed;
+pub(crate) use malformed::answers_of;

@@ -13,6 +13,7 @@ mod fleet;
 mod host;
 mod http;
 mod launch;
+mod malformed;
 mod noticing;
 mod outcomes;
 mod parked;

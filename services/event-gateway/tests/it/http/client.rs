@@ -166,7 +166,7 @@ pub(super) fn seconds_from_now(seconds: i64) -> String {
 }
 
 /// Every event that is filed.
-pub(super) async fn filed(centre: &Centre) -> Vec<Event> {
+pub(crate) async fn filed(centre: &Centre) -> Vec<Event> {
     let mut events = Vec::new();
     for stream in [Stream::EventsUrgent, Stream::EventsRoutine] {
         let found = centre
