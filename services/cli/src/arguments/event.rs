@@ -120,3 +120,5 @@ pub struct EventSend {
 fn scope(text: &str) -> Result<Scope, InvalidToken> {
     Scope::try_from(text.to_owned())
 }
+#[cfg(test)]
+mod malformed;
