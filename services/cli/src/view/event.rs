@@ -175,7 +175,10 @@ fn steps_of(host: &Scope, handler: &HandlerOutcome, reported: Timestamp) -> Vec<
         format!(", {} were left", text::millis(left))
     });
     let took = std::time::Duration::from_millis(handler.took_ms);
-    let ended = started.checked_add(took).unwrap_or(reported);
+    // It ended before that was reported, whatever the milliseconds round to.
+    let ended = started
+        .checked_add(took)
+        .map_or(reported, |ended| ended.min(reported));
     let facts = match (handler.result.handled, handler.result.succeeded) {
         (true, true) => "handled it",
         (true, false) => "handled it and failed",

@@ -31,6 +31,14 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// So many pauses may lie between the end of one that an operator starts anew and the one in its place.
 const ABSENCES: u32 = 20;
 
+/// When a handler was asked for the first time, and what was left then.
+#[derive(Debug, Clone, Copy)]
+struct Asked {
+    when: Instant,
+    at: Timestamp,
+    left_ms: u64,
+}
+
 /// How long a handler may take for which nothing was configured. The work before a stop has its own limit in
 /// the policy.
 fn default_limit(event: &Event, work: Work) -> Duration {
@@ -84,8 +92,9 @@ impl Desk {
         let mut asked = None;
         let times = (begun + within, begun + time.left);
         let said = self.answer_of(&handler, event, work, times, &mut asked).await;
-        let (started_at, left_ms) = asked.unzip();
-        let took_ms = millis(begun.elapsed());
+        // What it waited for its turn is none of its own.
+        let took_ms = millis(asked.map_or(begun, |asked| asked.when).elapsed());
+        let (started_at, left_ms) = asked.map(|asked| (asked.at, asked.left_ms)).unzip();
         let result = match said {
             Ok(result) => result,
             // Not to know the method is a way to say that it is none of its business.
@@ -118,7 +127,7 @@ impl Desk {
         event: &Event,
         work: Work,
         (deadline, end): (Instant, Instant),
-        asked: &mut Option<(Timestamp, u64)>,
+        asked: &mut Option<Asked>,
     ) -> Result<HandlerResult, AskError> {
         let left = || deadline.saturating_duration_since(Instant::now());
         let mut plugin = handler.plugin.clone();
@@ -136,8 +145,12 @@ impl Desk {
                     .journal
                     .write(event.severity, move |journal| journal.start(&id, name));
                 noted.await.map_err(|error| one_line(&error))?;
-                let left = millis(end.saturating_duration_since(Instant::now()));
-                *asked = Some((self.clocks.wall(), left));
+                let when = Instant::now();
+                *asked = Some(Asked {
+                    when,
+                    at: self.clocks.wall(),
+                    left_ms: millis(end.saturating_duration_since(when)),
+                });
                 Ok(())
             };
             let said = plugin.handle_event(event, work, left(), begins).await;

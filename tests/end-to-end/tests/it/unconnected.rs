@@ -43,8 +43,8 @@ async fn a_service_that_is_asked_to_end_while_it_connects_ends_in_order() {
     }
 }
 
-/// What runs on a host and waits for no bus, with credentials that the bus does not know.
-async fn is_refused(service: &str, part: &[&str]) {
+/// The runner waits for no bus, but ends with credentials that the bus does not know.
+async fn is_refused(service: &str) {
     let (server, stranger) = (NatsServer::with_roles().await, NatsServer::with_roles().await);
     let mut place = Place::new();
     place.set("SNOOZE_STATE", place.path("state"));
@@ -53,16 +53,25 @@ async fn is_refused(service: &str, part: &[&str]) {
     let credentials = stranger.credentials(&User::host(&"web".parse().expect("a host id")));
     let credentials = credentials.to_str().expect("temporary folders have plain names");
     let named = ["--server", &url, "--config", &config, "--host", "web"];
-    let refused = [part, &named, &["--credentials", credentials]].concat();
+    let refused = [&named[..], &["--credentials", credentials]].concat();
     let done = place.run(service, &refused).await;
-    assert_eq!(done.code, 4, "{service} {part:?}: {done:?}");
-    let unreadable = [part, &named, &["--credentials", "/nowhere"]].concat();
-    let done = place.run(service, &unreadable).await;
+    assert_eq!(done.code, 4, "{service}: {done:?}");
+}
+
+/// What cannot be read is a mistake in how it was started, and ends it at once.
+async fn is_unreadable(service: &str, part: &[&str]) {
+    let mut place = Place::new();
+    place.set("SNOOZE_STATE", place.path("state"));
+    place.write("snooze.json", "{}");
+    let config = place.text("snooze.json");
+    let named = ["--config", &config, "--host", "web", "--credentials", "/nowhere"];
+    let done = place.run(service, &[part, &named].concat()).await;
     assert_eq!(done.code, 64, "{service} {part:?}: {done:?}");
 }
 
 #[tokio::test]
 async fn i5_who_waits_for_no_bus_ends_all_the_same_where_it_is_refused() {
-    is_refused("snooze-plugin-runner", &[]).await;
-    is_refused("snooze-event-gateway", &["host"]).await;
+    is_refused("snooze-plugin-runner").await;
+    is_unreadable("snooze-plugin-runner", &[]).await;
+    is_unreadable("snooze-event-gateway", &["host"]).await;
 }
