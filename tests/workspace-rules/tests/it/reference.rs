@@ -11,13 +11,14 @@ use std::{collections::BTreeSet, fs};
 const REFERENCE: &str = "deploy/CONFIGURATION.md";
 
 /// Where the services' arguments stand.
-const ARGUMENTS: [&str; 6] = [
+const ARGUMENTS: [&str; 7] = [
     "services/service-runtime/src/args.rs",
     "services/collector/src/main.rs",
     "services/plugin-runner/src/main.rs",
     "services/snooze-executor/src/main.rs",
     "services/event-gateway/src/main.rs",
     "services/event-gateway/src/aws_command.rs",
+    "services/service-runtime/src/places.rs",
 ];
 
 fn read(path: &str) -> String {
