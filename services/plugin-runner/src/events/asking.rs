@@ -22,6 +22,9 @@ const HANDLER_LIMIT: Duration = Duration::from_secs(120);
 /// The same where nothing is critical and there is no deadline: what is more urgent waits until it is done.
 const ROUTINE_LIMIT: Duration = Duration::from_secs(30);
 
+/// Of less nothing comes but the end of its process.
+const LEAST: Duration = Duration::from_millis(50);
+
 /// How often one is asked whose process crashes over it: what crashes three times over one event does so because of it.
 const TIMES: u32 = 3;
 
@@ -81,16 +84,23 @@ impl Desk {
     ) -> HandlerOutcome {
         let name = handler.plugin.name();
         let limit = handler.time_out.unwrap_or_else(|| default_limit(event, work));
-        let within = time.within(limit);
-        if within.is_zero() {
-            return failed(&name, "no time was left for it before the deadline", 0);
-        }
+        let share = time.within(Duration::MAX);
         let begun = Instant::now();
-        let Ok(_turn) = timeout_at(begun + within, handler.plugin.turn(event.severity)).await else {
+        // What it waits for its turn is the event's time and not its own.
+        let Ok(_turn) = timeout_at(begun + share, handler.plugin.turn(event.severity)).await else {
             return failed(&name, "it was busy with other events", millis(begun.elapsed()));
         };
+        let within = limit.min(share.saturating_sub(begun.elapsed()));
+        if within < LEAST.min(limit) || within.is_zero() {
+            return failed(
+                &name,
+                "no time was left for it before the deadline",
+                millis(begun.elapsed()),
+            );
+        }
+        let its_turn = Instant::now();
         let mut asked = None;
-        let times = (begun + within, begun + time.left);
+        let times = (its_turn + within, begun + time.left);
         let said = self.answer_of(&handler, event, work, times, &mut asked).await;
         // What it waited for its turn is none of its own.
         let took_ms = millis(asked.map_or(begun, |asked| asked.when).elapsed());

@@ -6,7 +6,7 @@ use super::{
     CallError, Stage, StdioPlugin,
     handshake::FAREWELL,
     instance::Instance,
-    slot::{Lent, Slot, Wire},
+    slot::{Break, Lent, Slot, Wire},
     supervise::{Parted, is_unwanted},
     turns::Urgency,
 };
@@ -16,6 +16,9 @@ use tokio::{sync::mpsc, time::timeout};
 
 /// Why nobody can ask it while it is replaced.
 const ANEW: &str = "it is started anew for its configuration";
+/// For what it is started anew.
+const ITS_CONFIGURATION: &str = "its configuration";
+const URGENT: &str = "what is more urgent";
 
 /// What became of a new configuration.
 enum Configured {
@@ -49,7 +52,7 @@ impl StdioPlugin {
                 drop(instance.end(&why).await);
                 return Parted::Unstarted(why);
             }
-            Err(Parted::ForAnew) => return Parted::ForAnew,
+            Err(Parted::ForAnew(what)) => return Parted::ForAnew(what),
         };
         let (broken, mut breaks) = mpsc::channel(1);
         let turn = self.turns.turn(Urgency::Supervision).await;
@@ -82,7 +85,14 @@ impl StdioPlugin {
             // configuration cancelling costs it, and every branch that cancels that is its end anyway.
             tokio::select! {
                 biased;
-                why = breaks.recv() => break why.unwrap_or_else(|| "it is of no use any more".to_owned()),
+                broken = breaks.recv() => match broken {
+                    Some(Break::Failed(why)) => break why,
+                    Some(Break::GaveWay(why)) => {
+                        self.end(instance, &why).await;
+                        return Parted::ForAnew(URGENT);
+                    }
+                    None => break "it is of no use any more".to_owned(),
+                },
                 () = instance.ended() => break "it ended".to_owned(),
                 why = &mut full => break why,
                 () = self.until_wanted(is_unwanted) => {
@@ -99,7 +109,7 @@ impl StdioPlugin {
                     Configured::OnlyAnew => {
                         self.bid_farewell(&instance).await;
                         self.end(instance, ANEW).await;
-                        return Parted::ForAnew;
+                        return Parted::ForAnew(ITS_CONFIGURATION);
                     }
                 },
             }

@@ -189,6 +189,10 @@ impl StdioPlugin {
             () = gives_way.cancelled() => Err(CallError::GaveWay),
         };
         match &outcome {
+            Err(error @ CallError::GaveWay) => {
+                self.note_down();
+                lent.give_way(&error.to_string());
+            }
             Err(error) if !error.leaves_it_usable() => {
                 self.note_down();
                 lent.discard(&error.to_string());

@@ -14,11 +14,20 @@ pub(super) enum Slot {
     Up(Wire),
 }
 
+/// Why a process is of no use any more.
+#[derive(Debug)]
+pub(super) enum Break {
+    /// It failed.
+    Failed(String),
+    /// It was taken from its work for what is more urgent, which is no failure of its own.
+    GaveWay(String),
+}
+
 /// The pipes of a running process, and the way to say that it is of no use any more.
 #[derive(Debug)]
 pub(super) struct Wire {
     pub(super) pipes: Pipes,
-    pub(super) broken: mpsc::Sender<String>,
+    pub(super) broken: mpsc::Sender<Break>,
     /// What the process was configured with.
     pub(super) config: Map<String, Value>,
     /// The last change of the configurations that was looked at for it.
@@ -72,7 +81,12 @@ impl<'a> Lent<'a> {
     }
 
     pub(super) fn discard(mut self, why: &str) {
-        self.tell(why);
+        self.tell(why, Break::Failed);
+    }
+
+    /// Gives them up for what is more urgent: nobody knows what the process would answer, and another one is started.
+    pub(super) fn give_way(mut self, why: &str) {
+        self.tell(why, Break::GaveWay);
     }
 
     /// Closes the pipes without a complaint: the process is to end, and nobody is to ask it any more.
@@ -85,17 +99,17 @@ impl<'a> Lent<'a> {
         *self.slot.lock().unwrap_or_else(PoisonError::into_inner) = slot;
     }
 
-    fn tell(&mut self, why: &str) {
+    fn tell(&mut self, why: &str, said: fn(String) -> Break) {
         if let Some(line) = self.line.take() {
             self.put(Slot::Down(why.to_owned()));
             // Full means that it has been told already, closed that it is ending anyway.
-            drop(line.broken.try_send(why.to_owned()));
+            drop(line.broken.try_send(said(why.to_owned())));
         }
     }
 }
 
 impl Drop for Lent<'_> {
     fn drop(&mut self) {
-        self.tell("a request was given up in the middle");
+        self.tell("a request was given up in the middle", Break::Failed);
     }
 }

@@ -20,8 +20,8 @@ pub(super) enum Parted {
     Failed(String),
     /// Nothing of the plugin's own ran.
     Unstarted(String),
-    /// Only a new one can have its configuration.
-    ForAnew,
+    /// It did nothing wrong, and a new one takes its place at once, for this.
+    ForAnew(&'static str),
 }
 
 /// Why nothing was started.
@@ -107,8 +107,8 @@ impl StdioPlugin {
             let lived = born.elapsed();
             let restarts = &self.settings.restarts;
             let fate = match parted {
-                Parted::ForAnew => {
-                    tracing::info!(plugin = %self.name(), "a plugin is started anew for its configuration");
+                Parted::ForAnew(what) => {
+                    tracing::info!(plugin = %self.name(), "a plugin is started anew for {what}");
                     self.restarts.fetch_add(1, Ordering::Relaxed);
                     continue;
                 }

@@ -1,4 +1,4 @@
-//! A handler whose process ends while there are events for it.
+//! A handler whose process ends while there are events for it, and one that has more of them than it can at once.
 
 use crate::{
     events::{SUCCESS, all_run, config, event, handler, noted, outcomes, send},
@@ -62,4 +62,32 @@ async fn e6_what_waited_while_a_handler_crashed_is_handled_when_it_is_back() {
         .iter()
         .filter(|outcome| !outcome.handlers[0].result.succeeded);
     assert_eq!(failed.count(), 1, "{outcomes:?}");
+}
+
+#[tokio::test]
+async fn e3_what_an_event_waits_for_its_turn_is_none_of_its_handlers_time() {
+    let stage = Stage::set().await;
+    // All of them take longer than one of them may.
+    let slow = format!("(linger(0.4), {SUCCESS})[1]");
+    stage.plugin("saver.py", &handler(&stage, "saver", &slow));
+    let terms = json!({"timeout_seconds": 2});
+    let runner = stage.runner_with(config(&stage, &[("saver", terms)])).await;
+    stage.until_it_answers().await;
+    all_run(&stage).await;
+    for number in 1..=8 {
+        send(&stage, event(&format!("e{number}")), None)
+            .await
+            .expect("accepted");
+    }
+    let outcomes = wait_for(SOON, "all is reported", async || {
+        Some(outcomes(&stage).await).filter(|outcomes| outcomes.len() == 8)
+    })
+    .await;
+    runner.stop().await;
+    assert!(
+        outcomes
+            .iter()
+            .all(|outcome| outcome.handlers[0].result.succeeded),
+        "{outcomes:?}"
+    );
 }

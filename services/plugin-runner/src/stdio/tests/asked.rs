@@ -178,3 +178,43 @@ async fn e3_a_critical_event_waits_for_the_work_on_a_lower_one_for_half_of_its_t
     assert_eq!(order, ["critical", "waits"]);
     assert_eq!(stand.plugin.restarts(), 1);
 }
+
+/// A plugin that others had to wait for has not crashed: it is there again at once, however often that happens.
+#[tokio::test]
+async fn t3_who_gives_way_is_charged_with_no_crash() {
+    let script = python(HONEST).replace(
+        r#"elif request["method"] != "CheckIdle":"#,
+        r#"elif request["method"] == "HandleEvent":
+        if request["params"] == "endless": linger(3600)
+        say({}, id)
+    elif request["method"] != "CheckIdle":"#,
+    );
+    let hour = Duration::from_secs(3600);
+    let restarts = Restarts {
+        first: hour,
+        longest: hour,
+        crashes: 2,
+        ..Restarts::default()
+    };
+    let stand = Stand::restarted(&script, None, SOON, restarts);
+    stand.running().await;
+    let event = |name: &'static str, severity, within| {
+        stand
+            .plugin
+            .call_by(Method::HandleEvent, severity, within, ready(Ok(())), move |_| {
+                name
+            })
+    };
+    for round in 1..=3 {
+        let (endless, _) = tokio::join!(
+            event("endless", Severity::Urgent, hour),
+            event("critical", Severity::Critical, Duration::from_secs(2)),
+        );
+        let error = endless.expect_err("it is ended");
+        assert!(matches!(error, CallError::GaveWay), "{error:?}");
+        wait_until(SOON, "it is there again", async || {
+            stand.plugin.restarts() == round && stand.check(SOON).await.is_ok()
+        })
+        .await;
+    }
+}
