@@ -20,6 +20,9 @@ use snooze_bus::Subject;
 use snooze_schemas::event::{CustomEvent, Filed, Severity};
 use snooze_service_runtime::{Clocks, Exit, Failure};
 
+/// What only sources file: whoever sends such a type by hand means to try its handlers.
+const OF_SOURCES: [&str; 3] = ["cloud", "system", "snooze"];
+
 /// Files an event as the person who sends it, and prints its id.
 pub(super) async fn send(session: &Session, arguments: EventSend) -> Result<(), Failure> {
     let severity =
@@ -39,6 +42,13 @@ pub(super) async fn send(session: &Session, arguments: EventSend) -> Result<(), 
         deadline,
         data: arguments.data.unwrap_or_default(),
     };
+    let family = arguments.event_type.as_str().split('.').next();
+    if family.is_some_and(|family| OF_SOURCES.contains(&family)) {
+        print::talk(&format!(
+            "it is filed as custom.{}, which handlers of {0} are not given: `snooze event simulate` plays those",
+            arguments.event_type
+        ));
+    }
     let subject = Subject::Custom {
         source: session.user.clone(),
         event_type: arguments.event_type,

@@ -1,4 +1,4 @@
-//! What a person should know of the plugin that is being switched: where nobody vouches for it, and where nobody has
+//! What a person should know of the plugin that is being switched or configured: where nobody vouches for it, and where nobody has
 //! it. Neither is a reason not to: one may be approved later, and another is still to come.
 
 use super::{
@@ -58,6 +58,12 @@ fn quarantined(said: &[(HostId, Said)], plugin: &PluginName) -> Option<String> {
 pub(super) async fn warn_before_disabling(session: &Session, layer: &Layer, plugin: &PluginName) {
     let said = asked(session, layer, plugin).await;
     warn_of_absent(session, &said, plugin, "it is switched off for when it comes").await;
+}
+
+/// Says what should be known before it is configured.
+pub(super) async fn warn_before_configuring(session: &Session, layer: &Layer, plugin: &PluginName) {
+    let said = asked(session, layer, plugin).await;
+    warn_of_absent(session, &said, plugin, "this is kept for when it comes").await;
 }
 
 async fn asked(session: &Session, layer: &Layer, plugin: &PluginName) -> Vec<(HostId, Said)> {

@@ -5,7 +5,7 @@
 use super::{
     json_file,
     plugin_layer::{Layer, change, look},
-    plugin_presence::{warn_before_disabling, warn_before_enabling},
+    plugin_presence::{warn_before_configuring, warn_before_disabling, warn_before_enabling},
     plugin_secrets::Secrets,
     plugin_validation::refuse_mistakes,
 };
@@ -60,6 +60,9 @@ pub(super) async fn configure(session: &Session, arguments: PluginConfigure) -> 
             let now = look(session, &layer).await?.0.plugins.remove(plugin.as_str());
             let unset = edit.unsets(now.and_then(|now| now.config).unwrap_or_default());
             refuse_mistakes(session, layer.whose(), plugin, &sets, &unset).await?;
+            if !sets.is_empty() {
+                warn_before_configuring(session, &layer, plugin).await;
+            }
             change(session, &layer, plugin, |held| {
                 held.config = edit.of(held.config.take());
             })
@@ -90,6 +93,10 @@ pub(super) async fn configure(session: &Session, arguments: PluginConfigure) -> 
     }
     if config.is_empty() {
         lines.push("  nothing is set here".to_owned());
+    }
+    if let Some(enabled) = held.enabled {
+        let done = if enabled { "enabled" } else { "disabled" };
+        print::talk(&format!("it is {done} here as well"));
     }
     print::lines(lines)
 }
