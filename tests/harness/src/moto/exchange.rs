@@ -14,7 +14,7 @@ impl MotoServer {
     /// Asks a service in a region for an action, and returns the whole answer; `headers` are lines that end in CR LF.
     ///
     /// moto takes service and region from the credential's scope and checks no signature.
-    pub(super) async fn exchange(
+    pub(super) async fn answer_to(
         &self,
         (region, service, action): (&str, &str, &str),
         headers: &str,
@@ -34,10 +34,20 @@ impl MotoServer {
             server.read_to_string(&mut answer).await?;
             Ok::<_, std::io::Error>(answer)
         };
-        let answer = tokio::time::timeout(ANSWER_WITHIN, exchange)
+        tokio::time::timeout(ANSWER_WITHIN, exchange)
             .await
             .unwrap_or_else(|_| panic!("moto did not answer {action} in time"))
-            .unwrap_or_else(|error| panic!("moto did not answer {action}: {error}"));
+            .unwrap_or_else(|error| panic!("moto did not answer {action}: {error}"))
+    }
+
+    /// The same where moto has to agree.
+    pub(super) async fn exchange(
+        &self,
+        (region, service, action): (&str, &str, &str),
+        headers: &str,
+        body: &str,
+    ) -> String {
+        let answer = self.answer_to((region, service, action), headers, body).await;
         assert!(
             answer.starts_with("HTTP/1.1 200"),
             "moto refused {action}:\n{answer}"
