@@ -1,7 +1,8 @@
 //! Events whose host is away (rule E5): parked, given to it when it is back, ended when their time is over.
 
 use crate::centre::{Centre, LIMIT, event, host, now};
-use snooze_bus::keys;
+use serde_json::json;
+use snooze_bus::{Stream, keys};
 use snooze_schemas::{
     ErrorCode, HostId,
     event::{Event, OpenEvent, OpenState, Scope, Severity},
@@ -240,5 +241,62 @@ async fn e5_a_host_that_came_back_before_it_was_parked_is_offered_it_once_more()
         let ((), mut runner) = tokio::join!(centre.file(&filed), centre.runner(name.as_str()));
         assert_eq!(runner.accept().await.id.as_str(), "e1");
     }
+    gateway.end().await;
+}
+
+#[tokio::test]
+async fn e5_what_its_stream_dropped_while_it_was_parked_may_have_been_taken_and_its_report_ends_it() {
+    let centre = Centre::open().await;
+    let gateway = centre.gateway(|config| config.away_retry = LIMIT * 100).await;
+    let mut asked = centre
+        .administrator
+        .raw_subscribe("snooze.v1.host.h1.runner.handle_event")
+        .await
+        .expect("subscribes");
+    centre.file(&to("h1", "e1", Severity::Info)).await;
+    assert!(asked.next().await.is_some(), "it is offered, and not answered");
+    until_parked(&centre, "h1", "e1").await;
+    // The next one takes its place.
+    let smaller = json!({ "max_msgs": 1 });
+    centre
+        .reconfigure(Stream::of_events(Severity::Info), &smaller)
+        .await;
+    centre.file(&to("h1", "e2", Severity::Info)).await;
+    until_parked(&centre, "h1", "e2").await;
+    drop(asked);
+    let mut runner = centre.runner("h1").await;
+    // The first of them was looked at before the second was given.
+    assert_eq!(runner.accept().await.id.as_str(), "e2");
+    let here = Scope::Host(host("h1"));
+    assert_eq!(centre.dead(here.clone()).await, []);
+    runner.report(&to("h1", "e1", Severity::Info)).await;
+    wait_until(LIMIT, "the outcome clears it", async || {
+        state(&centre, "h1", "e1").await.is_none()
+    })
+    .await;
+    assert_eq!(centre.dead(here).await, []);
+    gateway.end().await;
+}
+
+#[tokio::test]
+async fn e5_what_its_stream_dropped_while_it_was_parked_and_nobody_reports_ends_in_dead() {
+    let centre = Centre::start().await;
+    let here = Scope::Host(host("h1"));
+    // Its stream has nothing of it any more.
+    let note = OpenEvent {
+        event: to("h1", "e1", Severity::Info),
+        host: host("h1"),
+        state: OpenState::Parked,
+        sweep_after_ms: 100,
+        is_ending: false,
+    };
+    let key = keys::open_key(&here, &note.event.id);
+    centre.open_events().create(&key, &note).await.expect("notes");
+    let gateway = centre
+        .gateway(|config| config.report_grace = Duration::from_millis(100))
+        .await;
+    let dead = centre.first_dead(here).await;
+    assert_eq!(dead.event, note.event);
+    assert_eq!(dead.reason, "its stream dropped it before its host came back");
     gateway.end().await;
 }

@@ -16,6 +16,8 @@ use snooze_service_runtime::exit::one_line;
 use std::{sync::Arc, time::Duration};
 use tracing::Instrument;
 
+const DROPPED: &str = "its stream dropped it before its host came back";
+
 /// What is to be done with the rest of a host's events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Next {
@@ -101,14 +103,11 @@ async fn give(
     let until_deadline = parked.is_deadline.then_some(left);
     let filed = match whole(bus, &entry.value.event).await {
         Ok(Some(filed)) => filed,
+        // There is nothing left to give. A host that did not answer may have taken it all the same, and reports that
+        // by when one that was accepted is reported.
+        Ok(None) if now < after_report(config, parked) => return so_far,
         Ok(None) => {
-            end(
-                config,
-                bus,
-                entry,
-                "its stream dropped it before its host came back",
-            )
-            .await;
+            end(config, bus, entry, DROPPED).await;
             return so_far;
         }
         Err(error) => {
@@ -171,6 +170,12 @@ async fn give(
             Next::Later
         }
     }
+}
+
+/// By when a host that took an event in time has reported how it ended.
+fn after_report(config: &Config, parked: Parked) -> u64 {
+    let grace = u64::try_from(config.report_grace.as_millis()).unwrap_or(u64::MAX);
+    parked.due_boottime_ms.saturating_add(grace)
 }
 
 /// One that answers is there, and is given a while of its own.
