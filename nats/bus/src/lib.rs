@@ -45,7 +45,7 @@ pub use micro::{Announcement, Endpoint, RUNNER_SERVICE, RequestCounts, Service};
 pub use raw::{RawMessage, RawSubscription};
 pub use roles::{Account, Permissions, Role, User};
 pub use serve::serve;
-pub use server_config::{ServerConfig, listening};
+pub use server_config::{ServerConfig, listening, server_environment};
 pub use subject::{
     GatewayVerb, InvalidSubject, OpsVerb, PluginMethod, RunnerVerb, Subject, SubjectFilter, UnknownVerb,
 };

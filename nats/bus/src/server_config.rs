@@ -1,4 +1,4 @@
-//! The text of a private nats-server's configuration. Starts no server.
+//! The text of a private nats-server's configuration, and the environment that it runs in. Starts no server.
 
 use crate::credentials::Trust;
 use std::{
@@ -43,6 +43,20 @@ impl ServerConfig<'_> {
             .replace("${SYSTEM_ACCOUNT}", &self.trust.system_account)
             .replace("${ACCOUNTS}", &accounts)
     }
+}
+
+/// Threads of the server that may run at once, for each processor.
+///
+/// Go's scheduler looks at its sockets when a thread has nothing to do, else every ten milliseconds. With a thread a
+/// processor, as is its default, a flood of routine events keeps all of them at work, and each hop of a critical one
+/// waits for that look. With more than there are processors one has nothing to do, and the kernel wakes it at once.
+const THREADS_A_PROCESSOR: usize = 8;
+
+/// What the server is started with in its environment, for so many processors.
+#[must_use]
+pub fn server_environment(processors: usize) -> [(&'static str, String); 1] {
+    let threads = processors.max(1).saturating_mul(THREADS_A_PROCESSOR);
+    [("GOMAXPROCS", threads.to_string())]
 }
 
 /// Where a server listens, from the text of its ports file; nothing while that is not whole.

@@ -5,7 +5,7 @@ use crate::{
     process::{Process, nats_server},
     wait::wait_for,
 };
-use snooze_bus::{Bus, BusConfig, Keys, ServerConfig, User, listening};
+use snooze_bus::{Bus, BusConfig, Keys, ServerConfig, User, listening, server_environment};
 use snooze_schemas::Timestamp;
 use std::{
     fs,
@@ -97,7 +97,8 @@ impl NatsServer {
         let config = path.join("nats-server.conf");
         let arguments =
             ["--config", &config.to_string_lossy(), "--port", &port.to_string()].map(str::to_owned);
-        let mut process = Process::start(&program, &arguments, &self.log())
+        let environment = server_environment(std::thread::available_parallelism().map_or(1, usize::from));
+        let mut process = Process::start_with(&program, &arguments, &environment, &self.log())
             .unwrap_or_else(|cause| panic!("{} does not start: {cause}", program.display()));
         let name = program.file_name().unwrap_or_default().to_string_lossy();
         // Named after the process: what it says is not another server's.

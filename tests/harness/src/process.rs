@@ -25,10 +25,24 @@ impl Process {
     /// # Errors
     /// When it cannot be started or the log not be written.
     pub fn start(program: &Path, arguments: &[String], log: &Path) -> io::Result<Process> {
+        Process::start_with(program, arguments, &[], log)
+    }
+
+    /// As [`start`](Process::start), with this in its environment besides the test's own.
+    ///
+    /// # Errors
+    /// As [`start`](Process::start).
+    pub fn start_with(
+        program: &Path,
+        arguments: &[String],
+        environment: &[(&str, String)],
+        log: &Path,
+    ) -> io::Result<Process> {
         let out = File::options().create(true).append(true).open(log)?;
         let mut command = mortal(program);
         command
             .args(arguments)
+            .envs(environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(out.try_clone()?)
             .stderr(out);

@@ -131,6 +131,7 @@ impl Broker {
             .arg("--configuration")
             .arg(configuration)
             .env_clear()
+            .envs(snooze_bus::server_environment(processors()))
             .stdin(Stdio::null())
             .stdout(output.try_clone().map_err(BrokerError::Spawn)?)
             .stderr(output)
@@ -191,6 +192,11 @@ impl Broker {
         }
         .map_err(BrokerError::Wait)
     }
+}
+
+/// How many the broker may use; one where the kernel does not say.
+fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// What the child does: ties its life to its parent's, takes the lock, becomes nats-server.
