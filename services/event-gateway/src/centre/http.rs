@@ -8,7 +8,7 @@
 //! - `request`: one request, from its head to its answer.
 //! - `credential`, `secrets`: whose it is.
 //! - `mode`, `cloud_event`: what it carries.
-//! - `rate`: how much of it is taken.
+//! - `rate`: how much of it is taken. `seats`: which connection leaves for the next one.
 //! - `answer`: what is said.
 
 mod answer;
@@ -17,6 +17,7 @@ mod credential;
 mod mode;
 mod rate;
 mod request;
+mod seats;
 mod secrets;
 
 pub use secrets::SecretsError;
@@ -26,6 +27,7 @@ use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use rate::Rates;
 use request::Office;
+use seats::{Seat, Seats};
 use secrets::Secrets;
 use snooze_bus::Bus;
 use snooze_service_runtime::{CancellationToken, Clocks, Exit, config::EventHttpConfig};
@@ -43,6 +45,8 @@ const BODIES_BYTES: usize = 256 * 1024 * 1024;
 const CONNECTION_FOR: Duration = Duration::from_secs(300);
 /// For so long what is in flight may go on after that, or after the shutdown began: the filing of a request.
 const GRACE: Duration = Duration::from_secs(13);
+/// And for so long what is closed because its place is wanted: the end of an answer that was just given.
+const LEAVES_WITHIN: Duration = Duration::from_secs(1);
 /// After what the system refuses, as a file descriptor too many, for so long nothing is accepted.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -76,7 +80,8 @@ impl HttpError {
 /// What strangers can make it spend.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
-    /// Connections at once; further ones wait in the kernel's queue.
+    /// Connections at once. The next takes the place of one that says nothing, or waits in the kernel's queue where all
+    /// are being answered.
     pub connections: usize,
     /// For so long the head of a request may take, the wait for it on a kept connection included.
     pub head_within: Duration,
@@ -186,16 +191,19 @@ pub(crate) async fn serve(
         clocks,
     });
     let mut connections = JoinSet::new();
+    let seats = Seats::new(limits.connections);
     loop {
+        let has_room = seats.has_room();
         // Cancelling any branch loses nothing: connections wait in the kernel, ended ones in the set.
         tokio::select! {
             biased;
             () = shutdown.cancelled() => break,
             Some(ended) = connections.join_next() => note(ended),
-            accepted = socket.accept(), if connections.len() < limits.connections => match accepted {
+            () = seats.changed(), if !has_room => {}
+            accepted = socket.accept(), if has_room => match accepted {
                 Ok((stream, _)) => {
-                    let task = connection(stream, office.clone(), limits.clone(), shutdown.clone());
-                    connections.spawn(task);
+                    let place = (Arc::new(seats.take()), limits.clone());
+                    connections.spawn(connection(stream, office.clone(), place, shutdown.clone()));
                 }
                 Err(error) => {
                     tracing::warn!(%error, "a connection was not accepted");
@@ -212,11 +220,21 @@ pub(crate) async fn serve(
     Ok(())
 }
 
-/// Answers on one connection until either end closes it, its time is over or the shutdown begins.
-async fn connection(stream: TcpStream, office: Arc<Office>, limits: Limits, shutdown: CancellationToken) {
+/// Answers on one connection until either end closes it, its place is wanted, its time is over or the shutdown begins.
+async fn connection(
+    stream: TcpStream,
+    office: Arc<Office>,
+    (seat, limits): (Arc<Seat>, Limits),
+    shutdown: CancellationToken,
+) {
+    let asked = Arc::clone(&seat);
     let service = service_fn(move |request| {
-        let office = office.clone();
-        async move { Ok::<_, Infallible>(*office.answer(request).await) }
+        let (office, answering) = (office.clone(), asked.answer());
+        async move {
+            let answer = office.answer(request).await;
+            drop(answering);
+            Ok::<_, Infallible>(*answer)
+        }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -225,22 +243,26 @@ async fn connection(stream: TcpStream, office: Arc<Office>, limits: Limits, shut
         .serve_connection(TokioIo::new(stream), service);
     tokio::pin!(connection);
     let over = async {
-        // Cancelling either loses nothing.
+        // Cancelling any loses nothing.
         tokio::select! {
-            () = shutdown.cancelled() => {}
-            () = tokio::time::sleep(CONNECTION_FOR) => {}
+            () = shutdown.cancelled() => GRACE,
+            () = tokio::time::sleep(CONNECTION_FOR) => GRACE,
+            () = seat.is_wanted() => match seat.is_answering() {
+                true => GRACE,
+                false => LEAVES_WITHIN,
+            },
         }
     };
     // The connection is pinned outside: what is in flight goes on below.
     let ended = tokio::select! {
-        ended = connection.as_mut() => Some(ended),
-        () = over => None,
+        ended = connection.as_mut() => Ok(ended),
+        grace = over => Err(grace),
     };
     let ended = match ended {
-        Some(ended) => ended,
-        None => {
+        Ok(ended) => ended,
+        Err(grace) => {
             connection.as_mut().graceful_shutdown();
-            match tokio::time::timeout(GRACE, connection).await {
+            match tokio::time::timeout(grace, connection).await {
                 Ok(ended) => ended,
                 Err(_) => return tracing::debug!("a connection was cut: it did not end in time"),
             }

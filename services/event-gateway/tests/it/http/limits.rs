@@ -143,7 +143,6 @@ async fn whoever_says_little_for_long_is_cut_off_and_makes_room() {
     slow.write_all(b"POST /v1/events HTTP/1.1\r\nhost: ")
         .await
         .expect("writes");
-    // The third waits until one of them is gone, and is then answered.
     let answer = timeout(LIMIT, http.post(&[NIGHTLY, STRUCTURED], event("1").to_string())).await;
     assert_eq!(answer.expect("in time").states(), ["filed"]);
     for stream in [&mut silent, &mut slow] {
@@ -157,39 +156,84 @@ async fn whoever_says_little_for_long_is_cut_off_and_makes_room() {
     http.gateway.end().await;
 }
 
+/// A connection whose request has begun to be answered, and lacks the end of its body.
+async fn half_asked(http: &Http) -> TcpStream {
+    let mut stream = TcpStream::connect(http.address).await.expect("connects");
+    let half = head("content-length: 100\r\nexpect: 100-continue");
+    stream.write_all(half.as_bytes()).await.expect("writes");
+    let mut said = [0; 25];
+    let read = timeout(LIMIT, stream.read_exact(&mut said)).await;
+    read.expect("in time").expect("reads");
+    assert_eq!(&said, b"HTTP/1.1 100 Continue\r\n\r\n");
+    stream
+}
+
 #[tokio::test]
-async fn connections_beyond_the_bound_wait_for_one_to_end() {
+async fn who_asks_for_health_or_sends_an_event_is_answered_while_all_others_say_nothing() {
     let centre = centre().await;
     let limits = Limits {
-        connections: 2,
+        head_within: LIMIT * 100,
+        ..Limits::default()
+    };
+    let most = limits.connections;
+    let http = Http::with(&centre, |_| {}, limits).await;
+    let mut silent = Vec::new();
+    for number in 0..most {
+        let mut stream = TcpStream::connect(http.address).await.expect("connects");
+        if number % 2 == 0 {
+            stream
+                .write_all(b"GET /healthz HTTP/1.1\r\nhost: ")
+                .await
+                .expect("writes");
+        }
+        silent.push(stream);
+    }
+    let asked = async {
+        let mut connection = Connection::open(http.address).await;
+        let health = connection.send("GET", "/healthz", &[], Bytes::new()).await;
+        assert_eq!(health.status, 200);
+        http.post(&[NIGHTLY, STRUCTURED], event("1").to_string()).await
+    };
+    let answer = timeout(LIMIT, asked).await.expect("is answered");
+    assert_eq!(answer.states(), ["filed"]);
+    // Those that waited longest made room, and no more than were needed.
+    for stream in &mut silent[..2] {
+        assert_eq!(rest(stream).await, "");
+    }
+    let waits = silent[most - 1].try_read(&mut [0; 1]).expect_err("it is there");
+    assert_eq!(waits.kind(), std::io::ErrorKind::WouldBlock);
+    http.gateway.end().await;
+}
+
+#[tokio::test]
+async fn connections_beyond_those_that_are_being_answered_wait_for_one_to_end() {
+    let centre = centre().await;
+    let limits = Limits {
+        connections: 3,
+        body_within: LIMIT * 100,
         ..Limits::default()
     };
     let http = Http::with(&centre, |_| {}, limits).await;
-    let (mut first, mut second) = (
-        Connection::open(http.address).await,
-        Connection::open(http.address).await,
-    );
-    for connection in [&mut first, &mut second] {
-        assert_eq!(
-            connection.send("GET", "/healthz", &[], Bytes::new()).await.status,
-            200
-        );
-    }
-    let mut third = TcpStream::connect(http.address).await.expect("connects");
+    let mut other = Connection::open(http.address).await;
+    let health = other.send("GET", "/healthz", &[], Bytes::new()).await;
+    assert_eq!(health.status, 200);
+    let first = half_asked(&http).await;
+    let second = half_asked(&http).await;
+    let third = half_asked(&http).await;
+    let mut fourth = TcpStream::connect(http.address).await.expect("connects");
     let request = b"GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
-    third.write_all(request).await.expect("writes");
-    // Those that are there are answered meanwhile, and often enough that it would be too.
-    for _ in 0..100 {
-        assert_eq!(
-            second.send("GET", "/healthz", &[], Bytes::new()).await.status,
-            200
-        );
-    }
-    let waits = third.try_read(&mut [0; 16]).expect_err("it is not answered");
-    assert_eq!(waits.kind(), std::io::ErrorKind::WouldBlock);
+    fourth.write_all(request).await.expect("writes");
+    let waits = |stream: &TcpStream| {
+        let read = stream
+            .try_read(&mut [0; 1])
+            .expect_err("nothing was said, and it is open");
+        assert_eq!(read.kind(), std::io::ErrorKind::WouldBlock);
+    };
+    waits(&fourth);
     drop(first);
-    assert!(rest(&mut third).await.starts_with("HTTP/1.1 200 "));
-    drop(second);
+    assert!(rest(&mut fourth).await.starts_with("HTTP/1.1 200 "));
+    waits(&second);
+    waits(&third);
     http.gateway.end().await;
 }
 
