@@ -33,13 +33,15 @@ struct SetupArguments {
     /// What all names begin with, and the value of the tag `cloudsnooze`
     #[arg(long, value_name = "NAME", default_value = "cloudsnooze")]
     name: String,
-    /// The region [default: the configuration's `event_publish.aws.region`, else AWS_REGION or the instance's]
+    /// The region [default: the configuration's `event_sources.aws_queue.region` or `event_publish.aws.region`, else
+    /// AWS_REGION or the instance's]
     #[arg(long, value_name = "REGION")]
     region: Option<String>,
     /// The event bus whose rules they are; AWS's own events come to `default`
     #[arg(long, value_name = "NAME", default_value = "default")]
     event_bus: String,
-    /// Where EventBridge and SQS are, in place of the region's own
+    /// Where EventBridge and SQS are [default: the configuration's `event_sources.aws_queue.endpoint` or
+    /// `event_publish.aws.endpoint`, else the region's own]
     #[arg(long, value_name = "URL")]
     endpoint: Option<String>,
     /// Configuration file [default: /etc/snooze/snooze.json, if it exists]
@@ -71,11 +73,22 @@ pub(crate) async fn run(arguments: AwsArguments, loaded: &LoadedConfig) -> Resul
         let said = "--event-bus is the name of an event bus of this account, and no ARN";
         return Err(Failure::new(Exit::Usage, said));
     }
-    let configured = &loaded.local.event_publish.aws;
+    let (queue, publish) = (
+        &loaded.local.event_sources.aws_queue,
+        &loaded.local.event_publish.aws,
+    );
     let setup = Setup {
         connection: Connection::to(
-            arguments.region.or_else(|| configured.region.clone()),
-            arguments.endpoint.or_else(|| configured.endpoint.clone()),
+            given(
+                "region",
+                arguments.region,
+                (queue.region.as_deref(), publish.region.as_deref()),
+            )?,
+            given(
+                "endpoint",
+                arguments.endpoint,
+                (queue.endpoint.as_deref(), publish.endpoint.as_deref()),
+            )?,
         ),
         name,
         event_bus: arguments.event_bus,
@@ -95,6 +108,29 @@ pub(crate) async fn run(arguments: AwsArguments, loaded: &LoadedConfig) -> Resul
         false => print(lines(&done))?,
     }
     ended.map_err(|error| Failure::from_error(error.exit(), &error))
+}
+
+/// What the argument says, else the keys of the two parts that use AWS; where these differ, only a person knows which is
+/// meant.
+#[cfg(feature = "aws")]
+fn given(
+    what: &str,
+    argument: Option<String>,
+    (queue, publish): (Option<&str>, Option<&str>),
+) -> Result<Option<String>, Failure> {
+    if argument.is_some() {
+        return Ok(argument);
+    }
+    match (queue, publish) {
+        (Some(queue), Some(publish)) if queue != publish => Err(Failure::new(
+            snooze_service_runtime::Exit::Usage,
+            format!(
+                "event_sources.aws_queue.{what} is {queue:?} and event_publish.aws.{what} is {publish:?}: say with \
+                 --{what} which of them is meant"
+            ),
+        )),
+        (queue, publish) => Ok(queue.or(publish).map(str::to_owned)),
+    }
 }
 
 /// For people, one thing a line.

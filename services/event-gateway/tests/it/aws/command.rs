@@ -1,7 +1,7 @@
 //! `snooze-event-gateway aws setup` as people and programs use it.
 
 use super::found::*;
-use crate::aws_command::aws_setup;
+use crate::aws_command::{Ended, aws_setup};
 use serde_json::{Value, json};
 use snooze_test_harness::{AwsFront, FrontAnswer, MotoServer};
 
@@ -116,4 +116,52 @@ async fn what_cannot_be_meant_is_a_mistake_and_asks_nobody() {
     assert_eq!(nowhere.code, Some(64), "{}", nowhere.err);
     assert!(nowhere.err.contains("--region"), "{}", nowhere.err);
     assert_eq!(front.actions(), Vec::<String>::new());
+}
+
+/// Runs it with a configuration file of these keys.
+async fn configured(file: &Value, arguments: &[&str]) -> Ended {
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let path = folder.path().join("snooze.json");
+    std::fs::write(&path, file.to_string()).expect("it can be written");
+    let config = ["--config", path.to_str().expect("a text")];
+    aws_setup(&[&config[..], arguments].concat()).await
+}
+
+#[tokio::test]
+async fn where_aws_is_either_part_of_the_configuration_says() {
+    let moto = MotoServer::start().await;
+    let here = json!({"region": REGION, "endpoint": moto.url()});
+    for file in [
+        json!({"event_sources": {"aws_queue": here}}),
+        json!({"event_publish": {"aws": here}}),
+        json!({"event_sources": {"aws_queue": here}, "event_publish": {"aws": here}}),
+        json!({"event_sources": {"aws_queue": {"region": REGION}}, "event_publish": {"aws": {"endpoint": moto.url()}}}),
+    ] {
+        let ended = configured(&file, &["--dry-run"]).await;
+        assert_eq!(ended.code, Some(0), "{file}: {}", ended.err);
+        assert!(ended.out.starts_with("would be made: "), "{}", ended.out);
+    }
+}
+
+#[tokio::test]
+async fn two_parts_of_the_configuration_that_disagree_are_a_mistake_unless_the_argument_says_which() {
+    let moto = MotoServer::start().await;
+    for (key, other) in [("region", "eu-west-1"), ("endpoint", "http://127.0.0.1:1")] {
+        let front = AwsFront::before(moto.address()).await;
+        let mut file = json!({
+            "event_sources": {"aws_queue": {"region": REGION, "endpoint": front.url()}},
+            "event_publish": {"aws": {"region": REGION, "endpoint": front.url()}},
+        });
+        file["event_publish"]["aws"][key] = other.into();
+        let ended = configured(&file, &[]).await;
+        assert_eq!((ended.code, ended.out.as_str()), (Some(64), ""), "{}", ended.err);
+        for named in ["event_sources.aws_queue", "event_publish.aws"] {
+            let named = format!("{named}.{key}");
+            assert!(ended.err.contains(&named), "{named} in {}", ended.err);
+        }
+        assert_eq!(front.actions(), Vec::<String>::new(), "nobody was asked");
+        let meant = file["event_sources"]["aws_queue"][key].as_str().expect("a text");
+        let said = configured(&file, &["--dry-run", &format!("--{key}"), meant]).await;
+        assert_eq!(said.code, Some(0), "{}", said.err);
+    }
 }
