@@ -1,25 +1,28 @@
 //! Four lanes, one a severity, each with its own window of events in hand (rule E3).
 //!
-//! A lane takes only as many as its window holds, so that a flood below never delays what is above; and
-//! because every lane has a window of its own, what is below keeps its small share.
+//! A lane begins only as many as its window holds, so that a flood below never delays what is above; and
+//! because every lane has a window of its own, what is below keeps its small share. A few more it has in hand, so that
+//! of those the one with the nearest deadline is begun next.
 
+mod lane;
 mod lanes;
 mod settle;
 mod settled;
+mod turns;
 mod unreadable;
 mod waiting;
 
 use super::{Config, dead::DeadEvents, notes::Notes, offer::Offers, parked::There, roster::Roster};
-use crate::GatewayError;
+pub(crate) use lane::lane;
 pub(crate) use lanes::Lanes;
 use settle::{pause_of, settle};
 use settled::Settled;
-use snooze_bus::{Bus, EventConsumer, EventDelivery, Taken};
+use snooze_bus::{Bus, EventDelivery};
 use snooze_schemas::{
     HostId,
     event::{Event, Scope, severity_of},
 };
-use snooze_service_runtime::{CancellationToken, exit::one_line};
+use snooze_service_runtime::exit::one_line;
 use std::{sync::Arc, time::Duration};
 use tokio::task::JoinSet;
 use tracing::Instrument;
@@ -31,13 +34,6 @@ const HOSTS_AT_ONCE: usize = 64;
 /// How often the server is told that work on an event goes on: one for the fleet may take longer than the
 /// half minute after which it would be given to another gateway as well.
 const STILL_WORKING: Duration = Duration::from_secs(10);
-
-/// For how long there may be no consumer to take from. A server that starts again answers before its streams
-/// are there, a big one for many seconds.
-const MISSING_FOR: Duration = Duration::from_secs(60);
-
-/// Between two tries to take from a consumer that is not there.
-const MISSING_PAUSE: Duration = Duration::from_millis(500);
 
 /// What a lane works with.
 #[derive(Debug)]
@@ -78,81 +74,6 @@ impl Desk {
             settled: Settled::default(),
             waiting: Waiting::default(),
         }
-    }
-}
-
-/// Takes events of one severity and hands them on until shutdown; then lets those in hand end.
-pub(crate) async fn lane(
-    desk: Desk,
-    mut events: EventConsumer,
-    lanes: Lanes,
-    shutdown: CancellationToken,
-) -> Result<(), GatewayError> {
-    let severity = events.severity();
-    let desk = Arc::new(desk);
-    let mut in_hand = JoinSet::new();
-    let mut missing_since_ms = None;
-    loop {
-        lanes.say(severity, !in_hand.is_empty());
-        let held = in_hand.len();
-        let has_room = held < lanes.room(severity);
-        // Cancelling any branch loses nothing: an event that was not yet given comes again by itself.
-        tokio::select! {
-            biased;
-            () = shutdown.cancelled() => break,
-            Some(ended) = in_hand.join_next() => note_panic(ended),
-            () = lanes.more_than(held, severity), if !has_room => {}
-            taken = next(&desk, &mut events, &mut missing_since_ms), if has_room => {
-                let desk = Arc::clone(&desk);
-                match taken? {
-                    Taken::Event(delivery) => {
-                        let span = delivery.span();
-                        in_hand.spawn(dispatch(desk, delivery).instrument(span));
-                    }
-                    Taken::Unreadable(unreadable) => {
-                        in_hand.spawn(async move { unreadable::end(&desk, *unreadable).await });
-                    }
-                }
-            }
-        }
-    }
-    while let Some(ended) = in_hand.join_next().await {
-        note_panic(ended);
-    }
-    Ok(())
-}
-
-/// The next event; waits a while for a consumer that is not there.
-async fn next(
-    desk: &Desk,
-    events: &mut EventConsumer,
-    missing_since_ms: &mut Option<u64>,
-) -> Result<Taken, GatewayError> {
-    loop {
-        let source = match events.next().await {
-            Ok(taken) => {
-                *missing_since_ms = None;
-                return Ok(taken);
-            }
-            Err(source) => source,
-        };
-        let now = desk.dead.clocks.boottime_ms();
-        let missing_for = now.saturating_sub(*missing_since_ms.get_or_insert(now));
-        if !source.is_missing() || Duration::from_millis(missing_for) >= MISSING_FOR {
-            let severity = events.severity().into();
-            return Err(GatewayError::Consume { severity, source });
-        }
-        tracing::warn!(
-            error = one_line(&source),
-            "there is nothing to take events from; tried again"
-        );
-        tokio::time::sleep(MISSING_PAUSE).await;
-    }
-}
-
-fn note_panic(ended: Result<(), tokio::task::JoinError>) {
-    if let Err(error) = ended {
-        tracing::error!(%error, "a dispatch ended without finishing; its event comes again");
     }
 }
 

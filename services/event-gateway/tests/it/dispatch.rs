@@ -1,10 +1,10 @@
 //! From the stream to the runner.
 
-use crate::centre::{Centre, LIMIT, accept, event, host};
+use crate::centre::{Centre, LIMIT, accept, event, host, now};
 use snooze_bus::keys;
 use snooze_schemas::{
     ErrorCode,
-    event::{OpenEvent, Scope, Severity},
+    event::{Event, OpenEvent, Scope, Severity},
 };
 use snooze_test_harness::{NatsServer, wait_for, wait_until};
 use std::time::Duration;
@@ -223,5 +223,54 @@ async fn e3_what_is_below_makes_room_while_what_is_above_is_in_hand() {
     }
     runner.accept_the_rest();
     centre.all_acked(Severity::Info).await;
+    gateway.end().await;
+}
+
+#[tokio::test]
+async fn what_waits_for_a_place_goes_by_its_deadline() {
+    let centre = Centre::open().await;
+    let mut runner = centre.runner("h1").await;
+    let here = || Scope::Host(host("h1"));
+    let gateway = centre.gateway(|_| {}).await;
+    // While one above is in hand, there are two places below.
+    centre.file(&event("critical", here(), Severity::Critical)).await;
+    let mut held = vec![runner.offered().await];
+    for id in ["a", "b"] {
+        centre.file(&event(id, here(), Severity::Info)).await;
+        held.push(runner.offered().await);
+    }
+    let due_in = |id: &str, seconds| Event {
+        deadline: Some(now() + Duration::from_secs(seconds)),
+        ..event(id, here(), Severity::Info)
+    };
+    for waiting in [
+        due_in("late", 200),
+        event("never", here(), Severity::Info),
+        due_in("soon", 60),
+        due_in("later", 100),
+    ] {
+        centre.file(&waiting).await;
+    }
+    wait_until(LIMIT, "all are in hand", async || {
+        centre.backlog(Severity::Info).await.0 == 0
+    })
+    .await;
+    let (one, _) = held.pop().expect("three are held");
+    accept(&one).await;
+    let mut order = Vec::new();
+    while order.len() < 4 {
+        let (delivery, offer) = runner.offered().await;
+        accept(&delivery).await;
+        let id = offer.event.id.to_string();
+        // One that was not answered at once is offered again.
+        if id.len() > 1 && id != "critical" && !order.contains(&id) {
+            order.push(id);
+        }
+    }
+    assert_eq!(order, ["soon", "later", "late", "never"]);
+    for (delivery, _) in held {
+        accept(&delivery).await;
+    }
+    runner.accept_the_rest();
     gateway.end().await;
 }
