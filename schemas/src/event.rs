@@ -7,7 +7,7 @@ mod outcome;
 mod people;
 
 pub use hand_over::HandOver;
-pub use happening::severity_of;
+pub use happening::{EventOrigin, severity_of};
 pub use open::{DeadEvent, OpenEvent, OpenState};
 pub use outcome::{EventOutcome, HandlerOutcome, HandlerResult};
 pub use people::{CustomEvent, Filed, Replay};

@@ -30,6 +30,26 @@ pub fn severity_of(event_type: &EventType) -> Option<Severity> {
     found.map(|(_, severity)| *severity)
 }
 
+/// Who an event comes from, as far as its type says: people can file nothing but `custom`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum EventOrigin {
+    /// Something noticed it.
+    Noticed,
+    /// People sent it, or their programs.
+    People,
+}
+
+impl EventOrigin {
+    /// Of events of this type.
+    #[must_use]
+    pub fn of(event_type: &EventType) -> EventOrigin {
+        match event_type.as_str().split('.').next() {
+            Some("custom") => Self::People,
+            _ => Self::Noticed,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -41,6 +61,17 @@ mod tests {
         assert_eq!(severity("system.disk.low"), Some(Severity::Urgent));
         assert_eq!(severity("snooze.cancelled"), Some(Severity::Warning));
         assert_eq!(severity("custom.backup"), None);
+    }
+
+    #[test]
+    fn what_people_send_is_told_from_what_was_noticed_by_its_type() {
+        let origin = |text: &str| EventOrigin::of(&text.parse().expect("a type"));
+        assert_eq!(origin("custom"), EventOrigin::People);
+        assert_eq!(origin("custom.cloud.spot.interrupt"), EventOrigin::People);
+        assert_eq!(origin("customs"), EventOrigin::Noticed);
+        for (name, _) in TABLE {
+            assert_eq!(origin(name), EventOrigin::Noticed);
+        }
     }
 
     #[test]

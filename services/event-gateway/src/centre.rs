@@ -14,6 +14,7 @@
 //! - `dispatch`: the four lanes, one a severity, and what becomes of one event.
 //! - `roster`: whom an event of the fleet concerns.
 //! - `offer`, `answers`, `notes`, `parked`, `whole`: what a host took, and what waits for one that is away or silent.
+//! - `places`: how many events of one host may be open.
 //! - `sweeper`, `outcomes`, `ending`, `dead`: how it ends.
 //! - `room`: whether the streams of events fill up.
 //! - `publishing`: whether what was decided is told to others.
@@ -32,6 +33,7 @@ mod notes;
 mod offer;
 mod outcomes;
 mod parked;
+mod places;
 mod publishing;
 mod rarely;
 mod replay;
@@ -58,6 +60,9 @@ use std::{convert::Infallible, time::Duration};
 const CUSTOM_AT_ONCE: usize = 1_024;
 /// Replays at once; people ask for them.
 const REPLAYS_AT_ONCE: usize = 16;
+/// Events of one host that are open at once, of each severity and of each origin. A runner handles no more than 256 at
+/// once; and a host that has all eight times as many takes a quarter of the 128 MiB that there are for all.
+const OPEN_AT_MOST: usize = 4_096;
 /// For how long what is in flight may go on after the shutdown began.
 const GRACE: Duration = Duration::from_secs(15);
 
@@ -72,6 +77,8 @@ pub struct Config {
     pub busy_patience: Duration,
     /// For how long after its deadline an accepted event may go without its outcome.
     pub report_grace: Duration,
+    /// How many events of one host, one severity and one origin are open at once; what comes beyond ends in DEAD.
+    pub open_at_most: usize,
     /// How often a host that is away and says nothing is asked whether it takes what waits for it.
     pub away_retry: Duration,
     /// How often it looks for open events whose time is over.
@@ -99,6 +106,7 @@ impl Config {
             patience: Duration::from_secs(300),
             busy_patience: Duration::from_secs(60),
             report_grace: Duration::from_secs(60),
+            open_at_most: OPEN_AT_MOST,
             away_retry: Duration::from_secs(30),
             sweep_interval: Duration::from_secs(1),
             room_interval: Duration::from_secs(60),
@@ -126,6 +134,7 @@ pub async fn run(mut config: Config, bus: Bus, shutdown: CancellationToken) -> R
 
     let offers = offer::Offers::new(bus.clone(), config.clocks.clone());
     let (there, told) = parked::There::channel();
+    let places = places::Places::new(config.clocks.clone(), config.open_at_most);
 
     let mut tasks = Tasks::new(shutdown.clone());
     let lanes = dispatch::Lanes::default();
@@ -138,7 +147,8 @@ pub async fn run(mut config: Config, bus: Bus, shutdown: CancellationToken) -> R
                 source,
             })?;
         let handing = (offers.clone(), there.clone());
-        let desk = dispatch::Desk::new(&config, bus.clone(), notes.clone(), roster.clone(), handing);
+        let noting = (places.clone(), notes.clone());
+        let desk = dispatch::Desk::new(&config, bus.clone(), noting, roster.clone(), handing);
         tasks.start(
             format!("dispatch-{}", u8::from(severity)),
             dispatch::lane(desk, events, lanes.clone(), shutdown.clone()),
@@ -191,7 +201,7 @@ pub async fn run(mut config: Config, bus: Bus, shutdown: CancellationToken) -> R
         parked::give(
             config.clone(),
             bus.clone(),
-            offers,
+            (offers, places),
             (hellos, told),
             shutdown.clone(),
         ),

@@ -12,7 +12,9 @@ mod turns;
 mod unreadable;
 mod waiting;
 
-use super::{Config, dead::DeadEvents, notes::Notes, offer::Offers, parked::There, roster::Roster};
+use super::{
+    Config, dead::DeadEvents, notes::Notes, offer::Offers, parked::There, places::Places, roster::Roster,
+};
 pub(crate) use lane::lane;
 pub(crate) use lanes::Lanes;
 use settle::{pause_of, settle};
@@ -39,6 +41,7 @@ const STILL_WORKING: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub(crate) struct Desk {
     dead: DeadEvents,
+    places: Places,
     notes: Notes,
     roster: Roster,
     offers: Offers,
@@ -54,7 +57,7 @@ impl Desk {
     pub(crate) fn new(
         config: &Config,
         bus: Bus,
-        notes: Notes,
+        (places, notes): (Places, Notes),
         roster: Roster,
         (offers, there): (Offers, There),
     ) -> Desk {
@@ -64,6 +67,7 @@ impl Desk {
                 clocks: config.clocks.clone(),
                 name: config.name.clone(),
             },
+            places,
             notes,
             roster,
             offers,

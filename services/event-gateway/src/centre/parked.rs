@@ -10,7 +10,7 @@ mod book;
 mod drain;
 mod queue;
 
-use super::{Config, offer::Offers};
+use super::{Config, offer::Offers, places::Places};
 use book::{Book, Parked};
 use drain::{Drained, drain};
 use queue::Queue;
@@ -59,8 +59,9 @@ impl There {
 }
 
 /// What is kept over a watch that breaks.
-#[derive(Default)]
 struct Desk {
+    /// Hears of every note too.
+    places: Places,
     book: Book,
     /// Hosts that said that they are back.
     back: Queue,
@@ -76,11 +77,11 @@ struct Desk {
 pub(crate) async fn give(
     config: Config,
     bus: Bus,
-    offers: Offers,
+    (offers, places): (Offers, Places),
     (mut hellos, mut there): (Subscription, mpsc::Receiver<HostId>),
     shutdown: CancellationToken,
 ) -> Result<(), Infallible> {
-    let mut desk = Desk::default();
+    let mut desk = Desk::new(places);
     loop {
         tokio::select! {
             () = shutdown.cancelled() => return Ok(()),
@@ -104,6 +105,7 @@ async fn watch(
     desk: &mut Desk,
 ) -> Result<(), BusError> {
     let mut changes = bus.bucket(Bucket::Open).watch::<OpenEvent>(">").await?;
+    desk.places.begin();
     let mut tick = tokio::time::interval(config.sweep_interval);
     loop {
         desk.start(config, bus, offers);
@@ -134,6 +136,18 @@ async fn watch(
 }
 
 impl Desk {
+    fn new(places: Places) -> Desk {
+        Desk {
+            places,
+            book: Book::default(),
+            back: Queue::default(),
+            unbidden: Queue::default(),
+            busy: HashSet::new(),
+            busy_unbidden: HashSet::new(),
+            running: JoinSet::new(),
+        }
+    }
+
     /// Begins with as many hosts as there are hands; never with one twice.
     fn start(&mut self, config: &Config, bus: &Bus, offers: &Offers) {
         while self.running.len() < HOSTS_AT_ONCE {
@@ -184,6 +198,7 @@ impl Desk {
     }
 
     fn take(&mut self, config: &Config, change: Change<OpenEvent>) {
+        self.places.saw(&change);
         match change {
             Change::Put(entry) => {
                 let host = entry.value.host.clone();

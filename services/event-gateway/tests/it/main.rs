@@ -17,6 +17,7 @@ mod malformed;
 mod noticing;
 mod outcomes;
 mod parked;
+mod places;
 mod remembered;
 mod replay;
 mod room;

@@ -8,6 +8,7 @@ use crate::centre::offer::NO_ANSWER;
 use crate::centre::{
     notes::{NoteError, Noted, noted},
     offer::Offer,
+    places::{NO_PLACE, Place},
 };
 use snooze_schemas::{
     HostId,
@@ -16,17 +17,26 @@ use snooze_schemas::{
 use snooze_service_runtime::exit::one_line;
 use std::{sync::Arc, time::Duration};
 
-/// Offers an event to one host and accounts for the answer.
+/// Offers an event to one host and accounts for the answer. Where as many of the host's are open as may be, nobody is
+/// asked, and it ends.
 ///
 /// # Errors
 /// When it cannot be accounted for now, in one line; it has to be tried again.
 pub(super) async fn settle(desk: &Desk, event: &Arc<Event>, host: HostId, time: Time) -> Result<(), String> {
+    let Some(place) = desk.places.enter(event) else {
+        // Its data stands in its stream; so many with theirs would push everybody else's out of DEAD.
+        let event = Event {
+            data: serde_json::Map::new(),
+            ..Event::clone(event)
+        };
+        return end(desk, &Arc::new(event), host, NO_PLACE).await;
+    };
     if !desk.notes.has_room(event.severity) {
         return Err("the bucket of open events has too little room for one of this severity".to_owned());
     }
     let is_long_over = time.is_over(desk.patience) && time.waited >= desk.busy_patience;
     match desk.offers.promptly(event, &host, time.left).await {
-        Offer::Accepted => note(desk, event, host, time, OpenState::Accepted).await,
+        Offer::Accepted => note((desk, &place), event, host, time, OpenState::Accepted).await,
         Offer::Refused(why) => end(desk, event, host, &format!("the runner refused it: {why}")).await,
         Offer::TooLate => end(desk, event, host, "its deadline passed before the host took it").await,
         Offer::Away if time.is_over(desk.patience) => {
@@ -42,9 +52,9 @@ pub(super) async fn settle(desk: &Desk, event: &Arc<Event>, host: HostId, time: 
             end(desk, event, host, &reason).await
         }
         Offer::Silent if is_long_over => end(desk, event, host, NO_ANSWER).await,
-        Offer::Away => park(desk, event, host, time).await,
+        Offer::Away => park((desk, &place), event, host, time).await,
         Offer::Busy(_) | Offer::Silent => {
-            note(desk, event, host.clone(), time, OpenState::Parked).await?;
+            note((desk, &place), event, host.clone(), time, OpenState::Parked).await?;
             desk.there.tell(host);
             Ok(())
         }
@@ -54,10 +64,15 @@ pub(super) async fn settle(desk: &Desk, event: &Arc<Event>, host: HostId, time: 
 
 /// Notes an event for a host that is away, and offers it once more: the host may have come back, and said so,
 /// before there was a note.
-async fn park(desk: &Desk, event: &Arc<Event>, host: HostId, time: Time) -> Result<(), String> {
-    note(desk, event, host.clone(), time, OpenState::Parked).await?;
+async fn park(
+    (desk, place): (&Desk, &Place),
+    event: &Arc<Event>,
+    host: HostId,
+    time: Time,
+) -> Result<(), String> {
+    note((desk, place), event, host.clone(), time, OpenState::Parked).await?;
     match desk.offers.promptly(event, &host, time.left).await {
-        Offer::Accepted => note(desk, event, host, time, OpenState::Accepted).await,
+        Offer::Accepted => note((desk, place), event, host, time, OpenState::Accepted).await,
         Offer::Busy(_) | Offer::Silent => {
             desk.there.tell(host);
             Ok(())
@@ -68,7 +83,7 @@ async fn park(desk: &Desk, event: &Arc<Event>, host: HostId, time: Time) -> Resu
 
 /// Notes what an event waits for from now on.
 async fn note(
-    desk: &Desk,
+    (desk, place): (&Desk, &Place),
     event: &Arc<Event>,
     host: HostId,
     time: Time,
@@ -86,7 +101,10 @@ async fn note(
         is_ending: false,
     };
     match desk.notes.note(open).await {
-        Ok(()) => Ok(()),
+        Ok(()) => {
+            place.keep();
+            Ok(())
+        }
         Err(error @ NoteError::OtherEvent(_)) => end(desk, event, host, &error.to_string()).await,
         Err(error) => Err(one_line(&error)),
     }
