@@ -229,10 +229,11 @@ async fn connection(
 ) {
     let asked = Arc::clone(&seat);
     let service = service_fn(move |request| {
-        let (office, answering) = (office.clone(), asked.answer());
+        let (office, asked) = (office.clone(), Arc::clone(&asked));
         async move {
-            let answer = office.answer(request).await;
-            drop(answering);
+            let answer = office.answer(request, &asked).await;
+            // Only now: it waits from here on.
+            drop(asked.answer());
             Ok::<_, Infallible>(*answer)
         }
     });

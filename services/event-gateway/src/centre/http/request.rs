@@ -10,6 +10,7 @@ use super::{
     credential::Credential,
     mode::{MAX_EVENTS, Mode, NotRead},
     rate::Rates,
+    seats::Seat,
     secrets::Secrets,
 };
 use crate::centre::{
@@ -22,7 +23,7 @@ use hyper::body::{Body, Bytes, Incoming};
 use snooze_bus::Bus;
 use snooze_schemas::{ErrorCode, SourceName, event::Event};
 use snooze_service_runtime::Clocks;
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 use tokio::time::timeout;
 
 /// For so long the filing of one request may take; whoever sends waits for fifteen seconds and more.
@@ -44,11 +45,13 @@ pub(super) struct Office {
 }
 
 impl Office {
-    /// Answers one request.
-    pub(super) async fn answer(&self, request: Request<Incoming>) -> Answer {
+    /// Answers one request. Its connection keeps its place as soon as it is known whose it is.
+    pub(super) async fn answer(&self, request: Request<Incoming>, seat: &Arc<Seat>) -> Answer {
         let method = request.method().clone();
         match request.uri().path() {
-            "/v1/events" if method == Method::POST => self.take(request).await.unwrap_or_else(|not| not),
+            "/v1/events" if method == Method::POST => {
+                self.take(request, seat).await.unwrap_or_else(|not| not)
+            }
             "/v1/events" => answer::no_such_method("POST"),
             "/healthz" if method == Method::GET || method == Method::HEAD => answer::alive(),
             "/healthz" => answer::no_such_method("GET, HEAD"),
@@ -60,7 +63,7 @@ impl Office {
         }
     }
 
-    async fn take(&self, request: Request<Incoming>) -> Result<Answer, Answer> {
+    async fn take(&self, request: Request<Incoming>, seat: &Arc<Seat>) -> Result<Answer, Answer> {
         let (head, body) = request.into_parts();
         let shown = Credential::shown(&head.headers, &self.secrets, self.clocks.wall());
         let shown = shown.ok_or_else(|| self.stranger())?;
@@ -72,12 +75,17 @@ impl Office {
                  headers, in UTF-8 and not compressed",
             ));
         };
-        let body = self.whole(body).await?;
-        let source = match shown {
-            Credential::Token(source) => source,
-            Credential::Signature(signature) => signature
-                .signer(&self.secrets, &body)
-                .ok_or_else(|| self.stranger())?,
+        let (source, body, _answering) = match shown {
+            Credential::Token(source) => {
+                let answering = seat.answer();
+                (source, self.whole(body).await?, answering)
+            }
+            // Whose it is says its end: until then whoever sends it says nothing that others would wait for.
+            Credential::Signature(signature) => {
+                let body = self.whole(body).await?;
+                let signer = signature.signer(&self.secrets, &body);
+                (signer.ok_or_else(|| self.stranger())?, body, seat.answer())
+            }
         };
         self.rates.take(&source, 1).map_err(answer::too_often)?;
         let read = read(mode, &head.headers, &body)?;

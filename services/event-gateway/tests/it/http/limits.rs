@@ -1,7 +1,7 @@
 //! What is too much, too slow, too often, or no event at all.
 
 use super::client::{BATCHED, Connection, Http, NIGHTLY, STRUCTURED, event, filed};
-use crate::centre::{Centre, LIMIT};
+use crate::centre::{Centre, LIMIT, now};
 use hyper::body::Bytes;
 use serde_json::json;
 use snooze_event_gateway::centre::http::Limits;
@@ -173,19 +173,28 @@ async fn who_asks_for_health_or_sends_an_event_is_answered_while_all_others_say_
     let centre = centre().await;
     let limits = Limits {
         head_within: LIMIT * 100,
+        body_within: LIMIT * 100,
         ..Limits::default()
     };
     let most = limits.connections;
     let http = Http::with(&centre, |_| {}, limits).await;
+    // Whose it is would be known at the end of a body that never comes.
+    let signed = format!(
+        "POST /v1/events HTTP/1.1\r\nhost: x\r\nsnooze-source: nightly\r\nsnooze-timestamp: {}\r\nsnooze-signature: {}\r\n\
+         content-type: {}\r\ncontent-length: 100\r\n\r\n",
+        now().as_second(),
+        "0".repeat(64),
+        STRUCTURED.1
+    );
     let mut silent = Vec::new();
     for number in 0..most {
         let mut stream = TcpStream::connect(http.address).await.expect("connects");
-        if number % 2 == 0 {
-            stream
-                .write_all(b"GET /healthz HTTP/1.1\r\nhost: ")
-                .await
-                .expect("writes");
-        }
+        let said = match number % 3 {
+            0 => "",
+            1 => "GET /healthz HTTP/1.1\r\nhost: ",
+            _ => signed.as_str(),
+        };
+        stream.write_all(said.as_bytes()).await.expect("writes");
         silent.push(stream);
     }
     let asked = async {
