@@ -33,7 +33,21 @@ pub enum FrontAnswer {
 struct State {
     once: BTreeMap<String, VecDeque<FrontAnswer>>,
     always: BTreeMap<String, FrontAnswer>,
+    at_most: Vec<(String, &'static str, u64)>,
     calls: Vec<(String, Value)>,
+}
+
+impl State {
+    /// A call with what is to be lower; none where nothing is.
+    fn lowered(&self, action: &str, said: &Value) -> Option<Value> {
+        let mut lowered = said.clone();
+        for (_, key, most) in self.at_most.iter().filter(|(of, _, _)| of == action) {
+            if lowered[*key].as_u64() > Some(*most) {
+                lowered[*key] = (*most).into();
+            }
+        }
+        (lowered != *said).then_some(lowered)
+    }
 }
 
 /// The front. Gone on drop.
@@ -92,7 +106,12 @@ impl AwsFront {
         lock(&self.state).always.remove(action);
     }
 
-    /// The bodies of all calls of an action.
+    /// Lowers a number that calls of an action give to what it may be at most, so that a test need not wait for it.
+    pub fn at_most(&self, action: &str, key: &'static str, most: u64) {
+        lock(&self.state).at_most.push((action.to_owned(), key, most));
+    }
+
+    /// The bodies of all calls of an action, as they were asked.
     #[must_use]
     pub fn calls(&self, action: &str) -> Vec<Value> {
         let state = lock(&self.state);
@@ -137,9 +156,13 @@ async fn serve(client: TcpStream, server: SocketAddr, state: Arc<Mutex<State>>) 
     let mut body = vec![0; length.min(MOST_BYTES)];
     client.read_exact(&mut body).await.ok()?;
     let action = header("x-amz-target").unwrap_or_default();
-    let said = serde_json::from_slice(&body).unwrap_or_default();
+    let said: Value = serde_json::from_slice(&body).unwrap_or_default();
     let told = {
         let mut state = lock(&state);
+        let lowered = state.lowered(&action, &said);
+        if let Some(lowered) = lowered {
+            body = lowered.to_string().into_bytes();
+        }
         state.calls.push((action.clone(), said));
         let once = state.once.get_mut(&action).and_then(VecDeque::pop_front);
         once.or_else(|| state.always.get(&action).cloned())
@@ -165,11 +188,15 @@ async fn serve(client: TcpStream, server: SocketAddr, state: Arc<Mutex<State>>) 
 
 async fn forward(server: SocketAddr, head: &[String], body: &[u8]) -> Option<Vec<u8>> {
     let mut server = TcpStream::connect(server).await.ok()?;
+    let own = ["connection:", "content-length:"];
     let kept = head
         .iter()
-        .filter(|line| !line.to_ascii_lowercase().starts_with("connection:"));
+        .filter(|line| !own.iter().any(|name| line.to_ascii_lowercase().starts_with(name)));
     let mut request: String = kept.map(|line| format!("{line}\r\n")).collect();
-    request.push_str("connection: close\r\n\r\n");
+    request.push_str(&format!(
+        "connection: close\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    ));
     server.write_all(request.as_bytes()).await.ok()?;
     server.write_all(body).await.ok()?;
     let mut answer = Vec::new();

@@ -18,3 +18,5 @@ mod up;
 
 #[cfg(feature = "aws")]
 mod ec2;
+#[cfg(feature = "aws")]
+mod queue;
