@@ -119,6 +119,21 @@ impl Centre {
         }
     }
 
+    /// Lets no gateway hear of open events any more; on a broker without fences.
+    pub(crate) async fn pause_watches_of_open_events(&self) {
+        let stream = Bucket::Open.stream();
+        let watches = self.api(&format!("CONSUMER.NAMES.{stream}"), "").await;
+        let watches = watches["consumers"].as_array().expect("a list");
+        assert!(!watches.is_empty());
+        let until = json!({ "pause_until": now() + Duration::from_secs(3_600) }).to_string();
+        for watch in watches.iter().filter_map(serde_json::Value::as_str) {
+            let paused = self
+                .api(&format!("CONSUMER.PAUSE.{stream}.{watch}"), &until)
+                .await;
+            assert_eq!(paused["paused"], true, "{paused}");
+        }
+    }
+
     /// How long the broker waits for the ack of an event of a severity; on a broker without fences.
     pub(crate) async fn wait_for_acks(&self, severity: Severity, ack_wait: Duration) {
         let stream = Stream::of_events(severity).name();

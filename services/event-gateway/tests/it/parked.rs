@@ -214,6 +214,43 @@ async fn e5_what_passes_its_deadline_while_it_is_parked_ends_in_dead_once() {
 }
 
 #[tokio::test]
+async fn e5_what_another_gateway_has_begun_to_end_is_left_to_it_before_it_is_heard_of() {
+    let centre = Centre::open().await;
+    let gateway = centre.gateway(|_| {}).await;
+    let due = |id: &str, seconds| Event {
+        deadline: Some(now() + Duration::from_secs(seconds)),
+        ..to("h1", id, Severity::Critical)
+    };
+    for event in [due("first", 4), due("second", 5)] {
+        centre.file(&event).await;
+        until_parked(&centre, "h1", event.id.as_str()).await;
+    }
+    centre.all_acked(Severity::Critical).await;
+    // From now on this gateway learns of a note only when it reads it.
+    centre.pause_watches_of_open_events().await;
+    let open = centre.open_events();
+    let key = keys::open_key(&Scope::Host(host("h1")), &crate::centre::id("first"));
+    let noted = open
+        .get::<OpenEvent>(&key)
+        .await
+        .expect("reads")
+        .expect("it is noted");
+    let ending = OpenEvent {
+        is_ending: true,
+        ..noted.value
+    };
+    open.update(&key, &ending, noted.revision)
+        .await
+        .expect("nobody else has");
+    let here = Scope::Host(host("h1"));
+    // What is due first is looked at first.
+    let dead = centre.first_dead(here.clone()).await;
+    assert_eq!(dead.event.id.as_str(), "second");
+    assert_eq!(centre.told(here).await, 1);
+    gateway.end().await;
+}
+
+#[tokio::test]
 async fn e5_an_event_of_the_fleet_waits_for_each_absent_host_by_itself() {
     let centre = Centre::open().await;
     for name in ["here", "away"] {

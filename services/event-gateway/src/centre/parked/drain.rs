@@ -63,6 +63,9 @@ pub(super) async fn drain(
         }
         let key = keys::open_key(&Scope::Host(host.clone()), &id);
         let entry = match bus.bucket(Bucket::Open).get::<OpenEvent>(&key).await {
+            // Another gateway has begun to end it, of which the watch has yet to tell: it is ended twice by whoever does
+            // not leave it alone.
+            Ok(Some(entry)) if entry.value.is_ending && entry.revision != parked.revision => continue,
             Ok(Some(entry)) if entry.value.state == OpenState::Parked => entry,
             // Somebody else gave or ended it; the sweeper says of one that cannot be read what is to be done.
             Ok(_) | Err(BusError::Decode { .. }) => {
