@@ -89,8 +89,7 @@ impl Settings {
             wait: Duration::from_secs(20),
             // What a gateway that was killed had in hand is late by as much.
             keep: Duration::from_secs(30),
-            // The shortest time-out of a hook is 30 s.
-            beat: Duration::from_secs(10),
+            beat: AwsQueueSourceConfig::default().heartbeat,
         }
     }
 
@@ -106,6 +105,7 @@ impl Settings {
         let connection = Connection::to(config.region.clone(), config.endpoint.clone());
         Ok(Some(Settings {
             lifecycle_hooks: config.lifecycle_hooks.clone(),
+            beat: config.heartbeat,
             ..Settings::of(url, connection)
         }))
     }
@@ -238,10 +238,12 @@ mod tests {
             .expect("it is on");
         assert_eq!(settings.queue.region.as_deref(), Some("eu-central-1"));
         assert_eq!(settings.scaling.region.as_deref(), Some("eu-central-1"));
+        config.heartbeat = Duration::from_secs(60);
         config.region = Some("eu-west-1".to_owned());
         let settings = Settings::from_config(&config)
             .expect("it is named")
             .expect("it is on");
         assert_eq!(settings.queue.region.as_deref(), Some("eu-west-1"));
+        assert_eq!(settings.beat, Duration::from_secs(60));
     }
 }

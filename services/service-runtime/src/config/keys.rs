@@ -53,6 +53,11 @@ const MINUTES: Kind = Kind::Number {
 const ASK: Kind = Kind::Number { min: 0.1, max: 10.0 };
 /// The same, in whole seconds, as the server takes them.
 const WAIT: Kind = Kind::Whole { min: 1, max: 20 };
+/// The time-out of a lifecycle hook is half a minute at least and two hours at most.
+const BEAT: Kind = Kind::Number {
+    min: 1.0,
+    max: 3_600.0,
+};
 
 /// Every question costs; and after more than a minute half of what an interruption leaves would be gone.
 const POLL: Kind = Kind::Number { min: 0.1, max: 60.0 };
@@ -210,6 +215,7 @@ pub const KEYS: &[Key] = &[
         Kind::Texts,
         "[\"cloudsnooze\"]",
     ),
+    local("event_sources.aws_queue.heartbeat_seconds", BEAT, "10"),
     local("event_sources.azure.enabled", Kind::Bool, "false"),
     local(
         "event_sources.azure.endpoint",

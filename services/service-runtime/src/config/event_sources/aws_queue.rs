@@ -1,6 +1,7 @@
 //! How the gateway at the centre takes from a queue what EventBridge tells of EC2's instances.
 
 use serde_json::{Map, Value};
+use std::time::Duration;
 
 /// The source of what EventBridge puts into a queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,12 +16,15 @@ pub struct AwsQueueSourceConfig {
     pub endpoint: Option<String>,
     /// The lifecycle hooks that are answered.
     pub lifecycle_hooks: Vec<String>,
+    /// How often a lifecycle hook is told that its handlers run.
+    pub heartbeat: Duration,
 }
 
 impl AwsQueueSourceConfig {
     pub(super) fn from_section(section: &Map<String, Value>) -> AwsQueueSourceConfig {
         let default = AwsQueueSourceConfig::default();
         let text = |name: &str| section.get(name).and_then(Value::as_str).map(str::to_owned);
+        let heartbeat = section.get("heartbeat_seconds").and_then(Value::as_f64);
         let hooks = section.get("lifecycle_hooks").and_then(Value::as_array);
         AwsQueueSourceConfig {
             enabled: section
@@ -34,6 +38,7 @@ impl AwsQueueSourceConfig {
                 Some(list) => list.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
                 None => default.lifecycle_hooks,
             },
+            heartbeat: heartbeat.map_or(default.heartbeat, Duration::from_secs_f64),
         }
     }
 }
@@ -47,6 +52,8 @@ impl Default for AwsQueueSourceConfig {
             endpoint: None,
             // One that has another name may be waited in by somebody else, whose work an answer would cut short.
             lifecycle_hooks: vec!["cloudsnooze".to_owned()],
+            // A third of the shortest time-out that a hook can have, which no message tells.
+            heartbeat: Duration::from_secs(10),
         }
     }
 }
@@ -59,7 +66,8 @@ mod tests {
     #[test]
     fn every_key_is_taken_and_nothing_is_asked_without() {
         let file = r#"{"event_sources": {"aws_queue": {"enabled": true, "queue_url": "http://127.0.0.1:5000/1/q",
-            "region": "eu-central-1", "endpoint": "http://127.0.0.1:5000", "lifecycle_hooks": ["a", "b"]}}}"#;
+            "region": "eu-central-1", "endpoint": "http://127.0.0.1:5000", "lifecycle_hooks": ["a", "b"],
+            "heartbeat_seconds": 60}}}"#;
         let loaded = load(&FixedSource::default().file(DEFAULT_PATH, file), None);
         let taken = AwsQueueSourceConfig {
             enabled: true,
@@ -67,6 +75,7 @@ mod tests {
             region: Some("eu-central-1".to_owned()),
             endpoint: Some("http://127.0.0.1:5000".to_owned()),
             lifecycle_hooks: vec!["a".to_owned(), "b".to_owned()],
+            heartbeat: Duration::from_secs(60),
         };
         let sources = loaded.expect("nothing is wrong with it").local.event_sources;
         assert_eq!(sources.aws_queue, taken);
