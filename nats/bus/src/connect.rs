@@ -4,11 +4,13 @@
 //! a denied publish or a subscription that lost messages, is heard here and never ignored.
 
 mod config;
+mod denials;
 mod hearing;
 mod making;
+mod patience;
 mod servers;
 
-pub use config::BusConfig;
+pub use config::{BusConfig, OnDenial};
 
 use crate::{
     counters::Counters,
@@ -17,6 +19,7 @@ use crate::{
     jetstream::Tally,
 };
 use async_nats::{Client, ConnectErrorKind, connection::State};
+use denials::Denials;
 use hearing::{Heard, Hearing, look_after};
 use making::options;
 use servers::{addresses, masked};
@@ -39,10 +42,10 @@ const FIRST_PAUSE: Duration = Duration::from_millis(100);
 pub enum BusStatus {
     /// There is a server.
     Connected,
-    /// There is none now; the connection comes back by itself.
+    /// There is none now, or none that lets this user in; the connection comes back by itself.
     Disconnected,
-    /// The server denied something that this service needs, or its credentials: the service must end,
-    /// because it would never hear of what it misses.
+    /// The connection is closed; or the server denied something that this service needs, or its credentials, and that
+    /// is the end ([`OnDenial::End`]).
     Fatal(String),
 }
 
@@ -58,13 +61,13 @@ pub(crate) struct Inner {
     pub(crate) status: watch::Receiver<BusStatus>,
     /// Counts up with every loss of the connection, so that a short one is not overlooked.
     pub(crate) losses: watch::Receiver<u64>,
-    /// What the server said it denied, the last of it.
-    pub(crate) denials: watch::Receiver<Arc<str>>,
+    /// What the server said that it denies on this connection.
+    pub(crate) denials: watch::Receiver<Denials>,
     pub(crate) counters: Arc<Counters>,
     pub(crate) writes: Tally,
     looking: AbortHandle,
-    /// How it was made.
-    config: BusConfig,
+    /// The servers, as they may be shown.
+    servers: String,
 }
 
 impl Drop for Inner {
@@ -100,7 +103,7 @@ impl Bus {
     pub async fn connect_with_capacity(config: BusConfig, capacity: usize) -> Result<Bus, BusError> {
         let deadline = Instant::now() + config.connect_timeout;
         let addresses = addresses(&config.servers)?;
-        let (hearing, heard) = Heard::new(BusStatus::Connected);
+        let (hearing, heard) = Heard::new(&config, BusStatus::Connected);
         let shown = masked(&config.servers);
         let unreachable = |source: Cause| BusError::Unreachable {
             servers: shown.clone(),
@@ -123,27 +126,29 @@ impl Bus {
                 Err(elapsed) => return Err(unreachable(elapsed.into())),
             }
         };
-        let bus = assembled(client, config, hearing, heard).await?;
+        let bus = assembled(client, shown, hearing, heard).await?;
         // A credential whose inbox is somebody else's is found out here, not at the first request: the
         // server denies the subscription, and what would come back never does.
-        let mut status = bus.status();
+        let mut denials = bus.inner.denials.clone();
         tokio::select! {
             biased;
             // Cancelling either loses nothing: both are asked once.
             flushed = bus.flush(deadline.saturating_duration_since(Instant::now())) => flushed?,
-            why = fatal(&mut status) => return Err(bus.denied(&why)),
+            Ok(denied) = denials.wait_for(Denials::withhold_answers) => {
+                return Err(bus.denied(denied.of_answers().unwrap_or_default()));
+            }
         }
         Ok(bus)
     }
 
     /// As [`Bus::connect`], without waiting for a server: until one answers, for ever, the connection is as one that
-    /// was lost. Credentials that a server refuses show as [`BusStatus::Fatal`].
+    /// was lost. Credentials that a server refuses are what [`BusConfig::on_denial`] says.
     ///
     /// # Errors
     /// When an address cannot be one, or when the credentials cannot be read.
     pub async fn begin(config: BusConfig) -> Result<Bus, BusError> {
         let addresses = addresses(&config.servers)?;
-        let (hearing, heard) = Heard::new(BusStatus::Disconnected);
+        let (hearing, heard) = Heard::new(&config, BusStatus::Disconnected);
         let shown = masked(&config.servers);
         let options = options(&config, SUBSCRIPTION_CAPACITY, hearing.clone()).await?;
         let connecting = options.retry_on_initial_connect().connect(&addresses);
@@ -151,7 +156,7 @@ impl Bus {
             servers: shown.clone(),
             source: cause.into(),
         })?;
-        assembled(client, config, hearing, heard).await
+        assembled(client, shown, hearing, heard).await
     }
 
     /// The state of the connection, to be watched by whoever takes the service down.
@@ -237,10 +242,18 @@ impl Bus {
         }
     }
 
+    /// Fails where the server denied this subject on this connection: it would say the same again.
+    pub(crate) fn not_denied(&self, subject: &str) -> Result<(), BusError> {
+        match self.inner.denials.borrow().of_publishing(subject) {
+            Some(said) => Err(self.denied(said)),
+            None => Ok(()),
+        }
+    }
+
     /// The server does not let this user do something, or let it in.
     pub(crate) fn denied(&self, why: &str) -> BusError {
         BusError::Denied {
-            servers: masked(&self.inner.config.servers),
+            servers: self.inner.servers.clone(),
             source: why.into(),
         }
     }
@@ -258,7 +271,7 @@ impl Bus {
 /// The handle of a connection, which hears its own answers from now on.
 async fn assembled(
     client: Client,
-    config: BusConfig,
+    servers: String,
     hearing: Arc<Hearing>,
     heard: Heard,
 ) -> Result<Bus, BusError> {
@@ -274,7 +287,7 @@ async fn assembled(
     Ok(Bus {
         inner: Arc::new(Inner {
             client,
-            config,
+            servers,
             inbox: Inbox::new(base, subscriber),
             status: heard.status,
             losses: heard.losses,
@@ -284,16 +297,4 @@ async fn assembled(
             looking,
         }),
     })
-}
-
-/// Why the connection is of no use any more, once it is; waits for ever where nobody will say.
-async fn fatal(status: &mut watch::Receiver<BusStatus>) -> String {
-    match status
-        .wait_for(|status| matches!(status, BusStatus::Fatal(_)))
-        .await
-        .as_deref()
-    {
-        Ok(BusStatus::Fatal(why)) => why.clone(),
-        Ok(BusStatus::Connected | BusStatus::Disconnected) | Err(_) => std::future::pending().await,
-    }
 }

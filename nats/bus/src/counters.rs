@@ -14,7 +14,7 @@ pub struct BusCounters {
     pub undecodable: u64,
     /// Answers that the server did not let through.
     pub undeliverable: u64,
-    /// What the server denied; each is fatal.
+    /// What the server denied, refused credentials among it.
     pub violations: u64,
     /// Losses of the connection.
     pub losses: u64,

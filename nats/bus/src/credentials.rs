@@ -5,8 +5,10 @@
 mod files;
 mod holder;
 mod jwt;
+mod login;
 
 pub use holder::holder_of;
+pub(crate) use login::Login;
 
 use crate::roles::{Account, Role, User};
 use nkeys::{KeyPair, KeyPairType};
@@ -138,17 +140,39 @@ impl Keys {
         })
     }
 
-    /// Credentials for a user, as the text of a `.creds` file. Each call makes a new user key.
+    /// Credentials for a user, as the text of a `.creds` file, which do not run out. Each call makes a new user key.
     ///
     /// # Errors
     /// When the claims cannot be signed.
     pub fn credentials(&self, user: &User, issued_at: Timestamp) -> Result<String, CredentialsError> {
+        self.signed(user, issued_at, None)
+    }
+
+    /// As [`credentials`](Keys::credentials), which run out then, to the second.
+    ///
+    /// # Errors
+    /// When the claims cannot be signed.
+    pub fn credentials_until(
+        &self,
+        user: &User,
+        issued_at: Timestamp,
+        ends_at: Timestamp,
+    ) -> Result<String, CredentialsError> {
+        self.signed(user, issued_at, Some(ends_at))
+    }
+
+    fn signed(
+        &self,
+        user: &User,
+        issued_at: Timestamp,
+        ends_at: Option<Timestamp>,
+    ) -> Result<String, CredentialsError> {
         let key = KeyPair::new_user();
         let sign = |source| CredentialsError::Sign {
             whom: format!("{} {}", user.role(), user.name()),
             source,
         };
-        let token = jwt::user(self, user, &key, issued_at).map_err(sign)?;
+        let token = jwt::user(self, user, &key, issued_at, ends_at).map_err(sign)?;
         let seed = key.seed().map_err(sign)?;
         Ok(files::creds_text(&token, &holder::line(user), &seed))
     }

@@ -30,7 +30,7 @@ mod subscription;
 pub mod trace;
 
 pub use codec::{DecodeError, EncodeError, Format, MAX_BODY, MAX_DEPTH, decode, encode};
-pub use connect::{Bus, BusConfig, BusStatus};
+pub use connect::{Bus, BusConfig, BusStatus, OnDenial};
 pub use counters::BusCounters;
 pub use credentials::{CredentialsError, Keys, Trust, holder_of};
 pub use error::{BusError, BusErrorKind, Cause, FileError, RequestError, WriteError};

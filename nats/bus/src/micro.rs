@@ -94,7 +94,8 @@ impl Service {
 impl Bus {
     /// Subscribes to what is asked of a service. When this returns the server knows of it.
     ///
-    /// A denied subscription shows as [`BusStatus::Fatal`](crate::BusStatus::Fatal), never here.
+    /// A denied subscription never shows here, but is what [`BusConfig::on_denial`](crate::BusConfig::on_denial) says; where
+    /// that is no end, it hears once it is allowed.
     ///
     /// # Errors
     /// When the server does not confirm within five seconds, or the connection is closed.

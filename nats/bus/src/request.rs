@@ -14,7 +14,7 @@ use async_nats::{HeaderMap, Message as NatsMessage, StatusCode};
 use bytes::Bytes;
 use serde::{Deserialize, de::DeserializeOwned};
 use snooze_schemas::{ErrorCode, Message, Refusal};
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 use tracing::Instrument;
 
 /// Whether a loss of the connection ends the waiting.
@@ -40,8 +40,8 @@ impl Bus {
     /// listens, and where the connection is lost before the server has taken it.
     ///
     /// # Errors
-    /// When the message cannot be written, and while there is no server: the client would keep it and
-    /// send it when it is old, and would make the sender wait once it keeps too many.
+    /// When the message cannot be written, while there is no server (the client would keep it and send it when it is
+    /// old, and would make the sender wait once it keeps too many), and where the server has denied this subject.
     pub async fn publish<M: Message>(&self, subject: &Subject, message: &M) -> Result<(), BusError> {
         let template = subject.template();
         let body = encode(template, message)?;
@@ -50,9 +50,11 @@ impl Bus {
                 operation: "publishing",
             });
         }
+        let subject = subject.to_string();
+        self.not_denied(&subject)?;
         self.inner
             .client
-            .publish_with_headers(subject.to_string(), headers::stamp::<M>(), body)
+            .publish_with_headers(subject, headers::stamp::<M>(), body)
             .await
             .map_err(|cause| BusError::Publish {
                 template,
@@ -148,6 +150,7 @@ impl Bus {
         self.connected("asking", within)
             .await
             .map_err(Unanswered::NotSent)?;
+        self.not_denied(&subject).map_err(Unanswered::NotSent)?;
         let mut losses = self.inner.losses.clone();
         losses.mark_unchanged();
         let mut denials = self.inner.denials.clone();
@@ -172,11 +175,11 @@ impl Bus {
         };
         // The server denies a publish with a message of its own, which names the subject.
         let denied = async {
-            let published = format!("Publish to \"{subject}\"");
-            let said = denials.wait_for(|said| said.contains(&published)).await;
-            match said.map(|said| Arc::clone(&said)) {
-                Ok(said) => self.denied(&said),
-                Err(_) => std::future::pending().await,
+            let said = denials.wait_for(|said| said.of_publishing(&subject).is_some());
+            let said = said.await.ok();
+            match said.map(|said| self.denied(said.of_publishing(&subject).unwrap_or_default())) {
+                Some(cause) => cause,
+                None => std::future::pending().await,
             }
         };
         // Turned away while it reconnected: there will be no answer any more.

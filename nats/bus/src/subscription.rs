@@ -35,7 +35,8 @@ impl Bus {
     /// Subscribes, alone or as a member of a queue group. When this returns the server knows of it: a
     /// message published afterwards, by anybody, is heard.
     ///
-    /// A denied subscription shows as [`BusStatus::Fatal`](crate::BusStatus::Fatal), never here.
+    /// A denied subscription never shows here, but is what [`BusConfig::on_denial`](crate::BusConfig::on_denial) says; where
+    /// that is no end, it hears once it is allowed.
     ///
     /// # Errors
     /// When the server does not confirm within five seconds, or the connection is closed.

@@ -8,7 +8,7 @@ pub(crate) use roll::{Known, Roll, is_enrolled};
 
 use crate::{arguments::Connection, home::Home, print, unanswered};
 use place::Place;
-use snooze_bus::{Bus, BusConfig, BusError, BusErrorKind, BusStatus, RequestError, Role};
+use snooze_bus::{Bus, BusConfig, BusError, BusErrorKind, BusStatus, OnDenial, RequestError, Role};
 use snooze_schemas::{HostId, Message, SourceName, ops::Query, ops::QueryResult};
 use snooze_service_runtime::{Exit, Failure};
 use std::time::Duration;
@@ -45,6 +45,7 @@ impl Session {
             name: place.user,
             service: "snooze".to_owned(),
             connect_timeout: CONNECT_WITHIN,
+            on_denial: OnDenial::End,
         })
         .await
         .map_err(|error| of_bus(&error))?;

@@ -1,7 +1,7 @@
 //! The collector as a process of its own.
 
 use clap::Parser;
-use snooze_bus::{Bus, BusConfig, BusError, BusErrorKind, Role};
+use snooze_bus::{Bus, BusConfig, BusError, BusErrorKind, OnDenial, Role};
 use snooze_collector::{CollectorError, Config, Settings};
 use snooze_schemas::{
     HostId,
@@ -50,6 +50,7 @@ fn main() -> ExitCode {
             name: config.host.to_string(),
             service: NAME.to_owned(),
             connect_timeout: CONNECT_TIMEOUT,
+            on_denial: OnDenial::End,
         });
         // Given up half way it has told nobody anything, so there is nothing to end in order.
         let Some(bus) = shutdown.run_until_cancelled(connecting).await else {

@@ -183,7 +183,7 @@ async fn reconnected(status: &mut watch::Receiver<BusStatus>) {
 mod tests {
     use super::*;
     use serde_json::json;
-    use snooze_bus::{BusConfig, Role};
+    use snooze_bus::{BusConfig, OnDenial, Role};
     use snooze_service_runtime::Clocks;
     use snooze_test_harness::{NatsServer, TcpProxy, wait_until};
 
@@ -197,6 +197,7 @@ mod tests {
             name: "h1".to_owned(),
             service: "test".to_owned(),
             connect_timeout: LIMIT,
+            on_denial: OnDenial::GoOn,
         };
         Bus::connect(config).await.expect("connects")
     }

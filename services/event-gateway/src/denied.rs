@@ -1,4 +1,5 @@
-//! Ending where the bus denies what is needed: a gateway that cannot do its work has to say so.
+//! Ending where the connection has ended: a gateway that cannot do its work has to say so. On a host it can, and its
+//! connection goes on where the bus denies something.
 
 use crate::GatewayError;
 use snooze_bus::Bus;

@@ -9,9 +9,8 @@
 //! - `desk`: makes events of what they tell, and sees each to its end.
 //! - `journal`: what was noticed and is not filed yet, and what was told before.
 //! - `launch`: which launch of its instance this is, told to the centre.
-//! - `hand_over`: the way to the runner. `filing`, `broker`: the way into the streams.
+//! - `hand_over`: the way to the runner. `filing`: the way into the streams.
 
-pub(crate) mod broker;
 mod desk;
 pub(crate) mod filing;
 mod hand_over;
@@ -25,6 +24,7 @@ pub use journal::JournalError;
 
 use crate::{
     GatewayError,
+    denied::until_denied,
     happening::Whose,
     source::{Notices, aws_metadata},
 };
@@ -81,11 +81,11 @@ impl Config {
     }
 }
 
-/// Notices, hands over and files until shutdown. The bus may be away, now and later, and deny what is needed: that
-/// is said, and the same to it.
+/// Notices, hands over and files until shutdown. The bus may be away, now and later; where its connection goes on
+/// ([`OnDenial::GoOn`](snooze_bus::OnDenial::GoOn)), a bus that denies this host something is the same to it.
 ///
 /// # Errors
-/// When its journal is of no use, and when a part of it ends before shutdown.
+/// When its journal is of no use, when the connection has ended, and when a part of it ends before shutdown.
 pub async fn run(
     config: Config,
     bus: Bus,
@@ -98,9 +98,8 @@ pub async fn run(
     let (notices, told) = Notices::channel();
     let mut tasks = Tasks::new(shutdown.clone());
     tasks.start("journal", writer.run(shutdown.clone()));
-    let (broker, keeping) = broker::keep(bus, shutdown.clone());
-    tasks.start("bus", keeping);
-    let desk = Desk::new(&config, broker.clone(), book);
+    tasks.start("bus", until_denied(bus.clone(), shutdown.clone()));
+    let desk = Desk::new(&config, bus.clone(), book);
     tasks.start("desk", desk.work(unfinished, told, shutdown.clone()));
     for source in sources {
         let name = source.name();
@@ -108,7 +107,7 @@ pub async fn run(
         tasks.start(name, watching);
     }
     if let Some(metadata) = config.metadata.clone() {
-        let telling = launch::tell(metadata, config, broker, shutdown.clone());
+        let telling = launch::tell(metadata, config, bus, shutdown.clone());
         tasks.start("launch", telling);
     }
     let ended = tasks.run(GRACE).await;

@@ -5,7 +5,7 @@ mod aws_command;
 
 use aws_command::AwsArguments;
 use clap::{Args, Parser, Subcommand};
-use snooze_bus::{Bus, BusConfig, BusErrorKind, Role};
+use snooze_bus::{Bus, BusConfig, BusErrorKind, OnDenial, Role};
 use snooze_event_gateway::{
     GatewayError, centre,
     host::{self, sources},
@@ -116,7 +116,7 @@ async fn at_the_centre(
         .map_err(|error| Failure::from_error(Exit::Usage, &error))?
         .with_sources(&loaded.local)
         .map_err(|error| Failure::from_error(Exit::Usage, &error))?;
-    let connecting = Bus::connect(connection(service, Role::Gateway, name));
+    let connecting = Bus::connect(connection(service, Role::Gateway, name, OnDenial::End));
     // Given up half way it has told nobody anything, so there is nothing to end in order.
     let Some(bus) = shutdown.run_until_cancelled(connecting).await else {
         return Ok(());
@@ -126,7 +126,7 @@ async fn at_the_centre(
     run.map_err(|error| ended(&error))
 }
 
-/// Does not wait for the bus: what this host notices it handles without one.
+/// Does not wait for the bus: what this host notices it handles without one, and without one that lets it in.
 async fn on_a_host(
     arguments: HostArguments,
     loaded: &LoadedConfig,
@@ -141,7 +141,8 @@ async fn on_a_host(
     };
     let boot_id = identity::boot_id().map_err(|error| Failure::from_error(Exit::Failed, &error))?;
     let socket = places::runner_socket(&folders.own_runtime(), host.as_str());
-    let bus = Bus::begin(connection(service, Role::Host, host.to_string())).await;
+    let connection = connection(service, Role::Host, host.to_string(), OnDenial::GoOn);
+    let bus = Bus::begin(connection).await;
     let bus = bus.map_err(|error| Failure::from_error(exit_of(error.kind()), &error))?;
     let config = host::Config {
         metadata: sources::knowing_the_launch(&loaded.local),
@@ -152,7 +153,7 @@ async fn on_a_host(
     run.map_err(|error| ended(&error))
 }
 
-fn connection(service: ServiceArgs, role: Role, name: String) -> BusConfig {
+fn connection(service: ServiceArgs, role: Role, name: String, on_denial: OnDenial) -> BusConfig {
     BusConfig {
         servers: service
             .server
@@ -162,6 +163,7 @@ fn connection(service: ServiceArgs, role: Role, name: String) -> BusConfig {
         name,
         service: NAME.to_owned(),
         connect_timeout: CONNECT_TIMEOUT,
+        on_denial,
     }
 }
 

@@ -1,7 +1,7 @@
 //! The plugin runner as a process of its own.
 
 use clap::Parser;
-use snooze_bus::{Bus, BusConfig, BusError, BusErrorKind, Role};
+use snooze_bus::{Bus, BusConfig, BusError, BusErrorKind, OnDenial, Role};
 use snooze_plugin_runner::{Config, RunnerError, fence};
 use snooze_schemas::HostId;
 use snooze_service_runtime::{
@@ -54,6 +54,7 @@ fn main() -> ExitCode {
             name: config.host.to_string(),
             service: NAME.to_owned(),
             connect_timeout: CONNECT_TIMEOUT,
+            on_denial: OnDenial::End,
         });
         let bus = beginning.await.map_err(|error| of_bus(&error))?;
         let run = snooze_plugin_runner::run(config, bus, shutdown).await;

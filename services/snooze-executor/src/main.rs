@@ -1,7 +1,7 @@
 //! The executor as a process of its own.
 
 use clap::{Parser, ValueEnum};
-use snooze_bus::{Bus, BusConfig, BusError, BusErrorKind, Role};
+use snooze_bus::{Bus, BusConfig, BusError, BusErrorKind, OnDenial, Role};
 use snooze_executor::{
     Config, ExecutorError,
     provider::{Clouds, simulated::SimulatedCloud},
@@ -63,6 +63,7 @@ fn main() -> ExitCode {
             name: arguments.name,
             service: NAME.to_owned(),
             connect_timeout: CONNECT_TIMEOUT,
+            on_denial: OnDenial::End,
         });
         // Given up half way it has told nobody anything, so there is nothing to end in order.
         let Some(bus) = shutdown.run_until_cancelled(connecting).await else {

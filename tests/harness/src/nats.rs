@@ -1,11 +1,13 @@
 //! A real nats-server with JetStream on a free loopback port, with or without the roles' fences.
 
+mod denials;
+
 use crate::{
     listening::{ATTEMPTS, free_port},
     process::{Process, nats_server},
     wait::wait_for,
 };
-use snooze_bus::{Bus, BusConfig, Keys, ServerConfig, User, listening, server_environment};
+use snooze_bus::{Bus, BusConfig, Keys, OnDenial, ServerConfig, User, listening, server_environment};
 use snooze_schemas::Timestamp;
 use std::{
     fs,
@@ -45,13 +47,7 @@ impl NatsServer {
 
     async fn open_with(jetstream: &str) -> NatsServer {
         let folder = new_folder();
-        // Synced at every write, as the product's is; a test against a faster server would prove less.
-        let text = format!(
-            "listen: \"127.0.0.1:-1\"\nports_file_dir: {ports:?}\nmax_payload: 1MB\n\
-             jetstream {{ store_dir: {store:?}, sync_interval: always{jetstream} }}\n",
-            ports = folder.path(),
-            store = folder.path().join("store"),
-        );
+        let text = open_settings(folder.path(), jetstream);
         NatsServer::start(folder, &text, None).await
     }
 
@@ -62,7 +58,7 @@ impl NatsServer {
     pub async fn with_roles() -> NatsServer {
         let folder = new_folder();
         let keys = Keys::generate();
-        let settings = settings_of_the_product(folder.path(), &keys);
+        let settings = settings_of_the_product(folder.path(), &keys, Timestamp::now());
         NatsServer::start(folder, &settings, Some(keys)).await
     }
 
@@ -144,7 +140,8 @@ impl NatsServer {
             .unwrap_or_else(|cause| panic!("{} {} is not let in: {cause:?}", user.role(), user.name()))
     }
 
-    /// What [`bus`](NatsServer::bus) connects with, for tests that change it, as to go through a proxy.
+    /// What [`bus`](NatsServer::bus) connects with, for tests that change it, as to go through a proxy. A denial is the
+    /// end of it.
     #[must_use]
     pub fn bus_config(&self, user: &User) -> BusConfig {
         BusConfig {
@@ -154,6 +151,7 @@ impl NatsServer {
             name: user.name().to_owned(),
             service: format!("test-{}", user.role()),
             connect_timeout: START_LIMIT,
+            on_denial: OnDenial::End,
         }
     }
 
@@ -217,16 +215,26 @@ impl NatsServer {
         let keys = Keys::generate();
         write_settings(
             self.folder.path(),
-            &settings_of_the_product(self.folder.path(), &keys),
+            &settings_of_the_product(self.folder.path(), &keys, Timestamp::now()),
         );
         self.keys = Some(keys);
         self.restart().await;
     }
 }
 
+/// A configuration without roles, with what is said of its JetStream besides.
+fn open_settings(folder: &Path, jetstream: &str) -> String {
+    // Synced at every write, as the product's is; a test against a faster server would prove less.
+    format!(
+        "listen: \"127.0.0.1:-1\"\nports_file_dir: {folder:?}\nmax_payload: 1MB\n\
+         jetstream {{ store_dir: {store:?}, sync_interval: always{jetstream} }}\n",
+        store = folder.join("store"),
+    )
+}
+
 /// The product's own configuration with its store and ports file in a folder.
-fn settings_of_the_product(folder: &Path, keys: &Keys) -> String {
-    let trust = keys.trust(Timestamp::now()).expect("new keys can sign");
+fn settings_of_the_product(folder: &Path, keys: &Keys, issued_at: Timestamp) -> String {
+    let trust = keys.trust(issued_at).expect("new keys can sign");
     ServerConfig {
         port: None,
         name: "snooze-test",

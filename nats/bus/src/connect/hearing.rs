@@ -2,14 +2,23 @@
 //!
 //! The client tells by a short queue and drops what does not fit. So the state of the connection never
 //! rests on an event alone, and what is counted here is a lower bound.
+//!
+//! What a denial means is the connection's own to say ([`OnDenial`]). One that goes on needs no other connection for
+//! it: async-nats reconnects for ever, also after it was turned away, asks for the credentials at each attempt, and
+//! subscribes anew to all that it was ever asked to, be it denied or not. It only never hears that a denied subject is
+//! allowed by now; so it is made to reconnect, after the pauses of [`Patience`].
 
-use super::BusStatus;
+use super::{BusConfig, BusStatus, OnDenial, denials::Denials, patience::Patience};
 use crate::counters::Counters;
 use async_nats::{Client, ClientError, ConnectErrorKind, Event, ServerError, connection::State};
-use std::{sync::Arc, time::Duration};
+use std::{
+    path::PathBuf,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 use tokio::{
     sync::watch,
-    time::{MissedTickBehavior, interval},
+    time::{Instant, MissedTickBehavior, interval},
 };
 
 /// How the server begins to say that a question to a plugin of the fleet was denied.
@@ -20,28 +29,31 @@ const LOOK: Duration = Duration::from_secs(1);
 
 /// What is known of a connection, and who wants to know.
 pub(super) struct Hearing {
-    pub(super) status: watch::Sender<BusStatus>,
-    pub(super) losses: watch::Sender<u64>,
-    /// What the server said it denied, the last of it.
-    pub(super) denials: watch::Sender<Arc<str>>,
-    pub(super) counters: Arc<Counters>,
+    status: watch::Sender<BusStatus>,
+    losses: watch::Sender<u64>,
+    denials: watch::Sender<Denials>,
+    counters: Arc<Counters>,
+    on_denial: OnDenial,
+    /// Where credentials are renewed.
+    credentials: Option<PathBuf>,
+    patience: Mutex<Patience>,
 }
 
 /// What is heard of a connection, as its handle sees it.
 pub(super) struct Heard {
     pub(super) status: watch::Receiver<BusStatus>,
     pub(super) losses: watch::Receiver<u64>,
-    pub(super) denials: watch::Receiver<Arc<str>>,
+    pub(super) denials: watch::Receiver<Denials>,
     pub(super) counters: Arc<Counters>,
 }
 
 impl Heard {
     /// Nothing yet, but for the state that it begins in.
-    pub(super) fn new(status: BusStatus) -> (Arc<Hearing>, Heard) {
+    pub(super) fn new(config: &BusConfig, status: BusStatus) -> (Arc<Hearing>, Heard) {
         let counters = Arc::new(Counters::default());
         let (status, status_seen) = watch::channel(status);
         let (losses, losses_seen) = watch::channel(0);
-        let (denials, denials_seen) = watch::channel("".into());
+        let (denials, denials_seen) = watch::channel(Denials::default());
         let heard = Heard {
             status: status_seen,
             losses: losses_seen,
@@ -53,12 +65,15 @@ impl Heard {
             losses,
             denials,
             counters,
+            on_denial: config.on_denial,
+            credentials: config.credentials.clone(),
+            patience: Mutex::default(),
         };
         (Arc::new(hearing), heard)
     }
 }
 
-/// Looks at the connection's state for ever, for what no event has told.
+/// Looks at the connection's state for ever, for what no event has told, and makes it anew where that is due.
 pub(super) async fn look_after(client: Client, hearing: Arc<Hearing>) {
     let mut looks = interval(LOOK);
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -70,6 +85,11 @@ pub(super) async fn look_after(client: Client, hearing: Arc<Hearing>) {
         if state == before {
             hearing.agree_with(&state);
         }
+        // One that is lost comes back by itself; the client's queue, which nobody empties then, is not waited for.
+        let is_due = state == State::Connected && hearing.patience().is_due(Instant::now());
+        if is_due && client.force_reconnect().await.is_err() {
+            tracing::debug!("the connection is closed, and not made anew");
+        }
         before = state;
     }
 }
@@ -77,8 +97,11 @@ pub(super) async fn look_after(client: Client, hearing: Arc<Hearing>) {
 impl Hearing {
     pub(super) fn take(&self, event: Event) {
         match event {
-            Event::Connected => self.become_unless_fatal(BusStatus::Connected),
-            Event::Disconnected => self.lose(),
+            Event::Connected => self.connected(),
+            Event::Disconnected => {
+                self.patience().lost(Instant::now());
+                self.lose();
+            }
             Event::SlowConsumer(_) | Event::ServerError(ServerError::SlowConsumer(_)) => {
                 self.counters.add_slow();
                 tracing::warn!("a subscription is too slow and lost a message");
@@ -95,14 +118,26 @@ impl Hearing {
         }
     }
 
+    /// The pause before the next attempt to connect, where the last one was refused.
+    pub(super) fn pause_after_refusal(&self) -> Option<Duration> {
+        self.patience().after_refusal()
+    }
+
     /// Catches up with what an event would have told that was dropped.
     fn agree_with(&self, state: &State) {
         let status = self.status.borrow().clone();
         match (state, status) {
             (State::Disconnected, BusStatus::Connected) => self.lose(),
-            (State::Connected, BusStatus::Disconnected) => self.become_unless_fatal(BusStatus::Connected),
+            // One that is connected and hears no answers is of no use until it is made anew.
+            (State::Connected, BusStatus::Disconnected) if !self.patience().is_denied() => self.connected(),
             _ => {}
         }
+    }
+
+    fn connected(&self) {
+        self.patience().connected(Instant::now());
+        self.denials.send_if_modified(Denials::clear);
+        self.become_unless_fatal(BusStatus::Connected);
     }
 
     fn lose(&self) {
@@ -112,7 +147,18 @@ impl Hearing {
     }
 
     fn turned_away(&self) {
-        self.fatal("the server no longer accepts these credentials".to_owned());
+        match self.on_denial {
+            OnDenial::End => self.fatal("the server no longer accepts these credentials".to_owned()),
+            OnDenial::GoOn => {
+                self.counters.add_violation();
+                self.patience().turned_away();
+                tracing::error!(
+                    credentials = self.credentials(),
+                    "the bus does not accept these credentials and counts as away; once they are renewed in their file, \
+                     or accepted again, all goes on"
+                );
+            }
+        }
     }
 
     fn server_says(&self, text: String) {
@@ -127,12 +173,38 @@ impl Hearing {
         } else if lower.contains(FLEET_PLUGIN) {
             // Which plugins of the fleet a host may ask is granted one by one. Who was not granted one hears it as
             // the answer to its question; nothing that the service needs is lost.
-            self.denials.send_replace(text.as_str().into());
+            self.note(&text);
             tracing::warn!(text, "a plugin of the fleet may not be asked from here");
         } else {
-            self.denials.send_replace(text.as_str().into());
-            self.fatal(text);
+            self.denied(text);
         }
+    }
+
+    fn denied(&self, text: String) {
+        let is_news = self.note(&text);
+        if self.on_denial == OnDenial::End {
+            self.fatal(text);
+            return;
+        }
+        self.counters.add_violation();
+        if is_news {
+            tracing::error!(
+                text,
+                credentials = self.credentials(),
+                "the bus denies this; all else goes on. It is asked for again in a while: renew the credentials in \
+                 their file, or have the rights of their role mended at the server"
+            );
+        }
+        self.patience().denied(Instant::now());
+        // Nothing that is asked on it would be answered.
+        if self.denials.borrow().withhold_answers() && *self.status.borrow() == BusStatus::Connected {
+            self.lose();
+        }
+    }
+
+    /// Keeps it for whoever waits for what was denied, and says whether this connection hears it for the first time.
+    fn note(&self, text: &str) -> bool {
+        self.denials.send_if_modified(|denials| denials.add(text))
     }
 
     fn fatal(&self, text: String) {
@@ -150,6 +222,14 @@ impl Hearing {
             moves
         });
     }
+
+    fn credentials(&self) -> Option<String> {
+        self.credentials.as_ref().map(|path| path.display().to_string())
+    }
+
+    fn patience(&self) -> MutexGuard<'_, Patience> {
+        self.patience.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// Whether an attempt to reconnect ended because the server does not let this user in.
@@ -163,65 +243,4 @@ fn is_turned_away(text: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn hearing() -> Hearing {
-        Hearing {
-            status: watch::channel(BusStatus::Connected).0,
-            losses: watch::channel(0).0,
-            denials: watch::channel("".into()).0,
-            counters: Arc::default(),
-        }
-    }
-
-    #[test]
-    fn a_loss_that_no_event_told_of_is_found_and_counted_once() {
-        let hearing = hearing();
-        for _ in 0..3 {
-            hearing.agree_with(&State::Disconnected);
-        }
-        assert_eq!(*hearing.status.borrow(), BusStatus::Disconnected);
-        assert_eq!(*hearing.losses.borrow(), 1);
-        hearing.agree_with(&State::Connected);
-        assert_eq!(*hearing.status.borrow(), BusStatus::Connected);
-    }
-
-    #[test]
-    fn what_is_fatal_stays_so_whatever_the_connection_does() {
-        let hearing = hearing();
-        hearing.take(Event::ClientError(ClientError::Other(
-            ConnectErrorKind::AuthorizationViolation.to_string(),
-        )));
-        hearing.agree_with(&State::Connected);
-        hearing.take(Event::Connected);
-        assert!(matches!(*hearing.status.borrow(), BusStatus::Fatal(_)));
-    }
-
-    #[test]
-    fn i5_a_question_to_a_plugin_that_was_not_granted_is_denied_and_ends_nobody() {
-        let hearing = hearing();
-        let denied = |subject: &str| {
-            let text = format!("Permissions Violation for Publish to \"{subject}\"");
-            hearing.take(Event::ServerError(ServerError::Other(text)));
-        };
-        denied("snooze.v1.fleet.plugin.llm.check_idle");
-        assert_eq!(*hearing.status.borrow(), BusStatus::Connected);
-        assert!(hearing.denials.borrow().contains("fleet.plugin.llm"));
-        denied("snooze.v1.host.other.verdict");
-        assert!(matches!(*hearing.status.borrow(), BusStatus::Fatal(_)));
-    }
-
-    #[test]
-    fn a_server_that_is_only_away_is_not_fatal() {
-        let hearing = hearing();
-        for kind in [
-            ConnectErrorKind::Io,
-            ConnectErrorKind::TimedOut,
-            ConnectErrorKind::Dns,
-        ] {
-            hearing.take(Event::ClientError(ClientError::Other(kind.to_string())));
-        }
-        assert_eq!(*hearing.status.borrow(), BusStatus::Connected);
-    }
-}
+mod tests;

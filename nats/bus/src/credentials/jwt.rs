@@ -113,8 +113,14 @@ fn import(keys: &Keys, crossing: &Crossing) -> Vec<Value> {
 }
 
 /// A user, signed by its role's key. It carries no permissions: all of them come from the key's template.
-pub(super) fn user(keys: &Keys, user: &User, key: &KeyPair, issued_at: Timestamp) -> Signed {
-    let claims = json!({
+pub(super) fn user(
+    keys: &Keys,
+    user: &User,
+    key: &KeyPair,
+    issued_at: Timestamp,
+    ends_at: Option<Timestamp>,
+) -> Signed {
+    let mut claims = json!({
         "sub": key.public_key(),
         "name": user.name(),
         "nats": {
@@ -124,6 +130,9 @@ pub(super) fn user(keys: &Keys, user: &User, key: &KeyPair, issued_at: Timestamp
             "tags": user.tags(),
         },
     });
+    if let Some(ends_at) = ends_at {
+        claims["exp"] = json!(ends_at.as_second());
+    }
     sign(claims, keys.role(user.role()), issued_at)
 }
 

@@ -3,6 +3,7 @@
 mod artifacts;
 mod buckets;
 mod decisions;
+mod denials;
 mod durability;
 mod events;
 mod fixtures;

@@ -1,8 +1,8 @@
 //! Connections and messages that the tests share.
 
 use snooze_bus::{
-    Bus, BusConfig, Delivery, EventConsumer, EventDelivery, RawMessage, RawSubscription, Role, Stream,
-    Subject, SubjectFilter, Subscription, User,
+    Bus, BusConfig, Delivery, EventConsumer, EventDelivery, OnDenial, RawMessage, RawSubscription, Role,
+    Stream, Subject, SubjectFilter, Subscription, User,
 };
 use snooze_schemas::{
     HostId,
@@ -35,6 +35,7 @@ pub(crate) fn config(url: String, role: Role, name: &str, credentials: Option<Pa
         name: name.to_owned(),
         service: format!("test of {role}"),
         connect_timeout: LIMIT,
+        on_denial: OnDenial::End,
     }
 }
 

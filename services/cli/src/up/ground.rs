@@ -6,7 +6,7 @@ use super::{
     plan::Plan,
 };
 use crate::{session::of_bus, state_folder::BusAddress};
-use snooze_bus::{Bucket, Bus, BusConfig, Keys, Role, ServerConfig, User, WriteError, keys};
+use snooze_bus::{Bucket, Bus, BusConfig, Keys, OnDenial, Role, ServerConfig, User, WriteError, keys};
 use snooze_schemas::{
     PluginName,
     event::Severity,
@@ -132,6 +132,10 @@ impl Place {
             name: member.user.name().to_owned(),
             service: format!("snooze up: {}", member.user.role()),
             connect_timeout: CONNECT_WITHIN,
+            on_denial: match member.user.role() {
+                Role::Host => OnDenial::GoOn,
+                _ => OnDenial::End,
+            },
         })
         .await
         .map_err(|error| of_bus(&error))

@@ -2,7 +2,9 @@
 
 use crate::machine::Machine;
 use serde_json::json;
-use snooze_bus::{Bucket, Bus, BusConfig, Delivery, Role, Subject, SubjectFilter, Subscription, User, keys};
+use snooze_bus::{
+    Bucket, Bus, BusConfig, Delivery, OnDenial, Role, Subject, SubjectFilter, Subscription, User, keys,
+};
 use snooze_collector::{CollectorError, Config, Settings};
 use snooze_schemas::{
     ErrorCode, HostId,
@@ -40,6 +42,7 @@ async fn bus_at(url: &str, service: &str) -> Bus {
         name: "h1".to_owned(),
         service: service.to_owned(),
         connect_timeout: LIMIT,
+        on_denial: OnDenial::GoOn,
     })
     .await
     .expect("connects")

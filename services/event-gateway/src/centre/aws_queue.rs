@@ -22,11 +22,7 @@ mod queue;
 mod scaling;
 
 use super::{Config, rarely::Rarely};
-use crate::{
-    aws::Connection,
-    host::{Lanes, broker::Broker},
-    source::trouble::Trouble,
-};
+use crate::{aws::Connection, host::Lanes, source::trouble::Trouble};
 use instances::Instances;
 use message::see_to;
 use queue::{AT_ONCE, Queue};
@@ -116,7 +112,6 @@ impl Settings {
 struct Office {
     config: Config,
     bus: Bus,
-    broker: Broker,
     queue: Queue,
     scaling: Scaling,
     instances: Instances,
@@ -150,7 +145,6 @@ pub(crate) async fn take(
         queue,
         scaling,
         instances,
-        broker: Broker::of(bus.clone()),
         bus,
         lifecycle_hooks: settings.lifecycle_hooks,
         beat: settings.beat,

@@ -5,7 +5,6 @@ mod left;
 
 use super::{
     Config,
-    broker::Broker,
     filing::{self, Filed},
     hand_over::Runner,
     journal::{Book, Entry, Line, Open},
@@ -15,7 +14,7 @@ use crate::{
     source::{Notice, Told},
 };
 use serde_json::Value;
-use snooze_bus::trace;
+use snooze_bus::{Bus, trace};
 use snooze_schemas::event::{Event, MAX_DATA_BYTES, Severity};
 use snooze_service_runtime::{CancellationToken, Clocks, exit::one_line};
 use std::{convert::Infallible, pin::pin, sync::Arc, time::Duration};
@@ -55,7 +54,7 @@ pub(super) struct Desk {
     whose: Whose,
     boot_id: String,
     clocks: Clocks,
-    broker: Broker,
+    bus: Bus,
     runner: Runner,
     book: Book,
     handing: Lanes,
@@ -63,12 +62,12 @@ pub(super) struct Desk {
 }
 
 impl Desk {
-    pub(super) fn new(config: &Config, broker: Broker, book: Book) -> Arc<Desk> {
+    pub(super) fn new(config: &Config, bus: Bus, book: Book) -> Arc<Desk> {
         Arc::new(Desk {
             whose: config.whose(),
             boot_id: config.boot_id.clone(),
             clocks: config.clocks.clone(),
-            broker,
+            bus,
             runner: Runner::at(config.runner_socket.clone()),
             book,
             handing: Lanes::new(),
@@ -169,7 +168,7 @@ impl Desk {
         };
         let filing = async {
             if file {
-                if let Filed::Never(why) = filing::file(&self.broker, &self.filing, &entry.event).await {
+                if let Filed::Never(why) = filing::file(&self.bus, &self.filing, &entry.event).await {
                     tracing::error!(event = %entry.event.id, why, "an event can never be filed, and is not tried again");
                 }
                 self.book.write(Line::Filed { id: id() }).await;

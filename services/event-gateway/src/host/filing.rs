@@ -1,7 +1,7 @@
 //! The way into the streams: once, under the event's own id, when there is a broker.
 
-use super::{broker::Broker, desk::Lanes};
-use snooze_bus::{BusError, Expect, FileError, Subject};
+use super::desk::Lanes;
+use snooze_bus::{Bus, BusError, BusStatus, Expect, FileError, Subject};
 use snooze_schemas::event::Event;
 use snooze_service_runtime::exit::one_line;
 use std::time::Duration;
@@ -24,11 +24,11 @@ pub(crate) enum Filed {
 }
 
 /// Files an event, however long that takes. Cancelling it leaves open whether it was filed: the same again tells.
-pub(crate) async fn file(broker: &Broker, lanes: &Lanes, event: &Event) -> Filed {
+pub(crate) async fn file(bus: &Bus, lanes: &Lanes, event: &Event) -> Filed {
     let subject = Subject::from(event);
     let (mut pause, mut told) = (FIRST_PAUSE, false);
     loop {
-        let bus = broker.connected().await;
+        connected(bus).await;
         let place = lanes.place(event.severity).await;
         let filed = bus.file(&subject, event, Expect::New, ACK).await;
         drop(place);
@@ -46,9 +46,18 @@ pub(crate) async fn file(broker: &Broker, lanes: &Lanes, event: &Event) -> Filed
         sleep(pause).await;
         pause = match &error {
             // It is waited for above.
-            FileError::NotSent(_) | FileError::Ambiguous { .. } => FIRST_PAUSE,
+            FileError::NotSent(BusError::Disconnected { .. }) | FileError::Ambiguous { .. } => FIRST_PAUSE,
             _ => (pause * 2).min(LONGEST_PAUSE),
         };
+    }
+}
+
+/// Waits for a broker that lets this user in; for ever where the connection has ended. Cancelling it loses nothing.
+pub(super) async fn connected(bus: &Bus) {
+    let mut status = bus.status();
+    let connected = status.wait_for(|status| *status == BusStatus::Connected).await;
+    if connected.map(drop).is_err() {
+        std::future::pending::<()>().await;
     }
 }
 

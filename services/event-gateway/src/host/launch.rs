@@ -5,9 +5,9 @@
 //! back: who heard of it last may be gone. The runner's hello, which has none, takes nothing of it back. Nothing waits
 //! for it, and a metadata service that is away is asked again.
 
-use super::{Config, broker::Broker};
+use super::{Config, filing::connected};
 use crate::source::aws_metadata::{Settings, identity};
-use snooze_bus::{BusStatus, Subject};
+use snooze_bus::{Bus, BusStatus, Subject};
 use snooze_schemas::host::Hello;
 use snooze_service_runtime::{CancellationToken, exit::one_line};
 use std::{convert::Infallible, time::Duration};
@@ -20,7 +20,7 @@ const PAUSE: Duration = Duration::from_secs(60);
 pub(super) async fn tell(
     settings: Settings,
     config: Config,
-    broker: Broker,
+    bus: Bus,
     shutdown: CancellationToken,
 ) -> Result<(), Infallible> {
     let telling = async {
@@ -41,9 +41,9 @@ pub(super) async fn tell(
             version: env!("CARGO_PKG_VERSION").to_owned(),
         };
         let subject = Subject::HostHello(config.host.clone());
+        let mut status = bus.status();
         loop {
-            let bus = broker.connected().await;
-            let mut status = bus.status();
+            connected(&bus).await;
             if let Err(error) = bus.publish(&subject, &hello).await {
                 tracing::debug!(
                     error = one_line(&error),

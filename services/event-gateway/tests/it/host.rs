@@ -5,12 +5,21 @@ use crate::{
     noticing::{Place, happening, spot},
 };
 use serde_json::json;
-use snooze_bus::{Bus, BusStatus, Stream, SubjectFilter, User};
+use snooze_bus::{Bus, BusConfig, OnDenial, Stream, SubjectFilter, User};
 use snooze_event_gateway::happening::{Happening, State};
 use snooze_schemas::event::{Event, Scope};
 use snooze_test_harness::{NatsServer, wait_for, wait_until};
 use std::time::Duration;
-use tokio::time::timeout;
+
+/// Between two attempts there are some seconds by then, on a machine that compiles meanwhile.
+const MENDED: Duration = Duration::from_secs(60);
+
+async fn until_denied(bus: &Bus) {
+    wait_until(LIMIT, "the denial is heard", async || {
+        bus.counters().violations > 0
+    })
+    .await;
+}
 
 async fn filed(centre: &Centre, stream: Stream) -> Vec<Event> {
     let filter = SubjectFilter::EventsOf(Scope::Host(host("h1")));
@@ -202,14 +211,14 @@ async fn e7_credentials_that_the_broker_does_not_know_end_neither_noticing_nor_h
     let folder = tempfile::tempdir().expect("a folder");
     let credentials = folder.path().join("host.creds");
     std::fs::copy(stranger.credentials(&user), &credentials).expect("copies");
-    let mut config = centre.server.bus_config(&user);
-    config.credentials = Some(credentials.clone());
-    let begun = Bus::begin(config).await.expect("nobody was asked yet");
-    let mut status = begun.status();
-    let turned_away = status.wait_for(|status| matches!(status, BusStatus::Fatal(_)));
-    let gateway = place.gateway_on(begun.clone());
-    let turned_away = timeout(LIMIT, turned_away).await.expect("it is turned away");
-    turned_away.expect("the connection is there");
+    let config = BusConfig {
+        credentials: Some(credentials.clone()),
+        on_denial: OnDenial::GoOn,
+        ..centre.server.bus_config(&user)
+    };
+    let bus = Bus::begin(config).await.expect("nobody was asked yet");
+    let gateway = place.gateway_on(bus.clone());
+    until_denied(&bus).await;
     gateway.notices(spot(&place)).await;
     let handed = runner.asked().await.accept().await;
     // Somebody renews them, and starts nothing anew.
@@ -218,6 +227,35 @@ async fn e7_credentials_that_the_broker_does_not_know_end_neither_noticing_nor_h
         until_filed(&centre, Stream::EventsUrgent, 1).await,
         [handed.event]
     );
+    gateway.end().await;
+}
+
+#[tokio::test]
+async fn e7_an_event_that_may_not_be_filed_is_handled_and_filed_once_it_may_be() {
+    let denied = NatsServer::denying(&["snooze.v1.event.h1.3.>"], &[]).await;
+    let centre = Centre::before_set_up(denied).await;
+    centre.set_up().await;
+    let place = Place::new();
+    let runner = place.listen();
+    let config = BusConfig {
+        on_denial: OnDenial::GoOn,
+        ..centre.server.bus_config(&User::host(&host("h1")))
+    };
+    let bus = Bus::begin(config).await.expect("nobody is waited for");
+    let gateway = place.gateway_on(bus.clone());
+    gateway.notices(spot(&place)).await;
+    let handed = runner.asked().await.accept().await;
+    until_denied(&bus).await;
+    // What is allowed goes on.
+    gateway.notices(happening("system.cpu.high", "a")).await;
+    runner.asked().await.accept().await;
+    until_filed(&centre, Stream::EventsRoutine, 1).await;
+    assert_eq!(filed(&centre, Stream::EventsUrgent).await, []);
+    centre.server.deny_nothing();
+    wait_until(MENDED, "it is filed", async || {
+        filed(&centre, Stream::EventsUrgent).await == [handed.event.clone()]
+    })
+    .await;
     gateway.end().await;
 }
 

@@ -95,7 +95,7 @@ async fn file(office: &Office, notice: &Notice) -> Vec<(HostId, Event)> {
         }
     }
     let filing = events.iter().map(async |(host, event)| {
-        match filing::file(&office.broker, &office.lanes, event).await {
+        match filing::file(&office.bus, &office.lanes, event).await {
             Filed::Yes => {
                 tracing::info!(event = %event.id, %host, r#type = %event.event_type, "what the queue tells is filed");
             }
