@@ -1,7 +1,7 @@
 //! Subscribing on a bus that may be away just now.
 //!
-//! A broker that is restarted is no reason to end the runner: only a denial is, and that shows as the
-//! connection's state, never here.
+//! A broker that is restarted is no reason to end the runner. What a denial is, its connection says, and that shows as
+//! the connection's state, never here.
 
 use snooze_bus::{Announcement, Bus, BusError, BusStatus, Service, SubjectFilter, Subscription};
 use snooze_service_runtime::{CancellationToken, exit::one_line};

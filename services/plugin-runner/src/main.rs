@@ -46,7 +46,7 @@ fn main() -> ExitCode {
             .service
             .server
             .unwrap_or_else(|| "nats://127.0.0.1:4222".to_owned());
-        // Plugins run, and handle what this host notices itself, whether there is a broker or not.
+        // Plugins run, and handle what this host notices itself, whether there is a broker that lets it in or not (E7).
         let beginning = Bus::begin(BusConfig {
             servers,
             credentials: arguments.service.credentials,
@@ -54,7 +54,7 @@ fn main() -> ExitCode {
             name: config.host.to_string(),
             service: NAME.to_owned(),
             connect_timeout: CONNECT_TIMEOUT,
-            on_denial: OnDenial::End,
+            on_denial: OnDenial::GoOn,
         });
         let bus = beginning.await.map_err(|error| of_bus(&error))?;
         let run = snooze_plugin_runner::run(config, bus, shutdown).await;

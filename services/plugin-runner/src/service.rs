@@ -51,10 +51,11 @@ struct Asked {
     neighbour: Option<Neighbour>,
 }
 
-/// Runs the service until `shutdown`.
+/// Runs the service until `shutdown`. The bus may be away, now and later; where its connection goes on
+/// ([`OnDenial::GoOn`](snooze_bus::OnDenial::GoOn)), a bus that denies this host something is the same to it.
 ///
 /// # Errors
-/// When it cannot start, when a part of it fails, or when the bus denies what it needs.
+/// When it cannot start, when a part of it fails, or when the connection has ended.
 pub async fn run(config: Config, bus: Bus, shutdown: CancellationToken) -> Result<(), RunnerError> {
     let below = [config.plugin_home(), config.packages()];
     for error in files::state_folders(&config.state, &below).map_err(RunnerError::StateFolder)? {

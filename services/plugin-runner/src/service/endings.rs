@@ -5,7 +5,8 @@ use snooze_bus::{Bus, BusStatus};
 use snooze_service_runtime::CancellationToken;
 use std::convert::Infallible;
 
-/// Ends with an error when the bus denies something that is needed: what it withholds would never be missed.
+/// Ends with an error when the connection has ended: it is closed, or one to which a denial is the end, since what is
+/// withheld would never be missed.
 pub(super) async fn not_denied(bus: Bus, shutdown: CancellationToken) -> Result<(), RunnerError> {
     let mut status = bus.status();
     tokio::select! {

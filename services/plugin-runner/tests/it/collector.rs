@@ -1,13 +1,14 @@
 //! A source of samples whose readings a test chooses: real clocks, real bus, and the collector's ring
 //! of samples that waits while the bus is away, and that is asked for what was missed.
 
-use snooze_bus::{Bus, BusStatus, Subject, SubjectFilter};
+use snooze_bus::{Bus, BusConfig, BusStatus, OnDenial, Subject, SubjectFilter, User};
 use snooze_schemas::{
     HostId,
     host::{MissedSamples, Samples, TakeSample},
     sample::{Reading, Sample, Unit, name},
 };
 use snooze_service_runtime::{AgentId, CancellationToken, Clocks};
+use snooze_test_harness::NatsServer;
 use std::{
     collections::VecDeque,
     sync::{
@@ -19,6 +20,14 @@ use std::{
 
 /// How often it measures.
 pub(crate) const INTERVAL: Duration = Duration::from_millis(100);
+
+/// What the processes of a host connect with: where the broker denies something, they go on.
+pub(crate) fn going_on(server: &NatsServer, host: &HostId) -> BusConfig {
+    BusConfig {
+        on_denial: OnDenial::GoOn,
+        ..server.bus_config(&User::host(host))
+    }
+}
 
 /// Readings for one host.
 pub(crate) struct Collector {

@@ -7,6 +7,7 @@ mod chains;
 mod collector;
 mod contents;
 mod crashes;
+mod denials;
 mod departed;
 mod events;
 mod fences;

@@ -43,8 +43,12 @@ fn line(event: Event) -> Vec<u8> {
 }
 
 pub(crate) async fn hand_over(stage: &Stage, event: Event) -> Value {
-    let (socket, said) = (socket(stage), line(event));
-    wait_for(SOON, "somebody listens", async || say(&socket, &said).await).await
+    hand_over_at(&socket(stage), event).await
+}
+
+pub(crate) async fn hand_over_at(socket: &Path, event: Event) -> Value {
+    let said = line(event);
+    wait_for(SOON, "somebody listens", async || say(socket, &said).await).await
 }
 
 pub(crate) fn taken(duplicate: bool) -> Value {

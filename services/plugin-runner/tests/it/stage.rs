@@ -1,6 +1,6 @@
 //! A bus with roles, a runner, samples, and those who talk to a runner.
 
-use crate::collector::Collector;
+use crate::collector::{Collector, going_on};
 use serde_json::{Value, json};
 use snooze_bus::{Bucket, Bus, Role, Subject, SubjectFilter, Subscription, User, keys};
 use snooze_plugin_runner::{Config, Restarts, RunnerError, fence::FenceConfig};
@@ -64,7 +64,8 @@ impl Stage {
         Stage::on(NatsServer::open().await).await
     }
 
-    async fn on(server: NatsServer) -> Stage {
+    /// The same on this one.
+    pub(crate) async fn on(server: NatsServer) -> Stage {
         let host: HostId = "h1".parse().expect("a host id");
         let named = |role| User::named(role, "test").expect("a name");
         server
@@ -82,8 +83,9 @@ impl Stage {
             .expect("an executor listens");
         // The machine's own boot id, because its own clocks are read.
         let boot_id = identity::boot_id().expect("the kernel has one");
+        let going_on = Bus::connect(going_on(&server, &host)).await;
         let collector = Collector::start(
-            server.bus(&User::host(&host)).await,
+            going_on.expect("the server lets it in"),
             host.clone(),
             boot_id.clone(),
         )
@@ -188,7 +190,12 @@ impl Stage {
 
     /// A runner, whose plugins are granted the test's own folder and every event that tests send, and what the test
     /// grants them besides.
-    pub(crate) async fn runner_with(&self, mut config: Config) -> Runner {
+    pub(crate) async fn runner_with(&self, config: Config) -> Runner {
+        self.runner_as(self.granted(config)).await
+    }
+
+    /// What such a runner is told.
+    pub(crate) fn granted(&self, mut config: Config) -> Config {
         for entry in fs::read_dir(self.plugin_folder()).expect("it is there") {
             let path = entry.expect("it can be read").path();
             let name = path.file_stem().expect("a name").to_string_lossy().into_owned();
@@ -197,7 +204,7 @@ impl Stage {
             granted["write"] = json!([self.folder.path()]);
             granted["events"] = json!(["custom", "snooze.pending", "snooze.cancelled"]);
         }
-        self.runner_as(config).await
+        config
     }
 
     /// A runner that is told this and nothing else.
@@ -209,6 +216,11 @@ impl Stage {
     /// The same, with these credentials.
     pub(crate) async fn runner_of(&self, config: Config, user: &User) -> Runner {
         let bus = self.server.bus(user).await;
+        Self::runner_on(config, bus)
+    }
+
+    /// The same, on this connection.
+    pub(crate) fn runner_on(config: Config, bus: Bus) -> Runner {
         let stop = CancellationToken::new();
         let task = tokio::spawn(snooze_plugin_runner::run(config, bus, stop.clone()));
         Runner { stop, task }
