@@ -41,6 +41,8 @@ fn main() -> ExitCode {
     run_service(NAME, Threads::One, &telemetry, async |shutdown| {
         loaded.log_notices();
         let config = settle(&arguments, &loaded)?;
+        // Once it was let in it waits for its credentials to be renewed as for a broker that is away, and keeps its
+        // samples meanwhile (T2): so do the runner and the gateway of this host, which have the same.
         let connecting = Bus::connect(BusConfig {
             servers: arguments
                 .server
@@ -50,7 +52,7 @@ fn main() -> ExitCode {
             name: config.host.to_string(),
             service: NAME.to_owned(),
             connect_timeout: CONNECT_TIMEOUT,
-            on_denial: OnDenial::End,
+            on_denial: OnDenial::GoOn,
         });
         // Given up half way it has told nobody anything, so there is nothing to end in order.
         let Some(bus) = shutdown.run_until_cancelled(connecting).await else {
