@@ -181,6 +181,38 @@ async fn t2_samples_survive_a_restart_of_the_server() {
 }
 
 #[tokio::test]
+async fn t2_samples_wait_for_credentials_to_be_renewed_and_leave_no_hole() {
+    let (mut server, machine) = (NatsServer::with_kept_keys().await, Machine::new());
+    let mut samples = subscribed(&server.bus(&named(Role::Operator)).await).await;
+    let user = User::host(&host());
+    let connection = BusConfig {
+        on_denial: OnDenial::GoOn,
+        ..server.bus_config(&user)
+    };
+    let credentials = connection.credentials.clone();
+    let bus = Bus::connect(connection).await.expect("it is let in");
+    let running = Running::start_as(bus.clone(), &machine, 100);
+    let (mut before, _) = next(&mut samples).await;
+    server.revoke(Role::Host);
+    wait_until(LIMIT, "it is turned away", async || bus.counters().violations > 0).await;
+    let until = Clocks::real().monotonic_ms() + 500;
+    assert_eq!(
+        Some(server.credentials(&user)),
+        credentials,
+        "they are renewed in their place"
+    );
+    while before.ends_monotonic_ms < until {
+        let (after, _) = next(&mut samples).await;
+        // One whose flush was lost with the connection comes a second time.
+        if after.seq > before.seq {
+            assert_abuts(&before, &after);
+            before = after;
+        }
+    }
+    running.end().await;
+}
+
+#[tokio::test]
 async fn t2_a_sample_that_is_being_taken_at_the_shutdown_still_arrives() {
     let (server, machine) = (NatsServer::open().await, Machine::new());
     let listener = bus(&server, "listener").await;
