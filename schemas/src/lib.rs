@@ -19,6 +19,7 @@ pub mod reply;
 pub mod roster;
 pub mod sample;
 pub mod state;
+pub mod unambiguous;
 pub mod verdict;
 
 pub use ids::{EventId, EventType, GroupName, HostId, InvalidToken, PluginName, SourceName, VoterName};

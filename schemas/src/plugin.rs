@@ -1,6 +1,5 @@
 //! What a plugin is asked and what it answers, over NATS and over stdin/stdout alike.
 
-pub mod answer;
 pub mod approval;
 pub mod inspection;
 pub mod management;

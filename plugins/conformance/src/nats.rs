@@ -10,7 +10,7 @@ use crate::{
 };
 use serde_json::{Value, json};
 use snooze_bus::{Bus, Format, KIND, PluginMethod, Subject, VERSION};
-use snooze_schemas::{HostId, PluginName, message, plugin::answer::Answer};
+use snooze_schemas::{HostId, PluginName, message, unambiguous::Unambiguous};
 use std::{collections::BTreeMap, time::Duration};
 
 /// The host that the cases are about; on the bus it is the one that the plugin serves, where it serves one.
@@ -100,7 +100,7 @@ impl NatsPlugin {
             Format::Json => "json",
             Format::MessagePack => "messagepack",
         };
-        let Answer(value) = snooze_bus::decode(&answer.payload).map_err(|why| {
+        let Unambiguous(value) = snooze_bus::decode(&answer.payload).map_err(|why| {
             let cause =
                 std::error::Error::source(&why).map_or_else(String::new, |cause| format!(" ({cause})"));
             odd(format!("{why}{cause}"))

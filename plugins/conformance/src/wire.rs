@@ -4,7 +4,7 @@
 
 use crate::case::{Form, Piece, written_out};
 use serde_json::{Map, Value};
-use snooze_schemas::plugin::answer::Answer;
+use snooze_schemas::unambiguous::Unambiguous;
 
 /// "Method not found" in JSON-RPC 2.0.
 const METHOD_NOT_FOUND: i64 = -32601;
@@ -50,7 +50,7 @@ pub(crate) fn bytes(form: Form, pieces: &[Piece]) -> Vec<u8> {
 pub(crate) fn answer(form: Form, line: &[u8], method: &str) -> Result<Value, String> {
     let answer = serde_json::from_slice(line)
         .map_err(|cause| format!("a line of JSON in which no key stands twice ({cause})"))?;
-    let Answer(Value::Object(answer)) = answer else {
+    let Unambiguous(Value::Object(answer)) = answer else {
         return Err("a JSON object".to_owned());
     };
     let id = answer.get("id").cloned().unwrap_or_default();

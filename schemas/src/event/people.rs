@@ -1,7 +1,7 @@
 //! What people and their programs send and ask for.
 
 use super::Severity;
-use crate::{EventId, HostId, Message, Timestamp};
+use crate::{EventId, HostId, Message, Timestamp, unambiguous};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -20,6 +20,8 @@ pub struct CustomEvent {
     /// Until when something can be done.
     pub deadline: Option<Timestamp>,
     /// What else is known.
+    // Where a key stands twice in one object of it nobody knows what was meant.
+    #[serde(deserialize_with = "unambiguous::object")]
     pub data: Map<String, Value>,
 }
 

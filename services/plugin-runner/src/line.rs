@@ -6,7 +6,7 @@
 
 use serde::Serialize;
 use serde_json::{Map, Value};
-use snooze_schemas::{EventType, plugin::answer::Answer};
+use snooze_schemas::{EventType, unambiguous::Unambiguous};
 
 /// What a plugin can be asked, by its name on the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -119,8 +119,8 @@ const METHOD_NOT_FOUND: i64 = -32601;
 #[must_use]
 pub(crate) fn read(line: &[u8], method: Method, id: u64) -> Line {
     let mut answer = match serde_json::from_slice(line) {
-        Ok(Answer(Value::Object(answer))) => answer,
-        Ok(Answer(_)) => return Line::Garbage("it is no object".to_owned()),
+        Ok(Unambiguous(Value::Object(answer))) => answer,
+        Ok(Unambiguous(_)) => return Line::Garbage("it is no object".to_owned()),
         Err(error) => return Line::Garbage(error.to_string()),
     };
     // Whoever speaks JSON-RPC may still answer in the original's words; another version of it is neither.

@@ -17,9 +17,8 @@ use snooze_schemas::{
     EventType, HostId, Message, PluginName,
     event::{Event, HandleEvent, HandlerResult},
     metrics::Metrics,
-    plugin::{
-        CheckIdle, CheckIdleResult, Info, PluginInfo, SupportedEvents, SupportedEventsResult, answer::Answer,
-    },
+    plugin::{CheckIdle, CheckIdleResult, Info, PluginInfo, SupportedEvents, SupportedEventsResult},
+    unambiguous::Unambiguous,
 };
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -242,7 +241,7 @@ impl NatsPlugin {
         }
         let outcome = self
             .bus
-            .request_bare::<_, Answer>(&self.subject(method), question, within)
+            .request_bare::<_, Unambiguous>(&self.subject(method), question, within)
             .await;
         if let Some(presence) = Presence::shown_by(method, &outcome) {
             self.note(presence);

@@ -39,6 +39,41 @@ async fn find(centre: &Centre, stream: Stream, subject: &Subject) -> Option<Even
 }
 
 #[tokio::test]
+async fn e8_an_event_in_which_a_key_stands_twice_is_refused_by_the_keys_name_and_not_filed() {
+    let centre = Centre::start().await;
+    let gateway = centre.gateway(|_| {}).await;
+    let nightly = centre
+        .source("nightly", json!({"hosts": "all", "max_severity": 1}))
+        .await;
+    for (body, key) in [
+        (r#"{"id":"b1","data":{"files":3,"files":4}}"#, "files"),
+        (r#"{"id":"b1","data":{"list":[{"deep":1,"deep":1}]}}"#, "deep"),
+        (r#"{"id":"b1","host":"h1","host":"h2","data":{}}"#, "host"),
+    ] {
+        let answer = nightly
+            .raw_request(
+                "snooze.v1.custom.nightly.backup.done",
+                &[],
+                body.as_bytes(),
+                LIMIT,
+            )
+            .await
+            .expect("is answered");
+        let said: Value = serde_json::from_slice(&answer.payload).expect("JSON");
+        assert_eq!(said["code"], "bad_request", "{body}: {said}");
+        let message = said["message"].as_str().expect("a text");
+        assert!(message.contains(key), "{body}: {message}");
+    }
+    let filter = snooze_bus::SubjectFilter::AllEvents;
+    let filed = centre
+        .administrator
+        .history::<Event>(Stream::EventsRoutine, &filter, 10)
+        .await;
+    assert_eq!(filed.expect("reads").len(), 0);
+    gateway.end().await;
+}
+
+#[tokio::test]
 async fn e8_a_request_is_answered_once_the_stream_has_the_event() {
     let centre = Centre::start().await;
     let gateway = centre.gateway(|_| {}).await;

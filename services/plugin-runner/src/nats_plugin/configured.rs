@@ -17,7 +17,8 @@ use serde_json::{Map, Value};
 use snooze_bus::{Bus, PluginMethod, RequestError, Subject};
 use snooze_schemas::{
     HostId, Message, PluginName,
-    plugin::{Configure, Initialize, answer::Answer},
+    plugin::{Configure, Initialize},
+    unambiguous::Unambiguous,
 };
 use std::{fmt, sync::Arc, time::Duration};
 use tokio::{
@@ -229,10 +230,10 @@ impl Configured {
         let refused = |why: &dyn fmt::Display| Trouble::Refused(format!("{failed}: {why}"));
         match self
             .bus
-            .request_bare::<_, Answer>(&subject, question, LIMIT)
+            .request_bare::<_, Unambiguous>(&subject, question, LIMIT)
             .await
         {
-            Ok(Answer(answer)) => match line::success(&answer, method) {
+            Ok(Unambiguous(answer)) => match line::success(&answer, method) {
                 Err(said) if !said.unknown_method => Err(refused(&said)),
                 Ok(()) | Err(_) => Ok(()),
             },

@@ -7,6 +7,7 @@ use super::cloud_event::{CloudEvent, Mistake, Place};
 use data_encoding::BASE64;
 use http::{HeaderMap, header::CONTENT_TYPE};
 use serde_json::{Map, Value};
+use snooze_schemas::unambiguous::Unambiguous;
 use std::borrow::Cow;
 
 /// The most events of one request: with each written in two milliseconds they are filed well before whoever sent
@@ -97,7 +98,12 @@ impl Mode {
 }
 
 fn json(body: &[u8]) -> Result<Value, Mistake> {
-    serde_json::from_slice(body).map_err(|error| Mistake::new("body", format!("it is no JSON: {error}")))
+    match serde_json::from_slice(body) {
+        Ok(Unambiguous(value)) => Ok(value),
+        // It is JSON, and a key stands there twice: whose is said in the error.
+        Err(error) if error.is_data() => Err(Mistake::new("body", error.to_string())),
+        Err(error) => Err(Mistake::new("body", format!("it is no JSON: {error}"))),
+    }
 }
 
 fn structured(event: Value, at: &str) -> Result<CloudEvent, Mistake> {

@@ -182,6 +182,31 @@ fn a_mistake_is_told_with_the_field_that_it_is_in() {
 }
 
 #[test]
+fn a_key_that_stands_twice_is_refused_by_its_name_in_every_mode() {
+    let twice = |key: &str| format!("the key {key:?} stands there twice");
+    let plain = whole().to_string();
+    let doubled = plain.replacen('{', r#"{"type": "build.passed", "#, 1);
+    let deep = plain.replace(r#"{"branch":"main"}"#, r#"{"branch":"main","branch":"next"}"#);
+    assert_ne!(plain, deep);
+    for (headers, body, key) in [
+        (headers(&[("content-type", STRUCTURED)]), doubled, "type"),
+        (headers(&[("content-type", STRUCTURED)]), deep.clone(), "branch"),
+        (
+            headers(&[("content-type", BATCHED)]),
+            format!("[{plain},{deep}]"),
+            "branch",
+        ),
+        (binary(), r#"{"a": [{"b": 1, "b": 1}]}"#.to_owned(), "b"),
+    ] {
+        let Err(NotRead::Mistake(mistake)) = read(&headers, body.as_bytes()) else {
+            panic!("{body} is read");
+        };
+        assert_eq!(mistake.path, "body", "{body}");
+        assert!(mistake.text.starts_with(&twice(key)), "{body}: {}", mistake.text);
+    }
+}
+
+#[test]
 fn a_part_that_cannot_be_filed_is_named_as_it_was_sent() {
     let one = structured(&whole()).expect("is read");
     assert_eq!(

@@ -16,11 +16,7 @@ use snooze_plugin_runner::{
     PluginManifest,
     asking::{AskError, ConfigBook, NatsPlugin, Plugin, Runtime},
 };
-use snooze_schemas::{
-    EventType, HostId,
-    metrics::Metrics,
-    plugin::{Info, answer::Answer},
-};
+use snooze_schemas::{EventType, HostId, metrics::Metrics, plugin::Info, unambiguous::Unambiguous};
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
@@ -101,9 +97,9 @@ impl OnBus {
         let said = self
             .asked
             .bus
-            .request_bare::<_, Answer>(&subject, &Info {}, ANSWER_LIMIT);
+            .request_bare::<_, Unambiguous>(&subject, &Info {}, ANSWER_LIMIT);
         match said.await {
-            Ok(Answer(Value::Object(said))) => said,
+            Ok(Unambiguous(Value::Object(said))) => said,
             Ok(_) | Err(_) => Map::new(),
         }
     }

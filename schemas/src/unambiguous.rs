@@ -1,4 +1,4 @@
-//! What a plugin answers, as it came, before anything is read into it.
+//! What somebody else wrote, as it came, before anything is read into it: a plugin's answer, a person's data.
 //!
 //! **Invariant:** no key stands twice in one object of it, however deep: which of two values was meant nobody can
 //! know, and readers differ. It is as large and as deep as who reads its bytes allows.
@@ -13,73 +13,86 @@ use std::fmt;
 /// So many characters of a key are shown.
 const SHOWN: usize = 60;
 
-/// An answer, in JSON or in what has the same form.
+/// A value in JSON, or in what has the same form.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Answer(pub Value);
+pub struct Unambiguous(pub Value);
 
-impl<'de> Deserialize<'de> for Answer {
+impl<'de> Deserialize<'de> for Unambiguous {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(AsItCame)
+    }
+}
+
+/// The same, where it has to be an object.
+///
+/// # Errors
+/// When it is none, or a key stands twice in one object of it.
+pub fn object<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Map<String, Value>, D::Error> {
+    match Unambiguous::deserialize(deserializer)? {
+        Unambiguous(Value::Object(object)) => Ok(object),
+        Unambiguous(_) => Err(D::Error::custom("it is no object")),
     }
 }
 
 struct AsItCame;
 
 impl<'de> Visitor<'de> for AsItCame {
-    type Value = Answer;
+    type Value = Unambiguous;
 
     fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str("what has a form in JSON")
     }
 
-    fn visit_unit<E: Error>(self) -> Result<Answer, E> {
-        Ok(Answer(Value::Null))
+    fn visit_unit<E: Error>(self) -> Result<Unambiguous, E> {
+        Ok(Unambiguous(Value::Null))
     }
 
-    fn visit_bool<E: Error>(self, value: bool) -> Result<Answer, E> {
-        Ok(Answer(value.into()))
+    fn visit_bool<E: Error>(self, value: bool) -> Result<Unambiguous, E> {
+        Ok(Unambiguous(value.into()))
     }
 
-    fn visit_u64<E: Error>(self, value: u64) -> Result<Answer, E> {
-        Ok(Answer(value.into()))
+    fn visit_u64<E: Error>(self, value: u64) -> Result<Unambiguous, E> {
+        Ok(Unambiguous(value.into()))
     }
 
-    fn visit_i64<E: Error>(self, value: i64) -> Result<Answer, E> {
-        Ok(Answer(value.into()))
+    fn visit_i64<E: Error>(self, value: i64) -> Result<Unambiguous, E> {
+        Ok(Unambiguous(value.into()))
     }
 
-    fn visit_f64<E: Error>(self, value: f64) -> Result<Answer, E> {
+    fn visit_f64<E: Error>(self, value: f64) -> Result<Unambiguous, E> {
         // What is no number has no form in JSON, and counts as nothing, as it does where it is written.
-        Ok(Answer(Number::from_f64(value).map_or(Value::Null, Value::Number)))
+        Ok(Unambiguous(
+            Number::from_f64(value).map_or(Value::Null, Value::Number),
+        ))
     }
 
-    fn visit_str<E: Error>(self, value: &str) -> Result<Answer, E> {
-        Ok(Answer(value.into()))
+    fn visit_str<E: Error>(self, value: &str) -> Result<Unambiguous, E> {
+        Ok(Unambiguous(value.into()))
     }
 
-    fn visit_string<E: Error>(self, value: String) -> Result<Answer, E> {
-        Ok(Answer(value.into()))
+    fn visit_string<E: Error>(self, value: String) -> Result<Unambiguous, E> {
+        Ok(Unambiguous(value.into()))
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Answer, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Unambiguous, A::Error> {
         let mut list = Vec::new();
-        while let Some(Answer(item)) = items.next_element()? {
+        while let Some(Unambiguous(item)) = items.next_element()? {
             list.push(item);
         }
-        Ok(Answer(Value::Array(list)))
+        Ok(Unambiguous(Value::Array(list)))
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Answer, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Unambiguous, A::Error> {
         let mut object = Map::new();
         while let Some(key) = entries.next_key::<String>()? {
             if object.contains_key(&key) {
                 let shown: String = key.chars().take(SHOWN).collect();
                 return Err(A::Error::custom(format!("the key {shown:?} stands there twice")));
             }
-            let Answer(value) = entries.next_value()?;
+            let Unambiguous(value) = entries.next_value()?;
             object.insert(key, value);
         }
-        Ok(Answer(Value::Object(object)))
+        Ok(Unambiguous(Value::Object(object)))
     }
 }
 
@@ -88,7 +101,7 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Result<Value, String> {
-        let answer: Result<Answer, _> = serde_json::from_str(text);
+        let answer: Result<Unambiguous, _> = serde_json::from_str(text);
         answer.map(|answer| answer.0).map_err(|error| error.to_string())
     }
 
