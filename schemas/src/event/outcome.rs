@@ -32,7 +32,7 @@ pub struct EventOutcome {
     /// When the host took it, by the host's clock.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accepted_at: Option<Timestamp>,
-    /// One for each handler that was asked, in that order.
+    /// One for each handler that was asked, in that order, and for each that would have been and is not run.
     pub handlers: Vec<HandlerOutcome>,
     /// Why others, or all, were not asked, where the host's configuration says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -56,4 +56,10 @@ pub struct HandlerOutcome {
     /// What was left of the event's time then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub left_ms: Option<u64>,
+    /// How much of that it had itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub within_ms: Option<u64>,
+    /// Whether its work was ended before it had answered, so that nobody knows what it did; the message says by what.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub interrupted: bool,
 }

@@ -2,10 +2,12 @@
 //!
 //! It asks none of them anything, and starts and ends none: who has a vote is `voters`', and what runs is the house's.
 
+mod absent;
 mod standing;
 mod voters;
 mod wanted;
 
+pub(crate) use absent::Absent;
 pub(crate) use voters::fingerprint;
 
 use crate::{

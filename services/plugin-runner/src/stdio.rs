@@ -20,6 +20,7 @@ pub use call::{CallError, Limits};
 pub(crate) use stage::Start;
 pub use stage::{Stage, Wanted};
 pub(crate) use strays::WHAT as STRAY;
+pub(crate) use turns::Errand;
 
 use crate::{
     backoff::Restarts,

@@ -164,34 +164,60 @@ fn told_by(ending: &Ending) -> Vec<String> {
 
 fn steps_of(host: &Scope, handler: &HandlerOutcome, reported: Timestamp) -> Vec<(Timestamp, String)> {
     let plugin = &handler.plugin;
-    let said = match handler.result.message.is_empty() {
-        true => String::new(),
-        false => format!(": {}", text::printable(&handler.result.message)),
-    };
+    let said = said(handler);
     let Some(started) = handler.started_at else {
-        return vec![(reported, format!("{host}: {plugin} was not asked{said}"))];
+        let what = if handler.interrupted {
+            "was interrupted"
+        } else {
+            "was not asked"
+        };
+        return vec![(reported, format!("{host}: {plugin} {what}{said}"))];
     };
-    let left = handler.left_ms.map_or(String::new(), |left| {
-        format!(", {} were left", text::millis(left))
-    });
     let took = std::time::Duration::from_millis(handler.took_ms);
     // It ended before that was reported, whatever the milliseconds round to.
     let ended = started
         .checked_add(took)
         .map_or(reported, |ended| ended.min(reported));
     let facts = match (handler.result.handled, handler.result.succeeded) {
-        (true, true) => "handled it",
-        (true, false) => "handled it and failed",
-        (false, true) => "had nothing to do",
-        (false, false) => "failed",
+        _ if handler.interrupted => "was interrupted after",
+        (true, true) => "handled it in",
+        (true, false) => "handled it and failed in",
+        (false, true) => "had nothing to do in",
+        (false, false) => "failed in",
     };
+    let took = handler.took_ms;
     vec![
-        (started, format!("{host}: {plugin} was asked{left}")),
         (
-            ended,
-            format!("{host}: {plugin} {facts} in {} ms{said}", handler.took_ms),
+            started,
+            format!("{host}: {plugin} was asked{}", its_time(handler)),
         ),
+        (ended, format!("{host}: {plugin} {facts} {took} ms{said}")),
     ]
+}
+
+/// What it had of the event's time.
+fn its_time(handler: &HandlerOutcome) -> String {
+    let (own, left) = (
+        handler.within_ms.map(text::millis),
+        handler.left_ms.map(text::millis),
+    );
+    match (own, left) {
+        (Some(own), Some(left)) => format!(", it had {own} of the {left} that were left"),
+        (None, Some(left)) => format!(", {left} were left"),
+        (_, None) => String::new(),
+    }
+}
+
+/// What it said, or what is said of it, to stand behind what it did.
+fn said(handler: &HandlerOutcome) -> String {
+    let message = handler.result.message.as_str();
+    // That it was interrupted stands before it.
+    let rest = message.strip_prefix("interrupted: ");
+    let message = rest.filter(|_| handler.interrupted).unwrap_or(message);
+    match message {
+        "" => String::new(),
+        message => format!(": {}", text::printable(message)),
+    }
 }
 
 fn outcome(story: &Story) -> String {

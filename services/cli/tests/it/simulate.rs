@@ -77,7 +77,7 @@ async fn whoever_brings_no_handler_sees_the_story_of_the_demonstrations() {
         "  noticed",
         "  filed: EVENTS_URGENT 1",
         "accepted, it is in the host's journal",
-        "demonstration-handler was asked, 5",
+        "demonstration-handler was asked, it had 5",
         "demonstration-handler handled it in ",
         "reported, handled by 1 of 1 plugins",
         "dispatched 1 of 1 given to their hosts by the centre as well",

@@ -34,12 +34,13 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// So many pauses may lie between the end of one that an operator starts anew and the one in its place.
 const ABSENCES: u32 = 20;
 
-/// When a handler was asked for the first time, and what was left then.
+/// When a handler was asked for the first time, and what was left then: of the event's time, and of its own.
 #[derive(Debug, Clone, Copy)]
 struct Asked {
     when: Instant,
     at: Timestamp,
     left_ms: u64,
+    within_ms: u64,
 }
 
 /// How long a handler may take for which nothing was configured. The work before a stop has its own limit in
@@ -62,11 +63,11 @@ impl Desk {
                 Some(outcome) => outcomes.push(outcome.clone()),
                 None if again.contains(plugin) => {}
                 None => {
-                    let outcome = failed(
-                        plugin,
-                        "interrupted: it was started before a restart and did not end",
-                        0,
-                    );
+                    let why = "interrupted: it was started before a restart and did not end";
+                    let outcome = HandlerOutcome {
+                        interrupted: true,
+                        ..failed(plugin, why, 0)
+                    };
                     self.note_end(&known.event, outcome.clone()).await;
                     outcomes.push(outcome);
                 }
@@ -104,7 +105,7 @@ impl Desk {
         let said = self.answer_of(&handler, event, work, times, &mut asked).await;
         // What it waited for its turn is none of its own.
         let took_ms = millis(asked.map_or(begun, |asked| asked.when).elapsed());
-        let (started_at, left_ms) = asked.map(|asked| (asked.at, asked.left_ms)).unzip();
+        let interrupted = matches!(&said, Err(error) if error.is_interruption());
         let result = match said {
             Ok(result) => result,
             // Not to know the method is a way to say that it is none of its business.
@@ -116,15 +117,17 @@ impl Desk {
             },
             // It did not begin: it is asked after a restart, if there is one before the event has ended.
             Err(error @ AskError::NotBegun(_)) => return failed(&name, &error.to_string(), took_ms),
-            Err(error) if error.is_crash() => failure(&format!("interrupted: {error}")),
+            Err(error) if interrupted => failure(&format!("interrupted: {error}")),
             Err(error) => failure(&error.to_string()),
         };
         let outcome = HandlerOutcome {
             plugin: name,
             result,
             took_ms,
-            started_at,
-            left_ms,
+            started_at: asked.map(|asked| asked.at),
+            left_ms: asked.map(|asked| asked.left_ms),
+            within_ms: asked.map(|asked| asked.within_ms),
+            interrupted,
         };
         self.note_end(event, outcome.clone()).await;
         outcome
@@ -160,6 +163,7 @@ impl Desk {
                     when,
                     at: self.clocks.wall(),
                     left_ms: millis(end.saturating_duration_since(when)),
+                    within_ms: millis(deadline.saturating_duration_since(when)),
                 });
                 Ok(())
             };
@@ -207,13 +211,15 @@ impl Desk {
 }
 
 /// One that was not asked, or of which it is not known how it ended.
-fn failed(plugin: &PluginName, message: &str, took_ms: u64) -> HandlerOutcome {
+pub(super) fn failed(plugin: &PluginName, message: &str, took_ms: u64) -> HandlerOutcome {
     HandlerOutcome {
         plugin: plugin.clone(),
         result: failure(message),
         took_ms,
         started_at: None,
         left_ms: None,
+        within_ms: None,
+        interrupted: false,
     }
 }
 

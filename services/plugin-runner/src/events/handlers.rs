@@ -3,18 +3,22 @@
 //!
 //! Who is known begins at once. Only a plugin that may be given the event and has not introduced itself since the
 //! runner's start is waited for, beside those that are at work, and takes its place when it has. Whoever cannot be
-//! given it, whatever he says of himself, keeps neither the others nor the report waiting.
+//! given it, whatever he says of himself, keeps neither the others nor the report waiting. Who would be asked and is not
+//! run, as one whose files are others than were approved, is told of in its place.
 
 mod finding;
 mod terms;
 
 pub(crate) use terms::covers;
 
-use super::Known;
+use super::{Known, asking::failed};
 use crate::{plugin::Plugin, plugins::Plugins, policy::PolicyInForce};
-use finding::{Told, handler_of, is_withheld};
+use finding::{Told, handler_of, is_withheld, place_of_absent};
 use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
-use snooze_schemas::{PluginName, event::Event};
+use snooze_schemas::{
+    PluginName,
+    event::{Event, HandlerOutcome},
+};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -67,6 +71,10 @@ pub(crate) struct Handlers {
     awaited: BTreeSet<PluginName>,
     /// Those that may not have it.
     withheld: FuturesUnordered<BoxFuture<'static, ()>>,
+    /// Those that are not run, and what is told of them.
+    absent: BTreeMap<i64, Vec<HandlerOutcome>>,
+    /// The lowest priority whose turn has come.
+    reached: Option<i64>,
     /// Two processes may tell the same name; only the first is asked.
     names: BTreeSet<PluginName>,
 }
@@ -98,6 +106,12 @@ impl Handlers {
                 handlers.withheld.push(noted.boxed());
             }
         }
+        for absent in plugins.absent(policy) {
+            if let Some(priority) = place_of_absent(&absent, plugins, &told) {
+                let told = failed(&absent.name, &absent.why, 0);
+                handlers.absent.entry(priority).or_default().push(told);
+            }
+        }
         handlers
     }
 
@@ -108,6 +122,8 @@ impl Handlers {
             unknown: FuturesUnordered::new(),
             awaited: BTreeSet::new(),
             withheld: FuturesUnordered::new(),
+            absent: BTreeMap::new(),
+            reached: None,
             names: BTreeSet::new(),
         }
     }
@@ -125,22 +141,35 @@ impl Handlers {
             while let Some(Some(found)) = self.unknown.next().now_or_never() {
                 self.add(found);
             }
-            if let Some((_, tier)) = self.tiers.pop_last() {
+            if let Some((priority, tier)) = self.tiers.pop_last() {
+                self.reached = Some(self.reached.unwrap_or(priority).min(priority));
                 let others = self.tiers.len() + usize::from(!self.unknown.is_empty());
                 return Some((tier, u32::try_from(others + 1).unwrap_or(u32::MAX)));
             }
-            let found = self.unknown.next().await?;
+            let Some(found) = self.unknown.next().await else {
+                self.reached = Some(i64::MIN);
+                return None;
+            };
             self.add(found);
         }
     }
 
-    /// The names of those that are known and were not asked.
+    /// What is told of those that are not run and whose turn has come.
+    pub(super) fn absent(&mut self) -> impl Iterator<Item = HandlerOutcome> + use<> {
+        let passed = self.reached.map(|reached| self.absent.split_off(&reached));
+        passed.unwrap_or_default().into_values().rev().flatten()
+    }
+
+    /// The names of those that are known and whose turn has not come.
     pub(super) fn left(&mut self) -> Vec<PluginName> {
         while let Some(Some(found)) = self.unknown.next().now_or_never() {
             self.add(found);
         }
         let left = self.tiers.values().rev().flatten();
-        left.map(|handler| handler.plugin.name()).collect()
+        let left = left.map(|handler| handler.plugin.name());
+        let below = |(priority, _): &(&i64, _)| self.reached.is_none_or(|reached| **priority < reached);
+        let absent = self.absent.iter().rev().filter(below).flat_map(|(_, told)| told);
+        left.chain(absent.map(|told| told.plugin.clone())).collect()
     }
 
     /// Waits until it is known of these whether they handle the event, and for nobody else, and returns who may be asked

@@ -4,7 +4,7 @@ use super::{Begun, Desk, JournalError, Known, chain::Chain, handlers::Handlers, 
 use crate::{plugin::Work, policy::PolicyInForce};
 use futures_util::future::join_all;
 use snooze_bus::trace;
-use snooze_schemas::event::{EventOutcome, Severity};
+use snooze_schemas::event::{EventOutcome, HandlerOutcome, Severity};
 use snooze_service_runtime::exit::one_line;
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
@@ -90,6 +90,9 @@ impl Desk {
             });
             outcomes.extend(join_all(asked).await);
         }
+        let mut absent: Vec<HandlerOutcome> = handlers.absent().collect();
+        absent.retain(|one| outcomes.iter().all(|outcome| outcome.plugin != one.plugin));
+        outcomes.extend(absent);
         if begun == Begun::Now(Work::Event) {
             self.first_handlers.add(event, &outcomes);
         }

@@ -84,6 +84,11 @@ impl AskError {
         matches!(self, Self::Process(error) if error.is_crash())
     }
 
+    /// Whether its work was ended before it had answered, so that it is not known what it did.
+    pub(crate) fn is_interruption(&self) -> bool {
+        matches!(self, Self::Process(error) if error.is_interruption())
+    }
+
     /// Whether it may be because of the work that it was given.
     pub(super) fn is_of_work(&self) -> bool {
         match self {

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     line::{self, Method, PluginOpinion},
-    stdio::{CallError, Limits},
+    stdio::{CallError, Errand, Limits},
 };
 use serde::Serialize;
 use serde_json::Value;
@@ -180,8 +180,12 @@ impl Plugin {
                         event: on_the_wire(event, left),
                     }
                 };
+                let errand = Errand {
+                    event: event.id.clone(),
+                    severity: event.severity,
+                };
                 process
-                    .call_by(Method::HandleEvent, event.severity, left, begins, params)
+                    .call_by(Method::HandleEvent, errand, left, begins, params)
                     .await
                     .map_err(AskError::of_call)
                     .map(|result| handler_result(&result))

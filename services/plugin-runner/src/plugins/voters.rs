@@ -130,7 +130,7 @@ impl Plugins {
 
     /// Those that should be there and are not, how that is called, and why. Without a vote of theirs nobody would
     /// notice.
-    fn missing(
+    pub(super) fn missing(
         &self,
         policy: &PolicyInForce,
         standing: &Standing,

@@ -2,7 +2,7 @@
 //!
 //! It asks nothing.
 
-use super::{CallError, Stage, StdioPlugin, slot::Lent, turns::Urgency};
+use super::{CallError, Errand, Stage, StdioPlugin, slot::Lent, turns::Urgency};
 use crate::line::Method;
 use std::time::Duration;
 use tokio::time::{Instant, timeout, timeout_at};
@@ -17,9 +17,10 @@ impl StdioPlugin {
     pub(super) async fn borrow_by(
         &self,
         method: Method,
-        urgency: Urgency,
+        errand: &Errand,
         deadline: Instant,
     ) -> Result<Lent<'_>, CallError> {
+        let urgency = errand.severity.into();
         let left = || deadline.saturating_duration_since(Instant::now());
         let (start, was_running) = (self.starts(), *self.stage.borrow() == Stage::Running);
         let found = {
@@ -28,7 +29,7 @@ impl StdioPlugin {
             match timeout(PATIENCE.min(left() / 2), &mut found).await {
                 Ok(found) => found,
                 Err(_) => {
-                    self.turns.hurry(urgency);
+                    self.turns.hurry(errand);
                     found.await
                 }
             }

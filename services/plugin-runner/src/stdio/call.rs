@@ -1,13 +1,13 @@
 //! One question to a process, and its answer: whose turn it is, how long it may take, what a failure costs.
 
-use super::{StdioPlugin, slot::Lent, turns::Urgency};
+use super::{Errand, StdioPlugin, slot::Lent, turns::Urgency};
 use crate::{
     line::{self, Line, Method, PluginSaid},
     pipes::{PipeError, Pipes},
 };
 use serde::Serialize;
 use serde_json::Value;
-use snooze_schemas::event::Severity;
+use snooze_schemas::EventId;
 use std::{ops::RangeInclusive, time::Duration};
 use tokio::time::{Instant, timeout_at};
 
@@ -54,8 +54,8 @@ pub enum CallError {
         strays: u64,
     },
     /// Something critical waited for too long.
-    #[error("it was ended while it was at work, because a critical event waited for it")]
-    GaveWay,
+    #[error("it was ended while it was at work, because the critical event {0} waited for it")]
+    GaveWay(EventId),
     /// Its pipes failed: it crashed, closed them, or wrote a line without end.
     #[error("{0}")]
     Pipe(#[from] PipeError),
@@ -91,6 +91,11 @@ impl CallError {
     /// Whether the process ended over the question, so that it is not known what it did.
     pub(crate) fn is_crash(&self) -> bool {
         matches!(self, Self::Pipe(PipeError::StdoutClosed | PipeError::Pipe(_)))
+    }
+
+    /// Whether its work was ended before it had answered, so that it is not known what it did.
+    pub(crate) fn is_interruption(&self) -> bool {
+        self.is_crash() || matches!(self, Self::GaveWay(_))
     }
 
     /// Whether the process may be asked again as it is.
@@ -148,13 +153,13 @@ impl StdioPlugin {
     pub async fn call_by<P: Serialize>(
         &self,
         method: Method,
-        severity: Severity,
+        errand: Errand,
         within: Duration,
         begins: impl Future<Output = Result<(), String>>,
         params: impl FnOnce(Duration) -> P,
     ) -> Result<Value, CallError> {
         let deadline = Instant::now() + within;
-        let lent = self.borrow_by(method, severity.into(), deadline).await?;
+        let lent = self.borrow_by(method, &errand, deadline).await?;
         let begun = begins.await;
         let left = deadline.saturating_duration_since(Instant::now());
         let begun = begun.and_then(|()| match left {
@@ -186,10 +191,10 @@ impl StdioPlugin {
                 Err(_) => Err(self.late(within, strays)),
             },
             // What is cancelled then costs the process, as every answer does that is not waited for.
-            () = gives_way.cancelled() => Err(CallError::GaveWay),
+            event = gives_way.wait() => Err(CallError::GaveWay(event.clone())),
         };
         match &outcome {
-            Err(error @ CallError::GaveWay) => {
+            Err(error @ CallError::GaveWay(_)) => {
                 self.note_down();
                 lent.give_way(&error.to_string());
             }

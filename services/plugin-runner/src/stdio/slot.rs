@@ -1,11 +1,10 @@
 //! The pipes of a process while somebody has them, and what becomes of them when they are not given back.
 
-use super::turns::Turn;
+use super::turns::{GivesWay, Turn};
 use crate::pipes::Pipes;
 use serde_json::{Map, Value};
 use std::sync::{Mutex, PoisonError};
 use tokio::sync::mpsc;
-use tokio_util::sync::CancellationToken;
 
 #[derive(Debug)]
 pub(super) enum Slot {
@@ -69,8 +68,8 @@ impl<'a> Lent<'a> {
             .expect("it is there until it is given back or discarded")
     }
 
-    /// Cancelled once whoever has the pipes is to give them up for what is more urgent.
-    pub(super) fn gives_way(&self) -> CancellationToken {
+    /// Set once whoever has the pipes is to give them up for what is more urgent.
+    pub(super) fn gives_way(&self) -> GivesWay {
         self.turn.gives_way()
     }
 

@@ -43,6 +43,12 @@ for line in sys.stdin:
     )
 }
 
+/// An event that is no more than its name and its severity.
+pub(super) fn errand(event: &str, severity: Severity) -> Errand {
+    let event = event.parse().expect("an id");
+    Errand { event, severity }
+}
+
 pub(super) const HONEST: &str = r#"say({"is_idle": True, "call": calls}, id)"#;
 
 /// A supervised plugin; killed when the test ends.

@@ -3,15 +3,14 @@
 //! Nobody is interrupted, but for whoever handles an event while a critical one waits and does so no longer: who waits
 //! decides when. Those that are equally urgent have their turns in the order in which they came.
 
-use snooze_schemas::event::Severity;
+use snooze_schemas::{EventId, event::Severity};
 use std::{
     cmp::Reverse,
     collections::BTreeMap,
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
-use tokio::sync::oneshot;
-use tokio_util::sync::CancellationToken;
+use tokio::sync::{SetOnce, oneshot};
 
 /// How urgent it is to have a turn, the least urgent first.
 ///
@@ -45,6 +44,18 @@ impl From<Severity> for Urgency {
     }
 }
 
+/// An event for which a process is asked.
+#[derive(Debug, Clone)]
+pub struct Errand {
+    /// The event.
+    pub event: EventId,
+    /// How urgent it is.
+    pub severity: Severity,
+}
+
+/// Set once whoever has a turn is to give it up: for which event.
+pub(super) type GivesWay = Arc<SetOnce<EventId>>;
+
 /// Those that wait for their turn.
 #[derive(Default)]
 pub(super) struct Turns {
@@ -63,14 +74,14 @@ struct Held {
 /// Who has the turn.
 struct Holder {
     urgency: Urgency,
-    gives_way: CancellationToken,
+    gives_way: GivesWay,
 }
 
 impl Holder {
     fn new(urgency: Urgency) -> Holder {
         Holder {
             urgency,
-            gives_way: CancellationToken::new(),
+            gives_way: GivesWay::default(),
         }
     }
 }
@@ -90,12 +101,12 @@ impl fmt::Debug for Turns {
 pub(super) struct Turn {
     /// Nothing once it was handed on.
     turns: Option<Arc<Turns>>,
-    gives_way: CancellationToken,
+    gives_way: GivesWay,
 }
 
 impl Turn {
-    /// Cancelled once whoever has it is to give it up.
-    pub(super) fn gives_way(&self) -> CancellationToken {
+    /// Set once whoever has it is to give it up.
+    pub(super) fn gives_way(&self) -> GivesWay {
         self.gives_way.clone()
     }
 }
@@ -129,12 +140,13 @@ impl Turns {
 
     /// Has whoever handles an event that is less urgent give its turn up, where something critical waits. Whoever only
     /// asks a question is done in seconds.
-    pub(super) fn hurry(&self, urgency: Urgency) {
-        if urgency == Urgency::Critical
+    pub(super) fn hurry(&self, errand: &Errand) {
+        if errand.severity == Severity::Critical
             && let Some(holder) = &self.held().holder
             && matches!(holder.urgency, Urgency::Info | Urgency::Warning | Urgency::Urgent)
         {
-            holder.gives_way.cancel();
+            // Whoever was told before gives way to that one.
+            drop(holder.gives_way.set(errand.event.clone()));
         }
     }
 
@@ -143,7 +155,7 @@ impl Turns {
     }
 
     /// The next one's, or nobody's where nobody waits.
-    fn next(&self) -> Option<(oneshot::Sender<Turn>, CancellationToken)> {
+    fn next(&self) -> Option<(oneshot::Sender<Turn>, GivesWay)> {
         let mut held = self.held();
         let Some(((Reverse(urgency), _), waiting)) = held.waiting.pop_first() else {
             held.holder = None;
@@ -230,6 +242,11 @@ mod tests {
     #[tokio::test]
     async fn e3_only_who_handles_a_lower_event_gives_way_and_only_to_a_critical_one() {
         let events = [Urgency::Info, Urgency::Warning, Urgency::Urgent];
+        let lower = [Severity::Info, Severity::Warning, Severity::Urgent];
+        let errand = |name: &str, severity| Errand {
+            event: name.parse().expect("an id"),
+            severity,
+        };
         for holds in [
             Urgency::Info,
             Urgency::Warning,
@@ -244,19 +261,18 @@ mod tests {
             assert!(next.as_mut().now_or_never().is_none());
             drop(before);
             let held = next.await;
-            for waits in events {
-                turns.hurry(waits);
-                assert!(!held.gives_way().is_cancelled(), "{holds:?} for {waits:?}");
+            for waits in lower {
+                turns.hurry(&errand("lower", waits));
+                assert_eq!(held.gives_way().get(), None, "{holds:?} for {waits:?}");
             }
-            turns.hurry(Urgency::Critical);
-            assert_eq!(
-                held.gives_way().is_cancelled(),
-                events.contains(&holds),
-                "{holds:?}"
-            );
+            let first = errand("first", Severity::Critical);
+            turns.hurry(&first);
+            turns.hurry(&errand("second", Severity::Critical));
+            let to = events.contains(&holds).then_some(&first.event);
+            assert_eq!(held.gives_way().get(), to, "{holds:?}");
             drop(held);
             let after = turns.turn(Urgency::Info).await;
-            assert!(!after.gives_way().is_cancelled(), "each has a turn of its own");
+            assert_eq!(after.gives_way().get(), None, "each has a turn of its own");
         }
     }
 }

@@ -6,7 +6,7 @@ use snooze_bus::{RequestError, RunnerVerb, Stream, SubjectFilter};
 use snooze_schemas::{
     ErrorCode,
     audit::{AuditKind, AuditRecord},
-    event::{Accepted, Event, EventOutcome, HandleEvent, Scope},
+    event::{Accepted, Event, EventOutcome, HandleEvent, Scope, Severity},
     host::{ListPlugins, PluginList},
 };
 use snooze_test_harness::{wait_for, wait_until};
@@ -205,6 +205,11 @@ async fn an_earlier_tier_cannot_starve_a_later_one_nor_pass_the_deadline() {
         left[0] <= Some(2_000) && left[0] > left[1] && left[1] > Some(0),
         "it is told what was left when each was asked: {left:?}"
     );
+    let own: Vec<Option<u64>> = outcome.handlers.iter().map(|handler| handler.within_ms).collect();
+    assert!(
+        own[0] <= Some(1_000) && own[0] > Some(0) && own[1] <= left[1] && own[1] > Some(0),
+        "and how much of that it had itself: {own:?} of {left:?}"
+    );
     let when = [
         outcome.accepted_at,
         outcome.handlers[0].started_at,
@@ -214,6 +219,47 @@ async fn an_earlier_tier_cannot_starve_a_later_one_nor_pass_the_deadline() {
         when[0].is_some() && when.is_sorted(),
         "it is told when it was accepted and each was asked: {when:?}"
     );
+    runner.stop().await;
+}
+
+#[tokio::test]
+async fn e3_who_is_taken_from_its_work_for_a_critical_event_is_told_of_as_interrupted_by_that_one() {
+    let stage = Stage::set().await;
+    let does = format!(r#"linger(3600 if event["id"] == "lower" else 0) or {SUCCESS}"#);
+    stage.plugin("saves.py", &handler(&stage, "saves", &does));
+    let runner = stage.runner_with(config(&stage, &[("saves", json!({}))])).await;
+    stage.until_it_answers().await;
+    all_run(&stage).await;
+    send(&stage, event("lower"), None).await.expect("accepted");
+    wait_until(SOON, "it is at work", async || noted(&stage) == ["saves begins"]).await;
+    let critical = Event {
+        severity: Severity::Critical,
+        ..event("higher")
+    };
+    send(&stage, critical, Some(6_000)).await.expect("accepted");
+    let both = wait_for(SOON, "both are reported", async || {
+        let all = outcomes(&stage).await;
+        (all.len() == 2).then_some(all)
+    })
+    .await;
+    for outcome in both {
+        let handler = &outcome.handlers[0];
+        let is_lower = outcome.id.as_str() == "lower";
+        assert_eq!(
+            (handler.interrupted, handler.result.succeeded),
+            (is_lower, !is_lower),
+            "{outcome:?}"
+        );
+        assert!(handler.started_at.is_some(), "{outcome:?}");
+        assert_eq!(
+            handler
+                .result
+                .message
+                .contains("the critical event higher waited for it"),
+            is_lower,
+            "{outcome:?}"
+        );
+    }
     runner.stop().await;
 }
 

@@ -33,7 +33,7 @@ fn script(name: &str) -> String {
 }
 
 /// Puts one with a manifest that asks for these events into the folder of plugins.
-fn asking(stage: &Stage, name: &str) {
+pub(crate) fn asking(stage: &Stage, name: &str) {
     let manifest = json!({
         "name": name, "version": "1.0.0", "entry_point": "run",
         "permissions": {"events": ["custom", "snooze.pending"]}, "events": {"custom": {}, "snooze.pending": {}},
@@ -42,7 +42,7 @@ fn asking(stage: &Stage, name: &str) {
 }
 
 /// The layer's entry that approves these events for a plugin's files.
-fn approved(stage: &Stage, name: &str, events: &Value) -> Value {
+pub(crate) fn approved(stage: &Stage, name: &str, events: &Value) -> Value {
     let folder = stage.plugin_folder().join(name);
     let digest = |file: &str| sha256_of(&folder.join(file)).expect("it can be read");
     json!({"approved": {

@@ -1,5 +1,6 @@
 //! The runner over a real bus, every role behind its fence, with real plugin processes.
 
+mod absent;
 mod alone;
 mod begun;
 mod blips;

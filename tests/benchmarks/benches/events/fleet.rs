@@ -191,6 +191,8 @@ fn outcome(event: &Event) -> Map<String, serde_json::Value> {
             took_ms: 0,
             started_at: Some(now),
             left_ms: Some(119_000),
+            within_ms: None,
+            interrupted: false,
         }],
         not_asked: None,
     };

@@ -32,7 +32,7 @@ fn story(endings: &serde_json::Value) -> Story {
 fn the_story_has_every_step_in_order_and_what_time_was_left() {
     let story = story(&json!([
         {"plugin": "save", "handled": true, "succeeded": true, "message": "saved", "took_ms": 400,
-         "started_at": "2030-01-01T00:00:00.200Z", "left_ms": 119_800},
+         "started_at": "2030-01-01T00:00:00.200Z", "left_ms": 119_800, "within_ms": 59_900},
         {"plugin": "tell", "handled": false, "succeeded": false, "message": "it did not answer",
          "took_ms": 1000, "started_at": "2030-01-01T00:00:00.300Z", "left_ms": 119_700},
     ]));
@@ -49,13 +49,38 @@ fn the_story_has_every_step_in_order_and_what_time_was_left() {
             "00:00:00.000  noticed",
             "00:00:00.050  filed: EVENTS_URGENT 7",
             "00:00:00.100  h1: accepted, it is in the host's journal",
-            "00:00:00.200  h1: save was asked, 1 m 59 s were left",
+            "00:00:00.200  h1: save was asked, it had 59 s of the 1 m 59 s that were left",
             "00:00:00.300  h1: tell was asked, 1 m 59 s were left",
             "00:00:00.600  h1: save handled it in 400 ms: saved",
             "00:00:01.300  h1: tell failed in 1000 ms: it did not answer",
             "00:00:03.000  h1: reported, handled by 1 of 2 plugins, failed: tell",
         ]
     );
+}
+
+#[test]
+fn one_that_was_interrupted_is_not_said_to_have_failed_or_not_to_have_been_asked() {
+    let story = story(&json!([
+        {"plugin": "gave-way", "handled": false, "succeeded": false, "interrupted": true, "took_ms": 400,
+         "message": "interrupted: it was ended while it was at work, because the critical event e2 waited for it",
+         "started_at": "2030-01-01T00:00:00.200Z"},
+        {"plugin": "restarted", "handled": false, "succeeded": false, "interrupted": true, "took_ms": 0,
+         "message": "interrupted: it was started before a restart and did not end"},
+        {"plugin": "changed", "handled": false, "succeeded": false, "took_ms": 0,
+         "message": "it is not run: its files are others than were approved"},
+    ]));
+    let told = told(&story);
+    for line in [
+        "h1: gave-way was interrupted after 400 ms: it was ended while it was at work, because the critical event e2 \
+         waited for it",
+        "h1: restarted was interrupted: it was started before a restart and did not end",
+        "h1: changed was not asked: it is not run: its files are others than were approved",
+    ] {
+        assert!(
+            told.iter().any(|told| told.ends_with(line)),
+            "{line:?} in {told:#?}"
+        );
+    }
 }
 
 #[test]

@@ -64,9 +64,13 @@ async fn e3_a_critical_event_goes_before_what_waits() {
     );
     let stand = Stand::of(&script).await;
     let event = |name: &'static str, severity| {
-        stand
-            .plugin
-            .call_by(Method::HandleEvent, severity, SOON, ready(Ok(())), move |_| name)
+        stand.plugin.call_by(
+            Method::HandleEvent,
+            errand(name, severity),
+            SOON,
+            ready(Ok(())),
+            move |_| name,
+        )
     };
     let first = event("first", Severity::Info);
     let others = async {
@@ -127,16 +131,24 @@ async fn one_that_keeps_silent_about_events_is_asked_all_the_same() {
 async fn e6_nothing_is_written_before_it_is_noted_that_it_begins() {
     let stand = Stand::of(&python(HONEST)).await;
     let begins = ready(Err("the disk is full".to_owned()));
-    let call = stand
-        .plugin
-        .call_by(Method::CheckIdle, Severity::Info, SOON, begins, |_| json!({}));
+    let call = stand.plugin.call_by(
+        Method::CheckIdle,
+        errand("e1", Severity::Info),
+        SOON,
+        begins,
+        |_| json!({}),
+    );
     let error = call.await.expect_err("it is not asked");
     assert!(matches!(&error, CallError::NotBegun(_)), "{error:?}");
     // Time that is over when it is its turn costs it nothing either.
     let (within, begins) = (Duration::ZERO, ready(Ok(())));
-    let call = stand
-        .plugin
-        .call_by(Method::CheckIdle, Severity::Info, within, begins, |_| json!({}));
+    let call = stand.plugin.call_by(
+        Method::CheckIdle,
+        errand("e1", Severity::Info),
+        within,
+        begins,
+        |_| json!({}),
+    );
     let error = call.await.expect_err("it is not asked");
     assert!(matches!(&error, CallError::NotBegun(_)), "{error:?}");
     assert_eq!(stand.check(SOON).await.expect("it is there")["call"], 1);
@@ -156,11 +168,13 @@ async fn e3_a_critical_event_waits_for_the_work_on_a_lower_one_for_half_of_its_t
     let stand = Stand::of(&script).await;
     let minute = Duration::from_secs(60);
     let event = |name: &'static str, severity, within| {
-        stand
-            .plugin
-            .call_by(Method::HandleEvent, severity, within, ready(Ok(())), move |_| {
-                name
-            })
+        stand.plugin.call_by(
+            Method::HandleEvent,
+            errand(name, severity),
+            within,
+            ready(Ok(())),
+            move |_| name,
+        )
     };
     let endless = event("endless", Severity::Urgent, minute);
     let (endless, critical, waits) = tokio::join!(
@@ -169,7 +183,10 @@ async fn e3_a_critical_event_waits_for_the_work_on_a_lower_one_for_half_of_its_t
         event("waits", Severity::Warning, minute),
     );
     let error = endless.expect_err("it is ended");
-    assert!(matches!(error, CallError::GaveWay), "{error:?}");
+    assert!(
+        matches!(&error, CallError::GaveWay(to) if to.as_str() == "critical"),
+        "{error:?}"
+    );
     critical.expect("it is handled in its time");
     waits.expect("who merely waited is asked all the same");
     let order = fs::read_to_string(stand.folder.path().join("order")).expect("it is written");
@@ -199,11 +216,13 @@ async fn t3_who_gives_way_is_charged_with_no_crash() {
     let stand = Stand::restarted(&script, None, SOON, restarts);
     stand.running().await;
     let event = |name: &'static str, severity, within| {
-        stand
-            .plugin
-            .call_by(Method::HandleEvent, severity, within, ready(Ok(())), move |_| {
-                name
-            })
+        stand.plugin.call_by(
+            Method::HandleEvent,
+            errand(name, severity),
+            within,
+            ready(Ok(())),
+            move |_| name,
+        )
     };
     for round in 1..=3 {
         let (endless, _) = tokio::join!(
@@ -211,7 +230,10 @@ async fn t3_who_gives_way_is_charged_with_no_crash() {
             event("critical", Severity::Critical, Duration::from_secs(2)),
         );
         let error = endless.expect_err("it is ended");
-        assert!(matches!(error, CallError::GaveWay), "{error:?}");
+        assert!(
+            matches!(&error, CallError::GaveWay(to) if to.as_str() == "critical"),
+            "{error:?}"
+        );
         wait_until(SOON, "it is there again", async || {
             stand.plugin.restarts() == round && stand.check(SOON).await.is_ok()
         })

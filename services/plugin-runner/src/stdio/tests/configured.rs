@@ -143,11 +143,13 @@ async fn t3_nothing_is_asked_of_a_process_that_is_replaced_for_its_configuration
     // The supervisor is next in the queue, and events of any severity are behind it.
     let turn = stand.plugin.turns.turn(Urgency::Question).await;
     stand.configured(&json!({"limit": 1}));
-    let event = stand
-        .plugin
-        .call_by(Method::CheckIdle, Severity::Critical, SOON, ready(Ok(())), |_| {
-            json!({})
-        });
+    let event = stand.plugin.call_by(
+        Method::CheckIdle,
+        errand("e1", Severity::Critical),
+        SOON,
+        ready(Ok(())),
+        |_| json!({}),
+    );
     let hands_on = async {
         // It waits for its turn by now, as does the event.
         wait_until(SOON, "both wait", async || {
