@@ -66,7 +66,7 @@ pub struct EventShow {
     /// The event's id, as `event send` and `event list` print it.
     #[arg(value_name = "ID")]
     pub id: EventId,
-    /// Of this host, or `fleet`, where several have an event of this id.
+    /// Of this host, or `fleet`, where several have an event of this id; one of the fleet as this host saw it.
     #[arg(long, value_parser = scope)]
     pub host: Option<Scope>,
     /// How it is printed.

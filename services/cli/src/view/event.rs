@@ -38,6 +38,8 @@ pub enum Waits {
     Host,
     /// Its handlers, which are at work.
     Outcome,
+    /// Nothing that is known of this one of the fleet's hosts.
+    Unheard,
     /// Nothing that is known: how it ended was not looked for so far back.
     Forgotten,
 }
@@ -266,6 +268,7 @@ fn waiting(waits: Waits) -> &'static str {
         Waits::Dispatch => "waits for a gateway",
         Waits::Host => "waits for its host, which is away",
         Waits::Outcome => "is being handled",
+        Waits::Unheard => "this host has not told of it",
         Waits::Forgotten => "how it ended is too long ago to be looked for; `snooze history` has it",
     }
 }

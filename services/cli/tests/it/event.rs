@@ -1,4 +1,4 @@
-//! Events of hosts that say what they like under subjects of their own.
+//! Events of the fleet as one of its hosts saw it, and of hosts that say what they like under subjects of their own.
 
 use crate::{
     place::{Place, user},
@@ -26,6 +26,62 @@ fn event(host: &str, severity: u8) -> Event {
 async fn file<M: Message>(bus: &Bus, subject: &Subject, message: &M) {
     let filed = bus.file(subject, message, Expect::New, LIMIT).await;
     filed.expect("is filed");
+}
+
+/// What a host says of how an event ended.
+fn ended(host: &str, handled_by: &str) -> AuditRecord {
+    serde_json::from_value(json!({
+        "at": "2030-01-01T00:00:00Z", "host": host, "kind": "event", "actor": "runner", "message": "handled",
+        "details": {"id": "shared", "type": "custom.x", "handlers": [
+            {"plugin": handled_by, "handled": true, "succeeded": true, "took_ms": 1}]},
+    }))
+    .expect("a record")
+}
+
+#[tokio::test]
+async fn a_fleets_event_is_told_as_one_of_its_hosts_saw_it() {
+    let place = Place::new().await;
+    let gateway = place.server.bus(&user(Role::Gateway, "g1")).await;
+    let fleets = event("fleet", 3);
+    file(&gateway, &Subject::from(&fleets), &fleets).await;
+    for (name, handler) in [("web", "save"), ("db", "dump")] {
+        let host = name.parse().expect("a host");
+        let runner = place.server.bus(&User::host(&host)).await;
+        let subject = Subject::Audit {
+            scope: Scope::Host(host),
+            kind: AuditKind::Event,
+        };
+        file(&runner, &subject, &ended(name, handler)).await;
+    }
+    let connection = place.connection(Role::Operator);
+    let say = async |what: &[&str]| {
+        let mut all: Vec<&str> = connection.iter().map(String::as_str).collect();
+        all.push("event");
+        all.extend(what);
+        let done = snooze(&all).await;
+        assert_eq!(done.code, Some(0), "{done:?}");
+        done.out
+    };
+    let all = say(&["show", "shared"]).await;
+    assert!(all.contains("web: save") && all.contains("db: dump"), "{all}");
+    for command in [
+        &["show", "shared", "--host", "web"][..],
+        &["list", "--host", "web"],
+    ] {
+        let told = say(command).await;
+        assert!(told.contains("handled by 1 of 1 plugins"), "{command:?}: {told}");
+        assert!(!told.contains("dump"), "another host's word is another's: {told}");
+    }
+    for command in [
+        &["show", "shared", "--host", "mail"][..],
+        &["list", "--host", "mail"],
+    ] {
+        let told = say(command).await;
+        assert!(
+            told.contains("this host has not told of it"),
+            "{command:?}: {told}"
+        );
+    }
 }
 
 #[tokio::test]

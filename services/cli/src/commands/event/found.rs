@@ -7,7 +7,7 @@ use crate::{
 };
 use snooze_bus::{Bucket, Bus, BusError, Stored, Stream, Subject, SubjectFilter, keys};
 use snooze_schemas::{
-    EventId, Timestamp,
+    EventId, HostId, Timestamp,
     audit::{AuditKind, AuditRecord},
     event::{Event, EventOutcome, OpenEvent, OpenState, Scope},
 };
@@ -42,18 +42,20 @@ pub(super) async fn newest(
     Ok(events)
 }
 
-/// The event with an id: of this host, or of the fleet, where that is said. A host writes what it likes under subjects of
-/// its own, an id of another's event too: where several say that they have it, the person has to say which is meant.
+/// The event with an id: of this host, or of the fleet, where that is said. What concerns the fleet concerns each of its
+/// hosts. A host writes what it likes under subjects of its own, an id of another's event too: where several say that they
+/// have it, the person has to say which is meant.
 pub(super) async fn the_one(
     bus: &Bus,
     id: &EventId,
     scope: Option<&Scope>,
 ) -> Result<(Stream, Stored<Event>), Failure> {
-    let filter = match scope {
-        None => SubjectFilter::EventsOfId(id.clone()),
-        Some(scope) => SubjectFilter::EventOf(scope.clone(), id.clone()),
-    };
+    let of = |scope: &Scope| SubjectFilter::EventOf(scope.clone(), id.clone());
+    let filter = scope.map_or_else(|| SubjectFilter::EventsOfId(id.clone()), of);
     let mut found = newest(bus, &filter, OF_ONE_ID).await?;
+    if let (Some(Scope::Host(_)), true) = (scope, found.is_empty()) {
+        found = newest(bus, &of(&Scope::Fleet), OF_ONE_ID).await?;
+    }
     let scopes: BTreeSet<&str> = found
         .iter()
         .map(|(_, stored)| stored.message.host.as_str())
@@ -75,13 +77,20 @@ pub(super) async fn the_one(
 /// How events ended, as far back as it was looked for.
 pub(super) struct Endings {
     by_id: HashMap<EventId, Vec<Ending>>,
+    /// At which host; at all of them where it is none.
+    at: Option<HostId>,
     /// Before this nothing was looked at; absent where all was.
     since: Option<Timestamp>,
 }
 
-/// Looks for how events ended.
-pub(super) async fn endings(bus: &Bus, filter: &SubjectFilter) -> Result<Endings, Failure> {
-    let found = bus.history::<AuditRecord>(Stream::Audit, filter, ENTRIES).await;
+/// Looks for how events ended at a host, or at all hosts.
+pub(super) async fn endings(bus: &Bus, scope: Option<&Scope>) -> Result<Endings, Failure> {
+    let at = scope.and_then(Scope::host).cloned();
+    let filter = match at.clone() {
+        Some(host) => SubjectFilter::AuditOf(Scope::Host(host)),
+        None => SubjectFilter::AuditOfKind(AuditKind::Event),
+    };
+    let found = bus.history::<AuditRecord>(Stream::Audit, &filter, ENTRIES).await;
     let found = found.map_err(|error| of_bus(&error))?;
     let oldest = found.first().map(|entry| entry.filed_at);
     let since = oldest.filter(|_| found.len() >= ENTRIES);
@@ -91,15 +100,7 @@ pub(super) async fn endings(bus: &Bus, filter: &SubjectFilter) -> Result<Endings
             by_id.entry(id).or_default().push(ending);
         }
     }
-    Ok(Endings { by_id, since })
-}
-
-/// How the events of a host, or of all hosts, ended.
-pub(super) fn endings_of(scope: Option<&Scope>) -> SubjectFilter {
-    match scope {
-        Some(scope @ Scope::Host(_)) => SubjectFilter::AuditOf(scope.clone()),
-        Some(Scope::Fleet) | None => SubjectFilter::AuditOfKind(AuditKind::Event),
-    }
+    Ok(Endings { by_id, at, since })
 }
 
 /// The event that an entry of the audit trail is about, and how it ended. At which host says the subject, which the server
@@ -128,7 +129,8 @@ pub(super) fn ending(subject: &Subject, record: &AuditRecord) -> Option<(EventId
     Some((id, ending))
 }
 
-/// What is known of one event; what it waits for is looked up where it has not ended at its host.
+/// What is known of one event; what it waits for is looked up where it has not ended at the host that is asked about. What
+/// concerns the fleet is told as that host has it, where it is one.
 pub(super) async fn story(
     bus: &Bus,
     stream: Stream,
@@ -136,8 +138,9 @@ pub(super) async fn story(
     endings: &Endings,
 ) -> Result<Story, Failure> {
     let event = stored.message;
+    let at = event.host.host().or(endings.at.as_ref()).cloned();
     // What concerns one host nobody else ends, whatever he says.
-    let concerns = |ending: &&Ending| event.host == Scope::Fleet || ending.host == event.host;
+    let concerns = |ending: &&Ending| at.is_none() || ending.host.host() == at.as_ref();
     let ended: Vec<Ending> = endings
         .by_id
         .get(&event.id)
@@ -146,17 +149,20 @@ pub(super) async fn story(
         .filter(concerns)
         .cloned()
         .collect();
-    let waits = match (&event.host, ended.is_empty()) {
-        (Scope::Host(_), true) => {
-            let is_looked_at = endings.since.is_none_or(|since| since <= stored.filed_at);
-            let waits = waits(bus, &event).await.map_err(|error| of_bus(&error))?;
-            Some(waits.unwrap_or(if is_looked_at {
-                Waits::Dispatch
-            } else {
-                Waits::Forgotten
+    let is_looked_at = endings.since.is_none_or(|since| since <= stored.filed_at);
+    let waits = match (&at, ended.is_empty()) {
+        (_, false) => None,
+        (None, true) => (!is_looked_at).then_some(Waits::Forgotten),
+        (Some(host), true) => {
+            let noted = noted(bus, host, &event.id)
+                .await
+                .map_err(|error| of_bus(&error))?;
+            Some(noted.unwrap_or(match (is_looked_at, &event.host) {
+                (false, _) => Waits::Forgotten,
+                (true, Scope::Host(_)) => Waits::Dispatch,
+                (true, Scope::Fleet) => Waits::Unheard,
             }))
         }
-        _ => None,
     };
     Ok(Story {
         event,
@@ -168,9 +174,9 @@ pub(super) async fn story(
     })
 }
 
-/// What it waits for, where that is noted.
-async fn waits(bus: &Bus, event: &Event) -> Result<Option<Waits>, BusError> {
-    let key = keys::open_key(&event.host, &event.id);
+/// What it waits for at a host, where that is noted.
+async fn noted(bus: &Bus, host: &HostId, id: &EventId) -> Result<Option<Waits>, BusError> {
+    let key = keys::open_key(&Scope::Host(host.clone()), id);
     let noted = bus.bucket(Bucket::Open).get::<OpenEvent>(&key).await?;
     Ok(match noted.map(|entry| entry.value.state) {
         Some(OpenState::Accepted) => Some(Waits::Outcome),

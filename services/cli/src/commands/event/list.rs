@@ -1,6 +1,6 @@
 //! `snooze event list`.
 
-use super::found::{endings, endings_of, newest, story};
+use super::found::{endings, newest, story};
 use crate::{
     arguments::EventList,
     print,
@@ -38,7 +38,7 @@ pub(crate) async fn list(session: &Session, arguments: EventList) -> Result<(), 
     };
     events.retain(|(_, stored)| is_wanted(&arguments, &stored.message));
     events.drain(..events.len().saturating_sub(limit));
-    let endings = endings(&session.bus, &endings_of(scope.as_ref())).await?;
+    let endings = endings(&session.bus, scope.as_ref()).await?;
     let told = events
         .into_iter()
         .map(|(stream, stored)| story(&session.bus, stream, stored, &endings));

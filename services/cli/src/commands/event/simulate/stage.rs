@@ -11,7 +11,7 @@ use super::{
     play::{Play, Who},
 };
 use crate::{
-    commands::event::found::{ending, endings, endings_of, newest, story},
+    commands::event::found::{ending, endings, newest, story},
     print,
     session::of_bus,
     up::alone::{Around, start_centre},
@@ -241,7 +241,7 @@ impl<'a> Stage<'a> {
     async fn stories(&self) -> Result<Vec<crate::view::event::Story>, Failure> {
         let bus = &self.administrator;
         let events = newest(bus, &SubjectFilter::AllEvents, MOST_EVENTS).await?;
-        let endings = endings(bus, &endings_of(None)).await?;
+        let endings = endings(bus, None).await?;
         let told = events
             .into_iter()
             .map(|(stream, stored)| story(bus, stream, stored, &endings));
