@@ -57,6 +57,11 @@ impl Session {
         })
     }
 
+    /// Whether these credentials permit a question to the executors.
+    pub(crate) fn may_ask_executors(&self) -> bool {
+        self.role != Role::Source
+    }
+
     /// Waits until the server denies what was sent, and says what: a denial comes by itself, and the
     /// answer that it stands for never does.
     pub(crate) async fn denied(&self) -> Failure {

@@ -106,6 +106,9 @@ pub struct EventSend {
     /// Something can be done about it for so long (90s, 15m).
     #[arg(long, value_parser = duration)]
     pub within: Option<Duration>,
+    /// File it also where no host of that name is enrolled: it waits for one until its time is over.
+    #[arg(long, requires = "host")]
+    pub unenrolled: bool,
     /// An id of your own: the same id is filed once.
     #[arg(long)]
     pub id: Option<EventId>,

@@ -14,10 +14,14 @@ pub(super) use show::show;
 pub(crate) use simulate::simulate;
 pub(super) use watch::watch;
 
+use super::host::refuse_unknown;
 use crate::{arguments::EventSend, print, session::Session};
 use once::{ask_once, drawn_id};
 use snooze_bus::Subject;
-use snooze_schemas::event::{CustomEvent, Filed, Severity};
+use snooze_schemas::{
+    HostId,
+    event::{CustomEvent, Filed, Severity},
+};
 use snooze_service_runtime::{Clocks, Exit, Failure};
 
 /// What only sources file: whoever sends such a type by hand means to try its handlers.
@@ -25,6 +29,9 @@ const OF_SOURCES: [&str; 3] = ["cloud", "system", "snooze"];
 
 /// Files an event as the person who sends it, and prints its id.
 pub(super) async fn send(session: &Session, arguments: EventSend) -> Result<(), Failure> {
+    if let Some(host) = arguments.host.as_ref().filter(|_| !arguments.unenrolled) {
+        refuse_unenrolled(session, host).await?;
+    }
     let severity =
         Severity::try_from(arguments.severity).map_err(|error| Failure::new(Exit::Usage, error))?;
     let deadline = match arguments.within {
@@ -61,4 +68,19 @@ pub(super) async fn send(session: &Session, arguments: EventSend) -> Result<(), 
         print::talk("it had been filed before");
     }
     print::lines([filed.id.to_string()])
+}
+
+/// Refuses a host of which the executors say that it is not enrolled. A source may not ask them; which hosts it may name
+/// its record says.
+async fn refuse_unenrolled(session: &Session, host: &HostId) -> Result<(), Failure> {
+    if !session.may_ask_executors() {
+        return Ok(());
+    }
+    refuse_unknown(session, host).await.map_err(|unknown| {
+        let text = format!(
+            "{}; nothing is filed, and --unenrolled files it all the same, to wait for a host of that name",
+            unknown.line
+        );
+        Failure::new(unknown.exit, text)
+    })
 }

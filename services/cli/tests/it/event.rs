@@ -1,15 +1,16 @@
-//! Events of the fleet as one of its hosts saw it, and of hosts that say what they like under subjects of their own.
+//! Events: of hosts that are enrolled and hosts that are not, of the fleet as one of its hosts saw it, and of hosts that say
+//! what they like under subjects of their own.
 
 use crate::{
     place::{Place, user},
     snooze,
 };
 use serde_json::{Value, json};
-use snooze_bus::{Bus, Expect, Role, Subject, User};
+use snooze_bus::{Bus, Expect, Role, Subject, SubjectFilter, User};
 use snooze_schemas::{
     Message,
     audit::{AuditKind, AuditRecord},
-    event::{Event, Scope},
+    event::{CustomEvent, Event, Filed, Scope},
 };
 use std::time::Duration;
 
@@ -82,6 +83,66 @@ async fn a_fleets_event_is_told_as_one_of_its_hosts_saw_it() {
             "{command:?}: {told}"
         );
     }
+}
+
+#[tokio::test]
+async fn an_event_for_a_host_that_is_not_enrolled_is_refused_unless_it_is_meant() {
+    let place = Place::new().await;
+    place.executor(&["web"]).await;
+    let gateway = place.server.bus(&user(Role::Gateway, "g1")).await;
+    let mut sent = gateway
+        .subscribe(&SubjectFilter::AllCustom, None)
+        .await
+        .expect("a gateway listens");
+    let answering = tokio::spawn(async move {
+        let mut hosts = Vec::new();
+        while let Some(delivery) = sent.next().await {
+            let sent: CustomEvent = delivery.read().expect("only these are sent here");
+            hosts.push(sent.host.expect("it names one").to_string());
+            let filed = Filed {
+                id: "custom-1".parse().expect("an id"),
+                duplicate: false,
+            };
+            delivery.answer(Ok(filed)).await.expect("answers");
+            if hosts.len() == 3 {
+                break;
+            }
+        }
+        hosts
+    });
+    let send = async |role, more: &[&str]| {
+        let connection = place.connection(role);
+        let mut all: Vec<&str> = connection.iter().map(String::as_str).collect();
+        all.extend(["event", "send", "x", "--host"]);
+        all.extend(more);
+        snooze(&all).await
+    };
+    let refused = send(Role::Operator, &["wbe"]).await;
+    assert_eq!((refused.code, refused.out.as_str()), (Some(4), ""), "{refused:?}");
+    for part in [
+        "wbe is not enrolled; these are: web",
+        "nothing is filed",
+        "--unenrolled",
+    ] {
+        assert!(refused.err.contains(part), "{part}: {refused:?}");
+    }
+    for (role, more) in [
+        (Role::Operator, &["web"][..]),
+        (Role::Operator, &["later", "--unenrolled"]),
+        // It may not ask who is enrolled.
+        (Role::Source, &["other"]),
+    ] {
+        let filed = send(role, more).await;
+        assert_eq!(
+            (filed.code, filed.out.as_str()),
+            (Some(0), "custom-1\n"),
+            "{filed:?}"
+        );
+    }
+    assert_eq!(
+        answering.await.expect("three are heard"),
+        ["web", "later", "other"]
+    );
 }
 
 #[tokio::test]

@@ -29,7 +29,10 @@ pub(crate) struct Place {
 }
 
 pub(crate) fn user(role: Role, name: &str) -> User {
-    User::named(role, name).expect("a name")
+    match role {
+        Role::Source => User::source(&name.parse().expect("a source")),
+        role => User::named(role, name).expect("a name"),
+    }
 }
 
 impl Place {
