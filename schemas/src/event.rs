@@ -118,6 +118,10 @@ impl From<Scope> for String {
 /// one host's large events must not push out another's small ones.
 pub const MAX_DATA_BYTES: usize = 64 * 1024;
 
+/// How far ahead the deadline of a person's event may lie: events are kept for seven days, and one that is waited for has
+/// to be there until its time is over.
+pub const FARTHEST_DEADLINE: Duration = Duration::from_secs(6 * 24 * 60 * 60);
+
 /// How long handlers have for an event without a deadline, and how long it is handed over for. The dispatcher gives such an
 /// event up after 300 s, and the report must be there before.
 pub const WITHOUT_DEADLINE: Duration = Duration::from_secs(240);

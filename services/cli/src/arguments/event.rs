@@ -2,7 +2,7 @@
 
 use super::{
     EventSimulate, Output,
-    values::{duration, json_object},
+    values::{json_object, time_left},
 };
 use clap::{Args, Subcommand};
 use snooze_schemas::{EventId, EventType, HostId, InvalidToken, event::Scope};
@@ -104,7 +104,7 @@ pub struct EventSend {
     #[arg(long, default_value = "0", value_parser = clap::value_parser!(u8).range(0..=3))]
     pub severity: u8,
     /// Something can be done about it for so long (90s, 15m).
-    #[arg(long, value_parser = duration)]
+    #[arg(long, value_parser = time_left)]
     pub within: Option<Duration>,
     /// File it also where no host of that name is enrolled: it waits for one until its time is over.
     #[arg(long, requires = "host")]

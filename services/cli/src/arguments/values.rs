@@ -6,7 +6,8 @@ use clap::{
     builder::{OsStringValueParser, StringValueParser, TypedValueParser},
     error::ErrorKind,
 };
-use snooze_schemas::{Timestamp, ops::MAX_REASON_CHARS};
+use serde_json::{Map, Value};
+use snooze_schemas::{Timestamp, event::FARTHEST_DEADLINE, ops::MAX_REASON_CHARS, unambiguous::Unambiguous};
 use std::{ffi::OsStr, path::PathBuf, time::Duration};
 
 /// Takes the empty path too: clap's own parser refuses it, and with it `SNOOZE_STATE= snooze …`.
@@ -14,8 +15,14 @@ pub(super) fn maybe_path() -> impl TypedValueParser<Value = PathBuf> {
     OsStringValueParser::new().map(PathBuf::from)
 }
 
-/// The longest duration: as long as the audit trail is kept.
-const MAX_SECONDS: u64 = 400 * 86_400;
+/// The longest duration, in days: as long as the audit trail is kept.
+const MOST_DAYS: u64 = 400;
+
+/// How far ahead a deadline may lie, in days.
+const DEADLINE_DAYS: u64 = FARTHEST_DEADLINE.as_secs() / DAY;
+
+/// A day, in seconds.
+const DAY: u64 = 86_400;
 
 /// Why a text is no duration, as clap prints it after the text itself.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -26,13 +33,22 @@ pub(super) enum InvalidDuration {
     /// A number alone, which one reader takes for seconds and another for hours.
     #[error("{0} of what? write {0}s, {0}m, {0}h or {0}d")]
     NoUnit(String),
-    /// No time at all, or longer than anything here lasts.
-    #[error("it must be between 1 s and 400 d")]
-    Range,
+    /// No time at all, or longer than so many days.
+    #[error("it must be between 1 s and {0} d")]
+    Range(u64),
 }
 
 /// Reads `90s`, `15m`, `8h` or `7d`.
 pub(super) fn duration(text: &str) -> Result<Duration, InvalidDuration> {
+    duration_up_to(text, MOST_DAYS)
+}
+
+/// The same, for how long something can be done about an event.
+pub(super) fn time_left(text: &str) -> Result<Duration, InvalidDuration> {
+    duration_up_to(text, DEADLINE_DAYS)
+}
+
+fn duration_up_to(text: &str, days: u64) -> Result<Duration, InvalidDuration> {
     let (digits, unit) = text.split_at(text.trim_end_matches(|c: char| c.is_ascii_alphabetic()).len());
     if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(InvalidDuration::Form);
@@ -42,16 +58,16 @@ pub(super) fn duration(text: &str) -> Result<Duration, InvalidDuration> {
         "s" => 1,
         "m" => 60,
         "h" => 3_600,
-        "d" => 86_400,
+        "d" => DAY,
         _ => return Err(InvalidDuration::Form),
     };
     // Digits that are no number are too many of them.
-    let number: u64 = digits.parse().map_err(|_| InvalidDuration::Range)?;
+    let number: u64 = digits.parse().map_err(|_| InvalidDuration::Range(days))?;
     number
         .checked_mul(factor)
-        .filter(|seconds| (1..=MAX_SECONDS).contains(seconds))
+        .filter(|seconds| (1..=days * DAY).contains(seconds))
         .map(Duration::from_secs)
-        .ok_or(InvalidDuration::Range)
+        .ok_or(InvalidDuration::Range(days))
 }
 
 /// Reads a point in time, or a duration before now.
@@ -90,8 +106,13 @@ impl TypedValueParser for Reason {
     }
 }
 
-pub(super) fn json_object(text: &str) -> Result<serde_json::Map<String, serde_json::Value>, String> {
-    serde_json::from_str(text).map_err(|error| format!("not a JSON object: {error}"))
+pub(super) fn json_object(text: &str) -> Result<Map<String, Value>, String> {
+    match serde_json::from_str(text) {
+        Ok(Unambiguous(Value::Object(object))) => Ok(object),
+        Ok(_) => Err("not a JSON object".to_owned()),
+        Err(error) if error.is_data() => Err(error.to_string()),
+        Err(error) => Err(format!("not a JSON object: {error}")),
+    }
 }
 
 #[cfg(test)]
@@ -107,8 +128,42 @@ mod tests {
             assert_eq!(duration(wrong), Err(InvalidDuration::Form), "{wrong:?}");
         }
         for far in ["0s", "401d", "99999d", "999999999999999999999999s"] {
-            assert_eq!(duration(far), Err(InvalidDuration::Range), "{far:?}");
+            assert_eq!(duration(far), Err(InvalidDuration::Range(400)), "{far:?}");
         }
+    }
+
+    #[test]
+    fn the_words_of_a_limit_are_the_limit() {
+        type Read = fn(&str) -> Result<Duration, InvalidDuration>;
+        let limits: [(Read, Duration); 2] = [
+            (duration, Duration::from_secs(400 * 86_400)),
+            (time_left, FARTHEST_DEADLINE),
+        ];
+        for (read, longest) in limits {
+            let days = longest.as_secs() / 86_400;
+            assert_eq!(read(&format!("{days}d")), Ok(longest));
+            let refused = read(&format!("{}s", longest.as_secs() + 1)).map_err(|wrong| wrong.to_string());
+            assert_eq!(refused, Err(format!("it must be between 1 s and {days} d")));
+        }
+    }
+
+    #[test]
+    fn a_key_that_stands_twice_in_an_object_is_refused_by_its_name() {
+        for (text, key) in [
+            (r#"{"a": 1, "a": 2}"#, "\"a\""),
+            (r#"{"a": [{"deep": 1, "deep": 1}]}"#, "\"deep\""),
+        ] {
+            let refused = json_object(text).expect_err(text);
+            assert!(
+                refused.starts_with(&format!("the key {key} stands there twice")),
+                "{refused}"
+            );
+        }
+        for text in ["[]", "1", "{", r#"{"a"}"#] {
+            let refused = json_object(text).expect_err(text);
+            assert!(refused.starts_with("not a JSON object"), "{refused}");
+        }
+        assert!(json_object(r#"{"a": {"b": 1}, "b": {"a": 1}}"#).is_ok());
     }
 
     #[test]

@@ -7,7 +7,7 @@ use super::{custom_type::custom_type, ids::filed_id};
 use snooze_bus::{Bucket, Bus, BusError, Expect, FileError, Format, Subject, keys};
 use snooze_schemas::{
     ErrorCode, EventId, EventType, Refusal, SourceName, Timestamp,
-    event::{CustomEvent, Event, Filed, MAX_DATA_BYTES, Scope, Severity},
+    event::{CustomEvent, Event, FARTHEST_DEADLINE, Filed, MAX_DATA_BYTES, Scope, Severity},
     roster::SourceRecord,
 };
 use snooze_service_runtime::exit::one_line;
@@ -15,9 +15,6 @@ use std::time::Duration;
 
 /// A synced write takes a millisecond or two; the asker waits 15 s at most.
 const FILE_WITHIN: Duration = Duration::from_secs(5);
-/// How far ahead a deadline may lie: events are kept for seven days, and one that is waited for has to be there
-/// until its time is over.
-const FARTHEST_DEADLINE: Duration = Duration::from_secs(6 * 24 * 60 * 60);
 /// How deep data may be nested: the bus reads 128 levels, and the messages that carry an event on have some of
 /// their own.
 const MAX_DATA_DEPTH: usize = 100;
