@@ -22,7 +22,7 @@ pub use simulate::{EventSimulate, Rehearsed, SimulateAzure, SimulateGcp, Simulat
 
 pub use plugin_dev::{Development, Language, PluginNew, PluginPackage, PluginRun, PluginTest};
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Arg, Args, Parser, Subcommand, ValueEnum};
 use snooze_schemas::HostId;
 use std::path::PathBuf;
 use values::maybe_path;
@@ -62,6 +62,16 @@ pub struct Connection {
     /// The state folder; `$XDG_STATE_HOME/snooze`, else `~/.local/state/snooze`.
     #[arg(long, global = true, value_name = "DIR", env = "SNOOZE_STATE", value_parser = maybe_path())]
     pub state: Option<PathBuf>,
+}
+
+/// How to reach the bus, as it is not shown to whoever asks for help with what reaches none. Whoever says it all the same
+/// is told why not.
+fn no_bus() -> Vec<Arg> {
+    let connection = Connection::augment_args(clap::Command::default());
+    connection
+        .get_arguments()
+        .map(|argument| argument.clone().hide(true))
+        .collect()
 }
 
 impl Connection {
@@ -194,6 +204,37 @@ mod tests {
     #[test]
     fn the_commands_are_consistent() {
         Arguments::command().debug_assert();
+    }
+
+    /// What is refused is not offered, and is refused for what it is.
+    #[test]
+    fn help_with_what_plays_on_a_bus_of_its_own_names_no_other() {
+        for play in [&["simulate"][..], &["simulate", "spot"], &["simulate", "storm"]] {
+            let line = |more: &[&str]| {
+                let event = ["snooze", "event"].iter().chain(play).chain(more);
+                Arguments::try_parse_from(event.copied())
+            };
+            let help = line(&["--help"]).expect_err("help is no command").to_string();
+            for option in ["--server", "--credentials", "--state"] {
+                assert!(!help.contains(option), "{option} in {help}");
+            }
+        }
+        let named = [
+            "snooze",
+            "event",
+            "simulate",
+            "spot",
+            "--server",
+            "nats://127.0.0.1:4222",
+        ];
+        let named = Arguments::try_parse_from(named).expect("it is refused later, with the reason");
+        assert_eq!(named.connection.server.as_deref(), Some("nats://127.0.0.1:4222"));
+        let before = ["snooze", "--state", "/tmp/s", "event", "simulate", "gcp"];
+        let before = Arguments::try_parse_from(before).expect("the same");
+        assert_eq!(
+            before.connection.state.as_deref(),
+            Some(std::path::Path::new("/tmp/s"))
+        );
     }
 
     #[test]

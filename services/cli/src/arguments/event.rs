@@ -1,7 +1,7 @@
 //! The arguments of what is done with events.
 
 use super::{
-    EventSimulate, Output,
+    EventSimulate, Output, no_bus,
     values::{json_object, time_left},
 };
 use clap::{Args, Subcommand};
@@ -22,7 +22,7 @@ pub enum Event {
     /// File an event again under an id of its own, so that it is handled once more.
     Replay(EventReplay),
     /// Play an interruption on a private bus, from the cloud's notice to the last handler, and tell what happened when.
-    #[command(subcommand)]
+    #[command(subcommand, args = no_bus())]
     Simulate(EventSimulate),
 }
 
