@@ -104,7 +104,7 @@ impl Host {
 
     fn looks(&self) -> Looks {
         let [_, runner] = &self.services;
-        Looks::at(runner.name, runner.child.id())
+        Looks::at(runner.name, runner.process.id())
     }
 }
 

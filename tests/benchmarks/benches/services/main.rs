@@ -70,7 +70,7 @@ async fn measure(measured: Duration) -> Report {
 
     let mut looks: Vec<Looks> = services
         .iter()
-        .map(|service| (service.name, service.child.id()))
+        .map(|service| (service.name, service.process.id()))
         .chain([(SERVER, server_id(&server))])
         .map(|(name, id)| Looks::at(name, id))
         .collect();

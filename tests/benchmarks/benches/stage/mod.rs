@@ -1,16 +1,17 @@
 //! What the benchmarks of whole services share: the programs, started as a host starts them, on a bus that is set
-//! up as `snooze up` sets it up.
+//! up as `snooze up` sets it up. Whatever ends a benchmark ends what it started.
 //!
 //! It measures nothing.
 
 use serde_json::{Value, json};
 use snooze_bus::{Bucket, Role, User, keys};
 use snooze_schemas::{HostId, policy::ConfigLayer, roster::RosterRecord};
-use snooze_test_harness::{NatsServer, wait_until};
+use snooze_test_harness::{NatsServer, Process, wait_until};
 use std::{
-    fs::{self, File},
+    collections::BTreeMap,
+    ffi::OsString,
+    fs,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
     time::Duration,
 };
 
@@ -19,18 +20,10 @@ const START_LIMIT: Duration = Duration::from_secs(30);
 /// As on a host that nobody is in a hurry with.
 pub(crate) const CHECK_INTERVAL_SECONDS: u64 = 10;
 
-/// A started service. Killed and waited for on drop.
+/// A started service.
 pub(crate) struct Service {
     pub(crate) name: &'static str,
-    pub(crate) child: Child,
-    log: PathBuf,
-}
-
-impl Drop for Service {
-    fn drop(&mut self) {
-        self.child.kill().expect("one's own child can be killed");
-        self.child.wait().expect("one's own child can be waited for");
-    }
+    pub(crate) process: Process,
 }
 
 impl Service {
@@ -57,31 +50,26 @@ impl Service {
             )
         });
         let log = home.join(format!("{name}.log"));
-        let said = File::create(&log).expect("the temporary folder can be written");
-        let child = Command::new(&program)
-            .args(words)
-            .env_clear()
-            .env("SNOOZE_CONFIG", &file)
-            .env("SNOOZE_NATS_URL", server.url())
-            .env("SNOOZE_CREDENTIALS", server.credentials(user))
-            .env("SNOOZE_HOST", host.as_str())
-            .env("SNOOZE_STATE", home.join("state"))
-            .env("XDG_RUNTIME_DIR", home.join("run"))
-            .stdin(Stdio::null())
-            .stdout(said.try_clone().expect("a file"))
-            .stderr(said)
-            .spawn()
+        let arguments: Vec<String> = words.map(str::to_owned).collect();
+        let environment: BTreeMap<String, OsString> = [
+            ("SNOOZE_CONFIG", file.into_os_string()),
+            ("SNOOZE_NATS_URL", server.url().into()),
+            ("SNOOZE_CREDENTIALS", server.credentials(user).into_os_string()),
+            ("SNOOZE_HOST", host.as_str().into()),
+            ("SNOOZE_STATE", home.join("state").into_os_string()),
+            ("XDG_RUNTIME_DIR", home.join("run").into_os_string()),
+        ]
+        .map(|(name, value)| (name.to_owned(), value))
+        .into();
+        let process = Process::start_apart(&program, &arguments, &environment, &log, &log)
             .unwrap_or_else(|cause| panic!("{} does not start: {cause}", program.display()));
-        Service { name, child, log }
+        Service { name, process }
     }
 
     /// Waits until it has said that it runs.
     pub(crate) async fn runs(&self) {
         let what = format!("{} says something", self.name);
-        wait_until(START_LIMIT, &what, async || {
-            fs::metadata(&self.log).is_ok_and(|log| log.len() > 0)
-        })
-        .await;
+        wait_until(START_LIMIT, &what, async || !self.process.said().is_empty()).await;
     }
 }
 

@@ -2,4 +2,5 @@
 
 mod nats;
 mod others;
+mod process;
 mod proxy;
