@@ -9,7 +9,8 @@
 //!
 //! What cannot be read stays in the queue, for its redrive policy to take it to where people look; a queue without one
 //! is freed of it after some tries. What is no event, and what is about an instance that the roster does not know, is
-//! removed and counted.
+//! removed and counted; one that is launched and waits in a hook of ours is waited for a while before, for its host may be
+//! enrolled only then.
 //!
 //! - `queue`: the queue's calls. `scaling`: Auto Scaling's.
 //! - `instances`: who is who.
@@ -40,6 +41,8 @@ const RECEIVERS: usize = 4;
 const IN_HAND: usize = 256;
 /// Of those that wait so many at once: some kilobytes and a look every three seconds each. Further ones stay in hand.
 const WAITING: usize = 4_096;
+/// Instances that are launched, and whose host is waited for to be enrolled, at once; further ones are not waited for.
+const COMING: usize = 1_024;
 /// Between two questions that fail: doubled each time, up to the second one, which is short of an interruption's two
 /// minutes.
 const PAUSES: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(10)];
@@ -120,6 +123,7 @@ struct Office {
     lanes: Lanes,
     in_hand: Arc<Semaphore>,
     waiting: Semaphore,
+    coming: Semaphore,
     unreadable: Rarely,
     unknown: Rarely,
     nothing: Rarely,
@@ -151,6 +155,7 @@ pub(crate) async fn take(
         lanes: Lanes::new(),
         in_hand: Arc::new(Semaphore::new(IN_HAND)),
         waiting: Semaphore::new(WAITING),
+        coming: Semaphore::new(COMING),
         unreadable: Rarely::new(clocks.clone()),
         unknown: Rarely::new(clocks.clone()),
         nothing: Rarely::new(clocks),

@@ -48,10 +48,20 @@ enum Look {
     WithoutNote,
 }
 
+/// Whether it is one that is answered here.
+fn is_ours(office: &Office, hook: &Hook) -> bool {
+    let mut ours = office.lifecycle_hooks.iter();
+    ours.any(|name| name == "*" || *name == hook.name)
+}
+
+/// Whether it is one that is answered here and holds an instance that is being launched.
+pub(super) fn is_launch(office: &Office, hook: &Hook) -> bool {
+    hook.way == Way::Coming && is_ours(office, hook)
+}
+
 /// Waits for the events, and answers. Cancelling it leaves the hook as it stands.
 pub(super) async fn answer(office: &Office, hook: &Hook, events: &[(HostId, Event)]) {
-    let ours = |name: &String| name == "*" || *name == hook.name;
-    if !office.lifecycle_hooks.iter().any(ours) {
+    if !is_ours(office, hook) {
         tracing::debug!(hook = hook.name, "a lifecycle hook is left to somebody else");
         return;
     }

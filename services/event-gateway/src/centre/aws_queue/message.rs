@@ -2,7 +2,7 @@
 
 use super::{Office, hook, instances::Wanted, queue::Received};
 use crate::{
-    happening::Whose,
+    happening::{Happening, Whose},
     host::filing::{self, Filed},
     source::aws_queue::{self, Notice, Read, Unreadable},
 };
@@ -11,12 +11,15 @@ use snooze_schemas::{
     HostId,
     event::{Event, Scope},
 };
-use std::sync::Arc;
-use tokio::sync::OwnedSemaphorePermit;
+use std::{sync::Arc, time::Duration};
+use tokio::{sync::OwnedSemaphorePermit, time::sleep};
 
 /// How often a message that cannot be read is left to the queue's redrive policy before it is removed. Policies have
 /// three to five; while gateways are being replaced, one of a later version may read it.
 const TRIES: u64 = 10;
+
+/// How often is looked whether an instance that comes is enrolled by now; a look costs nothing.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// What is to be done with a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,10 +60,29 @@ async fn settle(office: &Office, message: &Received, place: OwnedSemaphorePermit
         }
         Err(error) => return refuse(office, message, &error),
     };
-    let events = file(office, &notice).await;
+    // Who waits for a host holds up nobody else.
+    let mut place = Some(place);
+    let mut concerned = concerned(office, &notice).await;
+    if let (Some(hook), true) = (&notice.hook, concerned.is_empty())
+        && hook::is_launch(office, hook)
+        && let Ok(_coming) = office.coming.try_acquire()
+    {
+        place = None;
+        concerned = until_enrolled(office, &notice).await;
+    }
+    if concerned.is_empty()
+        && let Some(count) = office.unknown.count()
+    {
+        let instance = notice.about.first().map(|(instance, _)| instance);
+        tracing::info!(
+            count,
+            instance,
+            "events are about instances that the roster does not know, and are not filed"
+        );
+    }
+    let events = file(office, concerned).await;
     if let (Some(hook), false) = (&notice.hook, events.is_empty()) {
         let waiting = office.waiting.acquire().await;
-        // Who waits for a host holds up nobody else.
         drop(place);
         hook::answer(office, hook, &events).await;
         drop(waiting);
@@ -68,9 +90,9 @@ async fn settle(office: &Office, message: &Received, place: OwnedSemaphorePermit
     End::Remove
 }
 
-/// Files what happened to each host that the roster knows, and says which events those are; waits for the broker.
-async fn file(office: &Office, notice: &Notice) -> Vec<(HostId, Event)> {
-    let mut events = Vec::new();
+/// What happened to each host that the roster knows.
+async fn concerned(office: &Office, notice: &Notice) -> Vec<(Whose, Happening)> {
+    let mut concerned = Vec::new();
     for (instance, happening) in &notice.about {
         let wanted = Wanted {
             account: notice.account.as_deref(),
@@ -78,22 +100,34 @@ async fn file(office: &Office, notice: &Notice) -> Vec<(HostId, Event)> {
             instance,
             otherwise: &notice.id,
         };
-        let hosts = office.instances.of(wanted).await;
-        if hosts.is_empty()
-            && let Some(count) = office.unknown.count()
-        {
-            tracing::info!(
-                count,
-                instance,
-                "events are about instances that the roster does not know, and are not filed"
-            );
-        }
-        for whose in hosts {
-            let event = happening.clone().into_event(&whose, office.config.clocks.wall());
-            let Whose { host, .. } = whose;
-            events.push((host, event));
-        }
+        let hosts = office.instances.of(wanted).await.into_iter();
+        concerned.extend(hosts.map(|whose| (whose, happening.clone())));
     }
+    concerned
+}
+
+/// The same of an instance that is being launched, whose host may be enrolled while its hook waits. It is waited for as
+/// long as for a host that is away; the hook's own time goes on.
+async fn until_enrolled(office: &Office, notice: &Notice) -> Vec<(Whose, Happening)> {
+    let begun = office.config.clocks.boottime_ms();
+    let patience = u64::try_from(office.config.patience.as_millis()).unwrap_or(u64::MAX);
+    loop {
+        let waited = office.config.clocks.boottime_ms().saturating_sub(begun);
+        let concerned = concerned(office, notice).await;
+        if !concerned.is_empty() || waited >= patience {
+            return concerned;
+        }
+        sleep(LOOK).await;
+    }
+}
+
+/// Files what happened to each host, and says which events those are; waits for the broker.
+async fn file(office: &Office, concerned: Vec<(Whose, Happening)>) -> Vec<(HostId, Event)> {
+    let event = |(whose, happening): (Whose, Happening)| {
+        let event = happening.into_event(&whose, office.config.clocks.wall());
+        (whose.host, event)
+    };
+    let events: Vec<(HostId, Event)> = concerned.into_iter().map(event).collect();
     let filing = events.iter().map(async |(host, event)| {
         match filing::file(&office.bus, &office.lanes, event).await {
             Filed::Yes => {

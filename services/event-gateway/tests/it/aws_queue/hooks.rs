@@ -1,6 +1,6 @@
 //! Lifecycle hooks: kept waiting while handlers run, answered when they have, whoever dies meanwhile.
 
-use super::place::{INSTANCE, Place, REGION, action, noticed_by_itself};
+use super::place::{INSTANCE, Place, REGION, action, noticed_by_itself, rebalance};
 use crate::centre::{LIMIT, Runner, host};
 use serde_json::json;
 use snooze_bus::{Expect, Subject};
@@ -116,6 +116,43 @@ async fn one_that_comes_goes_into_service_only_when_its_handlers_succeeded() {
         place.is_empty().await;
         assert_eq!(place.scaling.count(COMPLETE, name), usize::from(succeeded));
     }
+    gateway.end().await;
+}
+
+/// The lifecycle hook of a launch comes before the host's first word.
+#[tokio::test]
+async fn e5_an_instance_that_is_launched_is_waited_for_until_its_host_is_enrolled_and_no_longer() {
+    let place = Place::start().await;
+    let mut known = place.centre.runner("h1").await;
+    let short = |settings: &mut Settings| settings.keep = Duration::from_secs(2);
+    let gateway = place.gateway(|settings, _| short(settings)).await;
+    let coming = |token: &str, hook: &str, instance: &str| {
+        let mut message = action(token, hook, "LAUNCHING");
+        message["detail"]["EC2InstanceId"] = json!(instance);
+        message
+    };
+    place.send(&coming("t2", OURS, "i-2")).await;
+    place.send(&coming("t3", "drain-ecs", "i-3")).await;
+    // What comes later is not held up, and somebody else's hook is not waited for.
+    place.send(&rebalance("r1", INSTANCE)).await;
+    known.accept().await;
+    wait_until(LIMIT, "only one waits", async || {
+        place.in_queue().await == InQueue { waiting: 0, kept: 1 }
+    })
+    .await;
+    place.enrol("h2", "i-2").await;
+    let mut runner = place.centre.runner("h2").await;
+    let event = runner.accept().await;
+    assert_eq!(event.event_type.as_str(), "cloud.autoscaling.scale");
+    report(&runner, &event, true).await;
+    place.is_empty().await;
+    assert_eq!(place.scaling.count(COMPLETE, "t2"), 1);
+    gateway.end().await;
+    // Nobody is waited for longer than a host that is away.
+    let gateway = place.gateway(|_, config| config.patience = Duration::ZERO).await;
+    place.send(&coming("t4", OURS, "i-4")).await;
+    place.is_empty().await;
+    assert_eq!(place.scaling.count(COMPLETE, "t4"), 0);
     gateway.end().await;
 }
 
