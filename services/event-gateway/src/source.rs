@@ -10,6 +10,7 @@ pub mod aws_metadata;
 pub(crate) mod aws_queue;
 pub mod azure;
 mod failing;
+mod field;
 pub mod gcp;
 pub mod http;
 mod kept;

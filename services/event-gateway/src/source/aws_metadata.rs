@@ -20,13 +20,12 @@ mod memory;
 mod paths;
 mod session;
 mod spot;
-mod unreadable;
 
+pub use super::field::Unreadable;
 pub use identity::Identity;
 pub use session::SessionError;
-pub use unreadable::Unreadable;
 
-use super::Notices;
+use super::{Notices, field};
 use crate::happening::{Happening, State};
 use paths::Paths;
 use serde_json::{Map, Value};

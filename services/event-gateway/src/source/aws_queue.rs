@@ -24,7 +24,7 @@ mod scaling;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use field::Unreadable;
+pub(crate) use super::field::Unreadable;
 pub(crate) use scaling::{Hook, Way};
 
 use crate::happening::{Happening, State};

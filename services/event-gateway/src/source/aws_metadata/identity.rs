@@ -4,8 +4,8 @@
 //! host's place in the fleet comes from the roster, never from here.
 
 use super::{
+    field::{Unreadable, object, text},
     session::{Session, SessionError},
-    unreadable::{Unreadable, object, text},
 };
 use snooze_schemas::Timestamp;
 use std::time::Duration;

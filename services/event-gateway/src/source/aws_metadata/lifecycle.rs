@@ -2,7 +2,7 @@
 //!
 //! Nothing is remembered beyond how it was to leave last; an answer that cannot be read changes nothing.
 
-use super::{identity::Identity, notice, unreadable::Unreadable};
+use super::{field::Unreadable, identity::Identity, notice};
 use crate::{
     happening::{Happening, State},
     source::aws,

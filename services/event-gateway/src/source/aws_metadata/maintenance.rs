@@ -5,7 +5,7 @@
 
 mod entry;
 
-use super::{identity::Identity, notice, unreadable::Unreadable};
+use super::{field::Unreadable, identity::Identity, notice};
 use crate::happening::{Happening, State};
 use entry::{Entry, entries};
 use snooze_schemas::Timestamp;

@@ -3,11 +3,11 @@
 //! It asks nobody, and an answer that cannot be read changes nothing in it.
 
 use super::{
+    field::Unreadable,
     identity::{self, Identity},
     lifecycle::{self, Lifecycle},
     maintenance::{self, Maintenance},
     spot::{self, Change, Interrupt, Rebalance},
-    unreadable::Unreadable,
 };
 use crate::happening::Happening;
 use snooze_schemas::Timestamp;

@@ -3,7 +3,7 @@
 //! Nothing is ever asked without a token, whatever the service would answer. One token is held at a time; it is
 //! renewed before it ends, and given up when the service refuses it.
 
-use super::unreadable::Unreadable;
+use super::field::Unreadable;
 use crate::source::http::{Answer, HttpError, Question, Service};
 use http::Method;
 use hyper::body::Bytes;

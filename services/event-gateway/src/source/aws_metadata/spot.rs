@@ -3,9 +3,9 @@
 //! Nothing is remembered beyond what was read last; an answer that cannot be read changes nothing.
 
 use super::{
+    field::{Unreadable, object, text, time},
     identity::Identity,
     notice,
-    unreadable::{Unreadable, object, text, time},
 };
 use crate::happening::{Happening, State};
 use serde_json::{Map, Value};

@@ -1,6 +1,6 @@
 //! One maintenance as the metadata service lists it.
 
-use super::super::unreadable::{Unreadable, text, time};
+use super::super::field::{Unreadable, text, time};
 use crate::{happening::State, source::aws};
 use serde_json::{Map, Value};
 use snooze_schemas::Timestamp;

@@ -1,17 +1,17 @@
-//! Taking known fields out of JSON of somebody else's, each bounded; and why it could not be.
+//! Taking known fields out of JSON that AWS wrote, each bounded; and why it could not be.
 //!
-//! What is not asked for is ignored, and no text of the answer is repeated in an error.
+//! What is not asked for is ignored, and no text of it is repeated in an error.
 
 use jiff::fmt::rfc2822;
 use serde_json::{Map, Value};
 use snooze_schemas::Timestamp;
 
-/// The longest text that is taken: an instance's id has 19 characters, a time 29.
-const LONGEST: usize = 128;
+/// The longest text that is taken: names of Auto Scaling have 255 characters at most, an ARN of AWS Health's some 200.
+const LONGEST: usize = 512;
 
-/// Why an answer says nothing.
+/// Why it says nothing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("what was answered cannot be read: {reason}")]
+#[error("what AWS says cannot be read: {reason}")]
 pub struct Unreadable {
     reason: String,
 }
@@ -25,12 +25,13 @@ impl Unreadable {
 }
 
 /// A JSON object.
-pub(super) fn object(answer: &[u8]) -> Result<Map<String, Value>, Unreadable> {
-    match serde_json::from_slice(answer) {
+pub(super) fn object(json: &[u8]) -> Result<Map<String, Value>, Unreadable> {
+    match serde_json::from_slice(json) {
         Ok(Value::Object(object)) => Ok(object),
         Ok(_) => Err(Unreadable::new("it is no JSON object")),
         Err(error) => Err(Unreadable::new(format!(
-            "it is no JSON at byte {}",
+            "it is no JSON at line {}, column {}",
+            error.line(),
             error.column()
         ))),
     }
@@ -47,7 +48,8 @@ pub(super) fn text<'a>(object: &'a Map<String, Value>, field: &str) -> Result<&'
     Ok(text)
 }
 
-/// A field's time: RFC 3339, or as the maintenance paths write it, `21 Jan 2019 09:00:43 GMT`.
+/// A field's time: RFC 3339, or as the metadata service's maintenance paths and AWS Health write it, `21 Jan 2019 09:00:43
+/// GMT` and `Fri, 27 Jan 2023 06:02:51 GMT`.
 pub(super) fn time(object: &Map<String, Value>, field: &str) -> Result<Timestamp, Unreadable> {
     let text = text(object, field)?;
     let parsed = text.parse().ok();
@@ -61,9 +63,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_are_read_as_both_kinds_of_path_write_them() {
-        let object = object(br#"{"a": "2019-01-21T09:00:43Z", "b": "21 Jan 2019 09:00:43 GMT", "c": "1 Feb 2019 00:00:00 GMT", "d": "Mon"}"#).expect("an object");
-        assert_eq!(time(&object, "a"), time(&object, "b"));
+    fn times_are_read_as_each_service_writes_them() {
+        let object = object(br#"{"a": "2019-01-21T09:00:43Z", "b": "21 Jan 2019 09:00:43 GMT", "c": "1 Feb 2019 00:00:00 GMT", "d": "Mon", "f": "Mon, 21 Jan 2019 09:00:43 GMT"}"#).expect("an object");
+        for same in ["b", "f"] {
+            assert_eq!(time(&object, "a"), time(&object, same));
+        }
         assert_eq!(
             time(&object, "c"),
             Ok("2019-02-01T00:00:00Z".parse().expect("a time"))
@@ -73,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_repeats_nothing_of_the_answer() {
+    fn an_error_repeats_nothing_of_what_was_said() {
         let error = object(b"{\"secret-token").expect_err("it is cut off");
         assert!(!error.to_string().contains("secret"), "{error}");
     }
