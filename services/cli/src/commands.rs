@@ -15,6 +15,7 @@ mod plugin_hosts;
 mod plugin_inspection;
 mod plugin_install;
 mod plugin_layer;
+mod plugin_leftovers;
 mod plugin_package;
 mod plugin_presence;
 mod plugin_reach;

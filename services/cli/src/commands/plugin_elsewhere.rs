@@ -7,10 +7,11 @@ use super::{
 };
 use crate::{session::Session, view::text};
 use futures_util::{StreamExt, stream};
+use serde_json::Value;
 use snooze_schemas::{
     GroupName, PluginName,
     plugin::approval::{Approval, Installed},
-    policy::PluginLayer,
+    policy::{ConfigLayer, PluginLayer},
 };
 use snooze_service_runtime::Failure;
 use std::collections::BTreeSet;
@@ -18,22 +19,44 @@ use std::collections::BTreeSet;
 /// So many are told; of more a person learns their number.
 const TOLD: usize = 10;
 
-/// The other layers that say something of a plugin, the narrower before the wider.
+/// What other layers say of a plugin.
+#[derive(Debug, Default)]
+pub(super) struct Elsewhere {
+    /// What those say that say something, the narrower before the wider.
+    pub(super) said: Vec<(Layer, PluginLayer)>,
+    /// Those whose policy has to hear it.
+    pub(super) requiring: Vec<Layer>,
+}
+
+/// What the other layers say of a plugin that hold on the same hosts.
 pub(super) async fn elsewhere(
     session: &Session,
     layer: &Layer,
     plugin: &PluginName,
-) -> Result<Vec<(Layer, PluginLayer)>, Failure> {
+) -> Result<Elsewhere, Failure> {
     let looks = around(session, layer).await?.into_iter().map(|layer| async move {
-        let held = look(session, &layer).await?.0.plugins.remove(plugin.as_str());
-        Ok::<_, Failure>(held.map(|held| (layer, held)))
+        let mut held = look(session, &layer).await?.0;
+        let said = held.plugins.remove(plugin.as_str());
+        Ok::<_, Failure>((layer, said, requires(&held, plugin)))
     });
     let mut looks = stream::iter(looks).buffered(AT_ONCE);
-    let mut found = Vec::new();
+    let mut found = Elsewhere::default();
     while let Some(looked) = looks.next().await {
-        found.extend(looked?);
+        let (layer, said, requires) = looked?;
+        found.requiring.extend(requires.then(|| layer.clone()));
+        found.said.extend(said.map(|said| (layer, said)));
     }
     Ok(found)
+}
+
+/// Whether a layer's policy has to hear a plugin, whether it is there or not.
+pub(super) fn requires(layer: &ConfigLayer, plugin: &PluginName) -> bool {
+    let voter = layer
+        .policy
+        .get("voters")
+        .and_then(|voters| voters.get(plugin.as_str()));
+    let role = voter.and_then(|voter| voter.get("role")).and_then(Value::as_str);
+    role == Some("required")
 }
 
 /// All other layers that hold on one of its hosts.

@@ -19,7 +19,7 @@ const TOLD: usize = 5;
 pub(super) async fn revoke(session: &Session, layer: &Layer, plugin: &PluginName) -> Result<(), Failure> {
     if approved(look(session, layer).await?.0.plugins.get(plugin.as_str())).is_none() {
         // Where nobody can say, what is known is still told.
-        let others = elsewhere(session, layer, plugin).await.unwrap_or_default();
+        let others = elsewhere(session, layer, plugin).await.unwrap_or_default().said;
         return Err(Failure::new(Exit::Refused, nothing_here(plugin, layer, &others)));
     }
     change_if(session, layer, plugin, |held| {
@@ -27,7 +27,7 @@ pub(super) async fn revoke(session: &Session, layer: &Layer, plugin: &PluginName
         Ok(())
     })
     .await?;
-    let others = elsewhere(session, layer, plugin).await;
+    let others = elsewhere(session, layer, plugin).await.map(|found| found.said);
     let mut still = match &others {
         Ok(others) => still_approved(layer, others),
         Err(failure) => {

@@ -40,6 +40,10 @@ pub struct PluginUninstall {
     /// Also its package in the store, where no other host has it installed.
     #[arg(long)]
     pub package: bool,
+    /// Also what narrower levels say of it: with --group those of its hosts, with --fleet those of every group and host.
+    /// What it is configured with there stays without --config.
+    #[arg(long, conflicts_with = "host")]
+    pub everywhere: bool,
     /// Which hosts it is for.
     #[command(flatten)]
     pub level: Level,
