@@ -89,7 +89,7 @@ pub struct StdioPlugin {
     not_taken: Mutex<Option<(Map<String, Value>, String)>>,
     process_id: watch::Sender<Option<i32>>,
     wanted: watch::Sender<Wanted>,
-    /// Counts how often its crashes were forgiven it.
+    /// Counts how often its failures were forgiven it.
     pardons: watch::Sender<u64>,
     fenced: watch::Sender<Fenced>,
     seat: Arc<Seat>,
@@ -232,7 +232,8 @@ impl StdioPlugin {
         });
     }
 
-    /// Forgives it its crashes: it waits for nothing, and is started now where it is to run.
+    /// Forgives it its failures up to now: one that waits to be started again waits no longer, and of one that runs the
+    /// next failure is the first.
     pub(crate) fn pardon(&self) {
         self.pardons.send_modify(|pardons| *pardons += 1);
     }

@@ -36,6 +36,7 @@ impl StdioPlugin {
     /// Keeps the process running until [`stop`](Self::stop). Dropping this future kills the process.
     pub async fn supervise(self: Arc<Self>) {
         let mut backoff = Backoff::default();
+        let mut pardons = self.pardons.subscribe();
         while !self.stop.is_cancelled() {
             let wanted = self.wanted.borrow().clone();
             if let Some((stage, why)) = wanted.instead() {
@@ -106,6 +107,11 @@ impl StdioPlugin {
             };
             let lived = born.elapsed();
             let restarts = &self.settings.restarts;
+            // While it ran, too: what was forgiven then is not counted with this failure.
+            if pardons.has_changed().unwrap_or(false) {
+                pardons.mark_unchanged();
+                backoff = Backoff::default();
+            }
             let fate = match parted {
                 Parted::ForAnew(what) => {
                     tracing::info!(plugin = %self.name(), "a plugin is started anew for {what}");
@@ -120,7 +126,6 @@ impl StdioPlugin {
                 Parted::Unstarted(why) => (Aftermath::Again(backoff.failed_after(lived, restarts)), why),
                 Parted::Failed(why) => (backoff.crashed_after(lived, restarts), why),
             };
-            let mut pardons = self.pardons.subscribe();
             let pause = self.lie_low(fate).await;
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}

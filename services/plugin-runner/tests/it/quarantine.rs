@@ -90,6 +90,67 @@ async fn t3_a_plugin_that_crashes_again_and_again_is_quarantined_and_unknown() {
     runner.stop().await;
 }
 
+/// One that ends at its next question, once for each time that there is this file.
+fn stumbling(name: &str, stumble: &Path) -> String {
+    python_plugin(name, r#"{"is_idle": True}"#).replacen(
+        "for line in sys.stdin:\n",
+        &format!(
+            "for line in sys.stdin:\n    if os.path.exists({stumble:?}):\n        os.remove({stumble:?})\n        os._exit(1)\n"
+        ),
+        1,
+    )
+}
+
+#[tokio::test]
+async fn t3_whoever_loads_one_that_runs_forgives_it_all_failures() {
+    let stage = Stage::set().await;
+    let stumble = stage.file("stumble");
+    stage.layer(json!({"heartbeat_seconds": 0.2}), json!({})).await;
+    stage.plugin("frail.py", &stumbling("frail", &stumble));
+    let runner = stage.runner_with(config(&stage)).await;
+    let mut restarts = 0;
+    let mut stumbles = async |times: usize| {
+        for _ in 0..times {
+            fs::write(&stumble, "").expect("writes");
+            restarts += 1;
+            listed(&stage, "frail", |status| {
+                status.stats.restarts == restarts
+                    && ["running", "quarantined"].contains(&status.state.as_str())
+            })
+            .await;
+        }
+        listed(&stage, "frail", |_| true).await.state
+    };
+    assert_eq!(stumbles(CRASHES - 1).await, "running");
+    let loaded = load(&stage, "frail").await.expect("it is there");
+    assert_eq!(loaded.plugins[0].state, "running", "it goes on");
+    assert_eq!(
+        stumbles(CRASHES - 1).await,
+        "running",
+        "what was before is forgiven"
+    );
+    assert_eq!(stumbles(1).await, "quarantined", "and nothing else is");
+    runner.stop().await;
+}
+
+#[tokio::test]
+async fn t3_whoever_loads_one_that_waits_to_be_started_again_has_it_started_at_once() {
+    let mut stage = Stage::set().await;
+    let stumble = stage.file("stumble");
+    stage.layer(json!({"heartbeat_seconds": 0.2}), json!({})).await;
+    stage.plugin("frail.py", &stumbling("frail", &stumble));
+    let mut config = config(&stage);
+    let an_hour = Duration::from_secs(3600);
+    (config.restarts.first, config.restarts.longest) = (an_hour, an_hour);
+    let runner = stage.runner_with(config).await;
+    stage.vote("frail", VoteState::Idle).await;
+    fs::write(&stumble, "").expect("writes");
+    listed(&stage, "frail", |status| status.state == "restarting").await;
+    load(&stage, "frail").await.expect("it is there");
+    listed(&stage, "frail", |status| status.state == "running").await;
+    runner.stop().await;
+}
+
 #[tokio::test]
 async fn s2_whoever_depends_on_one_in_quarantine_does_not_run_or_vote() {
     let mut stage = Stage::set().await;

@@ -16,10 +16,17 @@ impl House {
         match &order {
             Order::Load(name) => {
                 self.unloaded.remove(name);
-                let running = self.running.get(name);
-                // One in quarantine is loaded and does not run all the same.
-                let is_quarantined = |tenant: &&Tenant| tenant.hosted.process.is_quarantined();
-                anew.extend(running.filter(is_quarantined).map(|_| name.clone()));
+                let running = self
+                    .running
+                    .get(name)
+                    .map(|tenant: &Tenant| &tenant.hosted.process);
+                match running {
+                    // It is loaded and does not run all the same.
+                    Some(process) if process.is_quarantined() => drop(anew.insert(name.clone())),
+                    // One that runs goes on, and one that waits to be started again is started now.
+                    Some(process) => process.pardon(),
+                    None => {}
+                }
             }
             Order::Unload(name) if !self.parts.plugins.knows(name) => {
                 // Whoever gave it may have given up.
