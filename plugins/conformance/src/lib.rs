@@ -21,4 +21,4 @@ pub use nats::NatsPlugin;
 pub use process::{Adopted, Ending, Program, ProgramError, Running, Starter, build};
 pub use recorded::{Recording, recordings};
 pub use report::{Failure, Outcome, Report};
-pub use run::{Limits, Selection, Target, run};
+pub use run::{Limits, Moment, Selection, Target, run, run_telling};

@@ -8,7 +8,11 @@ use crate::{
     session::Session,
 };
 use futures_util::{StreamExt, stream};
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::BTreeSet,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 use tokio::time::Instant;
 
 /// How long a plugin may take, and how many are run at once.
@@ -84,11 +88,39 @@ impl Selection {
     }
 }
 
+/// What happens to a case while others are still to come.
+#[derive(Debug, Clone, Copy)]
+pub enum Moment<'a> {
+    /// It is asked from now on.
+    Begins {
+        /// What it is about.
+        subject: &'a str,
+        /// Its name.
+        case: &'a str,
+    },
+    /// This came of it.
+    Ends(&'a Outcome),
+}
+
 /// Asks. Cancelling it kills what was started.
 ///
 /// # Errors
 /// When the cases cannot be read.
 pub async fn run(target: &Target, selection: &Selection, limits: &Limits) -> Result<Report, CasesError> {
+    run_telling(target, selection, limits, |_| {}).await
+}
+
+/// As [`run`], and tells of each case when it begins and when it ends, so that whoever cancels it knows what came of
+/// those before.
+///
+/// # Errors
+/// As [`run`].
+pub async fn run_telling(
+    target: &Target,
+    selection: &Selection,
+    limits: &Limits,
+    tell: impl FnMut(Moment<'_>) + Send,
+) -> Result<Report, CasesError> {
     let mut chosen = Vec::new();
     for subject in subjects()? {
         for case in subject.cases {
@@ -106,9 +138,19 @@ pub async fn run(target: &Target, selection: &Selection, limits: &Limits) -> Res
         // One plugin is asked, whose configuration the cases change.
         Target::Nats(_) => 1,
     };
-    let asked = chosen
-        .into_iter()
-        .map(|(subject, case, form)| Box::pin(ask(target, subject, case, form, limits)));
+    let tell = &Mutex::new(tell);
+    let asked = chosen.into_iter().map(|(subject, case, form)| {
+        Box::pin(async move {
+            let tell = |moment: Moment<'_>| tell.lock().unwrap_or_else(PoisonError::into_inner)(moment);
+            tell(Moment::Begins {
+                subject: &subject,
+                case: &case.name,
+            });
+            let outcome = ask(target, subject, case, form, limits).await;
+            tell(Moment::Ends(&outcome));
+            outcome
+        })
+    });
     Ok(Report {
         outcomes: stream::iter(asked).buffered(at_once).collect().await,
     })

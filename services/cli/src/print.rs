@@ -5,7 +5,7 @@ use crate::NAME;
 use serde::Serialize;
 use snooze_service_runtime::{Exit, Failure};
 use std::{
-    io::{self, ErrorKind, Write},
+    io::{self, ErrorKind, IsTerminal, Write},
     ops::ControlFlow,
 };
 
@@ -34,6 +34,41 @@ pub(crate) fn talk(text: &str) {
 pub(crate) fn tell<L: AsRef<str>>(lines: impl IntoIterator<Item = L>) {
     write_lines(&mut io::stderr().lock(), lines).ok();
 }
+
+/// What a command is at, on stderr: on a terminal one line, which the next one takes the place of and which is gone when
+/// this is dropped; elsewhere a line each.
+#[derive(Debug)]
+pub(crate) struct Progress {
+    is_terminal: bool,
+}
+
+impl Progress {
+    /// Nothing is shown yet.
+    pub(crate) fn begin() -> Progress {
+        Progress {
+            is_terminal: io::stderr().is_terminal(),
+        }
+    }
+
+    /// Shows what is begun now.
+    pub(crate) fn at(&self, text: &str) {
+        match self.is_terminal {
+            true => write!(io::stderr(), "{AWAY}{NAME}: {text}").ok(),
+            false => writeln!(io::stderr(), "{NAME}: {text}").ok(),
+        };
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        if self.is_terminal {
+            write!(io::stderr(), "{AWAY}").ok();
+        }
+    }
+}
+
+/// What takes away the line in which a terminal's cursor stands (ECMA-48, CR and EL).
+const AWAY: &str = "\r\u{1b}[K";
 
 fn write_lines<L: AsRef<str>>(
     output: &mut impl Write,

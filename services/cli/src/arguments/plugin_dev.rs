@@ -1,8 +1,9 @@
 //! The arguments of what an author does with a plugin's folder; none of it needs a bus.
 
+use super::values::duration;
 use clap::{Args, Subcommand, ValueEnum};
 use snooze_schemas::PluginName;
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 /// Commands for who writes a plugin.
 #[derive(Debug, Subcommand)]
@@ -60,6 +61,10 @@ pub struct PluginTest {
     /// Send it no events: its handlers do what they do.
     #[arg(long)]
     pub without_events: bool,
+    /// How long all of it may take, but for its build, which has ten minutes (90s, 5m); what was found out by then is
+    /// told, and that it was not everything.
+    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "5m")]
+    pub limit: Duration,
     /// The nats-server for a plugin that runs by itself; else the first on the PATH that is new enough, else the
     /// checkout's own.
     #[arg(long, value_name = "FILE", env = "SNOOZE_NATS_SERVER")]

@@ -23,6 +23,7 @@ mod plugin_running;
 mod plugin_settings;
 mod plugin_templates;
 mod plugin_test;
+mod plugin_test_cut;
 mod plugin_test_native;
 mod plugin_test_nats;
 mod plugin_uninstall;

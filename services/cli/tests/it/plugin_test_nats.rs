@@ -87,7 +87,7 @@ async fn it_is_started_on_a_bus_of_its_own_and_asked_in_both_forms_and_that_it_i
     let done = plugin
         .test("", &["--junit", report.to_str().expect("a plain name")])
         .await;
-    assert_eq!((done.code, done.err.as_str()), (Some(0), ""), "{done:?}");
+    assert_eq!(done.code, Some(0), "{done:?}");
     for said in [
         "passed bus/it-comes (nats-messagepack)",
         "passed bus/it-takes-its-configuration (nats-messagepack)",

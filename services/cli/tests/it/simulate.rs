@@ -1,7 +1,7 @@
 //! `snooze event simulate`, as a person types it: every event is handled once and in time or the exit code says so, it is
 //! played on no bus but its own, and nothing outlives it.
 
-mod own;
+pub(crate) mod own;
 
 use crate::{Done, snooze, snooze_seeing};
 use own::{LONG, Own};

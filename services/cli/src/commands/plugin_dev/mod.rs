@@ -16,8 +16,8 @@ use folder::Folder;
 pub(super) use package::packed;
 use snooze_service_runtime::{CancellationToken, Exit, Failure};
 
-/// Does one of them. `run` goes on until the token is cancelled and ends in order then; of the others what is given up
-/// is not done, and says so.
+/// Does one of them. `run` goes on until the token is cancelled and ends in order then; `test` says what it knows then; of
+/// the others what is given up is not done, and says so.
 pub(crate) async fn run(
     command: Development,
     home: &Home,
@@ -26,7 +26,7 @@ pub(crate) async fn run(
     match command {
         Development::New(arguments) => new::new(&arguments),
         Development::Run(arguments) => Box::pin(run::run(&arguments, home, shutdown)).await,
-        Development::Test(arguments) => unless_given_up(test::test(&arguments, home), &shutdown).await,
+        Development::Test(arguments) => Box::pin(test::test(&arguments, home, &shutdown)).await,
         Development::Package(arguments) => unless_given_up(package::package(&arguments), &shutdown).await,
     }
 }

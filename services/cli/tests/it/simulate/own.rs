@@ -14,14 +14,14 @@ use std::{
 };
 
 /// A play takes some seconds; the rest is for a machine that compiles meanwhile.
-pub(super) const LONG: Duration = Duration::from_secs(240);
+pub(crate) const LONG: Duration = Duration::from_secs(240);
 
 /// Folders of a person's own, in which all that a play makes lies.
 #[derive(Debug)]
-pub(super) struct Own(tempfile::TempDir);
+pub(crate) struct Own(tempfile::TempDir);
 
 impl Own {
-    pub(super) fn new() -> Own {
+    pub(crate) fn new() -> Own {
         let own = Own(tempfile::tempdir().expect("a folder"));
         for name in ["home", "runtime", "temporary"] {
             fs::create_dir(own.path(name)).expect("a folder");
@@ -30,11 +30,11 @@ impl Own {
         own
     }
 
-    pub(super) fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.0.path().join(name)
     }
 
-    pub(super) fn text(&self, name: &str) -> String {
+    pub(crate) fn text(&self, name: &str) -> String {
         self.path(name).to_str().expect("a plain name").to_owned()
     }
 
@@ -49,7 +49,7 @@ impl Own {
     }
 
     /// A plugin that notes each event that it is given, and answers so.
-    pub(super) fn plugin(&self, name: &str, answer: &str) {
+    pub(crate) fn plugin(&self, name: &str, answer: &str) {
         let folder = self.path("plugins").join(name);
         fs::create_dir_all(&folder).expect("a folder");
         let asked = self.text("asked");
@@ -72,12 +72,12 @@ impl Own {
     }
 
     /// Who was asked to handle anything, in this order.
-    pub(super) fn asked(&self) -> Vec<String> {
+    pub(crate) fn asked(&self) -> Vec<String> {
         let text = fs::read_to_string(self.path("asked")).expect("it is there");
         text.lines().map(str::to_owned).collect()
     }
 
-    pub(super) async fn simulate(&self, arguments: &[&str]) -> Done {
+    pub(crate) async fn simulate(&self, arguments: &[&str]) -> Done {
         let mut process = self.begin(arguments);
         let ended = wait_for(LONG, "it ends", async || process.ended()).await;
         let read = |name: &str| fs::read_to_string(self.path(name)).expect("both outputs are files");
@@ -88,19 +88,23 @@ impl Own {
         }
     }
 
-    pub(super) fn begin(&self, arguments: &[&str]) -> Process {
+    pub(crate) fn begin(&self, arguments: &[&str]) -> Process {
+        self.start(&[&["event", "simulate"], arguments].concat())
+    }
+
+    /// Starts the program, which writes to the files `out` and `err`.
+    pub(crate) fn start(&self, arguments: &[&str]) -> Process {
         for output in ["out", "err"] {
             fs::write(self.path(output), "").expect("ours");
         }
-        let arguments = ["event", "simulate"].iter().chain(arguments);
-        let arguments: Vec<String> = arguments.map(|&text| text.to_owned()).collect();
+        let arguments: Vec<String> = arguments.iter().map(|&text| text.to_owned()).collect();
         let program = Path::new(env!("CARGO_BIN_EXE_snooze"));
         let (out, err) = (self.path("out"), self.path("err"));
         Process::start_apart(program, &arguments, &self.environment(), &out, &err).expect("it starts")
     }
 
     /// Neither a file nor a process of a play is left.
-    pub(super) fn assert_nothing_is_left(&self) {
+    pub(crate) fn assert_nothing_is_left(&self) {
         let (files, processes) = (self.files(), self.processes());
         assert!(
             files.is_empty() && processes.is_empty(),
@@ -109,7 +113,7 @@ impl Own {
     }
 
     /// What lies where a play puts its files.
-    pub(super) fn files(&self) -> Vec<PathBuf> {
+    pub(crate) fn files(&self) -> Vec<PathBuf> {
         let folders = ["temporary", "runtime", "home"].map(|name| self.path(name));
         let entries = folders
             .iter()
@@ -120,7 +124,7 @@ impl Own {
     }
 
     /// The processes that name one of its folders: the program, its broker and its plugins.
-    pub(super) fn processes(&self) -> Vec<String> {
+    pub(crate) fn processes(&self) -> Vec<String> {
         let here = self.0.path().to_str().expect("a plain name");
         let all = fs::read_dir("/proc").expect("tests run on Linux");
         all.filter_map(|entry| {

@@ -6,7 +6,9 @@ use super::{Findings, trial::Trial};
 use serde_json::{Map, Value, json};
 use snooze_plugin_runner::{ConfigSchema, PluginManifest};
 use std::collections::BTreeMap;
-use tokio::time::Instant;
+
+/// What all of it is about.
+const SUBJECT: &str = "configuration";
 
 /// A value for a field that is broken in one way, and which.
 type Broken = (&'static str, Value);
@@ -34,7 +36,8 @@ pub(super) async fn try_out(tried: &impl Trial, config: &Map<String, Value>, fin
         }
     }
     for key in required(schema) {
-        let begun = Instant::now();
+        let case = format!("{key}-is-required");
+        let begun = findings.begin(SUBJECT, &case);
         let mut without = settled.clone();
         without.remove(&key);
         let has_default = schema.settle(&Map::new()).is_ok();
@@ -43,14 +46,15 @@ pub(super) async fn try_out(tried: &impl Trial, config: &Map<String, Value>, fin
             Ok(_) | Err(_) => Ok(()),
         };
         let law = "A configuration without what is required is refused.";
-        findings.add("configuration", &format!("{key}-is-required"), law, begun, kept);
+        findings.add(SUBJECT, &case, law, begun, kept);
     }
     taken(tried, "the-one-before-is-taken-again", &settled, findings).await;
 }
 
 /// A broken value is refused, and the process that runs goes on as it is.
 async fn refused(tried: &impl Trial, (key, constraint, value): (&str, &str, Value), findings: &mut Findings) {
-    let begun = Instant::now();
+    let case = format!("{key}-breaks-its-{constraint}");
+    let begun = findings.begin(SUBJECT, &case);
     let (name, process) = (tried.plugin().name().to_string(), tried.process_id());
     let shown = value.to_string();
     let layer = Map::from_iter([(key.to_owned(), value)]);
@@ -66,17 +70,16 @@ async fn refused(tried: &impl Trial, (key, constraint, value): (&str, &str, Valu
         (_, false) => Err(("a process that goes on".to_owned(), "it was ended".to_owned())),
     };
     let law = "What breaks a constraint is refused, and the configuration that runs stays.";
-    let case = format!("{key}-breaks-its-{constraint}");
-    findings.add_with_log(("configuration", &case, law), begun, kept, || tried.last_words());
+    findings.add_with_log((SUBJECT, &case, law), begun, kept, || tried.last_words());
 }
 
 /// What the schema allows the plugin takes.
 async fn taken(tried: &impl Trial, case: &str, config: &Map<String, Value>, findings: &mut Findings) {
-    let begun = Instant::now();
+    let begun = findings.begin(SUBJECT, case);
     let taken = tried.configure(config).await;
     let kept = taken.map_err(|why| ("success".to_owned(), why));
     let law = "What its schema allows it takes.";
-    findings.add_with_log(("configuration", case, law), begun, kept, || tried.last_words());
+    findings.add_with_log((SUBJECT, case, law), begun, kept, || tried.last_words());
 }
 
 fn fields(schema: &ConfigSchema) -> Vec<(String, Value)> {

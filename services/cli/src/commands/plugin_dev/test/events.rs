@@ -10,7 +10,9 @@ use snooze_schemas::{
     event::{Event, Scope, Severity},
 };
 use std::{collections::BTreeSet, time::Duration};
-use tokio::time::Instant;
+
+/// What all of it is about.
+const SUBJECT: &str = "events";
 
 /// As long as a runner gives a handler of what is not critical.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -52,7 +54,7 @@ pub(super) async fn send(tried: &impl Trial, findings: &mut Findings) {
     }
     let law = "Every event of a type that it handles is answered in time, and does not end it.";
     for event_type in given {
-        let begun = Instant::now();
+        let begun = findings.begin(SUBJECT, event_type.as_str());
         let mut kept = Ok(());
         for event in of_type(&event_type, &tried.host()) {
             if let Err(came) = ask(tried, &event).await {
@@ -60,7 +62,7 @@ pub(super) async fn send(tried: &impl Trial, findings: &mut Findings) {
                 break;
             }
         }
-        findings.add_with_log(("events", event_type.as_str(), law), begun, kept, || {
+        findings.add_with_log((SUBJECT, event_type.as_str(), law), begun, kept, || {
             tried.last_words()
         });
     }
@@ -77,6 +79,8 @@ fn parted(
 
 /// What the manifest says that it gets it has to know.
 fn agreement(stated: &BTreeSet<EventType>, said: &BTreeSet<EventType>, findings: &mut Findings) {
+    let case = "it-knows-what-it-is-given";
+    let begun = findings.begin(SUBJECT, case);
     let missing: Vec<&str> = stated
         .iter()
         .filter(|event| !said.iter().any(|wide| covers(wide, event)))
@@ -90,7 +94,7 @@ fn agreement(stated: &BTreeSet<EventType>, said: &BTreeSet<EventType>, findings:
         )),
     };
     let law = "It handles the events that its manifest says it gets.";
-    findings.add("events", "it-knows-what-it-is-given", law, Instant::now(), kept);
+    findings.add(SUBJECT, case, law, begun, kept);
 }
 
 /// `custom` stands for every `custom.*`.
@@ -174,7 +178,7 @@ mod tests {
     #[tokio::test]
     async fn what_it_is_given_and_does_not_know_is_told() {
         let types = |names: &[&str]| names.iter().map(|name| name.parse().expect("a type")).collect();
-        let mut findings = Findings::default();
+        let mut findings = Findings::telling(|_| {});
         agreement(&types(&["custom.a"]), &types(&["custom"]), &mut findings);
         assert_eq!(findings.failed(), 0);
         agreement(

@@ -22,37 +22,47 @@ use crate::{
 use findings::Findings;
 use sandbox::Sandbox;
 use serde_json::{Map, Value};
-use snooze_conformance::{Form, Limits, Selection, Target, run};
+use snooze_conformance::{Form, Limits, Selection, Target, run_telling};
 use snooze_plugin_runner::PluginManifest;
 use snooze_schemas::plugin::manifest::{PluginKind, ProcessModel};
-use snooze_service_runtime::{Exit, Failure};
+use snooze_service_runtime::{CancellationToken, Exit, Failure};
 use std::{fs, path::Path, sync::Arc};
-use tokio::time::Instant;
+use tokio::time::sleep;
 
-/// Tests a plugin, prints what was found, and fails where anything is wrong.
-pub(super) async fn test(arguments: &PluginTest, home: &Home) -> Result<(), Failure> {
+/// What of a test is cut off where it is interrupted.
+const INTERRUPTED: &str = "interrupted";
+
+/// Tests a plugin, prints what was found, and fails where anything is wrong, or where not everything was found out: then
+/// what was is printed all the same.
+pub(super) async fn test(
+    arguments: &PluginTest,
+    home: &Home,
+    shutdown: &CancellationToken,
+) -> Result<(), Failure> {
     let folder = Folder::open(&arguments.folder)?;
     let config =
         json_file::read_if_named::<Map<String, Value>>(arguments.config.as_deref(), "a JSON object").await?;
-    let mut findings = Findings::default();
-    look_into(
-        &folder,
-        &config.unwrap_or_default(),
-        (arguments, home),
-        &mut findings,
-    )
-    .await?;
+    let progress = print::Progress::begin();
+    let mut findings = Findings::telling(move |id| progress.at(id));
+    let config = config.unwrap_or_default();
+    look_into(&folder, &config, (arguments, home), shutdown, &mut findings).await?;
+    findings.end();
     if let Some(file) = &arguments.junit {
         write_junit(file, &findings)?;
     }
     print::lines(findings.lines())?;
-    match findings.failed() {
-        0 => Ok(()),
-        1 => Err(Failure::new(Exit::Failed, "one thing is wrong with this plugin")),
-        count => Err(Failure::new(
-            Exit::Failed,
-            format!("{count} things are wrong with this plugin"),
-        )),
+    let wrong = match findings.failed() {
+        0 => None,
+        1 => Some("one thing is wrong with this plugin".to_owned()),
+        count => Some(format!("{count} things are wrong with this plugin")),
+    };
+    let cut = findings
+        .is_cut_for()
+        .map(|why| format!("not everything was found out: {why}"));
+    let told: Vec<String> = wrong.into_iter().chain(cut).collect();
+    match told.is_empty() {
+        true => Ok(()),
+        false => Err(Failure::new(Exit::Failed, told.join(", and "))),
     }
 }
 
@@ -60,14 +70,17 @@ async fn look_into(
     folder: &Folder,
     config: &Map<String, Value>,
     (arguments, home): (&PluginTest, &Home),
+    shutdown: &CancellationToken,
     findings: &mut Findings,
 ) -> Result<(), Failure> {
-    let begun = Instant::now();
     if folder.has_build() {
-        let built = folder
-            .build()
-            .await
-            .map_err(|why| ("a build that succeeds".to_owned(), why));
+        let begun = findings.begin("build", "it-is-built");
+        // What is cancelled here kills what the build has started.
+        let Some(built) = shutdown.run_until_cancelled(folder.build()).await else {
+            findings.cut(INTERRUPTED);
+            return Ok(());
+        };
+        let built = built.map_err(|why| ("a build that succeeds".to_owned(), why));
         let is_built = built.is_ok();
         findings.add(
             "build",
@@ -100,10 +113,51 @@ async fn look_into(
         );
         return Err(Failure::new(Exit::Usage, text));
     }
-    let manifest = Arc::new(manifest);
-    if manifest.stated().process_model == ProcessModel::Nats {
-        return Box::pin(on_bus::look_into(manifest, config, arguments, home, findings)).await;
+    // No child of the other one: what ends by it has to be told from what came to its end.
+    let stop = CancellationToken::new();
+    let trying = try_out(Arc::new(manifest), config, (arguments, home), &stop, findings);
+    let mut trying = Box::pin(trying);
+    let why = tokio::select! {
+        tried = &mut trying => return tried,
+        () = shutdown.cancelled() => INTERRUPTED.to_owned(),
+        () = sleep(arguments.limit) => {
+            let seconds = arguments.limit.as_secs();
+            format!("the time of {seconds} s was over, and --limit gives it another")
+        }
+    };
+    stop.cancel();
+    // It ends in order then, and leaves nothing.
+    let ended = trying.await;
+    findings.cut(&why);
+    ended
+}
+
+/// Everything for which it has to run, until the token is cancelled.
+async fn try_out(
+    manifest: Arc<PluginManifest>,
+    config: &Map<String, Value>,
+    (arguments, home): (&PluginTest, &Home),
+    stop: &CancellationToken,
+    findings: &mut Findings,
+) -> Result<(), Failure> {
+    match manifest.stated().process_model {
+        ProcessModel::Nats => on_bus::look_into(manifest, config, (arguments, home), stop, findings).await,
+        ProcessModel::Process | ProcessModel::JsonRpc => {
+            let tried = fenced(manifest, config, arguments, findings);
+            // What is cancelled here kills what it has started.
+            stop.run_until_cancelled(tried).await.unwrap_or(Ok(()))
+        }
     }
+}
+
+/// Everything that is asked of a process in its fences, or of a library.
+async fn fenced(
+    manifest: Arc<PluginManifest>,
+    config: &Map<String, Value>,
+    arguments: &PluginTest,
+    findings: &mut Findings,
+) -> Result<(), Failure> {
+    let native = manifest.stated().kind == PluginKind::Native;
     let scratch = Scratch::make()?;
     let sandbox = Sandbox::new(manifest, config.clone(), &scratch);
     if let Some(tried) = sandbox.start(findings).await {
@@ -129,7 +183,7 @@ async fn look_into(
 
 /// Reads the manifest and says all that is wrong with it.
 fn manifest(folder: &Folder, findings: &mut Findings) -> Option<PluginManifest> {
-    let begun = Instant::now();
+    let begun = findings.begin("manifest", "it-holds");
     let read = folder.manifest();
     let told = |mistakes: &Vec<String>| ("a manifest without a mistake".to_owned(), mistakes.join("\n"));
     let law = "Its manifest can be read, and what it states can hold.";
@@ -150,6 +204,7 @@ fn manifest(folder: &Folder, findings: &mut Findings) -> Option<PluginManifest> 
         let expected = format!("a folder that is called {}", manifest.name());
         (expected, folder.path().display().to_string())
     });
+    let begun = findings.begin("manifest", "its-folder-has-its-name");
     let law = "The folder is called as the plugin is; a host passes another one over.";
     findings.add("manifest", "its-folder-has-its-name", law, begun, named);
     Some(manifest)
@@ -163,9 +218,11 @@ async fn contract(sandbox: &Sandbox, findings: &mut Findings) -> Result<(), Fail
         ..Limits::default()
     };
     let target = Target::Started(sandbox.starter());
-    let report = run(&target, &Selection::contract([findings.form]), &limits).await;
-    findings.extend(report.map_err(|error| Failure::from_error(Exit::Failed, &error))?);
-    Ok(())
+    let selection = Selection::contract([findings.form]);
+    let asked = run_telling(&target, &selection, &limits, |moment| findings.take(moment)).await;
+    asked
+        .map(drop)
+        .map_err(|error| Failure::from_error(Exit::Failed, &error))
 }
 
 /// In which form a plugin of this manifest is asked.

@@ -16,32 +16,37 @@ use crate::{
     up::alone::Alone,
 };
 use serde_json::{Map, Value};
-use snooze_conformance::{Form, Limits, Selection, run};
+use snooze_conformance::{Form, Limits, Selection, run_telling};
 use snooze_plugin_runner::PluginManifest;
-use snooze_service_runtime::{Exit, Failure};
+use snooze_service_runtime::{CancellationToken, Exit, Failure};
 use std::sync::Arc;
 use there::OnBus;
 use tokio::time::Instant;
 
-/// Starts it on a bus of its own and finds out all that can be.
+/// Starts it on a bus of its own and finds out all that can be, until the token is cancelled; then it is ended, and its
+/// bus with it.
 pub(super) async fn look_into(
     manifest: Arc<PluginManifest>,
     config: &Map<String, Value>,
-    arguments: &PluginTest,
-    home: &Home,
+    (arguments, home): (&PluginTest, &Home),
+    stop: &CancellationToken,
     findings: &mut Findings,
 ) -> Result<(), Failure> {
     findings.form = form_of(&manifest);
     findings.note(NOT_FENCED);
     let scratch = Scratch::make()?;
     let state = scratch.path().join("state");
-    let mut alone = Box::pin(Alone::lay(&state, arguments.nats_server.clone(), home)).await?;
+    let laid = Box::pin(Alone::lay(&state, arguments.nats_server.clone(), home));
+    let Some(alone) = stop.run_until_cancelled(laid).await else {
+        return Ok(());
+    };
+    let mut alone = alone?;
     let (asking, monitoring) = (alone.as_host().clone(), alone.administrator().clone());
     let looked = {
         let (around, broker) = alone.parts();
         let looked = async {
             let admission = around.admit(manifest.name())?;
-            let begun = Instant::now();
+            let begun = findings.begin("bus", "it-comes");
             let started = ByItself::start(&manifest, &admission, home);
             match started {
                 Ok(process) => {
@@ -62,6 +67,7 @@ pub(super) async fn look_into(
         tokio::select! {
             // What is cancelled ends with the plugin, which is killed with it.
             looked = looked => looked,
+            () = stop.cancelled() => Ok(()),
             failure = broker => Err(failure),
         }
     };
@@ -87,14 +93,14 @@ async fn ask(
     arguments: &PluginTest,
     findings: &mut Findings,
 ) -> Result<(), Failure> {
-    let begun = Instant::now();
+    let begun = findings.begin("bus", "it-comes");
     let comes = there.comes().await;
     let is_there = comes.is_ok();
     came(begun, comes, findings, || there.last_words());
     if !is_there {
         return Ok(());
     }
-    let begun = Instant::now();
+    let begun = findings.begin("bus", "it-takes-its-configuration");
     let settled = there.settled().await;
     let is_settled = settled.is_ok();
     let kept = settled.map_err(|why| ("success".to_owned(), why));
@@ -116,15 +122,15 @@ async fn ask(
     configuration::try_out(&there, config, findings).await;
     let limits = Limits::default();
     let forms = Selection::contract([Form::NatsJson, Form::NatsMessagepack]);
-    let report = run(&there.target(), &forms, &limits).await;
-    findings.extend(report.map_err(|error| Failure::from_error(Exit::Failed, &error))?);
+    let asked = run_telling(&there.target(), &forms, &limits, |moment| findings.take(moment)).await;
+    asked.map_err(|error| Failure::from_error(Exit::Failed, &error))?;
     end(there, findings).await;
     Ok(())
 }
 
 /// Whether it was one process from the first question to the last, and ends in order.
 async fn end(there: OnBus, findings: &mut Findings) {
-    let begun = Instant::now();
+    let begun = findings.begin("bus", "it-goes-on");
     let answers = match there.answers().await {
         true => Ok(()),
         false => Err((
@@ -134,6 +140,7 @@ async fn end(there: OnBus, findings: &mut Findings) {
     };
     let law = "Nothing that it was asked ended it.";
     findings.add_with_log(("bus", "it-goes-on", law), begun, answers, || there.last_words());
+    let begun = findings.begin("bus", "it-ends");
     let ended = there.end().await;
     let kept = ended.map_err(|came| (format!("its end within {} s", END_LIMIT.as_secs()), came));
     findings.add("bus", "it-ends", "It ends at SIGTERM.", begun, kept);

@@ -29,7 +29,7 @@ pub(super) async fn ask(tried: &impl Trial, findings: &mut Findings) {
     let mut tally = Tally::default();
     let law = "Whatever is read, CheckIdle is answered in time with an opinion or an error.";
     for (name, series) in all() {
-        let begun = Instant::now();
+        let begun = findings.begin("readings", &name);
         let mut kept = Ok(());
         for reading in &series {
             match tally.count(tried, reading).await {

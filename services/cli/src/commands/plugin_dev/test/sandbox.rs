@@ -16,10 +16,7 @@ use snooze_plugin_runner::{
 };
 use snooze_schemas::{EventType, HostId, plugin::manifest::PluginKind};
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
-use tokio::{
-    task::AbortHandle,
-    time::{Instant, timeout},
-};
+use tokio::{task::AbortHandle, time::timeout};
 
 /// How long each step of a start may take, as a runner has it.
 const HANDSHAKE_LIMIT: Duration = Duration::from_secs(15);
@@ -86,7 +83,7 @@ impl Sandbox {
     /// Starts it as a runner does, and says how that went. Nothing where it does not run.
     pub(super) async fn start(&self, findings: &mut Findings) -> Option<Tried> {
         findings.form = form_of(&self.manifest);
-        let begun = Instant::now();
+        let begun = findings.begin("fences", "it-starts");
         let tried = self.supervised();
         let mut stage = tried.process.stage();
         let settled = timeout(START_LIMIT, stage.wait_for(|stage| *stage != Stage::Starting));
@@ -226,7 +223,7 @@ impl Tried {
 
     /// Ends it in order, and says whether it was one process from the first question to the last.
     pub(super) async fn end(self, findings: &mut Findings) {
-        let begun = Instant::now();
+        let begun = findings.begin("fences", "it-was-never-started-anew");
         let asked = self.process.call(Method::Info, &Map::new(), ANSWER_LIMIT).await;
         let kept = match (asked, self.process.restarts()) {
             (Err(why), 0) => Err(("a process that goes on".to_owned(), why.to_string())),
@@ -242,6 +239,7 @@ impl Tried {
             "Nothing that it was asked ended it.",
         );
         findings.add_with_log(named, begun, kept, || self.last_words());
+        let begun = findings.begin("fences", "it-ends");
         self.process.stop();
         let mut stage = self.process.stage();
         let stopped = timeout(END_LIMIT, stage.wait_for(|stage| *stage == Stage::Stopped)).await;

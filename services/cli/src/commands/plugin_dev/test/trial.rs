@@ -8,7 +8,6 @@ use snooze_plugin_runner::{
 };
 use snooze_schemas::{EventType, HostId};
 use std::{sync::Arc, time::Duration};
-use tokio::time::Instant;
 
 /// To say who it is takes a plugin no work.
 const LIMIT: Duration = Duration::from_secs(5);
@@ -51,7 +50,6 @@ pub(super) trait Trial {
 
 /// Whether it says of itself what its manifest says.
 pub(super) fn introduction(manifest: &PluginManifest, info: &Map<String, Value>, findings: &mut Findings) {
-    let begun = Instant::now();
     let stated = manifest.stated();
     for (key, stated) in [
         ("name", stated.name.as_str()),
@@ -65,6 +63,8 @@ pub(super) fn introduction(manifest: &PluginManifest, info: &Map<String, Value>,
             Some(said) => Err((format!("{key} {stated}, as in plugin.json"), said.to_owned())),
         };
         let law = "Info says what its manifest says.";
-        findings.add("manifest", &format!("info-agrees-on-its-{key}"), law, begun, kept);
+        let case = format!("info-agrees-on-its-{key}");
+        let begun = findings.begin("manifest", &case);
+        findings.add("manifest", &case, law, begun, kept);
     }
 }
