@@ -18,6 +18,7 @@ use snooze_schemas::{
     PluginName,
     plugin::manifest::{PluginKind, ProcessModel},
 };
+use snooze_service_runtime::exit::one_line;
 use std::{
     collections::BTreeMap,
     fs, io,
@@ -102,6 +103,26 @@ pub(crate) fn discover_by(
         }
     }
     with_what_they_need(found, passed_over)
+}
+
+/// What a runner would find in folders of plugins, for whoever names one.
+#[derive(Debug, Default)]
+pub struct Survey {
+    /// The plugins: each by its name, with what its author states where there is a manifest.
+    pub plugins: Vec<(PluginName, Option<Arc<PluginManifest>>)>,
+    /// What is meant to be one and is passed over, and why.
+    pub passed_over: Vec<String>,
+}
+
+/// Looks through folders of plugins. It starts nothing.
+#[must_use]
+pub fn survey(folders: &[PathBuf]) -> Survey {
+    let (found, passed_over) = discover_by(folders, &manifest::sha256_of, &|_| {});
+    let plugins = found.into_iter().map(|found| (found.name, found.manifest));
+    Survey {
+        plugins: plugins.collect(),
+        passed_over: passed_over.iter().map(|why| one_line(why)).collect(),
+    }
 }
 
 /// The same, with each file read.

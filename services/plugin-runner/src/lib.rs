@@ -74,6 +74,7 @@ pub mod asking {
 
 pub use backoff::Restarts;
 pub use config::{Config, SEARCH_PATH};
+pub use discovery::{Survey, survey};
 pub use events::JournalError;
 pub use files::FileError;
 pub use manifest::{

@@ -8,7 +8,7 @@ use own::{LONG, Own};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use snooze_test_harness::wait_for;
-use std::fs;
+use std::{fs, os::unix::fs::PermissionsExt};
 
 /// What a plugin says to an event.
 const HANDLES: &str = r#"answer '{"handled":true,"succeeded":true,"message":"drained"}'"#;
@@ -221,6 +221,43 @@ async fn what_cannot_be_played_is_exit_code_64() {
             "{arguments:?}: {done:?}"
         );
     }
+    own.assert_nothing_is_left();
+}
+
+#[tokio::test]
+async fn what_is_no_plugin_is_refused_at_once_with_its_path_and_what_it_lacks() {
+    let own = Own::new();
+    own.plugin("drain", HANDLES);
+    let program = own.path("plugins/backup.sh");
+    fs::write(&program, "#!/bin/sh\necho 'no disk' >&2\nexit 3\n").expect("written");
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("ours");
+    for scenario in ["spot", "azure", "gcp"] {
+        let done = own.simulate(&[scenario, "--plugins", &own.text("plugins")]).await;
+        assert_eq!(
+            (done.code, done.out.as_str()),
+            (Some(64), ""),
+            "{scenario}: {done:?}"
+        );
+        for part in [
+            "plugins/backup.sh: the plugin backup does not start",
+            "exit code 3",
+            "no disk",
+        ] {
+            assert!(done.err.contains(part), "{scenario}: {part:?}: {done:?}");
+        }
+        assert!(
+            !done.err.contains("is not ready after"),
+            "nothing is waited out: {done:?}"
+        );
+    }
+    fs::remove_file(&program).expect("ours");
+    fs::rename(own.path("plugins/drain"), own.path("plugins/other")).expect("ours");
+    let done = own.simulate(&["gcp", "--plugins", &own.text("plugins")]).await;
+    assert_eq!((done.code, done.out.as_str()), (Some(64), ""), "{done:?}");
+    assert!(
+        done.err.contains("plugins/other/plugin.json: name: it is drain"),
+        "{done:?}"
+    );
     own.assert_nothing_is_left();
 }
 

@@ -6,7 +6,8 @@
 use super::{demonstration, play::Who};
 use crate::print;
 use serde_json::{Map, Value, json};
-use snooze_plugin_runner::{ManifestError, PluginManifest};
+use snooze_plugin_runner::{ManifestError, PluginManifest, Survey, survey};
+use snooze_schemas::PluginName;
 use snooze_service_runtime::{
     Exit, Failure, LocalConfig,
     config::{self, HandlingConfig, PluginsConfig, RealSource},
@@ -17,6 +18,7 @@ use std::{
     fs, io,
     os::unix::fs::{PermissionsExt, symlink},
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
@@ -73,10 +75,11 @@ fn own(named: Option<&Path>, file: Option<&Path>, place: &Path) -> Result<LocalC
     };
     if let Some(named) = named {
         let folder = folder_of_plugins(named, place)?;
+        let plugins = plugins_of(&folder)?;
         if file.is_none() {
             local.plugins = PluginsConfig {
                 directories: Vec::new(),
-                configs: asked_for(&folder)?,
+                configs: asked_for(plugins),
                 ..PluginsConfig::default()
             };
         }
@@ -108,40 +111,69 @@ fn folder_of_plugins(named: &Path, place: &Path) -> Result<PathBuf, Failure> {
     Ok(place.to_owned())
 }
 
-/// What each plugin of a folder is granted: what its manifest asks for, and one without is told.
-fn asked_for(folder: &Path) -> Result<BTreeMap<String, Map<String, Value>>, Failure> {
-    let mut configs = BTreeMap::new();
-    let listed = fs::read_dir(folder).and_then(Iterator::collect::<io::Result<Vec<_>>>);
-    let entries = listed.map_err(|error| {
-        let text = format!("{}: {error}", folder.display());
-        Failure::new(Exit::Usage, text)
-    })?;
-    for path in entries.into_iter().map(|entry| entry.path()) {
-        let (name, permissions) = if path.join(MANIFEST).is_file() {
-            let manifest = read(&path)?;
-            (manifest.name().to_string(), json!(manifest.stated().permissions))
-        } else if is_program(&path) {
-            let stem = path.file_stem().unwrap_or_default();
-            (
-                stem.to_string_lossy().into_owned(),
-                json!({"events": [demonstration::HANDLED]}),
-            )
-        } else {
-            continue;
-        };
-        configs.insert(
-            name,
-            [("permissions".to_owned(), permissions)].into_iter().collect(),
-        );
+/// The plugins of a folder, as a runner finds them. What it would pass over is refused before anything is begun: whoever
+/// names a folder means all that looks like a plugin in it.
+fn plugins_of(folder: &Path) -> Result<Vec<Plugin>, Failure> {
+    let Survey { plugins, passed_over } = survey(&[folder.to_owned()]);
+    let refused = |text: String| Err(Failure::new(Exit::Usage, text));
+    if !passed_over.is_empty() {
+        return refused(passed_over.join("\n"));
     }
-    if configs.is_empty() {
+    let others = others(folder)
+        .map_err(|error| Failure::new(Exit::Usage, format!("{}: {error}", folder.display())))?;
+    if plugins.is_empty() {
         let text = format!(
             "{}: there is no plugin in it; a plugin is a folder with a {MANIFEST}, or a program",
             folder.display()
         );
-        return Err(Failure::new(Exit::Usage, text));
+        let lacking = others
+            .iter()
+            .take(TOLD)
+            .map(|(path, lacks)| format!("{}: {lacks}", path.display()));
+        return refused([text].into_iter().chain(lacking).collect::<Vec<_>>().join("\n"));
     }
-    Ok(configs)
+    for (path, lacks) in others.iter().filter(|(path, _)| path.is_dir()).take(TOLD) {
+        print::talk(&format!("{} is no plugin: {lacks}", path.display()));
+    }
+    Ok(plugins)
+}
+
+/// A plugin's name, and what its author states where there is a manifest.
+type Plugin = (PluginName, Option<Arc<PluginManifest>>);
+
+/// So many things that are no plugins are told.
+const TOLD: usize = 10;
+
+/// What lies in a folder and is no plugin, and what it lacks. What is hidden is nobody's affair.
+fn others(folder: &Path) -> io::Result<Vec<(PathBuf, String)>> {
+    let mut others = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        let is_hidden = path
+            .file_name()
+            .is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+        let lacks = if path.is_dir() {
+            (!path.join(MANIFEST).exists()).then(|| format!("it has no {MANIFEST}"))
+        } else {
+            (!is_program(&path)).then(|| "nobody may execute it".to_owned())
+        };
+        others.extend(lacks.filter(|_| !is_hidden).map(|lacks| (path, lacks)));
+    }
+    others.sort();
+    Ok(others)
+}
+
+/// What each of them is granted: what its manifest asks for, and one without is told.
+fn asked_for(plugins: Vec<Plugin>) -> BTreeMap<String, Map<String, Value>> {
+    let configs = plugins.into_iter().map(|(name, manifest)| {
+        let permissions = match manifest {
+            Some(manifest) => json!(manifest.stated().permissions),
+            None => json!({"events": [demonstration::HANDLED]}),
+        };
+        let granted = [("permissions".to_owned(), permissions)];
+        (name.to_string(), granted.into_iter().collect())
+    });
+    configs.collect()
 }
 
 fn is_program(path: &Path) -> bool {
@@ -178,7 +210,7 @@ mod tests {
         program(&folder.path().join("mine/drain.sh"));
         fs::write(folder.path().join("mine/notes.txt"), "").expect("written");
         let all = folder_of_plugins(&folder.path().join("mine"), &place).expect("a folder");
-        let granted = asked_for(&all).expect("plugins");
+        let granted = asked_for(plugins_of(&all).expect("plugins"));
         let names: Vec<&str> = granted.keys().map(String::as_str).collect();
         assert_eq!(names, ["demonstration-handler", "drain"]);
         for config in granted.values() {
@@ -186,7 +218,7 @@ mod tests {
         }
         let one = folder.path().join("mine/demonstration-handler");
         let one = folder_of_plugins(&one, &place).expect("a folder");
-        assert_eq!(asked_for(&one).expect("a plugin").len(), 1);
+        assert_eq!(plugins_of(&one).expect("a plugin").len(), 1);
     }
 
     #[test]
@@ -198,6 +230,32 @@ mod tests {
             folder_of_plugins(&none, &place).expect_err("none").exit,
             Exit::Usage
         );
-        assert_eq!(asked_for(folder.path()).expect_err("empty").exit, Exit::Usage);
+        assert_eq!(plugins_of(folder.path()).expect_err("empty").exit, Exit::Usage);
+    }
+
+    #[test]
+    fn what_is_no_plugin_is_refused_with_its_path_and_what_it_lacks() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let at = |name: &str| folder.path().join(name);
+        fs::create_dir(at("drain")).expect("ours");
+        fs::write(at("notes.txt"), "").expect("written");
+        let refused = |parts: &[&str]| {
+            let failure = plugins_of(folder.path()).expect_err("it is refused");
+            assert_eq!(failure.exit, Exit::Usage);
+            for part in parts {
+                assert!(failure.line.contains(part), "{part:?} in {}", failure.line);
+            }
+        };
+        refused(&[
+            "/drain: it has no plugin.json",
+            "/notes.txt: nobody may execute it",
+        ]);
+        demonstration::as_process(folder.path()).expect("written");
+        assert_eq!(plugins_of(folder.path()).expect("one is a plugin").len(), 1);
+        fs::write(at("drain/plugin.json"), "{}").expect("written");
+        refused(&["/drain/plugin.json", "name is missing"]);
+        fs::remove_file(at("drain/plugin.json")).expect("ours");
+        fs::rename(at("demonstration-handler"), at("other")).expect("ours");
+        refused(&["/other/plugin.json", "its folder is called otherwise"]);
     }
 }

@@ -19,10 +19,12 @@ use crate::{
 use futures_util::{StreamExt, TryStreamExt, stream};
 use snooze_bus::{Bus, RunnerVerb, Stream, Subject, SubjectFilter};
 use snooze_schemas::{
-    HostId,
+    HostId, PluginName,
     audit::{AuditKind, AuditRecord},
     event::Severity,
-    host::{ListPlugins, PluginList},
+    host::{ListPlugins, PluginList, PluginStatus},
+    metrics::Metrics,
+    plugin::inspection::{CheckPlugins, PluginChecks, PluginLog, ReadLog},
 };
 use snooze_service_runtime::{Clocks, Exit, Failure, LocalConfig, Tasks};
 use std::{
@@ -37,6 +39,8 @@ const STARTING: usize = 50;
 const AT_ONCE: usize = 32;
 /// For how long those that start may make ready: an interpreter with many imports takes seconds.
 const READY_WITHIN: Duration = Duration::from_secs(60);
+/// After this a person is told what is waited for.
+const TOLD_AFTER: Duration = Duration::from_secs(2);
 /// Between two looks at what is waited for.
 const LOOK: Duration = Duration::from_millis(50);
 /// A runner answers at once.
@@ -169,13 +173,20 @@ impl<'a> Stage<'a> {
     /// Waits until every runner answers, no plugin is just being started, and every event gateway asks its metadata
     /// service.
     async fn until_ready(&self, machines: &[Machine]) -> Result<(), Failure> {
-        let limit = Instant::now() + READY_WITHIN;
+        let begun = Instant::now();
+        let limit = begun + READY_WITHIN;
         let each = stream::iter(machines).map(async |machine| {
+            let mut told = None;
             loop {
                 let why = match self.hindrance(machine).await? {
                     None => return Ok(()),
                     Some(why) => why,
                 };
+                // Of a crowd everybody's would be too much.
+                if self.play.hosts == 1 && begun.elapsed() > TOLD_AFTER && told.as_ref() != Some(&why) {
+                    print::talk(&format!("{} is not ready yet: {why}", machine.id));
+                    told = Some(why.clone());
+                }
                 if Instant::now() >= limit {
                     let text = format!(
                         "{} is not ready after {} s: {why}",
@@ -211,15 +222,49 @@ impl<'a> Stage<'a> {
             let text = "no plugin is found where the configuration says that they are";
             return Err(Failure::new(Exit::Usage, text));
         }
-        let begins = |state: &str| state == "starting" || state == "restarting";
-        if let Some(plugin) = found.plugins.iter().find(|plugin| begins(&plugin.state)) {
-            return Ok(Some(format!(
-                "its plugin {} is {}",
-                plugin.info.name, plugin.state
-            )));
+        let fails = |state: &str| state == "restarting" || state == "quarantined";
+        if let Some(plugin) = found.plugins.iter().find(|plugin| fails(&plugin.state)) {
+            return Err(self.not_started(machine, plugin).await);
+        }
+        if let Some(plugin) = found.plugins.iter().find(|plugin| plugin.state == "starting") {
+            return Ok(Some(format!("its plugin {} is starting", plugin.info.name)));
         }
         let is_asked = machine.service.is_asked();
         Ok((!is_asked).then(|| "its event gateway does not ask its metadata service".to_owned()))
+    }
+
+    /// That a plugin ended, or said nothing that is of the protocol, when it was started: what it was, why, and what it
+    /// said last. To wait for another start of it would be in vain, and what is no plugin at all would do no better.
+    async fn not_started(&self, machine: &Machine, plugin: &PluginStatus) -> Failure {
+        let asked = |verb: RunnerVerb| Subject::Runner {
+            host: machine.id.clone(),
+            verb,
+        };
+        let (name, origin) = (&plugin.info.name, &plugin.origin);
+        let mut text = format!("{origin}: the plugin {name} does not start");
+        if let Ok(plugin) = name.parse::<PluginName>() {
+            let question = CheckPlugins {
+                plugin: Some(plugin.clone()),
+                metrics: Some(Metrics::default()),
+            };
+            let subject = asked(RunnerVerb::Check);
+            let checked = self.administrator.request(&subject, &question, ANSWER_WITHIN);
+            let checked: Result<PluginChecks, _> = checked.await;
+            let why = checked
+                .ok()
+                .and_then(|checked| checked.results.into_iter().next());
+            text.extend(why.map(|why| format!(": {}", why.reason)));
+            let question = ReadLog { plugin, lines: 1 };
+            let subject = asked(RunnerVerb::Logs);
+            let log = self.administrator.request(&subject, &question, ANSWER_WITHIN);
+            let log: Result<PluginLog, _> = log.await;
+            let last = log.ok().and_then(|log| log.lines.into_iter().next_back());
+            text.extend(last.map(|line| format!("; its last words: {}", line.text)));
+        }
+        text.push_str(
+            "; a plugin answers each line of its input with one, and nothing else may lie where plugins are",
+        );
+        Failure::new(Exit::Usage, crate::view::text::printable(&text))
     }
 
     /// Waits until the centre has given on all that was filed: how many it has not, and when it was through.
