@@ -25,7 +25,7 @@ mod system_calls;
 mod user;
 mod writers;
 
-pub use grants::granted;
+pub use grants::read as read_permissions;
 pub use numbers::Users;
 pub use orders::Fenced;
 pub use writers::Writers;
@@ -33,7 +33,7 @@ pub use writers::Writers;
 pub(crate) use channel::Entering;
 pub(crate) use control_group::{ControlGroup, ControlGroups};
 pub(crate) use entry::Entry;
-pub(crate) use grants::PERMISSIONS;
+pub(crate) use grants::{PERMISSIONS, expected_at, granted};
 pub(crate) use home::make as make_home;
 pub(crate) use limits::{FILE_BYTES, Limits, OPEN_FILES};
 pub(crate) use numbers::user_of;

@@ -17,7 +17,7 @@ use crate::{
     session::Session,
     view::{permissions, plugin_files, text},
 };
-use serde_json::{Map, Value};
+use serde_json::Value;
 use snooze_schemas::{
     HostId, PluginName,
     host::PluginStatus,
@@ -106,8 +106,8 @@ pub(super) async fn permissions_of(file: Option<&Path>) -> Result<Option<Permiss
         let text = "not a JSON object with permissions, as {\"tcp\": [{\"port\": 6379}], \"read\": [\"/etc/redis\"]}";
         return Err(usage(text.to_owned()));
     }
-    let config = Map::from_iter([("permissions".to_owned(), written)]);
-    let (permissions, unknown) = snooze_plugin_runner::fence::granted(&config).map_err(usage)?;
+    let told = |(path, text)| usage(format!("{path}: {text}"));
+    let (permissions, unknown) = snooze_plugin_runner::fence::read_permissions(&written).map_err(told)?;
     match unknown.as_slice() {
         [] => Ok(Some(permissions)),
         unknown => Err(usage(format!(

@@ -216,9 +216,20 @@ async fn a_file_grants_less_or_more_than_is_asked_and_both_are_told() {
         (r#"{"tpc": [{"port": 6379}]}"#, "there is no permission tpc"),
         (
             r#"{"read": ["etc"]}"#,
-            "permissions.read: etc is no absolute path",
+            "grant.json: read: etc is no absolute path",
         ),
-        (r#"{"listen": "all"}"#, "permissions: "),
+        (
+            r#"{"listen": "all"}"#,
+            "grant.json: listen: expected a list of ports, as [8080], found \"all\"",
+        ),
+        (
+            r#"{"udp": true, "memory_mb": -1}"#,
+            "grant.json: memory_mb: expected a whole number of at least 1, found -1",
+        ),
+        (
+            r#"{"listen": [80, -1]}"#,
+            "grant.json: listen[1]: expected a port from 1 to 65535, found -1",
+        ),
         ("[1]", "not a JSON object"),
         ("{", "not a JSON object"),
     ] {

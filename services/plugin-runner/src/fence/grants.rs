@@ -2,9 +2,9 @@
 //!
 //! It takes nothing from the bus: what a plugin may do on a host is that host's operator's word.
 
-use crate::manifest::permissions;
-use serde::Deserialize;
+use crate::manifest::{below, found, permissions, shown};
 use serde_json::{Map, Value};
+use serde_path_to_error::{Path, Segment};
 use snooze_schemas::plugin::permissions::Permissions;
 
 /// The key of a plugin's configuration that says what it may do.
@@ -29,21 +29,55 @@ const KNOWN: [&str; 15] = [
     "disk_mb",
 ];
 
-/// Reads them, and what of them is not known.
+/// Reads them from a configuration, and what of them is not known.
 ///
 /// # Errors
 /// What is wrong with them; a plugin whose permissions are a mistake is not run with others.
-pub fn granted(config: &Map<String, Value>) -> Result<(Permissions, Vec<String>), String> {
-    let Some(written) = config.get(PERMISSIONS) else {
-        return Ok((Permissions::default(), Vec::new()));
-    };
-    let permissions = Permissions::deserialize(written).map_err(|error| format!("{PERMISSIONS}: {error}"))?;
+pub(crate) fn granted(config: &Map<String, Value>) -> Result<(Permissions, Vec<String>), String> {
+    match config.get(PERMISSIONS) {
+        Some(written) => read(written).map_err(|(path, text)| match path.as_str() {
+            "" => format!("{PERMISSIONS}: {text}"),
+            path => format!("{PERMISSIONS}.{path}: {text}"),
+        }),
+        None => Ok((Permissions::default(), Vec::new())),
+    }
+}
+
+/// Reads them, and what of them is not known.
+///
+/// # Errors
+/// Where in them something is wrong, which is empty where it is all of it, and what was expected there.
+pub fn read(written: &Value) -> Result<(Permissions, Vec<String>), (String, String)> {
+    let read = serde_path_to_error::deserialize::<_, Permissions>(written);
+    let permissions = read.map_err(|error| mistake(written, error.path()))?;
     if let Some((key, text)) = permissions::flaws(&permissions).into_iter().next() {
-        return Err(format!("{PERMISSIONS}.{key}: {text}"));
+        return Err((key.to_owned(), text));
     }
     let keys = written.as_object().into_iter().flat_map(Map::keys);
     let unknown = keys.filter(|key| !KNOWN.contains(&key.as_str()));
     Ok((permissions, unknown.cloned().collect()))
+}
+
+/// What was expected where something of another form stands, and what stands there.
+fn mistake(written: &Value, path: &Path) -> (String, String) {
+    let mut pointer = String::new();
+    for segment in path.iter() {
+        match segment {
+            Segment::Map { key } => pointer = below(&pointer, key),
+            Segment::Seq { index } => pointer = below(&pointer, &index.to_string()),
+            Segment::Enum { .. } | Segment::Unknown => break,
+        }
+    }
+    let text = expected_at(written, &pointer);
+    (shown(&pointer), text)
+}
+
+/// In words, for what stands at a pointer into permissions.
+pub(crate) fn expected_at(written: &Value, pointer: &str) -> String {
+    let key = pointer.split('/').nth(1).unwrap_or_default();
+    let expected = permissions::expected(key, pointer.matches('/').count() > 1);
+    let found = written.pointer(pointer).map_or("nothing".to_owned(), found);
+    format!("expected {expected}, found {found}")
 }
 
 #[cfg(test)]
@@ -101,8 +135,30 @@ mod tests {
             (json!({"run": ["a/b"]}), "permissions.run: a/b is neither"),
             (json!({"env": ["A=b"]}), "permissions.env: \"A=b\""),
             (json!({"processes": 0}), "permissions.processes: 0"),
-            (json!({"tcp": 6379}), "permissions: invalid type"),
-            (json!("all"), "permissions: invalid type"),
+            (
+                json!({"tcp": 6379}),
+                "permissions.tcp: expected a list of ports, as [{\"port\": 6379}], found 6379",
+            ),
+            (
+                json!({"tcp": [{"port": 1}, {"port": -1}]}),
+                "permissions.tcp[1].port: expected an object with a port from 1 to 65535, as {\"port\": 6379}, found -1",
+            ),
+            (
+                json!({"listen": [-1]}),
+                "permissions.listen[0]: expected a port from 1 to 65535, found -1",
+            ),
+            (
+                json!({"memory_mb": -1}),
+                "permissions.memory_mb: expected a whole number of at least 1, found -1",
+            ),
+            (
+                json!({"udp": -1}),
+                "permissions.udp: expected true or false, found -1",
+            ),
+            (
+                json!("all"),
+                "permissions: expected an object with permissions, as {\"read\": [\"/etc/redis\"]}, found \"all\"",
+            ),
         ] {
             let mistake = of(&written).expect_err("a mistake");
             assert!(mistake.starts_with(told), "{mistake}");

@@ -4,6 +4,7 @@
 //! further mistakes; it is never used where there was one.
 
 use super::{mistakes::Found, places::below};
+use crate::fence::{PERMISSIONS, expected_at};
 use serde_json::{Map, Value};
 use serde_path_to_error::{Path, Segment};
 use snooze_schemas::plugin::manifest::Manifest;
@@ -50,9 +51,8 @@ pub(super) fn read(document: &Map<String, Value>) -> Typed {
             }
             Err(error) => {
                 let path = steps(error.path());
-                typed
-                    .found
-                    .push(Found::new(cut.original(&path), error.inner().to_string()));
+                let text = said(&left, &path).unwrap_or_else(|| error.inner().to_string());
+                typed.found.push(Found::new(cut.original(&path), text));
                 let Some(Step::Key(top)) = path.first() else {
                     break;
                 };
@@ -76,6 +76,19 @@ impl Typed {
         self.spoiled.insert(key.to_owned());
         left.insert(key.to_owned(), Value::from(stand_in));
     }
+}
+
+/// What was expected of a permission, in the words in which its host's file would be told.
+fn said(document: &Value, path: &[Step]) -> Option<String> {
+    let (first, within) = path.split_first()?;
+    if *first != Step::Key(PERMISSIONS.to_owned()) {
+        return None;
+    }
+    let pointer = within.iter().fold(String::new(), |pointer, step| match step {
+        Step::Key(key) => below(&pointer, key),
+        Step::Index(index) => below(&pointer, &index.to_string()),
+    });
+    Some(expected_at(document.get(PERMISSIONS)?, &pointer))
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
