@@ -8,6 +8,7 @@ mod json_file;
 mod named_file;
 mod plugin_approval;
 mod plugin_check;
+mod plugin_counts;
 mod plugin_description;
 pub(crate) mod plugin_dev;
 mod plugin_elsewhere;

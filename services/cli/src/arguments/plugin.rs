@@ -100,9 +100,9 @@ pub struct PluginLogs {
     /// How many lines, the newest ones; the runner keeps 500.
     #[arg(long, short = 'n', default_value = "100", value_parser = clap::value_parser!(u16).range(1..=500))]
     pub lines: u16,
-    /// On which host; of several one has to be named.
-    #[command(flatten)]
-    pub level: Level,
+    /// On which host: a log is read on one at a time. It may be left out where there is only one.
+    #[arg(long)]
+    pub host: Option<HostId>,
     /// How it is printed.
     #[command(flatten)]
     pub output: Output,

@@ -2,7 +2,7 @@
 
 mod stated;
 
-use super::plugins::runtime;
+use super::{plugin_counts, plugins::runtime};
 use crate::view::{permissions, plugin_files, text};
 use serde_json::Value;
 use snooze_schemas::{
@@ -45,9 +45,9 @@ pub(super) fn described(plugin: &PluginStatus) -> Vec<String> {
         add("vote", &format!("{state} ({role}): {}", vote.reason));
     }
     let stats = &plugin.stats;
-    add("calls", &stats.calls.to_string());
-    add("errors", &stats.errors.to_string());
-    add("time-outs", &stats.time_outs.to_string());
+    for (title, count) in plugin_counts::TITLES.iter().zip(plugin_counts::of(stats)) {
+        add(&title.to_lowercase(), &count);
+    }
     add("restarts", &stats.restarts.to_string());
     if let Some(error) = &stats.last_error {
         let ago = stats

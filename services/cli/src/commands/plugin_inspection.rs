@@ -1,7 +1,8 @@
 //! `snooze plugin logs` and `stats`: asked of the hosts' runners, and nothing is changed by it.
 
 use super::{
-    plugin_hosts::names,
+    host::one_host,
+    plugin_counts,
     plugin_reach::{Reach, ask_many, ask_one, by_host},
 };
 use crate::{
@@ -11,38 +12,32 @@ use crate::{
     view::text,
 };
 use snooze_bus::RunnerVerb;
-use snooze_schemas::{
-    HostId, PluginName,
-    plugin::inspection::{
-        EventLatency, Latency, Limit, PluginLog, PluginReport, ReadLog, ReadStats, StatsReport, Usage,
-    },
+use snooze_schemas::plugin::inspection::{
+    EventLatency, Latency, Limit, PluginLog, PluginReport, ReadLog, ReadStats, StatsReport, Usage,
 };
-use snooze_service_runtime::{Exit, Failure};
+use snooze_service_runtime::Failure;
 use std::time::Duration;
 
-const COLUMNS: [&str; 11] = [
-    "NAME",
-    "CALLS",
-    "ERRORS",
-    "TIME-OUTS",
-    "RESTARTS",
-    "P50",
-    "P99",
-    "MEMORY",
-    "CPU",
-    "NEAR LIMIT",
-    "LAST ERROR",
-];
+const COLUMNS: [&str; 11] = {
+    let [calls, errors, time_outs] = plugin_counts::TITLES;
+    [
+        "NAME",
+        calls,
+        errors,
+        time_outs,
+        "RESTARTS",
+        "P50",
+        "P99",
+        "MEMORY",
+        "CPU",
+        "NEAR LIMIT",
+        "LAST ERROR",
+    ]
+};
 
 /// Shows what a plugin has complained about, on one host: lines of several would say nothing beside each other.
 pub(super) async fn logs(session: &Session, arguments: PluginLogs) -> Result<(), Failure> {
-    let host = match Reach::of(session, arguments.level).await? {
-        Reach::One(host) => host,
-        Reach::Many(hosts) => match hosts.names() {
-            [only] => only.clone(),
-            several => return Err(several_logs(&arguments.plugin, several)),
-        },
-    };
+    let host = one_host(session, arguments.host).await?;
     let question = ReadLog {
         plugin: arguments.plugin,
         lines: arguments.lines.into(),
@@ -53,14 +48,6 @@ pub(super) async fn logs(session: &Session, arguments: PluginLogs) -> Result<(),
     }
     let lines = found.lines.iter();
     print::lines(lines.map(|line| format!("{:.0}  {}", line.at, text::printable(&line.text))))
-}
-
-fn several_logs(plugin: &PluginName, hosts: &[HostId]) -> Failure {
-    let text = format!(
-        "the log of {plugin} is read on one host at a time; name one of these with --host: {}",
-        names(hosts)
-    );
-    Failure::new(Exit::Usage, text)
 }
 
 /// Shows how plugins do.
@@ -113,6 +100,7 @@ fn first_handler(events: &EventLatency) -> String {
 fn row(plugin: &PluginReport) -> [String; 11] {
     const NOTHING: &str = "-";
     let stats = &plugin.stats;
+    let [calls, errors, time_outs] = plugin_counts::of(stats);
     let latency = |of: fn(&Latency) -> u64| {
         let latency = plugin.latency.as_ref();
         latency.map_or(NOTHING.to_owned(), |latency| micros(of(latency)))
@@ -125,9 +113,9 @@ fn row(plugin: &PluginReport) -> [String; 11] {
     };
     [
         plugin.plugin.to_string(),
-        stats.calls.to_string(),
-        stats.errors.to_string(),
-        stats.time_outs.to_string(),
+        calls,
+        errors,
+        time_outs,
         stats.restarts.to_string(),
         latency(|latency| latency.p50_us),
         latency(|latency| latency.p99_us),

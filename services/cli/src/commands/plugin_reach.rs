@@ -56,11 +56,6 @@ impl Reach {
 }
 
 impl Hosts {
-    /// Their names, in order.
-    pub(super) fn names(&self) -> &[HostId] {
-        &self.names
-    }
-
     async fn of(session: &Session, group: Option<&GroupName>) -> Result<Hosts, Failure> {
         let roll = session.roll().await?;
         let is_meant = |known: &&Known| group.is_none_or(|group| known.group == group.as_str());

@@ -1,6 +1,7 @@
 //! `snooze plugin list` and `snooze plugin info`: asked of the hosts' runners.
 
 use super::{
+    plugin_counts,
     plugin_description::described,
     plugin_reach::{Reach, ask_many, ask_one, beside_hosts, by_host},
 };
@@ -21,15 +22,12 @@ use snooze_service_runtime::{Exit, Failure};
 /// What is asked for either.
 const VERB: RunnerVerb = RunnerVerb::Plugins;
 
-const COLUMNS: [&str; 7] = [
-    "NAME",
-    "VERSION",
-    "RUNTIME",
-    "STATE",
-    "VOTE",
-    "CALLS/ERRORS",
-    "RIGHTS",
-];
+const COLUMNS: [&str; 9] = {
+    let [calls, errors, time_outs] = plugin_counts::TITLES;
+    [
+        "NAME", "VERSION", "RUNTIME", "STATE", "VOTE", calls, errors, time_outs, "RIGHTS",
+    ]
+};
 
 /// Lists plugins.
 pub(super) async fn list(session: &Session, arguments: PluginList) -> Result<(), Failure> {
@@ -57,11 +55,12 @@ pub(super) fn table(found: &host::PluginList) -> Vec<String> {
     print::table(COLUMNS, &rows(found))
 }
 
-fn rows(found: &host::PluginList) -> Vec<[String; 7]> {
+fn rows(found: &host::PluginList) -> Vec<[String; 9]> {
     found.plugins.iter().map(row).collect()
 }
 
-fn row(plugin: &PluginStatus) -> [String; 7] {
+fn row(plugin: &PluginStatus) -> [String; 9] {
+    let [calls, errors, time_outs] = plugin_counts::of(&plugin.stats);
     let vote = plugin.vote.as_ref().map_or("-", |vote| text::state(vote.state));
     [
         text::printable(&plugin.info.name),
@@ -69,11 +68,9 @@ fn row(plugin: &PluginStatus) -> [String; 7] {
         runtime(plugin).to_owned(),
         text::printable(&plugin.state),
         vote.to_owned(),
-        format!(
-            "{}/{}",
-            plugin.stats.calls,
-            plugin.stats.errors + plugin.stats.time_outs
-        ),
+        calls,
+        errors,
+        time_outs,
         plugin.rights.as_ref().map_or_else(|| "-".to_owned(), vouched),
     ]
 }

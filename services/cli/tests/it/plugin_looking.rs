@@ -108,26 +108,57 @@ async fn one_plugin_is_shown_on_many_hosts_each_line_behind_its_host() {
 #[tokio::test]
 async fn the_log_of_one_host_is_read_and_of_several_one_has_to_be_named() {
     let place = place().await;
-    for (level, hosts) in [
-        (&["--fleet"][..], "cache, db, web"),
-        (&["--group", "default"], "db, web"),
-    ] {
+    let done = place.plugin(Role::Operator, &["logs", "redis"]).await;
+    assert_eq!((done.code, done.out.as_str()), (Some(64), ""), "{done:?}");
+    assert!(done.err.contains("name one of them: cache, db, web"), "{done:?}");
+    let help = snooze(&["plugin", "logs", "--help"]).await.out;
+    assert!(help.contains("a log is read on one at a time"), "{help}");
+    for level in [&["--fleet"][..], &["--group", "default"]] {
         let words = [&["logs", "redis"], level].concat();
         let done = place.plugin(Role::Operator, &words).await;
         assert_eq!((done.code, done.out.as_str()), (Some(64), ""), "{done:?}");
-        assert!(
-            done.err.contains("one host at a time") && done.err.contains(&format!("--host: {hosts}")),
-            "{done:?}"
-        );
+        assert!(!help.contains(level[0]), "what is refused is not offered: {help}");
     }
     let place = Place::new().await;
     place.executor(&["web"]).await;
     place.host("web", redis()).await;
-    for level in [&[][..], &["--host", "web"], &["--group", "default"], &["--fleet"]] {
+    for level in [&[][..], &["--host", "web"]] {
         let words = [&["logs", "redis"], level].concat();
         let done = place.plugin(Role::Operator, &words).await;
         assert_eq!(done.code, Some(0), "{done:?}");
         assert!(done.out.ends_with("no door\n"), "{done:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_went_wrong_is_counted_alike_wherever_it_is_shown() {
+    let place = Place::new().await;
+    place.executor(&["web"]).await;
+    let mut counted = status("redis", &rights());
+    counted["stats"] = json!({"calls": 70, "errors": 3, "time_outs": 20, "restarts": 0});
+    place.host("web", json!([counted])).await;
+    let shown = async |words: &[&str]| {
+        let done = place.plugin(Role::Operator, words).await;
+        assert_eq!(done.code, Some(0), "{done:?}");
+        let mut lines = done
+            .out
+            .lines()
+            .map(|line| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>());
+        let (titles, counts) = (lines.next().expect("titles"), lines.next().expect("a plugin"));
+        let of = |title: &str| {
+            titles
+                .iter()
+                .position(|other| other == title)
+                .map(|at| counts[at].clone())
+        };
+        ["CALLS", "ERRORS", "TIME-OUTS"].map(|title| of(title).expect("it has such a column"))
+    };
+    let (list, stats) = (shown(&["list"]).await, shown(&["stats"]).await);
+    assert_eq!(list, ["70", "3", "20"]);
+    assert_eq!(list, stats);
+    let info = place.plugin(Role::Operator, &["info", "redis"]).await.out;
+    for line in ["  calls       70", "  errors      3", "  time-outs   20"] {
+        assert!(info.lines().any(|told| told == line), "{line:?} in {info}");
     }
 }
 
