@@ -1,5 +1,6 @@
 //! Who may say what: the role table as data, rendered as the permission templates of scoped signing
-//! keys (rule I5). The server is the fence; this module never checks anything at run time.
+//! keys (rule I5). The server is the fence; this module never decides anything at run time, and says to people whose
+//! credentials do what was denied to theirs.
 
 mod accounts;
 mod table;

@@ -53,15 +53,12 @@ pub(crate) async fn run(
         Command::Status(arguments) if arguments.watch => {
             status::watch(&session, arguments, home.look(), shutdown).await
         }
-        Command::Event(Event::Watch(arguments)) => tokio::select! {
-            done = event::watch(&session, arguments, shutdown) => done,
-            denied = session.denied() => Err(denied),
-        },
-        // Nothing is lost with what is cancelled: it waited for an answer that will not come.
-        command => tokio::select! {
-            done = answer(command, &session) => done,
-            denied = session.denied() => Err(denied),
-        },
+        Command::Event(Event::Watch(arguments)) => {
+            session
+                .unless_denied(event::watch(&session, arguments, shutdown))
+                .await
+        }
+        command => session.unless_denied(answer(command, &session)).await,
     }
 }
 

@@ -1,5 +1,6 @@
 //! A person's connection to the bus, and what goes wrong with it as one line. It never starts anything.
 
+mod denial;
 mod place;
 mod roll;
 
@@ -10,7 +11,7 @@ use crate::{arguments::Connection, home::Home, print, unanswered};
 use place::Place;
 use snooze_bus::{Bus, BusConfig, BusError, BusErrorKind, BusStatus, OnDenial, RequestError, Role};
 use snooze_schemas::{HostId, Message, SourceName, ops::Query, ops::QueryResult};
-use snooze_service_runtime::{Exit, Failure};
+use snooze_service_runtime::{Exit, Failure, exit::one_line};
 use std::time::Duration;
 use tokio::sync::OnceCell;
 
@@ -38,6 +39,7 @@ impl Session {
             .user
             .parse()
             .map_err(|error| Failure::from_error(Exit::Usage, &error))?;
+        let file = place.credentials.clone();
         let bus = Bus::connect(BusConfig {
             servers: place.server,
             credentials: place.credentials,
@@ -48,7 +50,13 @@ impl Session {
             on_denial: OnDenial::End,
         })
         .await
-        .map_err(|error| of_bus(&error))?;
+        .map_err(|error| match error.kind() {
+            BusErrorKind::Denied => {
+                let text = denial::not_let_in(place.role, user.as_str(), file.as_deref(), &one_line(&error));
+                Failure::new(Exit::Refused, text)
+            }
+            _ => of_bus(&error),
+        })?;
         Ok(Session {
             bus,
             user,
@@ -68,9 +76,25 @@ impl Session {
         let mut status = self.bus.status();
         let is_final = |status: &BusStatus| matches!(status, BusStatus::Fatal(_));
         match status.wait_for(is_final).await.as_deref() {
-            Ok(BusStatus::Fatal(why)) => Failure::new(Exit::Refused, not_permitted(self.role, why)),
+            Ok(BusStatus::Fatal(why)) => {
+                Failure::new(Exit::Refused, denial::told(self.role, self.user.as_str(), why))
+            }
             // Nobody will say any more; whoever waits for an answer ends by its own time-out.
             Ok(BusStatus::Connected | BusStatus::Disconnected) | Err(_) => std::future::pending().await,
+        }
+    }
+
+    /// Does it, unless the server denies what was sent for it. Then that is told and nothing else: what waited for an
+    /// answer ends by it, too, and makes of it that somebody is away.
+    pub(crate) async fn unless_denied<T>(
+        &self,
+        done: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<T, Failure> {
+        // Nothing is lost with what is cancelled: it waited for an answer that will not come.
+        tokio::select! {
+            biased;
+            denied = self.denied() => Err(denied),
+            done = done => done,
         }
     }
 
@@ -134,40 +158,4 @@ pub(crate) fn of_bus(error: &BusError) -> Failure {
         BusErrorKind::Failed => Exit::Failed,
     };
     Failure::from_error(exit, error)
-}
-
-/// Whose credentials it takes, where these are not enough. What the server calls what was denied is no word of ours,
-/// and only told to whom everything should be permitted.
-fn not_permitted(role: Role, why: &str) -> String {
-    let (whose, holder) = match role {
-        Role::Administrator => return format!("these credentials do not permit it: {why}"),
-        Role::Operator => ("an administrator's", "administrator"),
-        _ => ("an operator's or an administrator's", "operator"),
-    };
-    format!(
-        "this needs {whose} credentials, and these are of the role {}: `snooze credentials {holder} NAME` makes some \
-         where `snooze up` keeps its keys, and --credentials names them",
-        role.as_str()
-    )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn i5_who_may_not_do_something_is_told_whose_credentials_it_takes() {
-        let why = "Permissions Violation for Publish to \"$KV.snooze_config.fleet\"";
-        let of_operator = not_permitted(Role::Operator, why);
-        assert!(
-            of_operator.contains("needs an administrator's credentials")
-                && of_operator.contains("snooze credentials administrator")
-                && !of_operator.contains("KV"),
-            "{of_operator}"
-        );
-        let of_dashboard = not_permitted(Role::Dashboard, why);
-        assert!(of_dashboard.contains("an operator's or"), "{of_dashboard}");
-        let of_administrator = not_permitted(Role::Administrator, why);
-        assert!(of_administrator.contains(why), "{of_administrator}");
-    }
 }

@@ -1,6 +1,7 @@
 //! From the role table to the permission template of a scoped signing key, in the server's own words.
 
 use super::{Role, table::Right};
+use crate::subject::matches;
 use serde_json::{Value, json};
 
 /// Where the server wants the answer to a question from another account; it puts an unguessable word below.
@@ -72,6 +73,18 @@ impl Permissions {
         }
     }
 
+    /// Whether whoever is called so may publish to a subject, for who has to be told whose credentials do.
+    #[must_use]
+    pub fn let_publish(&self, name: &str, subject: &str) -> bool {
+        covers(&self.publish, name, subject)
+    }
+
+    /// The same of subscribing to one, or to a family of them.
+    #[must_use]
+    pub fn let_subscribe(&self, name: &str, subject: &str) -> bool {
+        covers(&self.subscribe, name, subject)
+    }
+
     /// As `template` of a scoped signing key in an account's claims.
     #[must_use]
     pub fn to_claims(&self) -> Value {
@@ -89,6 +102,13 @@ impl Permissions {
             "payload": -1,
         })
     }
+}
+
+fn covers(templates: &[String], name: &str, subject: &str) -> bool {
+    let of_name = |template: &String| template.replace("{{name()}}", name);
+    templates
+        .iter()
+        .any(|template| matches(&of_name(template), subject))
 }
 
 /// All subjects that a line of the table stands for.
@@ -148,6 +168,27 @@ mod tests {
             ["snooze.v1.fleet.plugin.{{tag(fleet-plugin)}}.info"]
         );
         assert_eq!(expand("$KV.b.{a.x,b}"), ["$KV.b.a.x", "$KV.b.b"]);
+    }
+
+    #[test]
+    fn i5_whose_credentials_do_what_is_known_by_the_table() {
+        let publish = |role: Role, subject: &str| role.permissions().let_publish("ada", subject);
+        for (subject, roles) in [
+            ("snooze.v1.host.web.runner.reload", &[Role::Administrator][..]),
+            ("snooze.v1.ops.freeze", &[Role::Operator, Role::Administrator]),
+            (
+                "snooze.v1.custom.ada.build",
+                &[Role::Operator, Role::Administrator, Role::Source],
+            ),
+            ("snooze.v1.custom.bob.build", &[]),
+        ] {
+            for role in [Role::Operator, Role::Administrator, Role::Source, Role::Dashboard] {
+                assert_eq!(publish(role, subject), roles.contains(&role), "{role}: {subject}");
+            }
+        }
+        let dashboard = Role::Dashboard.permissions();
+        assert!(dashboard.let_subscribe("wall", "snooze.v1.audit.>"));
+        assert!(!dashboard.let_subscribe("wall", "snooze.v1.event.>"));
     }
 
     #[test]

@@ -44,16 +44,14 @@ pub(super) async fn watch(
     shutdown: CancellationToken,
 ) -> Result<(), Failure> {
     if arguments.output.json {
-        return tokio::select! {
-            done = watch_json(session, arguments.host, shutdown) => done,
-            denied = session.denied() => Err(denied),
-        };
+        return session
+            .unless_denied(watch_json(session, arguments.host, shutdown))
+            .await;
     }
     // Nothing is shown yet: a question that is given up is asked by nobody any more.
     let host = tokio::select! {
         () = shutdown.cancelled() => return Ok(()),
-        denied = session.denied() => return Err(denied),
-        host = watched(session, arguments.host) => host?,
+        host = session.unless_denied(watched(session, arguments.host)) => host?,
     };
     show(session, host, look, shutdown).await
 }

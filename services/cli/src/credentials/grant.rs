@@ -54,12 +54,14 @@ impl Grant {
         let key = keys::source_key(&source);
         let session = Session::open(connection, home).await?;
         let bucket = session.bus.bucket(Bucket::Config);
-        // As JSON, so that one that cannot be read as a record can be replaced. What is cancelled waited for an
-        // answer that will not come.
-        let look = tokio::select! {
-            look = bucket.look::<serde_json::Value>(&key) => look.map_err(|error| of_bus(&error))?,
-            denied = session.denied() => return Err(denied),
+        // As JSON, so that one that cannot be read as a record can be replaced.
+        let look = async {
+            bucket
+                .look::<serde_json::Value>(&key)
+                .await
+                .map_err(|error| of_bus(&error))
         };
+        let look = session.unless_denied(look).await?;
         let known = look
             .entry
             .map(|entry| serde_json::from_value::<SourceRecord>(entry.value).ok());
@@ -82,13 +84,11 @@ impl Grant {
             return Ok(());
         };
         let bucket = self.session.bus.bucket(Bucket::Config);
-        // What is cancelled waited for an answer that will not come.
-        tokio::select! {
-            written = bucket.update(&self.key, &self.record, revision) => {
-                written.map(drop).map_err(|error| of_write(&error))
-            }
-            denied = self.session.denied() => Err(denied),
-        }
+        let written = async {
+            let written = bucket.update(&self.key, &self.record, revision).await;
+            written.map(drop).map_err(|error| of_write(&error))
+        };
+        self.session.unless_denied(written).await
     }
 }
 

@@ -23,11 +23,10 @@ pub(super) async fn with_host(
     let session = Session::open(connection, home)
         .await
         .map_err(|failure| unknown(&failure))?;
-    // What is cancelled waited for an answer that will not come.
-    let host = tokio::select! {
-        host = one_host(&session, None) => host.map_err(|failure| unknown(&failure))?,
-        denied = session.denied() => return Err(denied),
-    };
+    let host = session
+        .unless_denied(one_host(&session, None))
+        .await
+        .map_err(|failure| unknown(&failure))?;
     Ok(Credentials {
         host: vec![host],
         ..arguments

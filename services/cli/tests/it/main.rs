@@ -29,6 +29,7 @@ mod plugin_test_nats;
 mod plugin_uninstall;
 mod plugin_whole;
 mod protocol_document;
+mod rights;
 mod simulate;
 mod watch;
 

@@ -57,9 +57,13 @@ impl Place {
 
     /// Runs `snooze plugin …` as this person.
     pub(crate) async fn plugin(&self, role: Role, arguments: &[&str]) -> Done {
+        self.snooze(role, &[&["plugin"], arguments].concat()).await
+    }
+
+    /// Runs any command as this person.
+    pub(crate) async fn snooze(&self, role: Role, arguments: &[&str]) -> Done {
         let connection = self.connection(role);
         let mut all: Vec<&str> = connection.iter().map(String::as_str).collect();
-        all.push("plugin");
         all.extend(arguments);
         snooze(&all).await
     }
