@@ -43,7 +43,7 @@ pub use jetstream::{
 };
 pub use micro::{Announcement, Endpoint, RUNNER_SERVICE, RequestCounts, Service};
 pub use raw::{RawMessage, RawSubscription};
-pub use roles::{Account, Permissions, Role, User};
+pub use roles::{Account, Denial, Denied, Permissions, Role, User};
 pub use serve::serve;
 pub use server_config::{ServerConfig, listening, server_environment};
 pub use subject::{

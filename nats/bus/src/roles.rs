@@ -3,11 +3,13 @@
 //! credentials do what was denied to theirs.
 
 mod accounts;
+mod denial;
 mod table;
 mod template;
 
 pub use accounts::Account;
 pub(crate) use accounts::{CROSSINGS, Crossing, Way};
+pub use denial::{Denial, Denied};
 pub use template::Permissions;
 pub(crate) use template::expand;
 

@@ -73,15 +73,13 @@ impl Permissions {
         }
     }
 
-    /// Whether whoever is called so may publish to a subject, for who has to be told whose credentials do.
-    #[must_use]
-    pub fn let_publish(&self, name: &str, subject: &str) -> bool {
+    /// Whether whoever is called so may publish to a subject.
+    pub(super) fn let_publish(&self, name: &str, subject: &str) -> bool {
         covers(&self.publish, name, subject)
     }
 
     /// The same of subscribing to one, or to a family of them.
-    #[must_use]
-    pub fn let_subscribe(&self, name: &str, subject: &str) -> bool {
+    pub(super) fn let_subscribe(&self, name: &str, subject: &str) -> bool {
         covers(&self.subscribe, name, subject)
     }
 
@@ -168,27 +166,6 @@ mod tests {
             ["snooze.v1.fleet.plugin.{{tag(fleet-plugin)}}.info"]
         );
         assert_eq!(expand("$KV.b.{a.x,b}"), ["$KV.b.a.x", "$KV.b.b"]);
-    }
-
-    #[test]
-    fn i5_whose_credentials_do_what_is_known_by_the_table() {
-        let publish = |role: Role, subject: &str| role.permissions().let_publish("ada", subject);
-        for (subject, roles) in [
-            ("snooze.v1.host.web.runner.reload", &[Role::Administrator][..]),
-            ("snooze.v1.ops.freeze", &[Role::Operator, Role::Administrator]),
-            (
-                "snooze.v1.custom.ada.build",
-                &[Role::Operator, Role::Administrator, Role::Source],
-            ),
-            ("snooze.v1.custom.bob.build", &[]),
-        ] {
-            for role in [Role::Operator, Role::Administrator, Role::Source, Role::Dashboard] {
-                assert_eq!(publish(role, subject), roles.contains(&role), "{role}: {subject}");
-            }
-        }
-        let dashboard = Role::Dashboard.permissions();
-        assert!(dashboard.let_subscribe("wall", "snooze.v1.audit.>"));
-        assert!(!dashboard.let_subscribe("wall", "snooze.v1.event.>"));
     }
 
     #[test]

@@ -4,31 +4,18 @@
 //! Whose credentials do is the role table's word. What the server calls what was denied is no word of ours, and only told
 //! to whom it should be permitted.
 
-use snooze_bus::{GatewayVerb, OpsVerb, Role, RunnerVerb, Subject};
+use snooze_bus::{Denial, Denied, GatewayVerb, OpsVerb, Role, RunnerVerb, Subject};
 use std::path::Path;
 
 /// Those that a person has credentials of, the lesser first.
 const PEOPLE: [Role; 2] = [Role::Operator, Role::Administrator];
-
-/// What the server said.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Denial<'a> {
-    way: Way,
-    subject: &'a str,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Way {
-    Publish,
-    Subscribe,
-}
 
 /// That this user may not do it, in one line.
 pub(super) fn told(role: Role, user: &str, why: &str) -> String {
     let Some(denial) = Denial::read(why) else {
         return format!("{user} ({role}) is denied what this takes: {why}");
     };
-    let may_not = format!("{user} ({role}) may not {}", denial.what());
+    let may_not = format!("{user} ({role}) may not {}", in_words(&denial.what()));
     if denial.is_let(role, user) {
         return format!(
             "{may_not}, which the role lets its users: {why}; these credentials are older than that, or of another \
@@ -62,47 +49,19 @@ pub(super) fn not_let_in(role: Role, user: &str, file: Option<&Path>, why: &str)
     )
 }
 
-impl Denial<'_> {
-    /// From the server's text, as `Permissions Violation for Publish to "subject"`.
-    fn read(why: &str) -> Option<Denial<'_>> {
-        let (before, rest) = why.split_once('"')?;
-        let (subject, _) = rest.split_once('"')?;
-        let way = match before.to_ascii_lowercase().contains("subscription") {
-            true => Way::Subscribe,
-            false => Way::Publish,
-        };
-        Some(Denial { way, subject })
-    }
-
-    fn is_let(&self, role: Role, user: &str) -> bool {
-        let permissions = role.permissions();
-        match self.way {
-            Way::Publish => permissions.let_publish(user, self.subject),
-            Way::Subscribe => permissions.let_subscribe(user, self.subject),
-        }
-    }
-
-    /// In words, to stand after "may not".
-    fn what(&self) -> String {
-        if let Ok(subject) = self.subject.parse() {
-            return asked(&subject);
-        }
-        let read = self.subject.strip_prefix("$JS.API.DIRECT.GET.");
-        if let Some((_, key)) = read.and_then(|read| read.split_once(".$KV.snooze_config.")) {
-            return format!("read {}", key_in_words(key));
-        }
-        let begins = |start: &str| read.is_some_and(|read| read.starts_with(start));
-        let what = match () {
-            () if begins("AUDIT") => "read the audit trail",
-            () if begins("EVENTS_") || begins("DEAD") || begins("KV_snooze_open") => "read events",
-            () if begins("VERDICTS") => "read verdicts",
-            () if begins("OBJ_snooze_artifacts") => "read the store of packages",
-            () if self.subject.starts_with("$O.snooze_artifacts.") => "change the store of packages",
-            () if self.subject.starts_with("snooze.v1.event.") => "follow events",
-            () if self.subject.starts_with("snooze.v1.audit.") => "follow the audit trail",
-            () => return format!("do what it takes ({})", self.subject),
-        };
-        what.to_owned()
+/// In words, to stand after "may not".
+fn in_words(denied: &Denied) -> String {
+    match denied {
+        Denied::Say(subject) => asked(subject),
+        Denied::ReadConfig(key) => format!("read {}", key_in_words(key)),
+        Denied::ReadAudit => "read the audit trail".to_owned(),
+        Denied::ReadEvents => "read events".to_owned(),
+        Denied::ReadVerdicts => "read verdicts".to_owned(),
+        Denied::ReadPackages => "read the store of packages".to_owned(),
+        Denied::WritePackages => "change the store of packages".to_owned(),
+        Denied::HearEvents => "follow events".to_owned(),
+        Denied::HearAudit => "follow the audit trail".to_owned(),
+        Denied::Other(subject) => format!("do what it takes ({subject})"),
     }
 }
 
