@@ -32,10 +32,10 @@ pub(crate) async fn run(
 }
 
 /// What it started is killed where it is given up.
-async fn unless_given_up(
-    done: impl Future<Output = Result<(), Failure>>,
+async fn unless_given_up<T>(
+    done: impl Future<Output = Result<T, Failure>>,
     shutdown: &CancellationToken,
-) -> Result<(), Failure> {
+) -> Result<T, Failure> {
     let given_up = || Failure::new(Exit::Failed, "interrupted before it was done");
     shutdown
         .run_until_cancelled(done)

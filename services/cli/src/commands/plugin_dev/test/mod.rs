@@ -12,7 +12,7 @@ mod readings;
 mod sandbox;
 mod trial;
 
-use super::Folder;
+use super::{Folder, unless_given_up};
 use crate::{
     arguments::PluginTest,
     commands::{json_file, scratch::Scratch},
@@ -40,8 +40,9 @@ pub(super) async fn test(
     shutdown: &CancellationToken,
 ) -> Result<(), Failure> {
     let folder = Folder::open(&arguments.folder)?;
-    let config =
-        json_file::read_if_named::<Map<String, Value>>(arguments.config.as_deref(), "a JSON object").await?;
+    let read = json_file::read_if_named::<Map<String, Value>>(arguments.config.as_deref(), "a JSON object");
+    // Whoever writes it may keep it waiting; nothing is known yet that could be told.
+    let config = unless_given_up(read, shutdown).await?;
     let progress = print::Progress::begin();
     let mut findings = Findings::telling(move |id| progress.at(id));
     let config = config.unwrap_or_default();
