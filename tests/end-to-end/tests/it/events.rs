@@ -144,6 +144,7 @@ async fn the_whole_story_of_an_event_is_told_and_a_replayed_one_is_handled_once_
         "backup.started",
         "--host",
         "nobody",
+        "--unenrolled",
         "--within",
         "5m",
     ];

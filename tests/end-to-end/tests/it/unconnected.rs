@@ -2,8 +2,6 @@
 
 use crate::place::{LONG, Place};
 use rustix::process::Signal;
-use snooze_bus::User;
-use snooze_test_harness::NatsServer;
 use std::net::Ipv4Addr;
 use tokio::{net::TcpListener, time::timeout};
 
@@ -43,21 +41,6 @@ async fn a_service_that_is_asked_to_end_while_it_connects_ends_in_order() {
     }
 }
 
-/// The runner waits for no bus, but ends with credentials that the bus does not know.
-async fn is_refused(service: &str) {
-    let (server, stranger) = (NatsServer::with_roles().await, NatsServer::with_roles().await);
-    let mut place = Place::new();
-    place.set("SNOOZE_STATE", place.path("state"));
-    place.write("snooze.json", "{}");
-    let (url, config) = (server.url(), place.text("snooze.json"));
-    let credentials = stranger.credentials(&User::host(&"web".parse().expect("a host id")));
-    let credentials = credentials.to_str().expect("temporary folders have plain names");
-    let named = ["--server", &url, "--config", &config, "--host", "web"];
-    let refused = [&named[..], &["--credentials", credentials]].concat();
-    let done = place.run(service, &refused).await;
-    assert_eq!(done.code, 4, "{service}: {done:?}");
-}
-
 /// What cannot be read is a mistake in how it was started, and ends it at once.
 async fn is_unreadable(service: &str, part: &[&str]) {
     let mut place = Place::new();
@@ -70,8 +53,7 @@ async fn is_unreadable(service: &str, part: &[&str]) {
 }
 
 #[tokio::test]
-async fn i5_who_waits_for_no_bus_ends_all_the_same_where_it_is_refused() {
-    is_refused("snooze-plugin-runner").await;
+async fn i5_who_waits_for_no_bus_ends_all_the_same_where_its_credentials_cannot_be_read() {
     is_unreadable("snooze-plugin-runner", &[]).await;
     is_unreadable("snooze-event-gateway", &["host"]).await;
 }
