@@ -52,7 +52,9 @@ check() {
     SNOOZE_NATS_SERVER=$("$root/nats/server/install.sh")
     export SNOOZE_NATS_SERVER
     # The packages of the programs alone, where there are such, hold no service.
+    # mariadb-install-db calls my_print_defaults, which no package of the server's brings along.
     "$here/debian.sh" mariadbd=mariadb-server-core mariadb-install-db=mariadb-server-core \
+        my_print_defaults=mariadb-client-core \
         rabbitmq-server=rabbitmq-server podman=podman crun=crun runc=runc busybox=busybox-static pgrep=procps newuidmap=uidmap \
         systemctl=systemd dbus-daemon=dbus-daemon
     "$here/python/install.sh" postgres
