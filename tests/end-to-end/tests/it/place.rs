@@ -1,7 +1,8 @@
 //! A folder of its own for each test, and our programs run in it with an environment of its own.
 
 use rustix::process::Signal;
-use snooze_test_harness::{Process, nats_server, wait_for, wait_until};
+use snooze_bus::User;
+use snooze_test_harness::{NatsServer, Process, nats_server, wait_for, wait_until};
 use std::{
     collections::BTreeMap,
     ffi::OsString,
@@ -125,6 +126,28 @@ impl Place {
             name: name.to_owned(),
             errors,
         }
+    }
+
+    /// Starts one of the services, or a part of one, as this user of a bus, with `snooze.json` as its configuration.
+    pub(crate) fn start_on(
+        &self,
+        (server, user): (&NatsServer, &User),
+        service: &str,
+        part: &[&str],
+        more: &[&str],
+    ) -> Run {
+        let (url, credentials) = (server.url(), server.credentials(user));
+        let credentials = credentials.to_str().expect("temporary folders have plain names");
+        let config = self.text("snooze.json");
+        let common = [
+            "--server",
+            &url,
+            "--credentials",
+            credentials,
+            "--config",
+            &config,
+        ];
+        self.start(service, &[part, &common, more].concat())
     }
 
     /// Runs one of the workspace's programs to its end.

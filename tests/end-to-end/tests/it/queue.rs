@@ -91,21 +91,9 @@ impl World {
     }
 
     fn gateway(&self) -> Run {
-        let (server, credentials) = (
-            self.server.url(),
-            self.server.credentials(&named(Role::Gateway, "gateway")),
-        );
-        let credentials = credentials.to_str().expect("temporary folders have plain names");
-        let config = self.place.text("snooze.json");
-        let arguments = [
-            "--server",
-            &server,
-            "--credentials",
-            credentials,
-            "--config",
-            &config,
-        ];
-        self.place.start("snooze-event-gateway", &arguments)
+        let gateway = named(Role::Gateway, "gateway");
+        self.place
+            .start_on((&self.server, &gateway), "snooze-event-gateway", &[], &[])
     }
 
     async fn filed(&self) -> Vec<Event> {

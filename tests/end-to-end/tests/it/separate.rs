@@ -97,19 +97,8 @@ impl Fleet {
     }
 
     fn start(&mut self, service: &str, user: &User, arguments: &[&str]) -> usize {
-        let (server, credentials) = (self.server.url(), self.server.credentials(user));
-        let credentials = credentials.to_str().expect("temporary folders have plain names");
-        let config = self.place.text("snooze.json");
-        let mut all = vec![
-            "--server",
-            &server,
-            "--credentials",
-            credentials,
-            "--config",
-            &config,
-        ];
-        all.extend(arguments);
-        self.runs.push(self.place.start(service, &all));
+        let run = self.place.start_on((&self.server, user), service, &[], arguments);
+        self.runs.push(run);
         self.runs.len() - 1
     }
 

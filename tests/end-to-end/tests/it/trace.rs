@@ -216,21 +216,8 @@ async fn e7_one_trace_leads_from_a_notice_to_its_handler_also_where_the_gateway_
 }
 
 fn start_host_gateway(fleet: &Fleet) -> Run {
-    let (server, credentials) = (fleet.server.url(), fleet.server.credentials(&User::host(&host())));
-    let credentials = credentials.to_str().expect("temporary folders have plain names");
-    let (config, state) = (fleet.place.text("snooze.json"), fleet.place.text("state"));
-    let arguments = [
-        "host",
-        "--server",
-        &server,
-        "--credentials",
-        credentials,
-        "--config",
-        &config,
-        "--host",
-        HOST,
-        "--state",
-        &state,
-    ];
-    fleet.place.start("snooze-event-gateway", &arguments)
+    let state = fleet.place.text("state");
+    let more = ["--host", HOST, "--state", &state];
+    let on = (&fleet.server, &User::host(&host()));
+    fleet.place.start_on(on, "snooze-event-gateway", &["host"], &more)
 }

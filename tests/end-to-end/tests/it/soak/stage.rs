@@ -179,18 +179,7 @@ impl Stage {
     }
 
     fn run(&self, service: &str, part: &[&str], user: &User, more: &[&str]) -> Run {
-        let (server, credentials) = (self.server.url(), self.server.credentials(user));
-        let credentials = credentials.to_str().expect("temporary folders have plain names");
-        let config = self.place.text("snooze.json");
-        let common = [
-            "--server",
-            &server,
-            "--credentials",
-            credentials,
-            "--config",
-            &config,
-        ];
-        self.place.start(service, &[part, &common, more].concat())
+        self.place.start_on((&self.server, user), service, part, more)
     }
 
     fn process(&mut self, part: Part) -> &mut Option<Run> {
