@@ -36,13 +36,22 @@ async fn what_was_started_ends_with_whoever_is_terminated_or_interrupted() {
     }
     let own = std::env::current_exe().expect("this program has a path");
     let name = "process::what_was_started_ends_with_whoever_is_terminated_or_interrupted";
-    let arguments = [name, "--exact", "--nocapture", "--skip", AS_ONE_THAT_IS_ENDED].map(str::to_owned);
+    // Whoever runs tests in a shell's background has them ignore an interruption.
+    let own = own.to_str().expect("cargo writes plain paths");
+    let listening = ["--default-signal=INT,TERM", own];
+    let as_one_that_is_ended = [name, "--exact", "--nocapture", "--skip", AS_ONE_THAT_IS_ENDED];
+    let arguments: Vec<String> = listening
+        .iter()
+        .chain(&as_one_that_is_ended)
+        .map(|&text| text.to_owned())
+        .collect();
     let environment = BTreeMap::from([("PATH".to_owned(), snooze_test_harness::search_path().into())]);
     for signal in [Signal::TERM, Signal::INT] {
         let folder = tempfile::tempdir().expect("a folder");
         let (log, errors) = (folder.path().join("log"), folder.path().join("errors"));
         let mut parent =
-            Process::start_apart(&own, &arguments, &environment, &log, &errors).expect("it starts");
+            Process::start_apart(Path::new("/usr/bin/env"), &arguments, &environment, &log, &errors)
+                .expect("it starts");
         let child = wait_for(LIMIT, "it has started another", async || {
             let said = parent.said();
             let id = said.lines().find_map(|line| line.strip_prefix("started "));
