@@ -49,14 +49,23 @@ impl ServerConfig<'_> {
 ///
 /// Go's scheduler looks at its sockets when a thread has nothing to do, else every ten milliseconds. With a thread a
 /// processor, as is its default, a flood of routine events keeps all of them at work, and each hop of a critical one
-/// waits for that look. With more than there are processors one has nothing to do, and the kernel wakes it at once.
-const THREADS_A_PROCESSOR: usize = 8;
+/// waits for that look. Its garbage collector takes a quarter of them while it is at work: with many more than there are
+/// processors that is all that there is of the machine.
+const THREADS_A_PROCESSOR: usize = 2;
+
+/// How much the heap grows before it is collected, in percent of what lives: while it is, publishers help collecting
+/// instead of being served. A flood has it collected many times a second, and nearly all of what it allocates is dead by
+/// then.
+const GARBAGE_PERCENT: u32 = 400;
 
 /// What the server is started with in its environment, for so many processors.
 #[must_use]
-pub fn server_environment(processors: usize) -> [(&'static str, String); 1] {
+pub fn server_environment(processors: usize) -> [(&'static str, String); 2] {
     let threads = processors.max(1).saturating_mul(THREADS_A_PROCESSOR);
-    [("GOMAXPROCS", threads.to_string())]
+    [
+        ("GOMAXPROCS", threads.to_string()),
+        ("GOGC", GARBAGE_PERCENT.to_string()),
+    ]
 }
 
 /// Where a server listens, from the text of its ports file; nothing while that is not whole.
