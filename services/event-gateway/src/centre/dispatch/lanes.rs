@@ -152,7 +152,7 @@ mod tests {
             tokio::select! {
                 biased;
                 () = &mut waiting => panic!("there is no room yet"),
-                () = tokio::time::sleep(LULL / 2) => {}
+                () = tokio::time::advance(LULL / 2) => {}
             }
         }
         waiting.await;
