@@ -161,14 +161,25 @@ fn arn(roster: &RosterRecord) -> Option<String> {
     if roster.provider != Provider::Aws || account.is_empty() || region.is_empty() {
         return None;
     }
-    let partition = match region.split('-').next() {
-        Some("cn") => "aws-cn",
-        _ if region.starts_with("us-gov-") => "aws-us-gov",
-        _ => "aws",
-    };
+    let partition = partition_of(region);
     Some(format!(
         "arn:{partition}:ec2:{region}:{account}:instance/{instance}"
     ))
+}
+
+/// The partition that a region belongs to, as the SDKs' own list tells them apart.
+fn partition_of(region: &str) -> &'static str {
+    const PARTITIONS: [(&str, &str); 7] = [
+        ("cn-", "aws-cn"),
+        ("us-gov-", "aws-us-gov"),
+        ("us-iso-", "aws-iso"),
+        ("us-isob-", "aws-iso-b"),
+        ("eu-isoe-", "aws-iso-e"),
+        ("us-isof-", "aws-iso-f"),
+        ("eusc-", "aws-eusc"),
+    ];
+    let known = PARTITIONS.iter().find(|(begins, _)| region.starts_with(begins));
+    known.map_or("aws", |(_, partition)| partition)
 }
 
 #[cfg(test)]
@@ -271,6 +282,8 @@ mod tests {
         let of = |provider, region| arn(&roster(provider, region)).unwrap_or_default();
         assert!(of("aws", "cn-north-1").starts_with("arn:aws-cn:ec2:cn-north-1:"));
         assert!(of("aws", "us-gov-west-1").starts_with("arn:aws-us-gov:ec2:"));
+        assert!(of("aws", "us-isob-east-1").starts_with("arn:aws-iso-b:ec2:"));
+        assert!(of("aws", "eusc-de-east-1").starts_with("arn:aws-eusc:ec2:"));
         assert!(of("aws", "us-east-1").starts_with("arn:aws:ec2:"));
         assert_eq!(of("simulated", "us-east-1"), "");
         assert_eq!(of("aws", ""), "");
