@@ -64,8 +64,7 @@ pub struct Connection {
     pub state: Option<PathBuf>,
 }
 
-/// How to reach the bus, as it is not shown to whoever asks for help with what reaches none. Whoever says it all the same
-/// is told why not.
+/// How to reach the bus, as it is not shown to whoever asks for help with what reaches none.
 fn no_bus() -> Vec<Arg> {
     let connection = Connection::augment_args(clap::Command::default());
     connection

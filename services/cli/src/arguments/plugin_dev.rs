@@ -1,6 +1,6 @@
 //! The arguments of what an author does with a plugin's folder; none of it needs a bus.
 
-use super::values::duration;
+use super::{no_bus, values::duration};
 use clap::{Args, Subcommand, ValueEnum};
 use snooze_schemas::PluginName;
 use std::{path::PathBuf, time::Duration};
@@ -9,13 +9,17 @@ use std::{path::PathBuf, time::Duration};
 #[derive(Debug, Subcommand)]
 pub enum Development {
     /// Make a folder with a plugin that runs at once, to be changed into your own.
+    #[command(args = no_bus())]
     New(PluginNew),
     /// Try a plugin in its fences, or on a bus of its own where it runs by itself: its manifest, the contract, readings,
     /// events and configurations.
+    #[command(args = no_bus())]
     Test(PluginTest),
     /// Run a plugin on a private bus, with live readings, and anew at each change; Ctrl-C ends it.
+    #[command(args = no_bus())]
     Run(PluginRun),
     /// Make one file of a plugin's folder: the same contents give the same bytes.
+    #[command(args = no_bus())]
     Package(PluginPackage),
 }
 
