@@ -4,7 +4,7 @@
 //! A thread cannot be killed: one that hangs costs its own answers and a thread, and no other is started for it as
 //! long as it does. What else a library does to this process nobody can keep it from.
 
-use crate::pipes::Pipes;
+use crate::{pipes::Pipes, starts::Starts};
 use rustix::pipe::PipeFlags;
 use snooze_native::{Library, LoadError, serve};
 use std::{
@@ -15,7 +15,7 @@ use std::{
     time::Duration,
 };
 use tokio::{
-    sync::{OwnedMutexGuard, watch},
+    sync::{OwnedMutexGuard, OwnedSemaphorePermit, watch},
     time::timeout,
 };
 
@@ -57,9 +57,23 @@ impl GuestError {
 pub(crate) struct Seat {
     thread: Mutex<Weak<()>>,
     files: Arc<tokio::sync::Mutex<()>>,
+    starts: Starts,
 }
 
 impl Seat {
+    /// One that waits for its turn to start with all who share these.
+    pub(crate) fn among(starts: &Starts) -> Seat {
+        Seat {
+            starts: starts.clone(),
+            ..Seat::default()
+        }
+    }
+
+    /// Waits for its turn to start, a moment at most. Cancelling it loses nothing.
+    pub(crate) async fn turn(&self) -> Option<OwnedSemaphorePermit> {
+        self.starts.turn().await
+    }
+
     /// Waits until nobody else is at its files, a moment at most. Cancelling it loses nothing.
     pub(crate) async fn files(&self) -> Option<OwnedMutexGuard<()>> {
         timeout(FILES_LIMIT, self.files.clone().lock_owned()).await.ok()

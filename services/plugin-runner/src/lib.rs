@@ -45,6 +45,7 @@ mod runs;
 mod samples;
 mod service;
 mod set;
+mod starts;
 mod stderr;
 mod stdio;
 mod tally;

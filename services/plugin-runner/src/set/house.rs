@@ -25,6 +25,7 @@ use crate::{
     packages::Shelf,
     plugins::Plugins,
     policy::PolicyInForce,
+    starts::Starts,
     stdio::StdioPlugin,
     trail::Trail,
 };
@@ -91,6 +92,7 @@ pub(crate) struct House {
     generations: BTreeMap<PluginName, u64>,
     /// Where libraries are at work, also those that hang.
     seats: BTreeMap<PluginName, Arc<Seat>>,
+    starts: Starts,
     tasks: JoinSet<(Arc<StdioPlugin>, Result<(), HouseError>)>,
     /// All that have not ended, those that are ending among them.
     alive: Alive,
@@ -123,6 +125,7 @@ impl House {
             told: BTreeMap::new(),
             generations: BTreeMap::new(),
             seats: BTreeMap::new(),
+            starts: Starts::default(),
             tasks: JoinSet::new(),
             alive: watch::Sender::default(),
             begun: watch::Sender::default(),

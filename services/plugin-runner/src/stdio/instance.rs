@@ -58,6 +58,7 @@ impl StdioPlugin {
                        or with that folder, may not answer";
             return Err(Unstarted::Failed(why.to_owned()));
         };
+        let among = self.seat.turn().await;
         // What is cancelled here goes on until it sees that, and nobody else is at the files before.
         let given_up = CancellationToken::new();
         let _gives_up = given_up.clone().drop_guard();
@@ -79,6 +80,7 @@ impl StdioPlugin {
             (seen, compared)
         });
         let (seen, compared) = compared.await.map_err(lost)?;
+        drop(among);
         self.note_file(seen);
         let others = compared?;
         // Without it nobody could tell right before it begins whether it is the file that was compared.

@@ -4,12 +4,13 @@
 
 use super::House;
 use crate::{
+    guest::Seat,
     manifest::FILE,
     plugins::Roll,
     set::{Cause, Looked, Member, Step, steps, tenant::Tenant},
 };
 use snooze_schemas::{PluginName, plugin::approval::Approval};
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 impl House {
     /// Starts and ends what has to be, and tells who there is.
@@ -38,7 +39,10 @@ impl House {
                 let generation = self.generations.get(&name).copied().unwrap_or_default();
                 let ended = self.ending.get(&name).cloned();
                 // A library that hangs is still there when another is to take its place.
-                let seat = self.seats.entry(name).or_default().clone();
+                let seat = self.seats.entry(name);
+                let seat = seat
+                    .or_insert_with(|| Arc::new(Seat::among(&self.starts)))
+                    .clone();
                 let tenant = Tenant::new(&self.parts, self.control_groups.clone(), member, generation, seat);
                 born.push((tenant, ended));
             }
