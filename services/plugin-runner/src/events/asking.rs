@@ -43,6 +43,26 @@ struct Asked {
     within_ms: u64,
 }
 
+/// What time one handler has.
+#[derive(Debug, Clone, Copy)]
+struct Times {
+    /// Its own, from when it is first asked.
+    limit: Duration,
+    /// When its share of the event's time is over.
+    latest: Instant,
+    /// When the event's time is over.
+    end: Instant,
+}
+
+impl Times {
+    /// What is left until it has to be done: of its own time nothing is gone before it is asked.
+    fn left(&self, asked: Option<&Asked>) -> Duration {
+        let own = asked.map(|asked| asked.when + self.limit);
+        let over = own.map_or(self.latest, |own| own.min(self.latest));
+        over.saturating_duration_since(Instant::now())
+    }
+}
+
 /// How long a handler may take for which nothing was configured. The work before a stop has its own limit in
 /// the policy.
 fn default_limit(event: &Event, work: Work) -> Duration {
@@ -87,21 +107,27 @@ impl Desk {
         let limit = handler.time_out.unwrap_or_else(|| default_limit(event, work));
         let share = time.within(Duration::MAX);
         let begun = Instant::now();
-        // What it waits for its turn is the event's time and not its own.
+        if limit.is_zero() {
+            return failed(&name, "its own time-out leaves it no time", 0);
+        }
+        // What it waits for its turn, and for its process to be back, is the event's time and not its own.
         let Ok(_turn) = timeout_at(begun + share, handler.plugin.turn(event.severity)).await else {
             return failed(&name, "it was busy with other events", millis(begun.elapsed()));
         };
         let within = limit.min(share.saturating_sub(begun.elapsed()));
-        if within < LEAST.min(limit) || within.is_zero() {
+        if within < LEAST.min(limit) {
             return failed(
                 &name,
                 "no time was left for it before the deadline",
                 millis(begun.elapsed()),
             );
         }
-        let its_turn = Instant::now();
         let mut asked = None;
-        let times = (its_turn + within, begun + time.left);
+        let times = Times {
+            limit,
+            latest: begun + share,
+            end: begun + time.left,
+        };
         let said = self.answer_of(&handler, event, work, times, &mut asked).await;
         // What it waited for its turn is none of its own.
         let took_ms = millis(asked.map_or(begun, |asked| asked.when).elapsed());
@@ -139,15 +165,15 @@ impl Desk {
         handler: &Handler,
         event: &Event,
         work: Work,
-        (deadline, end): (Instant, Instant),
+        times: Times,
         asked: &mut Option<Asked>,
     ) -> Result<HandlerResult, AskError> {
-        let left = || deadline.saturating_duration_since(Instant::now());
         let mut plugin = handler.plugin.clone();
         let (mut crashes, mut absences) = (0, 0);
         loop {
             // One that crashed not long ago may be back in time.
-            plugin.ready(left() / 2).await;
+            plugin.ready(times.left(asked.as_ref()) / 2).await;
+            let within = times.left(asked.as_ref()).min(times.limit);
             // Only when it is its turn: what waits and is not asked yet is asked after a restart (E6).
             let begins = async {
                 if asked.is_some() {
@@ -162,12 +188,12 @@ impl Desk {
                 *asked = Some(Asked {
                     when,
                     at: self.clocks.wall(),
-                    left_ms: millis(end.saturating_duration_since(when)),
-                    within_ms: millis(deadline.saturating_duration_since(when)),
+                    left_ms: millis(times.end.saturating_duration_since(when)),
+                    within_ms: millis(times.latest.saturating_duration_since(when).min(times.limit)),
                 });
                 Ok(())
             };
-            let said = plugin.handle_event(event, work, left(), begins).await;
+            let said = plugin.handle_event(event, work, within, begins).await;
             let again = match &said {
                 // Of the work before a stop that may be off by now nothing begins anew.
                 _ if work == Work::Preparation => false,
@@ -181,10 +207,11 @@ impl Desk {
                 }
                 _ => false,
             };
-            if !again || left().is_zero() {
+            let left = times.left(asked.as_ref());
+            if !again || left.is_zero() {
                 return said;
             }
-            sleep(PAUSE.min(left())).await;
+            sleep(PAUSE.min(left)).await;
             plugin = self.now_in_place_of(plugin);
         }
     }

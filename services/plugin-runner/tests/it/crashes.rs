@@ -5,8 +5,10 @@ use crate::{
     stage::{SOON, Stage},
 };
 use serde_json::json;
+use snooze_plugin_runner::{Config, Restarts};
 use snooze_schemas::event::EventOutcome;
 use snooze_test_harness::wait_for;
+use std::time::Duration;
 
 /// Succeeds, but for the first time, when the process ends in the middle.
 fn once_in_vain(stage: &Stage) -> String {
@@ -62,6 +64,37 @@ async fn e6_what_waited_while_a_handler_crashed_is_handled_when_it_is_back() {
         .iter()
         .filter(|outcome| !outcome.handlers[0].result.succeeded);
     assert_eq!(failed.count(), 1, "{outcomes:?}");
+}
+
+#[tokio::test]
+async fn e6_the_pause_before_a_handler_is_back_is_longer_than_its_own_time_and_no_part_of_it() {
+    let stage = Stage::set().await;
+    stage.plugin("saver.py", &handler(&stage, "saver", &once_in_vain(&stage)));
+    let config = config(&stage, &[("saver", json!({"timeout_seconds": 1}))]);
+    let restarts = Restarts {
+        first: Duration::from_secs(2),
+        longest: Duration::from_secs(2),
+        ..config.restarts
+    };
+    let runner = stage.runner_with(Config { restarts, ..config }).await;
+    stage.until_it_answers().await;
+    all_run(&stage).await;
+    for id in ["crashes", "waits"] {
+        send(&stage, event(id), None).await.expect("accepted");
+    }
+    let outcomes = wait_for(SOON, "both are reported", async || {
+        Some(outcomes(&stage).await).filter(|outcomes| outcomes.len() == 2)
+    })
+    .await;
+    runner.stop().await;
+    let waited = outcomes
+        .iter()
+        .find(|outcome| outcome.id.as_str() == "waits")
+        .expect("it is reported");
+    let handler = &waited.handlers[0];
+    assert!(handler.result.succeeded, "{outcomes:?}");
+    let within = handler.within_ms.expect("it was asked");
+    assert!(within <= 1_000, "{within} ms are more than its own");
 }
 
 #[tokio::test]
