@@ -44,6 +44,14 @@ pub(crate) fn told_data(event: &Event, left: Duration) -> Map<String, Value> {
 /// A handler's result in its own words. The original's handlers say `handled` and a `status` or
 /// `success`; ours say `succeeded`. What failed without saying so is not told apart from what worked.
 pub(super) fn handler_result(result: &Value) -> HandlerResult {
+    if let Some(wrong) = wrong_in(result) {
+        return HandlerResult {
+            handled: false,
+            succeeded: false,
+            message: wrong,
+            details: Map::new(),
+        };
+    }
     let flag = |name: &str| result.get(name).and_then(Value::as_bool);
     let handled = flag("handled").unwrap_or(false);
     let text = |name: &str| result.get(name).and_then(Value::as_str);
@@ -61,6 +69,24 @@ pub(super) fn handler_result(result: &Value) -> HandlerResult {
         message: message.to_owned(),
         details,
     })
+}
+
+/// What of an answer cannot be a handler's, for whoever reads what became of the event.
+fn wrong_in(result: &Value) -> Option<String> {
+    let Value::Object(said) = result else {
+        return Some("its answer is no object with `handled` and `succeeded`".to_owned());
+    };
+    let flags = ["handled", "succeeded", "success"];
+    let is_no_flag = |name: &&str| said.get(*name).is_some_and(|value| !value.is_boolean());
+    if let Some(name) = flags.into_iter().find(is_no_flag) {
+        return Some(format!(
+            "its answer says a `{name}` that is neither true nor false"
+        ));
+    }
+    let says_nothing = ["handled", "succeeded", "success", "message", "reason", "status"]
+        .iter()
+        .all(|name| !said.contains_key(*name));
+    says_nothing.then(|| "its answer says neither `handled` nor `succeeded`".to_owned())
 }
 
 /// The longest message of a handler, in characters.
@@ -99,6 +125,26 @@ pub(super) fn bounded(result: HandlerResult) -> HandlerResult {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn what_is_no_answer_of_a_handler_is_a_failure_with_its_reason() {
+        let wrong = [
+            (json!(null), "no object"),
+            (json!([]), "no object"),
+            (json!({}), "neither `handled` nor `succeeded`"),
+            (json!({"handled": "yes", "succeeded": true}), "`handled`"),
+            (json!({"handled": true, "succeeded": 1}), "`succeeded`"),
+            (json!({"handled": true, "success": "no"}), "`success`"),
+        ];
+        for (answer, why) in wrong {
+            let result = handler_result(&answer);
+            assert!(!result.handled && !result.succeeded, "{answer}");
+            assert!(result.message.contains(why), "{answer}: {}", result.message);
+        }
+        // As the original's handlers say it.
+        let result = handler_result(&json!({"handled": true, "status": "saved"}));
+        assert!(result.handled && result.succeeded && result.message == "saved");
+    }
 
     #[test]
     fn what_a_handler_says_too_much_is_left_out() {
