@@ -54,9 +54,13 @@ pub(crate) async fn run(
             status::watch(&session, arguments, home.look(), shutdown).await
         }
         Command::Event(Event::Watch(arguments)) => {
-            session
-                .unless_denied(event::watch(&session, arguments, shutdown))
-                .await
+            let watching = session.unless_denied(event::watch(&session, arguments, shutdown));
+            // What was shown is shown; nothing else is lost with it.
+            tokio::select! {
+                biased;
+                done = watching => done,
+                gone = session.gone(connection, home) => Err(gone),
+            }
         }
         command => session.unless_denied(answer(command, &session)).await,
     }

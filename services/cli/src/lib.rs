@@ -96,7 +96,9 @@ async fn answered(
     done: impl Future<Output = Result<(), Failure>>,
     shutdown: &CancellationToken,
 ) -> Result<(), Failure> {
+    // What ends by the signal itself, as whoever watches, has ended well.
     tokio::select! {
+        biased;
         done = done => done,
         () = shutdown.cancelled() => Err(Failure::new(Exit::Failed, "interrupted before the answer came")),
     }
@@ -118,4 +120,24 @@ fn refuse_another_bus(connection: &Connection) -> Result<(), Failure> {
     }
     let text = "`snooze up` runs a broker of its own and joins no other: leave out --server and --credentials, and unset SNOOZE_NATS_URL and SNOOZE_CREDENTIALS";
     Err(Failure::new(Exit::Usage, text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn whoever_watches_until_the_signal_has_ended_well_and_whoever_waits_for_an_answer_has_not() {
+        let shutdown = CancellationToken::new();
+        shutdown.cancel();
+        for _ in 0..64 {
+            let watching = async {
+                shutdown.cancelled().await;
+                Ok(())
+            };
+            assert!(answered(watching, &shutdown).await.is_ok());
+            let waited = answered(std::future::pending(), &shutdown).await;
+            assert!(waited.is_err());
+        }
+    }
 }

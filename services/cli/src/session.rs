@@ -13,12 +13,15 @@ use snooze_bus::{Bus, BusConfig, BusError, BusErrorKind, BusStatus, OnDenial, Re
 use snooze_schemas::{HostId, Message, SourceName, ops::Query, ops::QueryResult};
 use snooze_service_runtime::{Exit, Failure, exit::one_line};
 use std::time::Duration;
-use tokio::sync::OnceCell;
+use tokio::{sync::OnceCell, time::sleep};
 
 /// A person waits; a server that is there answers within milliseconds.
 const CONNECT_WITHIN: Duration = Duration::from_secs(3);
 /// Every verb answers within 15 s.
 pub(crate) const ANSWER_WITHIN: Duration = Duration::from_secs(15);
+
+/// Between two looks whether a bus that was lost is still where it was.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// A person on the bus.
 pub(crate) struct Session {
@@ -27,6 +30,7 @@ pub(crate) struct Session {
     /// The name in the credentials: who asks, and the source of the events that are sent.
     pub(crate) user: SourceName,
     role: Role,
+    server: String,
     /// Called once: a command is over before it is old.
     roll: OnceCell<Roll>,
 }
@@ -41,7 +45,7 @@ impl Session {
             .map_err(|error| Failure::from_error(Exit::Usage, &error))?;
         let file = place.credentials.clone();
         let bus = Bus::connect(BusConfig {
-            servers: place.server,
+            servers: place.server.clone(),
             credentials: place.credentials,
             role: place.role,
             name: place.user,
@@ -61,6 +65,7 @@ impl Session {
             bus,
             user,
             role: place.role,
+            server: place.server,
             roll: OnceCell::new(),
         })
     }
@@ -81,6 +86,26 @@ impl Session {
             }
             // Nobody will say any more; whoever waits for an answer ends by its own time-out.
             Ok(BusStatus::Connected | BusStatus::Disconnected) | Err(_) => std::future::pending().await,
+        }
+    }
+
+    /// Waits until the bus that was lost will not be back where it was, and says why: the `snooze up` of the state folder
+    /// has ended, or was started anew, which gives its broker another address. Of a broker elsewhere nobody knows that.
+    pub(crate) async fn gone(&self, connection: &Connection, home: &Home) -> Failure {
+        let mut status = self.bus.status();
+        let is_lost = |status: &BusStatus| matches!(status, BusStatus::Disconnected);
+        loop {
+            if status.wait_for(is_lost).await.is_err() {
+                std::future::pending::<()>().await;
+            }
+            match Place::find(connection, home) {
+                Err(failure) => return failure,
+                Ok(place) if place.server != self.server => {
+                    let text = "`snooze up` was started anew, and its bus is at another address: begin again";
+                    return Failure::new(Exit::BusUnreachable, text);
+                }
+                Ok(_) => sleep(LOOK_AGAIN).await,
+            }
         }
     }
 

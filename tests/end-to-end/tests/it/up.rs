@@ -302,6 +302,32 @@ print('exit code', up.wait(), flush=True)
 }
 
 #[tokio::test]
+async fn a_watch_ends_with_the_bus_that_it_watches_or_when_that_is_elsewhere() {
+    let mut up = Up::busy().await;
+    let mut watches = Vec::new();
+    for _ in 0..2 {
+        let state = up.place.text("state");
+        let watch = up.place.start("snooze", &["--state", &state, "event", "watch"]);
+        wait_until(LONG, "it watches", async || {
+            up.ask(&["event", "send", "sign", "--host", "web"]).await;
+            !watch.lines().is_empty()
+        })
+        .await;
+        watches.push(watch);
+        if watches.len() == 1 {
+            up = up.restart().await;
+        }
+    }
+    let _said_there = up.end().await;
+    for watch in watches {
+        let done = watch.ended().await;
+        assert_eq!(done.code, 3, "{done:?}");
+        assert!(done.err.contains("the connection to the bus is lost"), "{done:?}");
+        assert!(done.err.contains("`snooze up`"), "{done:?}");
+    }
+}
+
+#[tokio::test]
 async fn an_output_that_takes_nothing_holds_up_no_end() {
     // `snooze up | less`, and nobody pages: the pipe is full from the start.
     const FULL: &str = "
