@@ -39,6 +39,11 @@ pub struct EventOutcome {
     pub not_asked: Option<String>,
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks it so")]
+fn is_zero(count: &u32) -> bool {
+    *count == 0
+}
+
 /// How one handler ended.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
@@ -62,4 +67,7 @@ pub struct HandlerOutcome {
     /// Whether its work was ended before it had answered, so that nobody knows what it did; the message says by what.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub interrupted: bool,
+    /// How often it was asked again, as one that may be asked twice, since its process had ended over the event.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub asked_again: u32,
 }

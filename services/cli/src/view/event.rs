@@ -191,7 +191,11 @@ fn steps_of(host: &Scope, handler: &HandlerOutcome, reported: Timestamp) -> Vec<
     vec![
         (
             started,
-            format!("{host}: {plugin} was asked{}", its_time(handler)),
+            format!(
+                "{host}: {plugin} was asked{}{}",
+                its_time(handler),
+                again(handler)
+            ),
         ),
         (ended, format!("{host}: {plugin} {facts} {took} ms{said}")),
     ]
@@ -207,6 +211,15 @@ fn its_time(handler: &HandlerOutcome) -> String {
         (Some(own), Some(left)) => format!(", it had {own} of the {left} that were left"),
         (None, Some(left)) => format!(", {left} were left"),
         (_, None) => String::new(),
+    }
+}
+
+/// How often it was asked again, where it was.
+fn again(handler: &HandlerOutcome) -> String {
+    match handler.asked_again {
+        0 => String::new(),
+        1 => "; its process ended over it, and it was asked once more".to_owned(),
+        times => format!("; its process ended over it, and it was asked {times} times more"),
     }
 }
 

@@ -41,6 +41,8 @@ struct Asked {
     at: Timestamp,
     left_ms: u64,
     within_ms: u64,
+    /// How often it was asked once more.
+    again: u32,
 }
 
 /// What time one handler has.
@@ -154,6 +156,7 @@ impl Desk {
             left_ms: asked.map(|asked| asked.left_ms),
             within_ms: asked.map(|asked| asked.within_ms),
             interrupted,
+            asked_again: asked.map_or(0, |asked| asked.again),
         };
         self.note_end(event, outcome.clone()).await;
         outcome
@@ -176,7 +179,8 @@ impl Desk {
             let within = times.left(asked.as_ref()).min(times.limit);
             // Only when it is its turn: what waits and is not asked yet is asked after a restart (E6).
             let begins = async {
-                if asked.is_some() {
+                if let Some(asked) = asked {
+                    asked.again += 1;
                     return Ok(());
                 }
                 let (id, name) = (event.id.clone(), plugin.name());
@@ -190,6 +194,7 @@ impl Desk {
                     at: self.clocks.wall(),
                     left_ms: millis(times.end.saturating_duration_since(when)),
                     within_ms: millis(times.latest.saturating_duration_since(when).min(times.limit)),
+                    again: 0,
                 });
                 Ok(())
             };
@@ -247,6 +252,7 @@ pub(super) fn failed(plugin: &PluginName, message: &str, took_ms: u64) -> Handle
         left_ms: None,
         within_ms: None,
         interrupted: false,
+        asked_again: 0,
     }
 }
 

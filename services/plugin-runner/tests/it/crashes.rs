@@ -40,7 +40,11 @@ async fn handled(stage: &Stage, idempotent: bool, count: usize) -> Vec<EventOutc
 async fn e6_a_handler_that_crashed_over_an_event_is_asked_again_where_it_is_idempotent() {
     let stage = Stage::set().await;
     let outcome = handled(&stage, true, 1).await.remove(0);
-    assert!(outcome.handlers[0].result.succeeded, "{outcome:?}");
+    let handler = &outcome.handlers[0];
+    assert!(
+        handler.result.succeeded && handler.asked_again == 1,
+        "{outcome:?}"
+    );
     assert_eq!(noted(&stage), ["saver begins", "saver begins", "saver ends"]);
 }
 

@@ -193,6 +193,7 @@ fn outcome(event: &Event) -> Map<String, serde_json::Value> {
             left_ms: Some(119_000),
             within_ms: None,
             interrupted: false,
+            asked_again: 0,
         }],
         not_asked: None,
     };

@@ -63,7 +63,7 @@ fn one_that_was_interrupted_is_not_said_to_have_failed_or_not_to_have_been_asked
     let story = story(&json!([
         {"plugin": "gave-way", "handled": false, "succeeded": false, "interrupted": true, "took_ms": 400,
          "message": "interrupted: it was ended while it was at work, because the critical event e2 waited for it",
-         "started_at": "2030-01-01T00:00:00.200Z"},
+         "started_at": "2030-01-01T00:00:00.200Z", "asked_again": 2},
         {"plugin": "restarted", "handled": false, "succeeded": false, "interrupted": true, "took_ms": 0,
          "message": "interrupted: it was started before a restart and did not end"},
         {"plugin": "changed", "handled": false, "succeeded": false, "took_ms": 0,
@@ -71,6 +71,7 @@ fn one_that_was_interrupted_is_not_said_to_have_failed_or_not_to_have_been_asked
     ]));
     let told = told(&story);
     for line in [
+        "h1: gave-way was asked; its process ended over it, and it was asked 2 times more",
         "h1: gave-way was interrupted after 400 ms: it was ended while it was at work, because the critical event e2 \
          waited for it",
         "h1: restarted was interrupted: it was started before a restart and did not end",
