@@ -28,7 +28,7 @@ const DAY: u64 = 86_400;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum InvalidDuration {
     /// It has another form.
-    #[error("write it as 90s, 15m, 8h or 7d")]
+    #[error("write it as 90s, 15m, 8h or 2d")]
     Form,
     /// A number alone, which one reader takes for seconds and another for hours.
     #[error("{0} of what? write {0}s, {0}m, {0}h or {0}d")]

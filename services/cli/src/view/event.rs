@@ -254,7 +254,9 @@ fn how(how: &How) -> String {
         How::Reported(outcome) => outcome,
     };
     let all = outcome.handlers.len();
-    let handled = outcome.handlers.iter().filter(|handler| handler.result.handled);
+    // Who tried and failed is among those that failed.
+    let results = outcome.handlers.iter().map(|handler| &handler.result);
+    let handled = results.filter(|result| result.handled && result.succeeded);
     let failed = outcome
         .handlers
         .iter()

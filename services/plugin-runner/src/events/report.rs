@@ -139,7 +139,7 @@ fn sentence(outcome: &EventOutcome) -> String {
     let handled = outcome
         .handlers
         .iter()
-        .filter(|handler| handler.result.handled)
+        .filter(|handler| handler.result.handled && handler.result.succeeded)
         .count();
     let failed: Vec<&str> = outcome
         .handlers
