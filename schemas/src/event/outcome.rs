@@ -20,6 +20,14 @@ pub struct HandlerResult {
     pub details: Map<String, Value>,
 }
 
+impl HandlerResult {
+    /// Whether it did what the event asks for: neither whoever failed nor whoever had nothing to do.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        self.handled && self.succeeded
+    }
+}
+
 /// The end of an event on a host, as it stands in AUDIT.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]

@@ -255,8 +255,7 @@ fn how(how: &How) -> String {
     };
     let all = outcome.handlers.len();
     // Who tried and failed is among those that failed.
-    let results = outcome.handlers.iter().map(|handler| &handler.result);
-    let handled = results.filter(|result| result.handled && result.succeeded);
+    let handled = outcome.handlers.iter().filter(|handler| handler.result.is_done());
     let failed = outcome
         .handlers
         .iter()

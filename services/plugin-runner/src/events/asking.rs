@@ -126,7 +126,8 @@ impl Desk {
         }
         let mut asked = None;
         let times = Times {
-            limit,
+            // A limit of years is no instant.
+            limit: limit.min(share),
             latest: begun + share,
             end: begun + time.left,
         };
@@ -213,7 +214,7 @@ impl Desk {
                 _ => false,
             };
             let left = times.left(asked.as_ref());
-            if !again || left.is_zero() {
+            if !again || left < LEAST {
                 return said;
             }
             sleep(PAUSE.min(left)).await;

@@ -34,7 +34,7 @@ impl Chain {
         if self.dispatch == Dispatch::All {
             return None;
         }
-        let done = outcomes.find(|outcome| outcome.result.handled && outcome.result.succeeded);
+        let done = outcomes.find(|outcome| outcome.result.is_done());
         done.map(|outcome| &outcome.plugin)
     }
 

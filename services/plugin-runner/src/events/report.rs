@@ -139,7 +139,7 @@ fn sentence(outcome: &EventOutcome) -> String {
     let handled = outcome
         .handlers
         .iter()
-        .filter(|handler| handler.result.handled && handler.result.succeeded)
+        .filter(|handler| handler.result.is_done())
         .count();
     let failed: Vec<&str> = outcome
         .handlers

@@ -59,6 +59,9 @@ impl StdioPlugin {
             return Err(Unstarted::Failed(why.to_owned()));
         };
         let among = self.seat.turn().await;
+        if among.is_none() {
+            tracing::debug!(plugin = %self.name(), "starts of other plugins take long; this one starts beside them");
+        }
         // What is cancelled here goes on until it sees that, and nobody else is at the files before.
         let given_up = CancellationToken::new();
         let _gives_up = given_up.clone().drop_guard();

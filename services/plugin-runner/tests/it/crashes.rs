@@ -102,6 +102,20 @@ async fn e6_the_pause_before_a_handler_is_back_is_longer_than_its_own_time_and_n
 }
 
 #[tokio::test]
+async fn e3_a_time_out_of_ages_is_no_more_than_the_event_has() {
+    let stage = Stage::set().await;
+    stage.plugin("saver.py", &handler(&stage, "saver", SUCCESS));
+    let terms = json!({"timeout_seconds": 1e18});
+    let runner = stage.runner_with(config(&stage, &[("saver", terms)])).await;
+    stage.until_it_answers().await;
+    all_run(&stage).await;
+    send(&stage, event("e1"), None).await.expect("accepted");
+    let outcome = wait_for(SOON, "it is reported", async || outcomes(&stage).await.pop()).await;
+    runner.stop().await;
+    assert!(outcome.handlers[0].result.succeeded, "{outcome:?}");
+}
+
+#[tokio::test]
 async fn e3_what_an_event_waits_for_its_turn_is_none_of_its_handlers_time() {
     let stage = Stage::set().await;
     // All of them take longer than one of them may.
