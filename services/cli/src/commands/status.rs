@@ -116,7 +116,7 @@ async fn show(
     tokio::pin!(view);
     let why = tokio::select! {
         ended = &mut view => return close(ended).await,
-        () = feed => Failure::new(Exit::Failed, "the bus connection has ended"),
+        Err(deaf) = feed => Failure::from_error(Exit::Failed, &deaf),
         denied = session.denied() => denied,
     };
     over.cancel();

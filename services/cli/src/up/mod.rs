@@ -117,12 +117,15 @@ async fn live(plan: &Plan, place: &ground::Place, shutdown: CancellationToken) -
     tasks.start("feed", {
         let stop = shutdown.clone();
         async move {
-            // The end is looked at first: a view that has ended takes no news, which is no failure.
             tokio::select! {
-                biased;
-                () = stop.cancelled() => Ok(()),
-                () = feed => Err("the view hears nothing any more"),
+                () = stop.cancelled() => {}
+                // A view that has ended takes no news, and ends everything in its own time.
+                heard = feed => {
+                    heard?;
+                    stop.cancelled().await;
+                }
             }
+            Ok::<(), feed::Deaf>(())
         }
     });
     let director = director::Director::new(plan, administrator, switch, sender, pressed);

@@ -29,8 +29,13 @@ pub fn channel() -> (mpsc::Sender<News>, mpsc::Receiver<News>) {
     mpsc::channel(WAITING)
 }
 
-/// News of one host, and what the whole fleet is told. The future listens, and ends with the connection
-/// or with the receiver.
+/// The connection has ended for good; a view that is gone is none of this.
+#[derive(Debug, thiserror::Error)]
+#[error("the view hears nothing any more: the bus connection has ended")]
+pub struct Deaf;
+
+/// News of one host, and what the whole fleet is told. The future listens, and ends well with the
+/// receiver, or else with the connection.
 ///
 /// # Errors
 /// When the server does not take the subscriptions.
@@ -38,7 +43,7 @@ pub async fn feed(
     bus: Bus,
     host: HostId,
     sender: mpsc::Sender<News>,
-) -> Result<impl Future<Output = ()>, BusError> {
+) -> Result<impl Future<Output = Result<(), Deaf>>, BusError> {
     let only = |subject: Subject| SubjectFilter::Exactly(subject);
     let metrics = bus.subscribe(&only(Subject::Metrics(host.clone())), None).await?;
     let verdicts = bus.subscribe(&only(Subject::Verdict(host.clone())), None).await?;
@@ -56,6 +61,7 @@ pub async fn feed(
             () = ask(&bus, host, &sender) => {}
             () = watch_bus(&bus, &sender) => {}
         }
+        if sender.is_closed() { Ok(()) } else { Err(Deaf) }
     })
 }
 

@@ -1,6 +1,8 @@
-//! `snooze status --watch` on a terminal.
+//! What is watched live: `snooze status --watch` on a terminal, and how the feed of every view ends.
 
 use snooze_bus::{Role, User};
+use snooze_cli::view::feed;
+use snooze_schemas::HostId;
 use snooze_test_harness::{NatsServer, Process, python, wait_for};
 use std::time::Duration;
 
@@ -68,4 +70,27 @@ async fn a_view_that_ends_gives_the_terminal_back() {
     for line in said.lines() {
         assert_eq!(line, "0 given back");
     }
+}
+
+#[tokio::test]
+async fn a_feed_ends_well_with_its_view_and_as_a_failure_with_its_bus() {
+    let mut server = NatsServer::with_kept_keys().await;
+    let ada = User::named(Role::Administrator, "ada").expect("a name");
+    let bus = server.bus(&ada).await;
+    let host: HostId = "web".parse().expect("a host's name");
+
+    let (sender, view) = feed::channel();
+    let ended = feed::feed(bus.clone(), host.clone(), sender)
+        .await
+        .expect("the server takes it");
+    drop(view);
+    let ended = tokio::time::timeout(LIMIT, ended).await.expect("nobody hears it");
+    assert!(ended.is_ok(), "{ended:?}");
+
+    let (sender, view) = feed::channel();
+    let ended = feed::feed(bus, host, sender).await.expect("the server takes it");
+    server.revoke(Role::Administrator);
+    let ended = tokio::time::timeout(LIMIT, ended).await.expect("there is no bus");
+    assert!(ended.is_err(), "a view that hears nothing has to be told");
+    drop(view);
 }
