@@ -46,6 +46,8 @@ macro_rules! for_each {
         $each!("custom", crate::event::CustomEvent);
         $each!("replay", crate::event::Replay);
         $each!("filed", crate::event::Filed);
+        $each!("progress", crate::event::ReadProgress);
+        $each!("event_progress", crate::event::EventProgress);
         $each!("open_event", crate::event::OpenEvent);
         $each!("dead", crate::event::DeadEvent);
         $each!("audit", crate::audit::AuditRecord);

@@ -5,12 +5,14 @@ mod happening;
 mod open;
 mod outcome;
 mod people;
+mod progress;
 
 pub use hand_over::HandOver;
 pub use happening::{EventOrigin, severity_of};
 pub use open::{DeadEvent, OpenEvent, OpenState};
 pub use outcome::{EventOutcome, HandlerOutcome, HandlerResult};
 pub use people::{CustomEvent, Filed, Replay};
+pub use progress::{Begun, EventProgress, HandlerAtWork, ReadProgress};
 
 use crate::{EventId, EventType, HostId, Message, Timestamp};
 use serde::{Deserialize, Serialize};

@@ -42,6 +42,7 @@ fn messages() -> Vec<Sent> {
         event::DeadEvent,
         event::Event,
         event::HandleEvent,
+        event::ReadProgress,
         event::Replay,
         host::Cancel,
         host::Hello,

@@ -11,8 +11,9 @@ use std::collections::BTreeSet;
 
 /// Numbers that are no durations, of everything that is sent. A new number that is neither of these nor ends in
 /// `_ms` or in a unit that is no time does not pass.
-const COUNTS: [&str; 26] = [
+const COUNTS: [&str; 27] = [
     "after",
+    "asked_again",
     "calls",
     "claim",
     "cpu_usage",

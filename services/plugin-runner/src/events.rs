@@ -27,7 +27,7 @@ use left::millis;
 use snooze_bus::{Bus, trace};
 use snooze_schemas::{
     ErrorCode, HostId, Refusal,
-    event::{Accepted, Event, EventOutcome, Scope},
+    event::{Accepted, Event, EventOutcome, EventProgress, ReadProgress, Scope},
 };
 use snooze_service_runtime::{Clocks, exit::one_line};
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
@@ -160,6 +160,7 @@ impl Desk {
             deadline_boottime_ms,
             traceparent: trace::traceparent_of(&Span::current()),
             handlers: BTreeMap::new(),
+            begun: BTreeMap::new(),
         };
         let (severity, new) = (known.event.severity, known.clone());
         let written = self.journal.write(severity, |journal| journal.accept(new));
@@ -191,6 +192,22 @@ impl Desk {
             accepted: true,
             duplicate: false,
         })
+    }
+
+    /// How far an event is.
+    ///
+    /// # Errors
+    /// It was not accepted here, or is over.
+    pub(crate) async fn progress(self: Arc<Self>, asked: ReadProgress) -> Result<EventProgress, Refusal> {
+        let id = asked.id.clone();
+        match self.journal.look(move |journal| journal.progress(&id)).await {
+            Ok(Some(progress)) => Ok(progress),
+            Ok(None) => Err(Refusal::new(
+                ErrorCode::NotFound,
+                format!("the event {} is not being handled on {}", asked.id, self.host),
+            )),
+            Err(error) => Err(Refusal::new(ErrorCode::Internal, one_line(&error))),
+        }
     }
 
     /// Handles an event that is in the journal, in a task of its own and in this trace.
@@ -225,6 +242,7 @@ impl Desk {
             deadline_boottime_ms: self.boottime_ms().saturating_add(millis(left)),
             traceparent: trace::traceparent_of(&Span::current()),
             handlers: BTreeMap::new(),
+            begun: BTreeMap::new(),
         };
         let (severity, new) = (known.event.severity, known.clone());
         let written = self.journal.write(severity, |journal| journal.accept_own(new));

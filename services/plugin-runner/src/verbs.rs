@@ -15,7 +15,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use snooze_bus::{BusError, Delivery, RunnerVerb, Subject};
 use snooze_schemas::{
     ErrorCode, Message, PluginName, Refusal,
-    event::{HandleEvent, Severity},
+    event::{HandleEvent, ReadProgress, Severity},
     host::{Cancel, ListPlugins, Prepare, Verify},
     plugin::management::{LoadPlugin, ReloadPlugins, UnloadPlugin},
     reply::Empty,
@@ -158,6 +158,16 @@ impl Verbs {
             RunnerVerb::Check => self.inspect(verb, delivery, Inspector::check).await,
             RunnerVerb::Logs => self.inspect(verb, delivery, Inspector::log).await,
             RunnerVerb::Stats => self.inspect(verb, delivery, Inspector::stats).await,
+            RunnerVerb::Progress => {
+                let told = match delivery.read::<ReadProgress>() {
+                    Ok(asked) => {
+                        let told = self.desk.clone().progress(asked);
+                        within_limit(self.limit, verb, &self.places.lists, told).await
+                    }
+                    Err(refusal) => Err(refusal),
+                };
+                delivery.answer(told).await
+            }
             RunnerVerb::Validate => self.inspect(verb, delivery, Inspector::validate).await,
             RunnerVerb::Load => {
                 self.arrange(verb, delivery, |asked: LoadPlugin| {

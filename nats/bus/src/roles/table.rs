@@ -162,7 +162,7 @@ const GATEWAY: &[Right] = &[
 const OPERATOR: &[Right] = &[
     Publish("ops.{lease,postpone,freeze,thaw,wake,query}"),
     Publish("gateway.replay"),
-    Publish("host.*.runner.{plugins,check,logs,stats}"),
+    Publish("host.*.runner.{plugins,check,logs,stats,progress}"),
     Publish("custom.@.>"),
     Publish("$SRV.>"),
     Get(AUDIT),

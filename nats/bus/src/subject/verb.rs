@@ -89,6 +89,8 @@ verbs! {
         Logs = "logs",
         /// What was counted?
         Stats = "stats",
+        /// How far is this event?
+        Progress = "progress",
         /// Would this configuration do?
         Validate = "validate",
         /// Start a plugin anew.

@@ -72,6 +72,7 @@ fn asked(subject: &Subject) -> String {
             RunnerVerb::Check => format!("ask the plugins of host {host} what they say"),
             RunnerVerb::Logs => format!("read the logs of plugins of host {host}"),
             RunnerVerb::Stats => format!("see how the plugins of host {host} do"),
+            RunnerVerb::Progress => format!("ask host {host} how far an event is"),
             RunnerVerb::Validate => format!("ask host {host} whether a plugin could be configured so"),
             RunnerVerb::Load | RunnerVerb::Unload | RunnerVerb::Reload => {
                 format!("{verb} plugins of host {host}")

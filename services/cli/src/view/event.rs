@@ -6,8 +6,8 @@
 use super::text;
 use serde::Serialize;
 use snooze_schemas::{
-    EventId, Timestamp,
-    event::{Event, EventOutcome, HandlerOutcome, Scope, Severity},
+    EventId, HostId, Timestamp,
+    event::{Event, EventOutcome, EventProgress, HandlerAtWork, HandlerOutcome, Scope, Severity},
 };
 
 /// What is known of one event.
@@ -24,6 +24,9 @@ pub struct Story {
     /// What it waits for, where it has not ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub waits: Option<Waits>,
+    /// How far it is at its host, where that was asked and is not done with it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub progress: Option<Progress>,
     /// How it ended; for the fleet one a host.
     pub endings: Vec<Ending>,
 }
@@ -42,6 +45,26 @@ pub enum Waits {
     Unheard,
     /// Nothing that is known: how it ended was not looked for so far back.
     Forgotten,
+}
+
+/// How far an event is at one host.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Progress {
+    /// Where.
+    pub host: HostId,
+    /// What the host says, or why it does not say anything.
+    #[serde(flatten)]
+    pub said: Said,
+}
+
+/// What a host says of an event that it has in hand.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Said {
+    /// How far it is.
+    Progress(EventProgress),
+    /// Nothing, for this reason.
+    Silent(String),
 }
 
 /// How an event ended at one host.
@@ -138,33 +161,101 @@ pub fn told(story: &Story) -> Vec<String> {
     for ending in &story.endings {
         lines.extend(told_by(ending));
     }
-    if let Some(waits) = story.waits {
-        lines.push(format!("{:23}  {}", "not over", waiting(waits)));
+    let mut waits = story.waits.map(|waits| waiting(waits).to_owned());
+    match &story.progress {
+        Some(Progress {
+            host,
+            said: Said::Progress(progress),
+        }) => {
+            lines.extend(told_so_far(host, progress));
+            waits = Some(being_handled(progress));
+        }
+        Some(Progress {
+            said: Said::Silent(why),
+            ..
+        }) => {
+            waits = waits.map(|waits| format!("{waits}; by whom is not known: {}", text::printable(why)));
+        }
+        None => {}
     }
+    lines.extend(waits.map(|waits| format!("{:23}  {waits}", "not over")));
     lines
 }
 
-fn told_by(ending: &Ending) -> Vec<String> {
-    let (host, at) = (&ending.host, when(ending.at));
-    let outcome = match &ending.how {
-        How::Dead(_) => return vec![format!("{at}  {host}: {}", how(&ending.how))],
-        How::Reported(outcome) => outcome,
-    };
-    let mut lines = Vec::new();
-    if let Some(accepted) = outcome.accepted_at {
-        lines.push((accepted, format!("{host}: accepted, it is in the host's journal")));
-    }
-    for handler in &outcome.handlers {
-        lines.extend(steps_of(host, handler, ending.at));
-    }
-    lines.push((ending.at, format!("{host}: reported, {}", how(&ending.how))));
-    // Handlers of the same priority run at once.
-    lines.sort_by_key(|(at, _)| *at);
-    let told = lines.into_iter();
-    told.map(|(at, line)| format!("{}  {line}", when(at))).collect()
+/// The story of an event that no stream has.
+#[must_use]
+pub fn told_without(id: &EventId, endings: &[Ending]) -> Vec<String> {
+    let reported = endings.iter().find_map(|ending| match &ending.how {
+        How::Reported(outcome) => Some(outcome.event_type.as_str()),
+        How::Dead(_) => None,
+    });
+    let title = reported.map_or_else(|| id.to_string(), |event_type| format!("{event_type}  {id}"));
+    let filed = "filed     in no stream: as a host's own work before a stop, or longer ago than they keep it";
+    let mut lines = vec![title, filed.to_owned(), String::new()];
+    lines.extend(endings.iter().flat_map(told_by));
+    lines
 }
 
-fn steps_of(host: &Scope, handler: &HandlerOutcome, reported: Timestamp) -> Vec<(Timestamp, String)> {
+/// What a host has done with an event that is not over there.
+fn told_so_far(host: &HostId, progress: &EventProgress) -> Vec<String> {
+    let host = host.as_str();
+    let mut steps: Vec<Step> = accepted(host, progress.accepted_at).into_iter().collect();
+    for handler in &progress.ended {
+        steps.extend(steps_of(host, handler, None));
+    }
+    for HandlerAtWork { plugin, begun } in &progress.at_work {
+        let time = begun.map(|begun| its_time(Some(begun.within_ms), Some(begun.left_ms)));
+        let at = begun.map(|begun| begun.started_at);
+        steps.push((
+            at,
+            format!("{host}: {plugin} was asked{}", time.unwrap_or_default()),
+        ));
+    }
+    in_order(steps)
+}
+
+fn being_handled(progress: &EventProgress) -> String {
+    let at_work: Vec<&str> = progress.at_work.iter().map(|one| one.plugin.as_str()).collect();
+    match at_work.as_slice() {
+        [] => "is being handled: nobody is at work on it at this moment".to_owned(),
+        [one] => format!("is being handled: {one} is at work on it"),
+        several => format!("is being handled: {} are at work on it", several.join(", ")),
+    }
+}
+
+fn told_by(ending: &Ending) -> Vec<String> {
+    let (host, at) = (ending.host.as_str(), ending.at);
+    let outcome = match &ending.how {
+        How::Dead(_) => return vec![format!("{}  {host}: {}", when(at), how(&ending.how))],
+        How::Reported(outcome) => outcome,
+    };
+    let mut steps: Vec<Step> = accepted(host, outcome.accepted_at).into_iter().collect();
+    for handler in &outcome.handlers {
+        steps.extend(steps_of(host, handler, Some(at)));
+    }
+    steps.push((Some(at), format!("{host}: reported, {}", how(&ending.how))));
+    in_order(steps)
+}
+
+/// Something that a host did, and when, where that is known.
+type Step = (Option<Timestamp>, String);
+
+/// As lines. Handlers of the same priority run at once.
+fn in_order(mut steps: Vec<Step>) -> Vec<String> {
+    steps.sort_by_key(|(at, _)| (at.is_none(), *at));
+    let told = steps.into_iter().map(|(at, line)| {
+        let at = at.map(when).unwrap_or_default();
+        format!("{at:23}  {line}")
+    });
+    told.collect()
+}
+
+fn accepted(host: &str, at: Option<Timestamp>) -> Option<Step> {
+    let line = || format!("{host}: accepted, it is in the host's journal");
+    at.map(|at| (Some(at), line()))
+}
+
+fn steps_of(host: &str, handler: &HandlerOutcome, reported: Option<Timestamp>) -> Vec<Step> {
     let plugin = &handler.plugin;
     let said = said(handler);
     let Some(started) = handler.started_at else {
@@ -175,11 +266,19 @@ fn steps_of(host: &Scope, handler: &HandlerOutcome, reported: Timestamp) -> Vec<
         };
         return vec![(reported, format!("{host}: {plugin} {what}{said}"))];
     };
-    let took = std::time::Duration::from_millis(handler.took_ms);
+    let time = its_time(handler.within_ms, handler.left_ms);
+    let asked = format!("{host}: {plugin} was asked{time}{}", again(handler));
+    let took = handler.took_ms;
+    if handler.interrupted && took == 0 {
+        // Nobody saw when.
+        return vec![
+            (Some(started), asked),
+            (reported, format!("{host}: {plugin} was interrupted{said}")),
+        ];
+    }
+    let ended = started.checked_add(std::time::Duration::from_millis(took)).ok();
     // It ended before that was reported, whatever the milliseconds round to.
-    let ended = started
-        .checked_add(took)
-        .map_or(reported, |ended| ended.min(reported));
+    let ended = ended.into_iter().chain(reported).min();
     let facts = match (handler.result.handled, handler.result.succeeded) {
         _ if handler.interrupted => "was interrupted after",
         (true, true) => "handled it in",
@@ -187,27 +286,15 @@ fn steps_of(host: &Scope, handler: &HandlerOutcome, reported: Timestamp) -> Vec<
         (false, true) => "had nothing to do in",
         (false, false) => "failed in",
     };
-    let took = handler.took_ms;
     vec![
-        (
-            started,
-            format!(
-                "{host}: {plugin} was asked{}{}",
-                its_time(handler),
-                again(handler)
-            ),
-        ),
+        (Some(started), asked),
         (ended, format!("{host}: {plugin} {facts} {took} ms{said}")),
     ]
 }
 
 /// What it had of the event's time.
-fn its_time(handler: &HandlerOutcome) -> String {
-    let (own, left) = (
-        handler.within_ms.map(text::millis),
-        handler.left_ms.map(text::millis),
-    );
-    match (own, left) {
+fn its_time(within_ms: Option<u64>, left_ms: Option<u64>) -> String {
+    match (within_ms.map(text::millis), left_ms.map(text::millis)) {
         (Some(own), Some(left)) => format!(", it had {own} of the {left} that were left"),
         (None, Some(left)) => format!(", {left} were left"),
         (_, None) => String::new(),

@@ -8,8 +8,8 @@ use super::{
 };
 use crate::plugin::{AskError, Plugin, Work};
 use snooze_schemas::{
-    PluginName, Timestamp,
-    event::{Event, HandlerOutcome, HandlerResult, Severity},
+    PluginName,
+    event::{Begun, Event, HandlerOutcome, HandlerResult, Severity},
 };
 use snooze_service_runtime::exit::one_line;
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
@@ -34,13 +34,11 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// So many pauses may lie between the end of one that an operator starts anew and the one in its place.
 const ABSENCES: u32 = 20;
 
-/// When a handler was asked for the first time, and what was left then: of the event's time, and of its own.
+/// When a handler was asked for the first time.
 #[derive(Debug, Clone, Copy)]
 struct Asked {
     when: Instant,
-    at: Timestamp,
-    left_ms: u64,
-    within_ms: u64,
+    begun: Begun,
     /// How often it was asked once more.
     again: u32,
 }
@@ -86,8 +84,12 @@ impl Desk {
                 None if again.contains(plugin) => {}
                 None => {
                     let why = "interrupted: it was started before a restart and did not end";
+                    let begun = known.begun.get(plugin);
                     let outcome = HandlerOutcome {
                         interrupted: true,
+                        started_at: begun.map(|begun| begun.started_at),
+                        left_ms: begun.map(|begun| begun.left_ms),
+                        within_ms: begun.map(|begun| begun.within_ms),
                         ..failed(plugin, why, 0)
                     };
                     self.note_end(&known.event, outcome.clone()).await;
@@ -153,9 +155,9 @@ impl Desk {
             plugin: name,
             result,
             took_ms,
-            started_at: asked.map(|asked| asked.at),
-            left_ms: asked.map(|asked| asked.left_ms),
-            within_ms: asked.map(|asked| asked.within_ms),
+            started_at: asked.map(|asked| asked.begun.started_at),
+            left_ms: asked.map(|asked| asked.begun.left_ms),
+            within_ms: asked.map(|asked| asked.begun.within_ms),
             interrupted,
             asked_again: asked.map_or(0, |asked| asked.again),
         };
@@ -185,16 +187,14 @@ impl Desk {
                     return Ok(());
                 }
                 let (id, name) = (event.id.clone(), plugin.name());
+                let begun = self.begun(times);
                 let noted = self
                     .journal
-                    .write(event.severity, move |journal| journal.start(&id, name));
+                    .write(event.severity, move |journal| journal.start(&id, name, begun));
                 noted.await.map_err(|error| one_line(&error))?;
-                let when = Instant::now();
                 *asked = Some(Asked {
-                    when,
-                    at: self.clocks.wall(),
-                    left_ms: millis(times.end.saturating_duration_since(when)),
-                    within_ms: millis(times.latest.saturating_duration_since(when).min(times.limit)),
+                    when: Instant::now(),
+                    begun: self.begun(times),
                     again: 0,
                 });
                 Ok(())
@@ -219,6 +219,16 @@ impl Desk {
             }
             sleep(PAUSE.min(left)).await;
             plugin = self.now_in_place_of(plugin);
+        }
+    }
+
+    /// As a handler would begin that is asked now.
+    fn begun(&self, times: Times) -> Begun {
+        let now = Instant::now();
+        Begun {
+            started_at: self.clocks.wall(),
+            left_ms: millis(times.end.saturating_duration_since(now)),
+            within_ms: millis(times.latest.saturating_duration_since(now).min(times.limit)),
         }
     }
 

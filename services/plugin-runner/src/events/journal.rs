@@ -15,7 +15,7 @@ use line::{Line, drawn};
 use memory::Memory;
 use snooze_schemas::{
     EventId, PluginName,
-    event::{EventOutcome, HandlerOutcome},
+    event::{Begun, EventOutcome, EventProgress, HandlerOutcome},
 };
 use snooze_service_runtime::whole_file::{self, Durability};
 use std::{
@@ -104,10 +104,16 @@ impl Journal {
         self.memory.knows(id)
     }
 
-    pub(super) fn start(&mut self, id: &EventId, plugin: PluginName) -> Result<(), JournalError> {
+    pub(super) fn start(
+        &mut self,
+        id: &EventId,
+        plugin: PluginName,
+        begun: Begun,
+    ) -> Result<(), JournalError> {
         self.append(Line::Started {
             id: id.clone(),
             plugin,
+            begun: Some(begun),
         })
     }
 
@@ -133,6 +139,11 @@ impl Journal {
             severity: None,
         };
         self.append(line()).inspect_err(|_| self.memory.take(line()))
+    }
+
+    /// How far an event is that is not over.
+    pub(super) fn progress(&self, id: &EventId) -> Option<EventProgress> {
+        self.memory.unfinished.get(id).map(Known::progress)
     }
 
     pub(super) fn unfinished(&self) -> Vec<Known> {

@@ -52,6 +52,7 @@ fn known(id: &str) -> Known {
         deadline_boottime_ms: u64::MAX,
         traceparent: None,
         handlers: BTreeMap::new(),
+        begun: BTreeMap::new(),
     }
 }
 

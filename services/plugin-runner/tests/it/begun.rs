@@ -5,7 +5,11 @@ use crate::{
     stage::{Runner, SOON, Stage},
 };
 use serde_json::json;
-use snooze_schemas::event::{Event, EventOutcome, HandlerOutcome, Severity};
+use snooze_bus::{RequestError, RunnerVerb};
+use snooze_schemas::{
+    ErrorCode,
+    event::{Event, EventOutcome, EventProgress, HandlerOutcome, ReadProgress, Severity},
+};
 use snooze_service_runtime::Clocks;
 use snooze_test_harness::wait_until;
 use std::fs;
@@ -55,7 +59,7 @@ fn journal(stage: &Stage) -> String {
 }
 
 /// What became of `worker`, once both events are reported.
-async fn worker(stage: &Stage, id: &str) -> HandlerOutcome {
+async fn worker_of(stage: &Stage, id: &str) -> HandlerOutcome {
     wait_until(SOON, "both are reported", async || {
         outcomes(stage).await.len() == 2
     })
@@ -77,20 +81,60 @@ async fn e6_who_still_waited_for_its_turn_when_the_runner_ended_is_asked_after_t
     let stage = Stage::set().await;
     one_waits(&stage).await.stop().await;
     assert!(
-        !journal(&stage).contains(r#"{"started":{"id":"e2","plugin":"worker"}}"#),
+        !journal(&stage).contains(r#"{"started":{"id":"e2","plugin":"worker""#),
         "it was not asked"
     );
     fs::write(stage.file("go"), "").expect("writes");
     let runner = again(&stage).await;
-    let waited = worker(&stage, "e2").await;
+    let waited = worker_of(&stage, "e2").await;
     assert!(waited.result.succeeded, "{waited:?}");
     assert!(has_begun(&stage, "e2"));
-    let interrupted = worker(&stage, "e1").await;
+    let interrupted = worker_of(&stage, "e1").await;
     assert!(
         interrupted.interrupted && interrupted.result.message.contains("before a restart"),
         "{interrupted:?}"
     );
+    assert!(
+        interrupted.started_at.is_some() && interrupted.within_ms.is_some(),
+        "{interrupted:?}"
+    );
     runner.stop().await;
+}
+
+#[tokio::test]
+async fn who_is_at_work_on_an_event_is_told_and_who_waits_for_its_turn_is_not_at_work() {
+    let stage = Stage::set().await;
+    let runner = one_waits(&stage).await;
+    let first = progress(&stage, "e1").await.expect("it is not over");
+    let worker = &first.at_work[0];
+    let begun = worker.begun.expect("it was asked");
+    assert_eq!(worker.plugin.as_str(), "worker");
+    assert!(first.accepted_at.expect("it was accepted") <= begun.started_at);
+    assert!(begun.within_ms <= begun.left_ms, "{begun:?}");
+    let second = progress(&stage, "e2").await.expect("it is not over");
+    assert!(second.at_work.is_empty(), "{second:?}");
+    assert_eq!(second.ended.len(), 1, "{second:?}");
+    assert_eq!(second.ended[0].plugin.as_str(), "other");
+    fs::write(stage.file("go"), "").expect("writes");
+    worker_of(&stage, "e2").await;
+    for id in ["e1", "unheard-of"] {
+        let refused = progress(&stage, id)
+            .await
+            .expect_err("it is over, or was never there");
+        assert_eq!(
+            refused.refusal().map(|refusal| refusal.code),
+            Some(ErrorCode::NotFound)
+        );
+    }
+    runner.stop().await;
+}
+
+async fn progress(stage: &Stage, id: &str) -> Result<EventProgress, RequestError> {
+    let asked = ReadProgress {
+        id: id.parse().expect("an id"),
+    };
+    let subject = stage.verb(RunnerVerb::Progress);
+    stage.administrator.request(&subject, &asked, SOON).await
 }
 
 #[tokio::test]
@@ -100,7 +144,7 @@ async fn a_handler_counts_as_asked_from_when_it_was_its_turn() {
     // It is sent before the other does its part.
     let go_at = Clocks::real().wall();
     fs::write(stage.file("go"), "").expect("writes");
-    let waited = worker(&stage, "e2").await;
+    let waited = worker_of(&stage, "e2").await;
     assert!(waited.result.succeeded, "{waited:?}");
     assert!(
         waited.started_at >= Some(go_at),

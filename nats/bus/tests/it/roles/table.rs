@@ -205,7 +205,7 @@ const ADMINISTRATION: &str = "$KV.snooze_config.fleet $KV.snooze_config.host.a $
     $JS.API.DIRECT.GET.KV_snooze_config.$KV.snooze_config.fleet";
 
 const OPERATION: &str = "ops.lease ops.postpone ops.freeze ops.thaw ops.wake ops.query gateway.replay \
-    host.a.runner.plugins host.a.runner.check host.a.runner.logs host.a.runner.stats custom.ann.deploy.done \
+    host.a.runner.plugins host.a.runner.check host.a.runner.logs host.a.runner.stats host.a.runner.progress custom.ann.deploy.done \
     $SRV.PING $SRV.INFO.db $JS.API.DIRECT.GET.AUDIT $JS.API.DIRECT.GET.VERDICTS \
     $JS.API.DIRECT.GET.VERDICTS.snooze.v1.host.a.verdict $JS.API.DIRECT.GET.EVENTS_URGENT \
     $JS.API.DIRECT.GET.EVENTS_ROUTINE $JS.API.DIRECT.GET.DEAD \

@@ -44,12 +44,12 @@ pub(super) async fn newest(
 
 /// The event with an id: of this host, or of the fleet, where that is said. What concerns the fleet concerns each of its
 /// hosts. A host writes what it likes under subjects of its own, an id of another's event too: where several say that they
-/// have it, the person has to say which is meant.
+/// have it, the person has to say which is meant. None where no stream has it.
 pub(super) async fn the_one(
     bus: &Bus,
     id: &EventId,
     scope: Option<&Scope>,
-) -> Result<(Stream, Stored<Event>), Failure> {
+) -> Result<Option<(Stream, Stored<Event>)>, Failure> {
     let of = |scope: &Scope| SubjectFilter::EventOf(scope.clone(), id.clone());
     let filter = scope.map_or_else(|| SubjectFilter::EventsOfId(id.clone()), of);
     let mut found = newest(bus, &filter, OF_ONE_ID).await?;
@@ -68,7 +68,18 @@ pub(super) async fn the_one(
         );
         return Err(Failure::new(Exit::Usage, line));
     }
-    found.pop().ok_or_else(|| {
+    Ok(found.pop())
+}
+
+/// How an event ended that no stream has: one of a host's own, as the work before a stop, is filed nowhere, and one that
+/// was filed is kept for seven days.
+pub(super) async fn of_no_stream(
+    bus: &Bus,
+    id: &EventId,
+    scope: Option<&Scope>,
+) -> Result<Vec<Ending>, Failure> {
+    let mut found = endings(bus, scope).await?;
+    found.by_id.remove(id).ok_or_else(|| {
         let line = format!("no event {id} is kept; `snooze event list` shows those that are, for seven days");
         Failure::new(Exit::Refused, line)
     })
@@ -170,6 +181,7 @@ pub(super) async fn story(
         sequence: stored.sequence,
         filed_at: stored.filed_at,
         waits,
+        progress: None,
         endings: ended,
     })
 }

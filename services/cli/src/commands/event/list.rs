@@ -1,6 +1,9 @@
 //! `snooze event list`.
 
-use super::found::{endings, newest, story};
+use super::{
+    super::host::refuse_unknown,
+    found::{endings, newest, story},
+};
 use crate::{
     arguments::EventList,
     print,
@@ -31,6 +34,10 @@ pub(crate) async fn list(session: &Session, arguments: EventList) -> Result<(), 
         None => newest(&session.bus, &SubjectFilter::AllEvents, searched).await?,
         Some(scope) => {
             let mut events = newest(&session.bus, &SubjectFilter::EventsOf(scope.clone()), searched).await?;
+            // One that is not enrolled any more still has its events.
+            if let (Scope::Host(host), true) = (scope, events.is_empty()) {
+                refuse_unknown(session, host).await?;
+            }
             events.extend(newest(&session.bus, &SubjectFilter::EventsOf(Scope::Fleet), searched).await?);
             events.sort_by_key(|(_, stored)| stored.filed_at);
             events

@@ -3,7 +3,7 @@
 //! An event is heard when it is sent to its stream. One that is reported twice is heard twice and shown once. What is sent
 //! while the connection is lost is not heard, and that is said.
 
-use super::found::ending;
+use super::{super::host::refuse_unknown, found::ending};
 use crate::{
     arguments::EventWatch,
     print,
@@ -43,6 +43,12 @@ pub(crate) async fn watch(
         .subscribe(&SubjectFilter::AuditOfKind(AuditKind::Event), None)
         .await
         .map_err(|error| of_bus(&error))?;
+    if let Some(host) = &arguments.host
+        && let Err(unknown) = refuse_unknown(session, host).await
+    {
+        // It may come.
+        print::talk(&unknown.line);
+    }
     let mut shown = Shown::default();
     let mut status = session.bus.status();
     status.mark_unchanged();

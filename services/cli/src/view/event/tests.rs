@@ -20,6 +20,7 @@ fn story(endings: &serde_json::Value) -> Story {
         sequence: 7,
         filed_at: "2030-01-01T00:00:00.050Z".parse().expect("a time"),
         waits: None,
+        progress: None,
         endings: vec![Ending {
             host: Scope::Host("h1".parse().expect("a host")),
             at: "2030-01-01T00:00:03Z".parse().expect("a time"),
@@ -92,6 +93,71 @@ fn what_is_not_over_says_what_it_waits_for() {
     story.waits = Some(Waits::Host);
     assert_eq!(outcome(&story), "waits for its host, which is away");
     assert!(told(&story).last().is_some_and(|line| line.contains("away")));
+}
+
+#[test]
+fn what_is_being_handled_says_who_was_asked_who_has_answered_and_who_is_at_work() {
+    let mut story = story(&json!([]));
+    story.endings.clear();
+    story.waits = Some(Waits::Outcome);
+    let progress = serde_json::from_value(json!({
+        "accepted_at": "2030-01-01T00:00:00.100Z",
+        "at_work": [
+            {"plugin": "drain",
+             "begun": {"started_at": "2030-01-01T00:00:01.300Z", "left_ms": 118_000, "within_ms": 59_000}},
+            {"plugin": "of-before"},
+        ],
+        "ended": [
+            {"plugin": "save", "handled": true, "succeeded": true, "message": "saved", "took_ms": 400,
+             "started_at": "2030-01-01T00:00:00.200Z", "left_ms": 119_800, "within_ms": 59_900},
+        ],
+    }))
+    .expect("a progress");
+    let host: HostId = "h1".parse().expect("a host");
+    let said = Said::Progress(progress);
+    let host_says = |said| {
+        Some(Progress {
+            host: host.clone(),
+            said,
+        })
+    };
+    story.progress = host_says(said);
+    let lines = told(&story);
+    let steps: Vec<&str> = lines[lines.len() - 6..].iter().map(|line| &line[11..]).collect();
+    assert_eq!(
+        steps,
+        [
+            "00:00:00.100  h1: accepted, it is in the host's journal",
+            "00:00:00.200  h1: save was asked, it had 59 s of the 1 m 59 s that were left",
+            "00:00:00.600  h1: save handled it in 400 ms: saved",
+            "00:00:01.300  h1: drain was asked, it had 59 s of the 1 m 58 s that were left",
+            "              h1: of-before was asked",
+            "              is being handled: drain, of-before are at work on it",
+        ]
+    );
+    story.progress = host_says(Said::Silent("no runner answers".to_owned()));
+    let last = told(&story).pop().expect("a line");
+    assert!(
+        last.ends_with("is being handled; by whom is not known: no runner answers"),
+        "{last}"
+    );
+}
+
+#[test]
+fn an_event_that_no_stream_has_is_told_as_far_as_it_was_reported() {
+    let story = story(&json!([
+        {"plugin": "save", "handled": true, "succeeded": true, "took_ms": 400,
+         "started_at": "2030-01-01T00:00:00.200Z"},
+    ]));
+    let lines = told_without(&story.event.id, &story.endings);
+    assert_eq!(lines[0], "cloud.spot.interrupt  cloud-spot-interrupt-1");
+    assert!(lines[1].contains("in no stream"), "{lines:?}");
+    assert!(
+        lines
+            .iter()
+            .any(|line| line.ends_with("h1: save handled it in 400 ms")),
+        "{lines:?}"
+    );
 }
 
 #[test]

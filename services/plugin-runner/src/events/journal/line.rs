@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use snooze_schemas::{
     EventId, PluginName, Timestamp,
-    event::{Event, EventOutcome, HandlerOutcome, Severity},
+    event::{Begun, Event, EventOutcome, EventProgress, HandlerAtWork, HandlerOutcome, Severity},
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -25,6 +25,9 @@ pub(crate) struct Known {
     /// Those that were started, and how they ended if they did.
     #[serde(default)]
     pub handlers: BTreeMap<PluginName, Option<HandlerOutcome>>,
+    /// How those began that have not ended; of a journal of before that is not known.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub begun: BTreeMap<PluginName, Begun>,
 }
 
 impl Known {
@@ -32,6 +35,19 @@ impl Known {
     pub(in super::super) fn open(&self) -> BTreeSet<PluginName> {
         let open = self.handlers.iter().filter(|(_, ended)| ended.is_none());
         open.map(|(plugin, _)| plugin.clone()).collect()
+    }
+
+    /// How far it is, for people.
+    pub(in super::super) fn progress(&self) -> EventProgress {
+        let at_work = self.open().into_iter().map(|plugin| HandlerAtWork {
+            begun: self.begun.get(&plugin).copied(),
+            plugin,
+        });
+        EventProgress {
+            accepted_at: self.accepted_at,
+            at_work: at_work.collect(),
+            ended: self.handlers.values().flatten().cloned().collect(),
+        }
     }
 }
 
@@ -66,6 +82,8 @@ pub(super) enum Line {
     Started {
         id: EventId,
         plugin: PluginName,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        begun: Option<Begun>,
     },
     Ended {
         id: EventId,

@@ -122,13 +122,15 @@ impl Memory {
             Line::Accepted(known) => {
                 self.unfinished.insert(known.event.id.clone(), *known);
             }
-            Line::Started { id, plugin } => {
+            Line::Started { id, plugin, begun } => {
                 if let Some(known) = self.unfinished.get_mut(&id) {
-                    known.handlers.insert(plugin, None);
+                    known.handlers.insert(plugin.clone(), None);
+                    known.begun.extend(begun.map(|begun| (plugin, begun)));
                 }
             }
             Line::Ended { id, outcome } => {
                 if let Some(known) = self.unfinished.get_mut(&id) {
+                    known.begun.remove(&outcome.plugin);
                     known.handlers.insert(outcome.plugin.clone(), Some(*outcome));
                 }
             }

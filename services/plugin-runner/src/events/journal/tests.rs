@@ -4,7 +4,7 @@ mod reports;
 
 use super::*;
 use serde_json::json;
-use snooze_schemas::event::Severity;
+use snooze_schemas::event::{HandlerAtWork, Severity};
 use std::{
     collections::BTreeMap,
     fs::{self, OpenOptions},
@@ -23,6 +23,7 @@ fn known(id: &str) -> Known {
         deadline_boottime_ms: 1_000,
         traceparent: None,
         handlers: BTreeMap::new(),
+        begun: BTreeMap::new(),
     }
 }
 
@@ -37,6 +38,14 @@ fn outcome(event: &str) -> EventOutcome {
         accepted_at: None,
         handlers: Vec::new(),
         not_asked: None,
+    }
+}
+
+fn begun() -> Begun {
+    Begun {
+        started_at: "2026-01-01T00:00:01Z".parse().expect("a time"),
+        left_ms: 900,
+        within_ms: 450,
     }
 }
 
@@ -64,12 +73,12 @@ fn e6_an_event_is_known_for_good_also_after_a_restart() {
     for event in ["started", "finished", "over"] {
         journal.accept(known(event)).expect("writes");
         journal
-            .start(&id(event), "one".parse().expect("a name"))
+            .start(&id(event), "one".parse().expect("a name"), begun())
             .expect("writes");
     }
     journal.end(&id("started"), handler("one")).expect("writes");
     journal
-        .start(&id("started"), "two".parse().expect("a name"))
+        .start(&id("started"), "two".parse().expect("a name"), begun())
         .expect("writes");
     for event in ["finished", "over"] {
         journal.finish(outcome(event)).expect("writes");
@@ -95,7 +104,32 @@ fn e6_an_event_is_known_for_good_also_after_a_restart() {
         let handlers = &journal.unfinished()[0].handlers;
         assert_eq!(handlers.values().filter(|ended| ended.is_some()).count(), 1);
         assert_eq!(handlers.values().filter(|ended| ended.is_none()).count(), 1);
+        // Who was at work, since when, and who was done.
+        let progress = journal.progress(&id("started")).expect("it is not over");
+        let two = HandlerAtWork {
+            plugin: "two".parse().expect("a name"),
+            begun: Some(begun()),
+        };
+        assert_eq!(
+            (progress.at_work, progress.ended),
+            (vec![two], vec![handler("one")])
+        );
+        assert_eq!(journal.progress(&id("finished")), None);
     }
+}
+
+#[test]
+fn a_journal_of_before_did_not_say_when_a_handler_began() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("events.jsonl");
+    let mut journal = Journal::open(path.clone()).expect("opens");
+    journal.accept(known("e1")).expect("writes");
+    let mut text = fs::read(&path).expect("reads");
+    text.extend_from_slice(b"{\"started\":{\"id\":\"e1\",\"plugin\":\"one\"}}\n");
+    fs::write(&path, text).expect("writes");
+    let journal = Journal::open(path).expect("opens");
+    let progress = journal.progress(&id("e1")).expect("it is not over");
+    assert_eq!(progress.at_work[0].begun, None);
 }
 
 #[test]

@@ -28,6 +28,7 @@ fn story(host: &str, endings: Vec<How>) -> Story {
         sequence: 1,
         filed_at: at(1.25),
         waits: None,
+        progress: None,
         endings: endings.into_iter().map(ending).collect(),
     }
 }
