@@ -44,16 +44,7 @@ async fn credentials(up: &Up, arguments: &[&str]) -> Value {
 async fn i5_a_plugin_of_twenty_lines_votes_on_the_bus_of_up_with_its_own_credentials() {
     let place = Place::new();
     place.write("keep-awake", "");
-    let plugins = json!({"plugins": {
-        "enabled": true, "directories": [place.text("plugins")],
-        "plugin_configs": {
-            "keep-awake": {
-                "file": place.text("keep-awake"),
-                "permissions": {"run": ["sed"], "read": [place.text("keep-awake")]},
-            },
-            "file-watch": {"runtime": "nats"},
-        },
-    }});
+    let plugins = json!({"plugins": {"plugin_configs": {"file-watch": {"runtime": "nats"}}}});
     let up = Up::begin(place, &plugins).await;
     let made = credentials(&up, &["plugin", "file-watch", "--host", "web"]).await;
     let field = |name: &str| OsString::from(made[name].as_str().expect("a text"));

@@ -1,6 +1,9 @@
 //! People's own events, from the command line and from any NATS client, and what became of them.
 
-use crate::{place::LONG, up::Up};
+use crate::{
+    place::{LONG, Place},
+    up::Up,
+};
 use serde_json::{Value, json};
 use snooze_test_harness::wait_for;
 use std::{fs, time::Duration};
@@ -157,6 +160,58 @@ async fn the_whole_story_of_an_event_is_told_and_a_replayed_one_is_handled_once_
     })
     .await;
     assert!(waits.contains("not over"), "{waits}");
+}
+
+#[tokio::test]
+async fn an_event_in_progress_tells_when_it_was_accepted_and_who_is_at_work_on_it() {
+    const LINGERS: &str = r#"#!/usr/bin/env python3
+import json, sys, threading
+for line in sys.stdin:
+    request = json.loads(line)
+    if request["method"] == "HandleEvent":
+        threading.Event().wait()
+    result = {"Info": {"name": "lingers"}, "Configure": {"success": True}}
+    result = result.get(request["method"], {"error": "Unknown method: " + request["method"]})
+    print(json.dumps({"id": request["id"], "result": result}), flush=True)
+"#;
+    let place = Place::new();
+    place.write("keep-awake", "");
+    place.write_plugin("lingers.py", LINGERS);
+    let lingers = json!({"plugins": {"plugin_configs": {"lingers": {"events": {"custom.long": {}}}}}});
+    let up = Up::begin(place, &lingers).await;
+    let sent = ["event", "send", "long", "--host", "web", "--within", "5m"];
+    let id = up.ask(&sent).await.trim().to_owned();
+    let story = wait_for(LONG, "it is at work", async || {
+        let story = up.ask(&["event", "show", &id]).await;
+        story.contains("lingers is at work on it").then_some(story)
+    })
+    .await;
+    let accepted = story.find("web: accepted").expect("it was accepted");
+    let asked = story
+        .find("web: lingers was asked, it had ")
+        .expect("it was asked");
+    assert!(accepted < asked, "{story}");
+    let told: Value = serde_json::from_str(&up.ask(&["event", "show", &id, "--json"]).await).expect("JSON");
+    assert_eq!(
+        told["progress"]["progress"]["at_work"][0]["plugin"], "lingers",
+        "{told}"
+    );
+}
+
+#[tokio::test]
+async fn the_work_before_a_stop_has_a_story_too() {
+    let up = Up::idle().await;
+    let id = wait_for(LONG, "a stop is prepared for", async || {
+        let out = up.ask(&["history", "-n", "1000"]).await;
+        let mut words = out.split_whitespace().map(|word| word.trim_end_matches(':'));
+        words
+            .find(|word| word.starts_with("snooze-pending-"))
+            .map(str::to_owned)
+    })
+    .await;
+    let story = up.ask(&["event", "show", &id]).await;
+    assert!(story.starts_with("snooze.pending "), "{story}");
+    assert!(story.contains("web: load-average was asked"), "{story}");
 }
 
 #[tokio::test]

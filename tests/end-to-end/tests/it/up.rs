@@ -14,6 +14,18 @@ use std::{
     time::Duration,
 };
 
+/// Sets what the changes say; of an object that both have the other keys stay.
+fn lay_over(config: &mut Value, changes: &Value) {
+    match (config, changes) {
+        (Value::Object(keys), Value::Object(changes)) => {
+            for (key, change) in changes {
+                lay_over(keys.entry(key.as_str()).or_insert(Value::Null), change);
+            }
+        }
+        (value, change) => *value = change.clone(),
+    }
+}
+
 /// A running `snooze up` that stops its simulated instance once the plugin `keep-awake` lets it: every
 /// other voter only advises, for the machine that runs the tests is busy with them.
 pub(crate) struct Up {
@@ -61,10 +73,7 @@ impl Up {
                 },
             },
         });
-        let (Value::Object(keys), Value::Object(changes)) = (&mut config, changes) else {
-            panic!("a configuration is an object");
-        };
-        keys.extend(changes.clone());
+        lay_over(&mut config, changes);
         place.write("snooze.json", &config.to_string());
         let run = start(&place);
         let mut up = Up { run, place };
