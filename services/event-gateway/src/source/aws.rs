@@ -19,7 +19,11 @@
 //! **Leaving an Auto Scaling group** can happen once in a launch for each way of leaving: terminated, or into a warm
 //! pool and launched anew. The queue says only that it is a pool, the metadata service in which state it keeps its
 //! instances as well, so that is no part of the occurrence. Only a pool that keeps its instances running can take one
-//! out twice; the second time is taken for the first. Coming into service is told by the queue alone.
+//! out twice; the second time is taken for the first.
+//!
+//! **Coming into one** is told by the queue alone, and before it is known which launch it is about: the host tells that
+//! once it is up, and what came out of a pool had another one before. So it is told apart by the token of its lifecycle
+//! action, which is the same however often and by which way the action is told.
 
 use snooze_schemas::Timestamp;
 
@@ -46,8 +50,11 @@ fn effect(code: &str) -> &'static str {
 pub const TERMINATED: &str = "terminated";
 /// Leaving it to wait in its warm pool.
 pub const POOLED: &str = "pooled";
-/// Coming into it.
-pub const COMING: &str = "coming";
+/// Coming into it, by one lifecycle action.
+#[must_use]
+pub fn coming(token: &str) -> String {
+    format!("coming@{token}")
+}
 
 /// How an instance with this target state leaves its group's service; nothing where it does not.
 #[must_use]

@@ -68,22 +68,25 @@ pub(super) fn notification(message: &Map<String, Value>) -> Result<Read, Unreada
 fn action(detail: &Map<String, Value>, notice: Notice) -> Result<Read, Unreadable> {
     let transition = text(detail, "LifecycleTransition")?;
     let destination = maybe_text(detail, "Destination")?;
+    let token = text(detail, "LifecycleActionToken")?;
     let (way, occurrence) = match (transition, destination) {
-        ("autoscaling:EC2_INSTANCE_LAUNCHING", _) => (Way::Coming, aws::COMING),
-        ("autoscaling:EC2_INSTANCE_TERMINATING", Some("WarmPool")) => (Way::Leaving, aws::POOLED),
-        ("autoscaling:EC2_INSTANCE_TERMINATING", _) => (Way::Leaving, aws::TERMINATED),
+        ("autoscaling:EC2_INSTANCE_LAUNCHING", _) => (Way::Coming, aws::coming(token)),
+        ("autoscaling:EC2_INSTANCE_TERMINATING", Some("WarmPool")) => (Way::Leaving, aws::POOLED.to_owned()),
+        ("autoscaling:EC2_INSTANCE_TERMINATING", _) => (Way::Leaving, aws::TERMINATED.to_owned()),
         _ => return Err(Unreadable::new("LifecycleTransition is none that is known")),
     };
     let id = instance(detail, "EC2InstanceId")?;
     let hook = Hook {
         name: text(detail, "LifecycleHookName")?.to_owned(),
         group: text(detail, "AutoScalingGroupName")?.to_owned(),
-        token: text(detail, "LifecycleActionToken")?.to_owned(),
+        token: token.to_owned(),
         instance: id.to_owned(),
         region: notice.region.clone(),
         way,
     };
-    let mut happening = happening("cloud.autoscaling.scale", occurrence, State::Raised);
+    let mut happening = happening("cloud.autoscaling.scale", &occurrence, State::Raised);
+    // Whichever launch the host is known by when this is read.
+    happening.launch = (way == Way::Coming).then(String::new);
     for (key, value) in [
         ("transition", Some(transition)),
         ("group", Some(hook.group.as_str())),

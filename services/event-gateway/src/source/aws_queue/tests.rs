@@ -1,6 +1,7 @@
 //! Messages as AWS's documents show them, and what each says.
 
 use super::*;
+use crate::happening::Whose;
 use serde_json::json;
 
 pub(super) const INSTANCE: &str = "i-1234567890abcdef0";
@@ -217,7 +218,25 @@ fn a_lifecycle_action_is_an_event_and_a_hook_that_waits() {
         &detail,
     ));
     assert_eq!(launching.hook.as_ref().map(|hook| hook.way), Some(Way::Coming));
-    assert_eq!(only(launching).occurrence, "coming");
+    let launching = only(launching);
+    // Before its host has told its launch, after it, and by which way ever: one action is one event (E1).
+    let token = detail["LifecycleActionToken"].as_str().expect("a token");
+    assert_eq!(launching.occurrence, format!("coming@{token}"));
+    let known_by = |launch: &str| {
+        launching.id(&Whose {
+            host: "web".parse().expect("a host"),
+            launch: launch.to_owned(),
+        })
+    };
+    assert_eq!(known_by("unknown@message"), known_by("2030-01-01T00:00:00Z"));
+    let mut out_of_the_pool = detail;
+    out_of_the_pool["LifecycleActionToken"] = json!("another");
+    let second = only(notice(&event(
+        "aws.autoscaling",
+        "EC2 Instance-launch Lifecycle Action",
+        &out_of_the_pool,
+    )));
+    assert_ne!(second.occurrence, launching.occurrence);
 }
 
 #[test]
