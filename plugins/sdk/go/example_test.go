@@ -77,7 +77,7 @@ func TestTheExampleHandlesCustomEvents(t *testing.T) {
 	}
 	handle("custom", `{"a":1}`, `{"result":{"handled":true,"succeeded":true,"message":"seen e1","details":{"a":1}},"id":2}`)
 	handle("custom.x", `{"fail":true}`, `{"result":{"handled":true,"succeeded":false,"message":"seen e1","details":{"fail":true}},"id":2}`)
-	handle("customs", `{}`, `{"result":{"handled":false,"succeeded":false,"message":"","details":{}},"id":2}`)
+	handle("customs", `{}`, `{"result":{"handled":false,"succeeded":true,"message":"","details":{}},"id":2}`)
 }
 
 // block is the first code of a language below a heading of the README.

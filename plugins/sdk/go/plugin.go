@@ -105,7 +105,7 @@ func Failed(message string, details Values) Outcome {
 	return Outcome{said: true, handled: true, message: message, details: details}
 }
 
-// NotHandled says that the event is none of the plugin's business.
+// NotHandled says that the event is none of the plugin's business, which is no failure.
 func NotHandled() Outcome {
-	return Outcome{said: true}
+	return Outcome{said: true, succeeded: true}
 }

@@ -5,6 +5,7 @@ package handler
 import (
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	"cloudsnooze.local/snooze"
@@ -17,11 +18,13 @@ const lastWords = 500 * time.Millisecond
 // Where nobody says how much time is left, as over the line protocol by hand: what a runner gives for what is not critical.
 const otherwise = 30 * time.Second
 
-// Concerns says whether an event asks for anything: it is of one of the types, and does not say that what it told of is
-// over or was called off.
+// Concerns says whether an event asks for anything: it is of one of the types, and says neither that what it told of is
+// over or was called off, nor that the instance is being launched: on one that comes there is nothing to save yet.
 func Concerns(event snooze.Event, types []string) bool {
 	state, _ := event.Data["state"].(string)
-	return slices.Contains(types, event.Type) && state != "cleared" && state != "cancelled"
+	transition, _ := event.Data["transition"].(string)
+	isOver := state == "cleared" || state == "cancelled"
+	return slices.Contains(types, event.Type) && !isOver && !strings.HasSuffix(transition, "_LAUNCHING")
 }
 
 // Within is the context for the work: it ends before the one that the answer has to be there by.

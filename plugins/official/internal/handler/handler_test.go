@@ -16,6 +16,14 @@ func TestOnlyWhatIsOfATypeAndNotOverConcerns(t *testing.T) {
 			t.Errorf("%v", event)
 		}
 	}
+	for transition, concerns := range map[any]bool{
+		nil: true, 7: true, "autoscaling:EC2_INSTANCE_TERMINATING": true, "autoscaling:EC2_INSTANCE_LAUNCHING": false,
+	} {
+		event := snooze.Event{Type: "snooze.pending", Data: snooze.Values{"transition": transition}}
+		if Concerns(event, types) != concerns {
+			t.Errorf("%v", event)
+		}
+	}
 	if !Concerns(snooze.Event{Type: "cloud.spot.interrupt"}, types) || Concerns(snooze.Event{Type: "custom"}, types) {
 		t.Error("it goes by the type")
 	}

@@ -129,7 +129,8 @@ class Methods:
             raise _unexpected("handle_event", outcome, "Handled or NotHandled")
         return {
             "handled": isinstance(outcome, Handled),
-            "succeeded": isinstance(outcome, Handled) and outcome.succeeded is True,
+            # What is none of its business it has not failed in.
+            "succeeded": isinstance(outcome, NotHandled) or outcome.succeeded is True,
             "message": str(outcome.message),
             "details": dict(outcome.details),
         }

@@ -164,12 +164,17 @@ impl Opinion {
     }
 }
 
+fn yes() -> bool {
+    true
+}
+
 /// What became of an event.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[must_use]
 pub struct Outcome {
     handled: bool,
-    #[serde(default)]
+    /// What failed says so.
+    #[serde(default = "yes")]
     succeeded: bool,
     #[serde(default)]
     message: String,
@@ -196,9 +201,12 @@ impl Outcome {
         }
     }
 
-    /// It was not this plugin's.
+    /// It was not this plugin's, which is no failure.
     pub fn not_handled() -> Outcome {
-        Outcome::default()
+        Outcome {
+            handled: false,
+            ..Outcome::handled("")
+        }
     }
 
     /// Anything else that is to be told of it.

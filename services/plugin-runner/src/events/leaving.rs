@@ -59,6 +59,10 @@ impl Book {
         if !LEAVES.contains(&event.event_type.as_str()) || said("replay_of").is_some() {
             return false;
         }
+        // It comes.
+        if said("transition").is_some_and(|transition| transition.ends_with("_LAUNCHING")) {
+            return false;
+        }
         if matches!(said("state"), Some("cancelled" | "cleared")) {
             // That one and no other: a cloud may take one notice back and give another.
             let raised: Option<EventId> = said("raised_as").and_then(|id| id.parse().ok());

@@ -42,7 +42,8 @@ pub(crate) fn told_data(event: &Event, left: Duration) -> Map<String, Value> {
 }
 
 /// A handler's result in its own words. The original's handlers say `handled` and a `status` or
-/// `success`; ours say `succeeded`. What failed without saying so is not told apart from what worked.
+/// `success`; ours say `succeeded`. What failed says so, or answers with an error: to have nothing to do with an event is
+/// no failure.
 pub(super) fn handler_result(result: &Value) -> HandlerResult {
     if let Some(wrong) = wrong_in(result) {
         return HandlerResult {
@@ -65,7 +66,7 @@ pub(super) fn handler_result(result: &Value) -> HandlerResult {
     };
     bounded(HandlerResult {
         handled,
-        succeeded: flag("succeeded").or_else(|| flag("success")).unwrap_or(handled),
+        succeeded: flag("succeeded").or_else(|| flag("success")).unwrap_or(true),
         message: message.to_owned(),
         details,
     })
@@ -144,6 +145,10 @@ mod tests {
         // As the original's handlers say it.
         let result = handler_result(&json!({"handled": true, "status": "saved"}));
         assert!(result.handled && result.succeeded && result.message == "saved");
+        let result = handler_result(&json!({"handled": false}));
+        assert!(!result.handled && result.succeeded, "it is none of its business");
+        let result = handler_result(&json!({"handled": false, "succeeded": false}));
+        assert!(!result.succeeded, "it says that it failed");
     }
 
     #[test]

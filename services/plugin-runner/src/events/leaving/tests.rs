@@ -31,6 +31,22 @@ fn an_instance_that_the_cloud_takes_away_is_not_judged_until_it_stayed_after_all
 }
 
 #[test]
+fn an_instance_that_is_launched_is_not_taken_away() {
+    let mut book = Book::default();
+    let mut scales = event("e1", "cloud.autoscaling.scale", "raised");
+    let transition = |to: &str| format!("autoscaling:EC2_INSTANCE_{to}").into();
+    scales
+        .data
+        .insert("transition".to_owned(), transition("LAUNCHING"));
+    assert!(!book.take(&scales, 120_000));
+    assert_eq!(book.why(), None);
+    scales
+        .data
+        .insert("transition".to_owned(), transition("TERMINATING"));
+    assert!(book.take(&scales, 120_000));
+}
+
+#[test]
 fn one_that_is_cancelled_is_judged_again_and_no_other_with_it() {
     let mut book = Book::default();
     for id in ["e1", "e2"] {
