@@ -143,6 +143,9 @@ pub struct Event {
     pub source: String,
     /// Whom it concerns.
     pub host: Scope,
+    /// When it happened, by the clock of whoever says so; absent where nobody does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub happened_at: Option<Timestamp>,
     /// When it was noticed.
     pub noticed_at: Timestamp,
     /// Until when something can be done, in the clock of whoever set it.
@@ -151,6 +154,15 @@ pub struct Event {
     /// What else is known.
     #[serde(default)]
     pub data: Map<String, Value>,
+}
+
+impl Event {
+    /// Its own time: when it happened, or else was noticed. Nobody notices what has not happened: clocks differ.
+    #[must_use]
+    pub fn own_time(&self) -> Timestamp {
+        self.happened_at
+            .map_or(self.noticed_at, |happened| happened.min(self.noticed_at))
+    }
 }
 
 impl Message for Event {

@@ -17,6 +17,9 @@ pub struct CustomEvent {
     pub host: Option<HostId>,
     /// How urgent it is; no more than the source's record allows. 0 where absent.
     pub severity: Option<Severity>,
+    /// When it happened, where that was before it is sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub happened_at: Option<Timestamp>,
     /// Until when something can be done.
     pub deadline: Option<Timestamp>,
     /// What else is known.

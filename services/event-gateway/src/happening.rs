@@ -53,6 +53,8 @@ pub struct Happening {
     pub launch: Option<String>,
     /// Where it stands.
     pub state: State,
+    /// When it happened, where the source is told that.
+    pub happened_at: Option<Timestamp>,
     /// Until when something can be done, in the clock of whoever set it.
     pub deadline: Option<Timestamp>,
     /// What else is known.
@@ -114,6 +116,7 @@ impl Happening {
             event_type: self.event_type,
             source: self.source.to_owned(),
             host: Scope::Host(whose.host.clone()),
+            happened_at: self.happened_at,
             noticed_at,
             deadline: self.deadline,
             data,
@@ -140,6 +143,7 @@ mod tests {
             occurrence: occurrence.to_owned(),
             launch: None,
             state,
+            happened_at: None,
             deadline: None,
             data: Map::new(),
         }

@@ -229,6 +229,7 @@ impl Preparations {
             severity,
             source: "plugin-runner".to_owned(),
             host: Scope::Host(self.host.clone()),
+            happened_at: None,
             noticed_at: self.clocks.wall(),
             deadline: None,
             data,

@@ -98,6 +98,7 @@ pub(crate) fn event(name: &str, severity: Severity, id: &str) -> (Subject, Event
         severity,
         source: "custom.test".to_owned(),
         host: Scope::Host(host(name)),
+        happened_at: None,
         noticed_at: "2026-01-02T03:04:05Z".parse().expect("a time"),
         deadline: None,
         data: serde_json::Map::new(),

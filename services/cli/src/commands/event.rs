@@ -46,6 +46,7 @@ pub(super) async fn send(session: &Session, arguments: EventSend) -> Result<(), 
         id: Some(id.clone()),
         host: arguments.host,
         severity: Some(severity),
+        happened_at: None,
         deadline,
         data: arguments.data.unwrap_or_default(),
     };

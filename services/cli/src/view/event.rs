@@ -155,6 +155,10 @@ pub fn told(story: &Story) -> Vec<String> {
         ));
     }
     lines.push(String::new());
+    let happened = event
+        .happened_at
+        .map(|at| format!("{}  happened, by its source's clock", when(at)));
+    lines.extend(happened);
     lines.push(format!("{}  noticed", when(event.noticed_at)));
     let (stream, sequence) = (&story.stream, story.sequence);
     lines.push(format!("{}  filed: {stream} {sequence}", when(story.filed_at)));

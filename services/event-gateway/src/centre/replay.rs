@@ -167,6 +167,8 @@ fn again(mut event: Event, asked: &Replay, now: Timestamp) -> Result<Event, Refu
         time.filter(|time| !time.is_zero())
     });
     event.deadline = time.and_then(|time| now.checked_add(time).ok());
+    // It happens now, to its handlers.
+    event.happened_at = None;
     event.noticed_at = now;
     event
         .data

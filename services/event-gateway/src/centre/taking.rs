@@ -135,6 +135,7 @@ pub(crate) fn checked(
         severity,
         source: format!("custom.{source}"),
         host: scope,
+        happened_at: sent.happened_at,
         noticed_at: now,
         deadline: sent.deadline,
         data: sent.data,

@@ -127,7 +127,9 @@ impl Desk {
             under_way.spawn(async move { receipt.give_if(synced.await) });
             return;
         }
-        let event = bounded(happening.into_event(&self.whose, self.clocks.wall()));
+        let event = bounded(still_to_come(
+            happening.into_event(&self.whose, self.clocks.wall()),
+        ));
         tracing::info!(event = %id, r#type = %event.event_type, source = event.source, "noticed");
         let desk = self.clone();
         let span = tracing::info_span!("notice", event = %id);
@@ -209,6 +211,15 @@ impl Desk {
             pause = (pause * 2).min(longest);
         }
     }
+}
+
+/// What is noticed here has not come to pass here, whatever time it was announced for: that was the earliest, or this
+/// clock is wrong. Handlers have as long for it as for what has no time.
+fn still_to_come(mut event: Event) -> Event {
+    if let Some(deadline) = event.deadline.take_if(|deadline| *deadline <= event.noticed_at) {
+        tracing::warn!(event = %event.id, %deadline, "what is announced for a time that is over has not come yet; it has none");
+    }
+    event
 }
 
 /// With data that every handler and stream takes.

@@ -133,6 +133,7 @@ fn notice(event_type: &str, occurrence: &str, state: State, identity: Option<&Id
         occurrence: occurrence.to_owned(),
         launch: identity.map(|identity| identity.launch.clone()),
         state,
+        happened_at: None,
         deadline: None,
         data,
     }

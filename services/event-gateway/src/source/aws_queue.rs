@@ -76,13 +76,23 @@ pub(crate) fn read(body: &[u8], now: Timestamp) -> Result<Read, Unreadable> {
         return scaling::notification(&message);
     }
     let event = Envelope::read(&message)?;
+    let mut read = read_event(&event, now)?;
+    if let Read::Notice(notice) = &mut read {
+        for (_, happening) in &mut notice.about {
+            happening.happened_at = Some(event.time);
+        }
+    }
+    Ok(read)
+}
+
+fn read_event(event: &Envelope<'_>, now: Timestamp) -> Result<Read, Unreadable> {
     match (event.source, event.detail_type) {
-        ("aws.ec2", "EC2 Spot Instance Interruption Warning") => interruption(&event, now),
-        ("aws.ec2", "EC2 Instance Rebalance Recommendation") => rebalance(&event),
-        ("aws.ec2", "EC2 Instance State-change Notification") => state_change(&event),
-        ("aws.health", "AWS Health Event") => health::read(&event),
+        ("aws.ec2", "EC2 Spot Instance Interruption Warning") => interruption(event, now),
+        ("aws.ec2", "EC2 Instance Rebalance Recommendation") => rebalance(event),
+        ("aws.ec2", "EC2 Instance State-change Notification") => state_change(event),
+        ("aws.health", "AWS Health Event") => health::read(event),
         ("aws.autoscaling", "EC2 Instance-terminate Lifecycle Action")
-        | ("aws.autoscaling", "EC2 Instance-launch Lifecycle Action") => scaling::event(&event),
+        | ("aws.autoscaling", "EC2 Instance-launch Lifecycle Action") => scaling::event(event),
         _ => Ok(Read::Nothing("an event of another kind")),
     }
 }
@@ -140,6 +150,7 @@ fn happening(event_type: &str, occurrence: &str, state: State) -> Happening {
         occurrence: occurrence.to_owned(),
         launch: None,
         state,
+        happened_at: None,
         deadline: None,
         data: Map::new(),
     }

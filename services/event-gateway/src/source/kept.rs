@@ -28,6 +28,8 @@ pub(super) struct Noted {
     occurrence: String,
     launch: Option<String>,
     state: State,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    happened_at: Option<Timestamp>,
     deadline: Option<Timestamp>,
     data: Map<String, Value>,
 }
@@ -39,6 +41,7 @@ impl From<&Happening> for Noted {
             occurrence: happening.occurrence.clone(),
             launch: happening.launch.clone(),
             state: happening.state,
+            happened_at: happening.happened_at,
             deadline: happening.deadline,
             data: happening.data.clone(),
         }
@@ -54,6 +57,7 @@ impl Noted {
             occurrence: self.occurrence.clone(),
             launch: self.launch.clone(),
             state: self.state,
+            happened_at: self.happened_at,
             deadline: self.deadline,
             data: self.data.clone(),
         }

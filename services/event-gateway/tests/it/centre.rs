@@ -277,6 +277,7 @@ pub(crate) fn event(name: &str, scope: Scope, severity: Severity) -> Event {
         severity,
         source: "custom.test".to_owned(),
         host: scope,
+        happened_at: None,
         noticed_at: now(),
         deadline: None,
         data: serde_json::Map::new(),

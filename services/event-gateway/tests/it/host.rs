@@ -137,6 +137,22 @@ async fn t1_a_deadline_is_compared_with_real_time_once_and_then_counted_on_boot_
 }
 
 #[tokio::test]
+async fn what_is_first_seen_after_its_time_has_not_come_yet_and_is_handled_all_the_same() {
+    let centre = Centre::start().await;
+    let place = Place::new();
+    let runner = place.listen();
+    let gateway = place.gateway(&centre.server).await;
+    // A gateway that starts late, or a clock that is ahead.
+    let late = spot(&place);
+    place.clocks.jump_wall_ms(3_600_000);
+    gateway.notices(late).await;
+    let asked = runner.asked().await;
+    assert_eq!(asked.request.left_ms, None, "it has as long as what has no time");
+    assert_eq!(asked.accept().await.event.deadline, None);
+    gateway.end().await;
+}
+
+#[tokio::test]
 async fn e7_what_the_runner_never_takes_is_not_offered_again_and_is_filed_all_the_same() {
     let centre = Centre::start().await;
     let place = Place::new();

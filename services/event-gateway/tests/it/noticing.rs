@@ -178,6 +178,7 @@ pub(crate) fn happening(event_type: &str, occurrence: &str) -> Happening {
         occurrence: occurrence.to_owned(),
         launch: None,
         state: State::Raised,
+        happened_at: None,
         deadline: None,
         data: Map::new(),
     }

@@ -1,6 +1,7 @@
-//! How long it took from when something was noticed to when the first handler was asked, by severity.
+//! How long it took from when something happened to when the first handler was asked, by severity. What does not say when
+//! it happened is counted from when it was noticed.
 //!
-//! It is for people and decides nothing: an event that another machine noticed carries that machine's time, and what the
+//! It is for people and decides nothing: an event of another machine carries that machine's time, and what the
 //! two clocks differ by is part of it; where that makes it negative it counts as nothing. The work before a stop, for
 //! which the runner itself asks, and what an earlier runner had begun are not counted.
 
@@ -29,7 +30,7 @@ impl FirstHandlers {
     pub(super) fn add(&self, event: &Event, handlers: &[HandlerOutcome]) {
         let first = handlers.iter().filter_map(|handler| handler.started_at).min();
         if let Some(first) = first {
-            let took = Duration::try_from(first.duration_since(event.noticed_at));
+            let took = Duration::try_from(first.duration_since(event.own_time()));
             self.of(event.severity).add(took.unwrap_or_default());
         }
     }
@@ -71,6 +72,10 @@ mod tests {
                 json!({"plugin": "a", "handled": true, "succeeded": true, "took_ms": 1, "started_at": at});
             serde_json::from_value(outcome).expect("an outcome")
         };
+        let mut long_ago = event(2);
+        long_ago.happened_at = Some("2026-01-01T00:00:00Z".parse().expect("a time"));
+        let mut ahead = event(2);
+        ahead.happened_at = Some("2026-01-01T00:00:12Z".parse().expect("a time"));
         let never = asked(Value::Null);
         let (early, late) = (
             asked(json!("2026-01-01T00:00:11Z")),
@@ -97,5 +102,15 @@ mod tests {
             told[1].2
         );
         assert_eq!(told[2], (0, 1, 0), "clocks differ");
+        let first = FirstHandlers::default();
+        let at = asked(json!("2026-01-01T00:00:11Z"));
+        for (event, seconds) in [(ahead, 1), (long_ago, 11)] {
+            first.add(&event, std::slice::from_ref(&at));
+            let longest = first.report()[0].latency.max_us;
+            assert!(
+                longest.abs_diff(seconds * 1_000_000) <= seconds * 10_000,
+                "{longest}"
+            );
+        }
     }
 }

@@ -78,6 +78,7 @@ fn spot(occurrence: &str) -> Happening {
         occurrence: occurrence.to_owned(),
         launch: None,
         state: State::Raised,
+        happened_at: None,
         deadline: Some(deadline),
         data,
     }

@@ -43,6 +43,7 @@ fn event(id: &str, event_type: &str, severity: Severity, host: &HostId) -> Event
         severity,
         source: "aws.eventbridge".to_owned(),
         host: Scope::Host(host.clone()),
+        happened_at: None,
         noticed_at: Timestamp::now(),
         deadline: None,
         data: data.as_object().cloned().unwrap_or_default(),

@@ -84,6 +84,7 @@ fn ten_thousand_mistyped_events_are_refused_by_name_or_can_be_sent_as_they_are()
             id: sent.id,
             host: sent.host,
             severity: Some(Severity::try_from(sent.severity).expect("one of four")),
+            happened_at: None,
             deadline: None,
             data: sent.data.unwrap_or_default(),
         };

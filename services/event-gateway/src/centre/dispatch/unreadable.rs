@@ -68,6 +68,7 @@ fn stand_in(desk: &Desk, unreadable: &UnreadableEvent) -> Event {
         severity: unreadable.severity,
         source: "unreadable".to_owned(),
         host,
+        happened_at: None,
         noticed_at: desk.dead.clocks.wall(),
         deadline: None,
         data: said

@@ -100,6 +100,7 @@ mod tests {
             severity: Severity::Urgent,
             source: "test".to_owned(),
             host: Scope::Fleet,
+            happened_at: None,
             noticed_at: now - noticed_ago,
             deadline: left.map(|left| now + left),
             data: serde_json::Map::new(),

@@ -108,12 +108,12 @@ impl CloudEvent {
         let event_type = required("type")?
             .parse::<EventType>()
             .map_err(|error| place.mistake("type", error.to_string()))?;
-        time(attributes, "time", &place)?;
         let host_field = if text(HOST).is_some() { HOST } else { "subject" };
         let sent = CustomEvent {
             id: None,
             host: host(text(host_field), host_field, &place)?,
             severity: severity(attributes.get(SEVERITY), &place)?,
+            happened_at: time(attributes, "time", &place)?,
             deadline: time(attributes, DEADLINE, &place)?,
             data,
         };

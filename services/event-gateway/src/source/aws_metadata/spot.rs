@@ -101,6 +101,7 @@ impl Rebalance {
             return Ok(None);
         }
         let mut happening = notice("cloud.spot.rebalance", "", State::Raised, identity);
+        happening.happened_at = Some(time);
         let data: &mut Map<String, Value> = &mut happening.data;
         data.insert("noticeTime".to_owned(), Value::from(time.to_string()));
         Ok(Some(happening))

@@ -7,7 +7,7 @@
 use super::{
     Notice, Read, Unreadable, about,
     envelope::Envelope,
-    field::{instance, maybe_text, text},
+    field::{instance, maybe_text, text, time},
     happening,
 };
 use crate::{happening::State, source::aws};
@@ -62,7 +62,14 @@ pub(super) fn notification(message: &Map<String, Value>) -> Result<Read, Unreada
         about: Vec::new(),
         hook: None,
     };
-    action(message, notice)
+    let mut read = action(message, notice)?;
+    if let Read::Notice(notice) = &mut read {
+        let happened_at = time(message, "Time").ok();
+        for (_, happening) in &mut notice.about {
+            happening.happened_at = happened_at;
+        }
+    }
+    Ok(read)
 }
 
 fn action(detail: &Map<String, Value>, notice: Notice) -> Result<Read, Unreadable> {

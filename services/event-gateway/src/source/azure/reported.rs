@@ -126,6 +126,7 @@ impl Reported {
             // An event has an id of its own for good: one that starts the machine anew is the same afterwards.
             launch: Some(String::new()),
             state: State::Raised,
+            happened_at: None,
             deadline: self.not_before,
             data: self.data.clone(),
         }

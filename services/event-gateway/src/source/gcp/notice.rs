@@ -226,6 +226,7 @@ impl Seen {
             occurrence,
             launch: None,
             state: State::Raised,
+            happened_at: None,
             deadline: now.checked_add(SignedDuration::from_secs(row.seconds)).ok(),
             data,
         }

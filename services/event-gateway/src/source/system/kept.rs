@@ -96,6 +96,7 @@ impl Kept {
                 occurrence: format!("{} {} {number}", change.what, self.boot_id),
                 launch: None,
                 state: change.state,
+                happened_at: None,
                 deadline: None,
                 data: change.data,
             });

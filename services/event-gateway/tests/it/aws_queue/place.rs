@@ -113,6 +113,7 @@ pub(super) fn noticed_by_itself(event_type: &str, occurrence: &str) -> Event {
         occurrence: occurrence.to_owned(),
         launch: Some(LAUNCH.to_owned()),
         state: State::Raised,
+        happened_at: None,
         deadline: None,
         data: serde_json::Map::new(),
     };

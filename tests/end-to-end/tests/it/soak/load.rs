@@ -139,6 +139,7 @@ async fn send(
             id: Some(format!("{}-{number}", u8::from(severity)).parse().expect("an id")),
             host: Some(host()),
             severity: Some(severity),
+            happened_at: None,
             deadline: has_deadline.then(|| Timestamp::now() + LEFT),
             data: [("number".to_owned(), json!(number))].into_iter().collect(),
         };

@@ -132,6 +132,7 @@ fn of_type(event_type: &EventType, host: &HostId) -> Vec<Event> {
         severity,
         source: "custom.test".to_owned(),
         host: Scope::Host(host.clone()),
+        happened_at: None,
         noticed_at: time(NOTICED),
         deadline: has_deadline.then(|| time(DEADLINE)),
         data: match data {

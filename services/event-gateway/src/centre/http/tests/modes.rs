@@ -34,6 +34,7 @@ fn binary() -> HeaderMap {
         ("ce-id", "build 7"),
         ("ce-source", "https://ci.example/%C3%A9"),
         ("ce-type", "build.failed"),
+        ("ce-time", "2030-01-01T00:00:00.5Z"),
         ("ce-subject", "web-1"),
         ("ce-snoozeseverity", "2"),
         ("ce-snoozedeadline", "2030-01-01T00:00:00Z"),
@@ -70,6 +71,7 @@ fn an_event_is_the_same_in_each_of_the_three_ways() {
         Some("web-1".to_owned())
     );
     assert_eq!(one.sent.severity, Some(Severity::Urgent));
+    assert_eq!(one.sent.happened_at, "2030-01-01T00:00:00.5Z".parse().ok());
     assert_eq!(one.sent.deadline, "2030-01-01T00:00:00Z".parse().ok());
     assert_eq!(Value::from(one.sent.data.clone()), json!({"branch": "main"}));
 

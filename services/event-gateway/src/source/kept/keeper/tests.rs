@@ -15,6 +15,7 @@ fn happening(occurrence: &str, state: State) -> Happening {
         occurrence: occurrence.to_owned(),
         launch: Some(String::new()),
         state,
+        happened_at: None,
         deadline: Some("2030-01-01T00:15:00Z".parse().expect("a time")),
         data: serde_json::from_str(r#"{"event_id": "a"}"#).expect("a map"),
     }
