@@ -8,7 +8,7 @@ mod people;
 mod progress;
 
 pub use hand_over::HandOver;
-pub use happening::{EventOrigin, severity_of};
+pub use happening::{EventOrigin, noticed_types, severity_of};
 pub use open::{DeadEvent, OpenEvent, OpenState};
 pub use outcome::{EventOutcome, HandlerOutcome, HandlerResult};
 pub use people::{CustomEvent, Filed, Replay};

@@ -30,6 +30,11 @@ pub fn severity_of(event_type: &EventType) -> Option<Severity> {
     found.map(|(_, severity)| *severity)
 }
 
+/// The types of everything that is noticed, and not sent by people.
+pub fn noticed_types() -> impl Iterator<Item = &'static str> {
+    TABLE.iter().map(|(name, _)| *name)
+}
+
 /// Who an event comes from, as far as its type says: people can file nothing but `custom`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum EventOrigin {

@@ -14,12 +14,14 @@ mod leaving;
 mod left;
 mod report;
 mod sharing;
+mod unheard_of;
 mod writing;
 
 pub(crate) use first_handler::FirstHandlers;
 pub(crate) use handlers::covers;
 pub use journal::JournalError;
 pub(crate) use leaving::Leaving;
+pub(crate) use unheard_of::unheard_of;
 
 use crate::{plugin::Work, plugins::Plugins, policy::PolicyInForce};
 use journal::Known;

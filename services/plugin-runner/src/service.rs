@@ -57,6 +57,9 @@ struct Asked {
 /// # Errors
 /// When it cannot start, when a part of it fails, or when the connection has ended.
 pub async fn run(config: Config, bus: Bus, shutdown: CancellationToken) -> Result<(), RunnerError> {
+    for mistake in events::unheard_of(&config) {
+        tracing::warn!("{mistake}");
+    }
     let below = [config.plugin_home(), config.packages()];
     for error in files::state_folders(&config.state, &below).map_err(RunnerError::StateFolder)? {
         let error = one_line(&error);

@@ -3,7 +3,10 @@
 //! It makes and opens nothing: it only says where.
 
 use clap::Args;
-use std::path::{Path, PathBuf};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
 /// The folders of a host's services; flatten them into a service's own arguments. All services of a host have the same.
 #[derive(Debug, Clone, Args)]
@@ -13,7 +16,8 @@ pub struct HostFolders {
         long,
         value_name = "FOLDER",
         env = "SNOOZE_STATE",
-        default_value = "/var/lib/snooze"
+        default_value = "/var/lib/snooze",
+        value_parser = absolute
     )]
     pub state: PathBuf,
     /// Folder on tmpfs for what must not survive one, and for the runner's socket
@@ -21,9 +25,15 @@ pub struct HostFolders {
         long,
         value_name = "FOLDER",
         env = "XDG_RUNTIME_DIR",
-        default_value = "/dev/shm"
+        default_value = "/dev/shm",
+        value_parser = absolute
     )]
     pub runtime: PathBuf,
+}
+
+/// A folder by a name that holds wherever a process of ours works: plugins have folders of their own.
+fn absolute(folder: &str) -> io::Result<PathBuf> {
+    std::path::absolute(folder)
 }
 
 impl HostFolders {
@@ -45,4 +55,17 @@ pub fn own_runtime_folder(shared: &Path) -> PathBuf {
 #[must_use]
 pub fn runner_socket(own: &Path, host: &str) -> PathBuf {
     own.join(format!("runner-{host}.sock"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_is_the_same_wherever_a_process_of_ours_works() {
+        let here = std::env::current_dir().expect("this process works somewhere");
+        assert_eq!(absolute("state").ok(), Some(here.join("state")));
+        assert_eq!(absolute("/var/lib/snooze").ok(), Some("/var/lib/snooze".into()));
+        assert!(absolute("").is_err(), "it is none");
+    }
 }

@@ -155,15 +155,17 @@ pub fn told(story: &Story) -> Vec<String> {
         ));
     }
     lines.push(String::new());
-    let happened = event
-        .happened_at
-        .map(|at| format!("{}  happened, by its source's clock", when(at)));
-    lines.extend(happened);
-    lines.push(format!("{}  noticed", when(event.noticed_at)));
+    let (mut steps, mut of_hosts): (Vec<Step>, Vec<String>) = (Vec::new(), Vec::new());
+    if let Some(happened) = event.happened_at {
+        steps.push((Some(happened), "happened, by its source's clock".to_owned()));
+    }
+    steps.push((Some(event.noticed_at), "noticed".to_owned()));
     let (stream, sequence) = (&story.stream, story.sequence);
-    lines.push(format!("{}  filed: {stream} {sequence}", when(story.filed_at)));
-    for ending in &story.endings {
-        lines.extend(told_by(ending));
+    steps.push((Some(story.filed_at), format!("filed: {stream} {sequence}")));
+    match story.endings.as_slice() {
+        // It may have been filed long after its host had handled it.
+        [one] => steps.extend(steps_to(one)),
+        several => of_hosts.extend(several.iter().flat_map(|ending| in_order(steps_to(ending)))),
     }
     let mut waits = story.waits.map(|waits| waiting(waits).to_owned());
     match &story.progress {
@@ -171,7 +173,7 @@ pub fn told(story: &Story) -> Vec<String> {
             host,
             said: Said::Progress(progress),
         }) => {
-            lines.extend(told_so_far(host, progress));
+            steps.extend(steps_so_far(host, progress));
             waits = Some(being_handled(progress));
         }
         Some(Progress {
@@ -182,6 +184,8 @@ pub fn told(story: &Story) -> Vec<String> {
         }
         None => {}
     }
+    lines.extend(in_order(steps));
+    lines.extend(of_hosts);
     lines.extend(waits.map(|waits| format!("{:23}  {waits}", "not over")));
     lines
 }
@@ -196,12 +200,12 @@ pub fn told_without(id: &EventId, endings: &[Ending]) -> Vec<String> {
     let title = reported.map_or_else(|| id.to_string(), |event_type| format!("{event_type}  {id}"));
     let filed = "filed     in no stream: as a host's own work before a stop, or longer ago than they keep it";
     let mut lines = vec![title, filed.to_owned(), String::new()];
-    lines.extend(endings.iter().flat_map(told_by));
+    lines.extend(endings.iter().flat_map(|ending| in_order(steps_to(ending))));
     lines
 }
 
 /// What a host has done with an event that is not over there.
-fn told_so_far(host: &HostId, progress: &EventProgress) -> Vec<String> {
+fn steps_so_far(host: &HostId, progress: &EventProgress) -> Vec<Step> {
     let host = host.as_str();
     let mut steps: Vec<Step> = accepted(host, progress.accepted_at).into_iter().collect();
     for handler in &progress.ended {
@@ -215,7 +219,7 @@ fn told_so_far(host: &HostId, progress: &EventProgress) -> Vec<String> {
             format!("{host}: {plugin} was asked{}", time.unwrap_or_default()),
         ));
     }
-    in_order(steps)
+    steps
 }
 
 fn being_handled(progress: &EventProgress) -> String {
@@ -227,10 +231,10 @@ fn being_handled(progress: &EventProgress) -> String {
     }
 }
 
-fn told_by(ending: &Ending) -> Vec<String> {
+fn steps_to(ending: &Ending) -> Vec<Step> {
     let (host, at) = (ending.host.as_str(), ending.at);
     let outcome = match &ending.how {
-        How::Dead(_) => return vec![format!("{}  {host}: {}", when(at), how(&ending.how))],
+        How::Dead(_) => return vec![(Some(at), format!("{host}: {}", how(&ending.how)))],
         How::Reported(outcome) => outcome,
     };
     let mut steps: Vec<Step> = accepted(host, outcome.accepted_at).into_iter().collect();
@@ -238,7 +242,7 @@ fn told_by(ending: &Ending) -> Vec<String> {
         steps.extend(steps_of(host, handler, Some(at)));
     }
     steps.push((Some(at), format!("{host}: reported, {}", how(&ending.how))));
-    in_order(steps)
+    steps
 }
 
 /// Something that a host did, and when, where that is known.
@@ -298,7 +302,11 @@ fn steps_of(host: &str, handler: &HandlerOutcome, reported: Option<Timestamp>) -
 
 /// What it had of the event's time.
 fn its_time(within_ms: Option<u64>, left_ms: Option<u64>) -> String {
-    match (within_ms.map(text::millis), left_ms.map(text::millis)) {
+    let shown = |ms: u64| match ms {
+        0..1_000 => format!("{ms} ms"),
+        _ => text::millis(ms),
+    };
+    match (within_ms.map(shown), left_ms.map(shown)) {
         (Some(own), Some(left)) => format!(", it had {own} of the {left} that were left"),
         (None, Some(left)) => format!(", {left} were left"),
         (_, None) => String::new(),
@@ -371,7 +379,7 @@ fn how(how: &How) -> String {
 fn waiting(waits: Waits) -> &'static str {
     match waits {
         Waits::Dispatch => "waits for a gateway",
-        Waits::Host => "waits for its host, which is away",
+        Waits::Host => "waits for its host, which is away or takes no more just now",
         Waits::Outcome => "is being handled",
         Waits::Unheard => "this host has not told of it",
         Waits::Forgotten => "how it ended is too long ago to be looked for; `snooze history` has it",

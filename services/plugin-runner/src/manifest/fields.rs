@@ -109,7 +109,7 @@ const LONGEST: usize = 48;
 const COMPARED: usize = 256;
 
 /// What was probably meant.
-pub(super) fn likely<'a>(written: &str, known: &'a [impl AsRef<str>]) -> Option<&'a str> {
+pub(crate) fn likely<'a>(written: &str, known: &'a [impl AsRef<str>]) -> Option<&'a str> {
     if written.len() > LONGEST {
         return None;
     }

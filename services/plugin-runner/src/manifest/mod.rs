@@ -21,7 +21,7 @@ mod words;
 
 pub use credentials::holds_credential;
 pub(crate) use dependencies::{Candidate, unmet};
-pub(crate) use fields::unknown_key;
+pub(crate) use fields::{likely, unknown_key};
 pub use files::sha256_of;
 pub(crate) use files::{Sums, sha256 as sha256_of_bytes};
 pub(crate) use mistakes::listed;

@@ -86,12 +86,39 @@ fn one_that_was_interrupted_is_not_said_to_have_failed_or_not_to_have_been_asked
 }
 
 #[test]
+fn what_was_filed_after_it_was_handled_is_told_in_that_order_and_with_its_own_time() {
+    let mut story = story(&json!([
+        {"plugin": "save", "handled": true, "succeeded": true, "message": "saved", "took_ms": 400,
+         "started_at": "2030-01-01T00:00:00.200Z", "left_ms": 800, "within_ms": 400},
+    ]));
+    story.filed_at = "2030-01-01T00:00:09Z".parse().expect("a time");
+    story.event.happened_at = Some("2029-12-31T23:59:00Z".parse().expect("a time"));
+    let told = told(&story);
+    let at = |part: &str| {
+        let found = told.iter().position(|line| line.contains(part));
+        found.unwrap_or_else(|| panic!("{part:?} in {told:#?}"))
+    };
+    let order = [
+        "happened, by",
+        "noticed",
+        "it had 400 ms of the 800 ms",
+        "reported",
+        "filed",
+    ]
+    .map(at);
+    assert!(order.is_sorted(), "{told:#?}");
+}
+
+#[test]
 fn what_is_not_over_says_what_it_waits_for() {
     let mut story = story(&json!([]));
     assert_eq!(outcome(&story), "no plugin handles it");
     story.endings.clear();
     story.waits = Some(Waits::Host);
-    assert_eq!(outcome(&story), "waits for its host, which is away");
+    assert_eq!(
+        outcome(&story),
+        "waits for its host, which is away or takes no more just now"
+    );
     assert!(told(&story).last().is_some_and(|line| line.contains("away")));
 }
 

@@ -56,8 +56,9 @@ impl Interrupt {
         };
         let object = object(answer)?;
         let action = text(&object, "action")?;
-        if !["terminate", "stop", "hibernate"].contains(&action) {
-            return Err(Unreadable::new("action is none of terminate, stop and hibernate"));
+        // Another one than terminate, stop and hibernate takes the instance away all the same.
+        if !is_word(action) {
+            return Err(Unreadable::new("action is no word"));
         }
         let time = time(&object, "time")?;
         let said = (action.to_owned(), time);
@@ -78,6 +79,11 @@ impl Interrupt {
         data.insert("timeRemaining".to_owned(), Value::from(remaining));
         Ok(Change::Announced(Box::new(happening)))
     }
+}
+
+/// Whether it may be a word of AWS's, also one of later.
+fn is_word(text: &str) -> bool {
+    text.len() <= 32 && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-')
 }
 
 /// Whether a recommendation was announced.
@@ -164,6 +170,21 @@ mod tests {
             announced(interrupt.read(Some(NOTICE), now(), None).expect("one")),
             first
         );
+    }
+
+    #[test]
+    fn an_action_of_a_later_service_takes_the_instance_away_and_what_is_no_word_says_nothing() {
+        let told = |action: &str| {
+            let answer = format!(r#"{{"action": "{action}", "time": "2030-01-01T00:02:00Z"}}"#);
+            Interrupt::default().read(Some(answer.as_bytes()), now(), None)
+        };
+        assert_eq!(
+            announced(told("suspend-to-disk").expect("one")).data["action"],
+            "suspend-to-disk"
+        );
+        for action in ["Terminate now!", "<html>", "é", &"a".repeat(33)] {
+            assert!(told(action).is_err(), "{action}");
+        }
     }
 
     #[test]
