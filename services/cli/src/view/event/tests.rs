@@ -100,7 +100,7 @@ fn what_was_filed_after_it_was_handled_is_told_in_that_order_and_with_its_own_ti
     };
     let order = [
         "happened, by",
-        "noticed",
+        ".000  noticed",
         "it had 400 ms of the 800 ms",
         "reported",
         "filed",
