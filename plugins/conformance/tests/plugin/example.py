@@ -126,6 +126,8 @@ def handle_event(params):
         mine = kind == "custom"
     if sin("handles-all"):
         mine = True
+    if not mine and sin("fails-at-others"):
+        return {"handled": False, "succeeded": False}
     if not mine:
         return {"handled": False}
     # What a plugin prints must not get between its answers.

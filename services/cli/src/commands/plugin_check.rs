@@ -84,6 +84,12 @@ fn named(said: Map<String, Value>) -> Result<Metrics, String> {
         let known: Vec<&str> = known.collect();
         return Err(format!("there is no {other:?}, but {}", known.join(", ")));
     }
+    if let Some((name, other)) = said
+        .iter()
+        .find(|(_, value)| !value.is_number() && !value.is_null())
+    {
+        return Err(format!("{name}: expected a number or null, found {other}"));
+    }
     serde_json::from_value(Value::Object(said)).map_err(|error| error.to_string())
 }
 
@@ -105,6 +111,7 @@ mod tests {
             why.contains("\"cpu_percent\"") && why.contains("cpu_usage"),
             "{why}"
         );
-        read(r#"{"cpu_usage": "1.5"}"#).expect_err("a text is no reading");
+        let why = read(r#"{"cpu_usage": "1.5"}"#).expect_err("a text is no reading");
+        assert_eq!(why, "cpu_usage: expected a number or null, found \"1.5\"");
     }
 }

@@ -6,9 +6,10 @@
 use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
 use aws_sdk_sqs::{
     config::{Credentials, http::HttpResponse},
-    error::{DisplayErrorContext, SdkError},
+    error::{ProvideErrorMetadata, SdkError},
 };
 use aws_smithy_http_client::tls;
+use snooze_service_runtime::exit::one_line;
 use std::{error::Error, fmt, time::Duration};
 
 /// For so long one call may take. The services answer in a fraction of a second; this is for a bad day.
@@ -83,10 +84,15 @@ impl fmt::Debug for Connection {
     }
 }
 
-/// What an error of a call says, with its causes, in one bounded line.
+/// What an error of a call says, in one bounded line: the service's own words, or why it has none, with the causes.
 #[must_use]
-pub fn said<E: Error + 'static>(error: &SdkError<E, HttpResponse>) -> String {
-    let text = DisplayErrorContext(error).to_string();
+pub fn said<E: Error + ProvideErrorMetadata + 'static>(error: &SdkError<E, HttpResponse>) -> String {
+    let answer = error.as_service_error();
+    let text = match answer.map(|answer| (answer.code(), answer.message())) {
+        Some((Some(code), Some(message))) => format!("{code}: {message}"),
+        Some((Some(code), None)) => code.to_owned(),
+        Some((None, _)) | None => one_line(error),
+    };
     let plain = |c: char| if c.is_control() { ' ' } else { c };
     text.chars().take(LONGEST_ERROR).map(plain).collect()
 }

@@ -1,12 +1,16 @@
 //! Whether a plugin nears its limits: looked at now and then, and said once it has lasted.
 //!
-//! A plugin's group is three small files; without one it is the leader's own numbers, because to find the rest
-//! every process of the machine would have to be read. What its folder holds is what `fence::disk` has counted last. It
-//! limits nothing and ends nobody.
+//! A plugin's group is three small files. Without one it is the leader's own numbers, because to find the rest every
+//! process of the machine has to be read: that is done now and then, and at each look while there is a rest. What its
+//! folder holds is what `fence::disk` has counted last. It limits nothing and ends nobody.
 
+use super::Asked;
 use crate::{fence::Limits, plugin::Runtime, plugins::Plugins, policy::PolicyInForce, tally::interval_ms};
 use procfs::{FromRead, process::Stat};
-use snooze_schemas::{PluginName, plugin::inspection::Limit};
+use snooze_schemas::{
+    PluginName,
+    plugin::inspection::{Limit, Usage},
+};
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
@@ -24,6 +28,9 @@ const SAMPLES_APART: u32 = 3;
 /// So many looks one after another: at the usual ten seconds a minute, which no start of an interpreter takes.
 const LASTING: u32 = 2;
 
+/// So many looks lie between two at which every process is read, where no plugin had more than its own the last time.
+const WIDE_APART: u32 = 10;
+
 /// What a plugin holds at one moment.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Held {
@@ -33,6 +40,55 @@ pub(super) struct Held {
     pub cpu: Duration,
     /// In its working folder; nothing where that was not counted yet.
     disk_bytes: Option<u64>,
+}
+
+impl Held {
+    /// With what its other processes hold, where it has any.
+    fn with_others(self, all: Option<&Usage>) -> Held {
+        match all {
+            Some(all) if all.processes > 1 => Held {
+                memory_bytes: all.memory_bytes,
+                // Of the leader these are threads.
+                processes: all.processes.max(self.processes),
+                cpu: Duration::from_millis(all.cpu_ms),
+                ..self
+            },
+            Some(_) | None => self,
+        }
+    }
+}
+
+/// At which looks every process is read.
+#[derive(Debug, Default)]
+struct Wide {
+    narrow: u32,
+    had_others: bool,
+}
+
+impl Wide {
+    fn is_due(&mut self) -> bool {
+        let is_due = self.had_others || self.narrow == 0;
+        self.narrow = if is_due { WIDE_APART } else { self.narrow - 1 };
+        is_due
+    }
+
+    /// What the plugins without a group of their own hold, by their leaders.
+    async fn look(&mut self, plugins: &Plugins) -> BTreeMap<i32, Usage> {
+        if !self.is_due() {
+            return BTreeMap::new();
+        }
+        let all = plugins.all();
+        let mut asked: Vec<Asked> = all.iter().filter_map(|plugin| Asked::about(plugin)).collect();
+        asked.retain(|one| one.group.as_deref().and_then(in_group).is_none());
+        let found = tokio::task::spawn_blocking(move || super::of(&asked)).await;
+        let found = match found {
+            Ok(Ok(found)) => found,
+            // What cannot be read now is looked at again: the leaders are all the same.
+            Ok(Err(_)) | Err(_) => BTreeMap::new(),
+        };
+        self.had_others = found.values().any(|usage| usage.processes > 1);
+        found
+    }
 }
 
 /// What was seen of one process.
@@ -52,6 +108,7 @@ pub(crate) async fn follow(
 ) {
     let begun = Instant::now();
     let mut seen: BTreeMap<PluginName, Pressure> = BTreeMap::new();
+    let mut wide = Wide::default();
     loop {
         let interval = Duration::from_millis(interval_ms(&policy.borrow_and_update().policy));
         let pause = interval.saturating_mul(SAMPLES_APART);
@@ -64,6 +121,7 @@ pub(crate) async fn follow(
                 Err(_) => return shutdown.cancelled().await,
             },
         }
+        let others = wide.look(&plugins).await;
         let mut still = BTreeMap::new();
         for plugin in plugins.all() {
             let Runtime::Process(plugin) = plugin.runtime() else {
@@ -78,7 +136,7 @@ pub(crate) async fn follow(
             };
             let held = Held {
                 disk_bytes: plugin.disk_bytes(),
-                ..held
+                ..held.with_others(others.get(&process))
             };
             let earlier = seen.remove(&plugin.name());
             let mut pressure = earlier
@@ -111,7 +169,8 @@ impl Pressure {
             ),
             (
                 Limit::Processes,
-                is_most(held.processes.into(), limits.processes.into()),
+                // Who may have one has one.
+                limits.processes > 1 && is_most(held.processes.into(), limits.processes.into()),
             ),
             (
                 Limit::DiskMb,
@@ -220,6 +279,58 @@ mod tests {
             ..Held::default()
         };
         assert!((0..100).all(|looks| after(looks, held).is_empty()));
+    }
+
+    #[test]
+    fn every_process_is_read_now_and_then_and_at_each_look_while_a_plugin_has_others() {
+        let mut wide = Wide::default();
+        let due: Vec<bool> = (0..=2 * (WIDE_APART + 1)).map(|_| wide.is_due()).collect();
+        let at: Vec<usize> = (0..due.len()).filter(|look| due[*look]).collect();
+        let apart = usize::try_from(WIDE_APART + 1).expect("it is small");
+        assert_eq!(at, [0, apart, 2 * apart]);
+        wide.had_others = true;
+        assert!((0..10).all(|_| wide.is_due()));
+    }
+
+    #[test]
+    fn what_others_hold_counts_where_there_are_any_and_one_that_may_have_one_process_nears_nothing() {
+        let own = Held {
+            memory_bytes: 100,
+            processes: 3,
+            ..Held::default()
+        };
+        let all = |processes| Usage {
+            processes,
+            memory_bytes: 900,
+            cpu_ms: 70,
+            ..Usage::default()
+        };
+        assert_eq!(own.with_others(None), own);
+        assert_eq!(own.with_others(Some(&all(1))), own, "it is alone");
+        let together = Held {
+            memory_bytes: 900,
+            processes: 20,
+            cpu: Duration::from_millis(70),
+            disk_bytes: None,
+        };
+        assert_eq!(own.with_others(Some(&all(20))), together);
+        let (mut pressure, alone) = (
+            Pressure::default(),
+            Limits {
+                processes: 1,
+                ..LIMITS
+            },
+        );
+        let one = Held {
+            processes: 1,
+            ..Held::default()
+        };
+        for look in 0..5 {
+            assert_eq!(
+                pressure.note(Duration::from_secs(look), one, alone),
+                BTreeSet::new()
+            );
+        }
     }
 
     #[test]

@@ -131,7 +131,7 @@ async fn file(office: &Office, concerned: Vec<(Whose, Happening)>) -> Vec<(HostI
     let filing = events.iter().map(async |(host, event)| {
         match filing::file(&office.bus, &office.lanes, event).await {
             Filed::Yes => {
-                tracing::info!(event = %event.id, %host, r#type = %event.event_type, "what the queue tells is filed");
+                tracing::info!(event = %event.id, %host, r#type = %event.event_type, "what the queue tells is filed, now or before");
             }
             Filed::Never(why) => {
                 tracing::error!(event = %event.id, %host, why, "an event can never be filed, and is not tried again");

@@ -7,7 +7,7 @@ use crate::aws::said;
 use aws_sdk_sqs::{
     Client,
     config::{Config, http::HttpResponse, timeout::TimeoutConfig},
-    error::SdkError,
+    error::{ProvideErrorMetadata, SdkError},
     types::MessageSystemAttributeName,
 };
 use std::{error::Error, time::Duration};
@@ -141,7 +141,7 @@ impl Queue {
             .map_err(|error| self.failed("sqs:DeleteMessage", &error))
     }
 
-    fn failed<E: Error + 'static>(
+    fn failed<E: Error + ProvideErrorMetadata + 'static>(
         &self,
         operation: &'static str,
         error: &SdkError<E, HttpResponse>,
