@@ -268,7 +268,8 @@ impl NatsPlugin {
                 let (host, name) = (&self.host, &self.name);
                 AskError::Bus(format!(
                     "this host may not ask it: its credentials do not name it; make others with \
-                     `snooze credentials host {host} --fleet-plugin {name}`"
+                     `snooze credentials host {host} --fleet-plugin {name}` and start its services anew with them; \
+                     `snooze up` makes its own, for those whose `runtime` is `fleet` in its configuration file"
                 ))
             }
             _ => AskError::of_request(error),

@@ -78,7 +78,7 @@ impl Ground {
             server: broker.url().to_owned(),
             set_up: member(named(Role::SetUp, "set-up")?)?,
             administrator: member(named(Role::Administrator, plan.user.as_str())?)?,
-            host: member(User::host(&plan.host.id))?,
+            host: member(host_of(plan))?,
             executor: member(named(Role::Executor, "executor")?)?,
             gateway: member(named(Role::Gateway, "gateway")?)?,
         };
@@ -90,6 +90,15 @@ impl Ground {
         state.set_bus_address(&address).map_err(|error| failed(&error))?;
         Ok(Ground { broker, place })
     }
+}
+
+/// The host, which may ask the plugins that its configuration says are elsewhere.
+fn host_of(plan: &Plan) -> User {
+    let configs = plan.local.plugins.configs.iter();
+    let elsewhere =
+        configs.filter(|(_, config)| config.get("runtime").is_some_and(|runtime| runtime == "fleet"));
+    let elsewhere = elsewhere.filter_map(|(name, _)| name.parse::<PluginName>().ok());
+    elsewhere.fold(User::host(&plan.host.id), |host, plugin| host.granting(&plugin))
 }
 
 impl Place {

@@ -41,6 +41,27 @@ async fn credentials(up: &Up, arguments: &[&str]) -> Value {
 }
 
 #[tokio::test]
+async fn i5_up_may_ask_a_fleet_plugin_that_its_configuration_names_and_no_other() {
+    let plugins = json!({"plugins": {"plugin_configs": {"elsewhere": {"runtime": "fleet"}}}});
+    let up = Up::begin(Place::new(), &plugins).await;
+    for asked in [
+        &["plugin", "configure", "unnamed", "runtime=fleet"][..],
+        &["plugin", "enable", "unnamed"],
+    ] {
+        // That nobody knows it yet is said.
+        let done = up.snooze(asked).await;
+        assert_eq!(done.code, 0, "{done:?}");
+    }
+    for (plugin, why) in [("elsewhere", "nobody answers"), ("unnamed", "may not ask it")] {
+        wait_for(LONG, &format!("of {plugin}: {why}"), async || {
+            let asked = up.snooze(&["plugin", "info", plugin]).await;
+            asked.out.contains(why).then_some(())
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
 async fn i5_a_plugin_of_twenty_lines_votes_on_the_bus_of_up_with_its_own_credentials() {
     let place = Place::new();
     place.write("keep-awake", "");
