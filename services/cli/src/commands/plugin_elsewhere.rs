@@ -84,6 +84,61 @@ async fn around(session: &Session, layer: &Layer) -> Result<Vec<Layer>, Failure>
     }
 }
 
+/// A line for each narrower layer by which a plugin is switched otherwise, and what changes that.
+pub(super) fn switched_otherwise(
+    layer: &Layer,
+    others: &[(Layer, PluginLayer)],
+    plugin: &PluginName,
+    enabled: bool,
+) -> Vec<String> {
+    if matches!(layer, Layer::Host(_)) {
+        return Vec::new();
+    }
+    let (is, verb) = match enabled {
+        true => ("disabled", "enable"),
+        false => ("enabled", "disable"),
+    };
+    let otherwise = others
+        .iter()
+        .filter(|(other, held)| *other != Layer::Fleet && held.enabled == Some(!enabled));
+    let otherwise: Vec<&Layer> = otherwise.map(|(other, _)| other).collect();
+    let told = otherwise.iter().take(TOLD).map(|other| {
+        format!(
+            "{plugin} is still {is} {}, which goes before: `snooze plugin {verb} {plugin} {}` changes that",
+            other.shown(),
+            other.option()
+        )
+    });
+    let mut lines: Vec<String> = told.collect();
+    if let more @ 1.. = otherwise.len().saturating_sub(TOLD) {
+        lines.push(format!("{plugin} is still {is} by {more} more layers"));
+    }
+    lines
+}
+
+/// A line for each narrower layer by which a plugin is installed, and goes before what is installed now.
+pub(super) fn installed_narrower(
+    layer: &Layer,
+    others: &[(Layer, PluginLayer)],
+    plugin: &PluginName,
+) -> Vec<String> {
+    if matches!(layer, Layer::Host(_)) {
+        return Vec::new();
+    }
+    let narrower = others.iter().filter(|(other, _)| *other != Layer::Fleet);
+    let installed = narrower.filter_map(|(other, held)| Some((other, held.installed.as_ref()?)));
+    let told = installed.take(TOLD).map(|(other, held)| {
+        let line = format!(
+            "version {} is installed {}, which goes before: `snooze plugin uninstall {plugin} {}` takes that away",
+            held.version,
+            other.shown(),
+            other.option()
+        );
+        text::printable(&line)
+    });
+    told.collect()
+}
+
 /// A line for each layer by which it still holds, where there are any. On one host only the narrowest does.
 pub(super) fn still<T>(
     layer: &Layer,
@@ -126,4 +181,61 @@ pub(super) fn still_approved(layer: &Layer, others: &[(Layer, PluginLayer)]) -> 
 pub(super) fn still_installed(layer: &Layer, others: &[(Layer, PluginLayer)]) -> Vec<String> {
     let told = |held: &Installed| format!("version {}", held.version);
     still(layer, others, "installed", |held| held.installed.as_ref(), told)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_switches_a_plugin_for_many_is_told_of_the_narrower_layers_that_say_otherwise() {
+        let plugin: PluginName = "db".parse().expect("a name");
+        let host = |name: &str| Layer::Host(name.parse().expect("a host"));
+        let group = Layer::Group("lab".parse().expect("a group"));
+        let says = |enabled| PluginLayer {
+            enabled,
+            ..PluginLayer::default()
+        };
+        let others = [
+            (host("web"), says(Some(true))),
+            (host("mail"), says(None)),
+            (group.clone(), says(Some(false))),
+            (Layer::Fleet, says(Some(true))),
+        ];
+        let told = |layer: &Layer, enabled| switched_otherwise(layer, &others, &plugin, enabled);
+        assert_eq!(
+            told(&Layer::Fleet, false),
+            [
+                "db is still enabled on the host web, which goes before: `snooze plugin disable db --host web` \
+              changes that"
+            ]
+        );
+        let on = told(&Layer::Fleet, true);
+        assert!(
+            on.len() == 1 && on[0].contains("`snooze plugin enable db --group lab`"),
+            "{on:?}"
+        );
+        assert_eq!(told(&host("web"), false), [""; 0], "nothing is narrower");
+        let has = PluginLayer {
+            installed: Some(Installed {
+                version: "2.0.0".to_owned(),
+                sha256: "0".repeat(64),
+            }),
+            ..PluginLayer::default()
+        };
+        let narrower = installed_narrower(&Layer::Fleet, &[(host("web"), has), (group, says(None))], &plugin);
+        assert!(
+            narrower.len() == 1
+                && narrower[0].contains("2.0.0 is installed on the host web, which goes before"),
+            "{narrower:?}"
+        );
+        let many: Vec<_> = (0..13)
+            .map(|number| (host(&format!("h{number}")), says(Some(true))))
+            .collect();
+        let told = switched_otherwise(&Layer::Fleet, &many, &plugin, false);
+        assert_eq!(
+            (told.len(), told[10].as_str()),
+            (11, "db is still enabled by 3 more layers")
+        );
+    }
 }

@@ -6,6 +6,7 @@
 
 use super::{
     plugin_approval::{approved, permissions_of, put},
+    plugin_elsewhere::{elsewhere, installed_narrower},
     plugin_hosts::{Said, ask_about, own_ones},
     plugin_layer::{Layer, change_if, look},
     plugin_package::Checked,
@@ -94,6 +95,13 @@ pub(super) async fn install(session: &Session, arguments: PluginInstall) -> Resu
             "{plugin} is disabled {}; `snooze plugin enable {plugin}` lets it run",
             layer.shown()
         ));
+    }
+    // It is done, whether others can be looked at or not; nothing is narrower than a host.
+    if !matches!(layer, Layer::Host(_))
+        && let Ok(others) = elsewhere(session, &layer, plugin).await
+    {
+        let narrower = installed_narrower(&layer, &others.said, plugin);
+        narrower.iter().for_each(|line| print::talk(line));
     }
     let reports = reports(session, &layer, plugin, &checked, arguments.wait).await;
     if arguments.output.json {
@@ -214,7 +222,8 @@ async fn reports(
                 .collect();
         }
         print::talk(&format!(
-            "{} of {} hosts do not have it yet; they take it by themselves, and `snooze plugin info {plugin}` shows how far they are",
+            "{} of {} hosts do not have it yet; where nothing goes before it they take it by themselves, and `snooze plugin info {plugin}` \
+             shows how far they are",
             last.len(),
             last.len() + done.len()
         ));

@@ -4,6 +4,7 @@
 
 use super::{
     json_file,
+    plugin_elsewhere::{elsewhere, switched_otherwise},
     plugin_layer::{Layer, change, look},
     plugin_presence::{warn_before_configuring, warn_before_disabling, warn_before_enabling},
     plugin_secrets::Secrets,
@@ -38,7 +39,15 @@ async fn switch(session: &Session, arguments: PluginSetting, enabled: bool) -> R
     })
     .await?;
     let done = if enabled { "enabled" } else { "disabled" };
-    print::lines([format!("{} is {done} {}.", arguments.plugin, layer.shown())])
+    print::lines([format!("{} is {done} {}.", arguments.plugin, layer.shown())])?;
+    // Nothing is narrower than a host. It is done, whether others can be looked at or not.
+    if !matches!(layer, Layer::Host(_))
+        && let Ok(others) = elsewhere(session, &layer, &arguments.plugin).await
+    {
+        let otherwise = switched_otherwise(&layer, &others.said, &arguments.plugin, enabled);
+        otherwise.iter().for_each(|line| print::talk(line));
+    }
+    Ok(())
 }
 
 /// Shows or changes what a plugin is configured with.
