@@ -5,7 +5,7 @@ use super::{
     plugin_layer::{Layer, look},
     plugin_validation::AT_ONCE,
 };
-use crate::{session::Session, view::text};
+use crate::{print, session::Session, view::text};
 use futures_util::{StreamExt, stream};
 use serde_json::Value;
 use snooze_schemas::{
@@ -84,16 +84,33 @@ async fn around(session: &Session, layer: &Layer) -> Result<Vec<Layer>, Failure>
     }
 }
 
+/// Tells whoever has done something for many hosts where a narrower layer goes before. It is done, whether others can be
+/// looked at or not.
+pub(super) async fn tell_of_narrower(
+    session: &Session,
+    layer: &Layer,
+    plugin: &PluginName,
+    told: impl FnOnce(&[(Layer, PluginLayer)]) -> Vec<String>,
+) {
+    // Nothing is narrower than a host.
+    if matches!(layer, Layer::Host(_)) {
+        return;
+    }
+    match elsewhere(session, layer, plugin).await {
+        Ok(others) => told(&others.said).iter().for_each(|line| print::talk(line)),
+        Err(failure) => print::talk(&format!(
+            "whether a narrower level goes before is not known: {}",
+            failure.line
+        )),
+    }
+}
+
 /// A line for each narrower layer by which a plugin is switched otherwise, and what changes that.
 pub(super) fn switched_otherwise(
-    layer: &Layer,
     others: &[(Layer, PluginLayer)],
     plugin: &PluginName,
     enabled: bool,
 ) -> Vec<String> {
-    if matches!(layer, Layer::Host(_)) {
-        return Vec::new();
-    }
     let (is, verb) = match enabled {
         true => ("disabled", "enable"),
         false => ("enabled", "disable"),
@@ -117,14 +134,7 @@ pub(super) fn switched_otherwise(
 }
 
 /// A line for each narrower layer by which a plugin is installed, and goes before what is installed now.
-pub(super) fn installed_narrower(
-    layer: &Layer,
-    others: &[(Layer, PluginLayer)],
-    plugin: &PluginName,
-) -> Vec<String> {
-    if matches!(layer, Layer::Host(_)) {
-        return Vec::new();
-    }
+pub(super) fn installed_narrower(others: &[(Layer, PluginLayer)], plugin: &PluginName) -> Vec<String> {
     let narrower = others.iter().filter(|(other, _)| *other != Layer::Fleet);
     let installed = narrower.filter_map(|(other, held)| Some((other, held.installed.as_ref()?)));
     let told = installed.take(TOLD).map(|(other, held)| {
@@ -202,20 +212,19 @@ mod tests {
             (group.clone(), says(Some(false))),
             (Layer::Fleet, says(Some(true))),
         ];
-        let told = |layer: &Layer, enabled| switched_otherwise(layer, &others, &plugin, enabled);
+        let told = |enabled| switched_otherwise(&others, &plugin, enabled);
         assert_eq!(
-            told(&Layer::Fleet, false),
+            told(false),
             [
                 "db is still enabled on the host web, which goes before: `snooze plugin disable db --host web` \
               changes that"
             ]
         );
-        let on = told(&Layer::Fleet, true);
+        let on = told(true);
         assert!(
             on.len() == 1 && on[0].contains("`snooze plugin enable db --group lab`"),
             "{on:?}"
         );
-        assert_eq!(told(&host("web"), false), [""; 0], "nothing is narrower");
         let has = PluginLayer {
             installed: Some(Installed {
                 version: "2.0.0".to_owned(),
@@ -223,7 +232,7 @@ mod tests {
             }),
             ..PluginLayer::default()
         };
-        let narrower = installed_narrower(&Layer::Fleet, &[(host("web"), has), (group, says(None))], &plugin);
+        let narrower = installed_narrower(&[(host("web"), has), (group, says(None))], &plugin);
         assert!(
             narrower.len() == 1
                 && narrower[0].contains("2.0.0 is installed on the host web, which goes before"),
@@ -232,7 +241,7 @@ mod tests {
         let many: Vec<_> = (0..13)
             .map(|number| (host(&format!("h{number}")), says(Some(true))))
             .collect();
-        let told = switched_otherwise(&Layer::Fleet, &many, &plugin, false);
+        let told = switched_otherwise(&many, &plugin, false);
         assert_eq!(
             (told.len(), told[10].as_str()),
             (11, "db is still enabled by 3 more layers")

@@ -6,7 +6,7 @@
 
 use super::{
     plugin_approval::{approved, permissions_of, put},
-    plugin_elsewhere::{elsewhere, installed_narrower},
+    plugin_elsewhere::{installed_narrower, tell_of_narrower},
     plugin_hosts::{Said, ask_about, own_ones},
     plugin_layer::{Layer, change_if, look},
     plugin_package::Checked,
@@ -96,13 +96,8 @@ pub(super) async fn install(session: &Session, arguments: PluginInstall) -> Resu
             layer.shown()
         ));
     }
-    // It is done, whether others can be looked at or not; nothing is narrower than a host.
-    if !matches!(layer, Layer::Host(_))
-        && let Ok(others) = elsewhere(session, &layer, plugin).await
-    {
-        let narrower = installed_narrower(&layer, &others.said, plugin);
-        narrower.iter().for_each(|line| print::talk(line));
-    }
+    let narrower = |others: &[_]| installed_narrower(others, plugin);
+    tell_of_narrower(session, &layer, plugin, narrower).await;
     let reports = reports(session, &layer, plugin, &checked, arguments.wait).await;
     if arguments.output.json {
         let hosts: Vec<_> = reports

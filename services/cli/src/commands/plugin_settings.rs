@@ -4,7 +4,7 @@
 
 use super::{
     json_file,
-    plugin_elsewhere::{elsewhere, switched_otherwise},
+    plugin_elsewhere::{switched_otherwise, tell_of_narrower},
     plugin_layer::{Layer, change, look},
     plugin_presence::{warn_before_configuring, warn_before_disabling, warn_before_enabling},
     plugin_secrets::Secrets,
@@ -40,13 +40,9 @@ async fn switch(session: &Session, arguments: PluginSetting, enabled: bool) -> R
     .await?;
     let done = if enabled { "enabled" } else { "disabled" };
     print::lines([format!("{} is {done} {}.", arguments.plugin, layer.shown())])?;
-    // Nothing is narrower than a host. It is done, whether others can be looked at or not.
-    if !matches!(layer, Layer::Host(_))
-        && let Ok(others) = elsewhere(session, &layer, &arguments.plugin).await
-    {
-        let otherwise = switched_otherwise(&layer, &others.said, &arguments.plugin, enabled);
-        otherwise.iter().for_each(|line| print::talk(line));
-    }
+    let plugin = &arguments.plugin;
+    let otherwise = |others: &[_]| switched_otherwise(others, plugin, enabled);
+    tell_of_narrower(session, &layer, plugin, otherwise).await;
     Ok(())
 }
 
