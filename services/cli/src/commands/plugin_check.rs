@@ -84,11 +84,12 @@ fn named(said: Map<String, Value>) -> Result<Metrics, String> {
         let known: Vec<&str> = known.collect();
         return Err(format!("there is no {other:?}, but {}", known.join(", ")));
     }
-    if let Some((name, other)) = said
+    // What is there instead may be as long as the file.
+    if let Some((name, _)) = said
         .iter()
         .find(|(_, value)| !value.is_number() && !value.is_null())
     {
-        return Err(format!("{name}: expected a number or null, found {other}"));
+        return Err(format!("{name}: expected a number or null"));
     }
     serde_json::from_value(Value::Object(said)).map_err(|error| error.to_string())
 }
@@ -112,6 +113,6 @@ mod tests {
             "{why}"
         );
         let why = read(r#"{"cpu_usage": "1.5"}"#).expect_err("a text is no reading");
-        assert_eq!(why, "cpu_usage: expected a number or null, found \"1.5\"");
+        assert_eq!(why, "cpu_usage: expected a number or null");
     }
 }
